@@ -1,0 +1,30 @@
+import type { Nanoseconds } from './brand.js';
+
+/** What happened, for the trace and the reports. A span has a duration; an instant has none. */
+export interface TraceEvent {
+  /** The track: a device or a buffer, e.g. `gpu` or `buffer camera.out[2]`. */
+  readonly track: string;
+  /** e.g. `map`, `wait`, `fence`, `move`, `job`. */
+  readonly name: string;
+  readonly startNs: Nanoseconds;
+  /** Absent for an instant. */
+  readonly durationNs?: Nanoseconds;
+  readonly args?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Collects the events of one actor. A bounded list: what does not fit is counted, never waited for. */
+export class TraceLog {
+  readonly events: TraceEvent[] = [];
+  dropped = 0;
+
+  constructor(
+    readonly enabled: boolean,
+    readonly capacity = 1_000_000,
+  ) {}
+
+  add(event: TraceEvent): void {
+    if (!this.enabled) return;
+    if (this.events.length < this.capacity) this.events.push(event);
+    else this.dropped += 1;
+  }
+}

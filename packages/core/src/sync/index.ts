@@ -1,0 +1,4 @@
+export * from './dma-fence.js';
+export * from './dma-resv.js';
+export * from './resv-words.js';
+export * from './timeline-words.js';

@@ -1,0 +1,161 @@
+/**
+ * Timelines: the shared words behind every fence.
+ *
+ * Purpose   A timeline is a line of points; a fence is the value (timeline, generation, seqno) and is signalled once the
+ *           timeline's signalled seqno has reached it. Nothing is allocated per frame and a wait is a wait on one word.
+ *           Source: struct dma_fence and the timelines of drivers/dma-buf/dma-fence.c and dma-fence-chain.c, v6.12.
+ *           Differs: a seqno is 64 bits in two words, compared as an integer below 2^53, never modulo 2^32.
+ *
+ * Layout    word  name        written by  meaning
+ *           0     EPOCH       owner       grows by 1 at every change of words 1 to 3; the word that waiters sleep on
+ *           1     SEQ_LO      owner       low half of the signalled seqno
+ *           2     SEQ_HI      owner       high half
+ *           3     FAILED      owner       0 alive; else the errno (positive) that every point above the seqno ends with
+ *           4     GENERATION  owner       of the slot: a fence of another generation has ended
+ *           5     ERRORS      owner       number of failed points ever logged
+ *           6     LOG         owner       8 entries of (errno, seqno low, seqno high): the latest failed points
+ *           "owner" is the actor the slot was given to; after its death, the one that reclaims it.
+ *
+ * States    pending -> signalled (errno 0 or from LOG), or pending -> failed. Never back (I1).
+ *
+ * Invariants
+ *   I1  The signalled seqno never falls, and FAILED never returns to 0 within a generation.
+ *   I2  A reader never sees a seqno larger than the one signalled: SEQ_LO is stored before SEQ_HI (P1) and loaded after
+ *       it (P2). Between the two stores of a carry (hi, ffffffff) -> (hi+1, 0) a reader sees (hi, 0): too small. Too
+ *       small is harmless: the reader parks on an EPOCH that is about to change.
+ *   I3  An entry of LOG is complete before EPOCH tells of its point.
+ *
+ * Pairs     P1 signal: store SEQ_LO, SEQ_HI, add EPOCH, notify   with   P2 step: load EPOCH, SEQ_HI, SEQ_LO, park on EPOCH
+ *
+ * No lost wake-up   P2 loads EPOCH first. A signal that P2's loads missed changes EPOCH afterwards, so the park finds the
+ *           word changed and does not sleep, or is already asleep and is notified.
+ * Progress  signal is wait-free; a step is wait-free.
+ * Crash     An owner that dies between stores leaves a seqno that is too small: its reclaimer calls fail(), which makes
+ *           every point above it end with an error and wakes all waiters.
+ * Shown by  tests/unit/core/sync/timeline-words.test.ts (carry, order of stores step by step, reuse, errors).
+ */
+import {
+  type AtomicWords,
+  assert,
+  type TableRegion,
+  type TimelineSlot,
+  Wake,
+  WordPark,
+  wordAt,
+  wordIndex,
+} from '../base/index.js';
+
+const EPOCH = 0;
+const SEQ_LO = 1;
+const SEQ_HI = 2;
+const FAILED = 3;
+const GENERATION = 4;
+const ERRORS = 5;
+const LOG = 6;
+const LOG_ENTRIES = 8;
+const LOG_WORDS = 3;
+
+/** Words of one timeline. */
+export const TIMELINE_ROW_WORDS = 32;
+
+const TWO_32 = 4_294_967_296;
+
+export class TimelineWords {
+  constructor(
+    private readonly words: AtomicWords,
+    private readonly table: TableRegion,
+  ) {}
+
+  /** Generation of the slot; part of every fence on it. */
+  generation(slot: TimelineSlot): number {
+    return this.words.load(wordAt(this.table, slot, GENERATION));
+  }
+
+  /** Starts a new life of a slot: seqno 0, no error. Only by its owner, when no fence of it is waited for. */
+  open(slot: TimelineSlot): void {
+    const row = wordAt(this.table, slot, 0);
+    for (const column of [SEQ_LO, SEQ_HI, FAILED, ERRORS]) this.words.store(wordIndex(row + column), 0);
+    this.words.add(wordIndex(row + GENERATION), 1);
+    this.words.add(wordIndex(row + EPOCH), 1);
+    this.words.notify(wordIndex(row + EPOCH));
+  }
+
+  /** The signalled seqno; may lag behind, never ahead (I2). */
+  signalledSeqno(slot: TimelineSlot): number {
+    const row = wordAt(this.table, slot, 0);
+    const high = this.words.load(wordIndex(row + SEQ_HI)); // P2
+    const low = this.words.load(wordIndex(row + SEQ_LO)) >>> 0;
+    return high * TWO_32 + low;
+  }
+
+  /**
+   * Signals all points up to a seqno. Only by the owner.
+   *
+   * @param errno 0, or the positive errno that this very point ends with
+   */
+  signal(slot: TimelineSlot, seqno: number, errno = 0): void {
+    const row = wordAt(this.table, slot, 0);
+    assert(seqno > this.signalledSeqno(slot), 'I1 of timelines: the signalled seqno grows');
+    if (errno !== 0) this.#log(row, seqno, errno); // I3
+    this.words.store(wordIndex(row + SEQ_LO), seqno % TWO_32 | 0); // P1
+    this.words.store(wordIndex(row + SEQ_HI), Math.floor(seqno / TWO_32));
+    this.#changed(row);
+  }
+
+  /** Ends every point above the signalled seqno with an error: the death of a timeline. */
+  fail(slot: TimelineSlot, errno: number): void {
+    const row = wordAt(this.table, slot, 0);
+    this.words.store(wordIndex(row + FAILED), errno);
+    this.#changed(row);
+  }
+
+  /**
+   * Try-step of a wait.
+   *
+   * @returns 1 signalled, or the negative errno that the point ended with, or the park to wait with
+   */
+  step(slot: TimelineSlot, generation: number, seqno: number, what: string): number | WordPark {
+    const row = wordAt(this.table, slot, 0);
+    const epoch = this.words.load(wordIndex(row + EPOCH)); // P2
+    const status = this.#status(row, slot, generation, seqno);
+    return status === 0 ? new WordPark(wordIndex(row + EPOCH), epoch, what) : status;
+  }
+
+  /** 0 pending, 1 signalled, negative errno when it ended with an error. Source: dma_fence_get_status, v6.12. */
+  status(slot: TimelineSlot, generation: number, seqno: number): number {
+    return this.#status(wordAt(this.table, slot, 0), slot, generation, seqno);
+  }
+
+  #status(row: number, slot: TimelineSlot, generation: number, seqno: number): number {
+    if (this.words.load(wordIndex(row + GENERATION)) !== generation) return 1;
+    if (this.signalledSeqno(slot) >= seqno) return this.#loggedError(row, seqno);
+    const failed = this.words.load(wordIndex(row + FAILED));
+    return failed === 0 ? 0 : -failed;
+  }
+
+  #changed(row: number): void {
+    this.words.add(wordIndex(row + EPOCH), 1);
+    this.words.notify(wordIndex(row + EPOCH), Wake.Release);
+  }
+
+  #log(row: number, seqno: number, errno: number): void {
+    const count = this.words.load(wordIndex(row + ERRORS));
+    const entry = row + LOG + (count % LOG_ENTRIES) * LOG_WORDS;
+    this.words.store(wordIndex(entry), 0);
+    this.words.store(wordIndex(entry + 1), seqno % TWO_32 | 0);
+    this.words.store(wordIndex(entry + 2), Math.floor(seqno / TWO_32));
+    this.words.store(wordIndex(entry), errno);
+    this.words.store(wordIndex(row + ERRORS), count + 1);
+  }
+
+  #loggedError(row: number, seqno: number): number {
+    const count = Math.min(this.words.load(wordIndex(row + ERRORS)), LOG_ENTRIES);
+    for (let i = 0; i < count; i += 1) {
+      const entry = row + LOG + i * LOG_WORDS;
+      const low = this.words.load(wordIndex(entry + 1)) >>> 0;
+      const high = this.words.load(wordIndex(entry + 2));
+      if (high * TWO_32 + low === seqno) return -this.words.load(wordIndex(entry)) || 1;
+    }
+    return 1;
+  }
+}
