@@ -1,0 +1,169 @@
+/**
+ * What one device asks of the place of a buffer: plain data, the input of everything in this folder.
+ *
+ * Conventions: bytes, inclusive address limits, pages of 4 KiB, exact arithmetic below 2^53 and never a 32-bit bit
+ * operator. A device without an IOMMU issues physical addresses, so its limit and windows constrain the pages; a device
+ * behind one issues IOVAs, so its limit constrains those, and only `iommu.physBits` constrains the pages.
+ */
+
+/** A range of CPU-physical addresses: `base` and every byte up to `base + sizeBytes - 1`. */
+export interface AddressWindow {
+  readonly base: number;
+  readonly sizeBytes: number;
+}
+
+/** A run of physically abutting pages, or a segment as a device sees it. */
+export interface AddressRun {
+  readonly address: number;
+  readonly lengthBytes: number;
+}
+
+/** The translation in front of a device, be it a system IOMMU or the device's own. */
+export interface IommuTraits {
+  /** Width of an IOVA; the aperture ends at 2^iovaBits at the latest. 1 to 64. */
+  readonly iovaBits: number;
+  /** First byte of the aperture; absent = 0. */
+  readonly iovaBase?: number;
+  /** Length of the aperture; absent = up to 2^iovaBits. */
+  readonly iovaSizeBytes?: number;
+  /** Width of the physical addresses its page table holds; absent = any page. Source: rockchip-iommu.c, v6.12. */
+  readonly physBits?: number;
+  /** Page sizes it maps, powers of two; the smallest is its granule. Absent = [4096]. */
+  readonly pageSizes?: readonly number[];
+}
+
+/**
+ * The placement constraints of one device. An absent field constrains nothing.
+ *
+ * Source: struct device_dma_parameters and dma_mask, include/linux/device.h, v6.12.
+ */
+export interface DeviceConstraints {
+  /** The participant's name, for explanations. Entries of the same name count as one participant. */
+  readonly device: string;
+  /** Highest byte address it can issue, inclusive: a DMA mask or a limit that is no mask. Leave it out for 64 bits. */
+  readonly addressLimit?: number;
+  /** Physical ranges it reaches (dma-ranges). Only for a device without an IOMMU. */
+  readonly windows?: readonly AddressWindow[];
+  /** Its DMA segments must abut, as the device sees them. Says nothing about their number. */
+  readonly contiguous?: boolean;
+  /** How many segments it takes, counted after mapping. */
+  readonly maxSegments?: number;
+  /** Longest segment; absent = {@link UNLIMITED_SEGMENT_BYTES}. Source: dma_get_max_seg_size, v6.12. */
+  readonly maxSegmentBytes?: number;
+  /** 2^n - 1: no segment crosses a multiple of 2^n. Source: dma_get_seg_boundary, v6.12. */
+  readonly segmentBoundaryMask?: number;
+  /** Of the start address of the buffer, as the device sees it. Any whole number up to 4 GiB. */
+  readonly alignmentBytes?: number;
+  /** Translation that makes scattered pages look like one range. */
+  readonly iommu?: IommuTraits;
+  /** Where these numbers come from: kernel file and line. */
+  readonly source?: string;
+}
+
+/** The page of this laboratory, in bytes. */
+export const PAGE_BYTES = 4096;
+
+/** Where addresses end for us: 2^53, one past the largest exact integer. */
+export const ADDRESS_SPACE_BYTES = 2 ** 53;
+
+/** What the kernel assumes of a driver that never set it: 64 KiB. Source: dma_get_max_seg_size, v6.12. */
+export const DEFAULT_MAX_SEGMENT_BYTES = 65536;
+
+/** The longest segment the kernel can express (an unsigned int), and ours when a device says nothing. */
+export const UNLIMITED_SEGMENT_BYTES = 2 ** 32 - 1;
+
+const MAX_ALIGNMENT_BYTES = 2 ** 32;
+
+/** Whole pages for so many bytes. */
+export function pageAlignedBytes(sizeBytes: number): number {
+  return Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;
+}
+
+/** Longest segment of the device, in bytes. */
+export function maxSegmentBytesOf(c: DeviceConstraints): number {
+  return c.maxSegmentBytes ?? UNLIMITED_SEGMENT_BYTES;
+}
+
+/** Distance of the boundaries no segment crosses, in bytes; undefined when there are none. */
+export function segmentBoundaryBytesOf(c: DeviceConstraints): number | undefined {
+  return c.segmentBoundaryMask === undefined ? undefined : c.segmentBoundaryMask + 1;
+}
+
+/** Smallest page the device's IOMMU maps, in bytes. */
+export function iommuGranuleOf(iommu: IommuTraits): number {
+  return iommu.pageSizes === undefined ? PAGE_BYTES : Math.min(...iommu.pageSizes);
+}
+
+/**
+ * Says what is wrong with constraints as written, whatever the buffer.
+ *
+ * @returns one sentence a problem; empty when they are well formed
+ */
+export function checkDeviceConstraints(c: DeviceConstraints): string[] {
+  const problems: string[] = [];
+  const need = (field: string, value: number | undefined, valid: (v: number) => boolean, what: string): void => {
+    if (value !== undefined && !(Number.isSafeInteger(value) && valid(value))) {
+      problems.push(`${field} must be ${what}, got ${value}`);
+    }
+  };
+  if (c.device === '') problems.push('device must have a name');
+  need('addressLimit', c.addressLimit, (v) => v >= 0, 'a byte address below 2^53 (leave it out for 64 bits)');
+  need('maxSegments', c.maxSegments, (v) => v >= 1, 'at least 1');
+  const isLength = (v: number): boolean => v >= 1 && v <= UNLIMITED_SEGMENT_BYTES;
+  need('maxSegmentBytes', c.maxSegmentBytes, isLength, 'from 1 to 2^32 - 1');
+  need('segmentBoundaryMask', c.segmentBoundaryMask, (v) => isPowerOfTwo(v + 1), 'a power of two minus 1');
+  need('alignmentBytes', c.alignmentBytes, (v) => v >= 1 && v <= MAX_ALIGNMENT_BYTES, 'from 1 to 2^32');
+  if (c.windows?.length === 0) problems.push('windows must hold at least one window, or be left out');
+  c.windows?.forEach((window, index) => {
+    problems.push(...checkAddressWindow(window).map((problem) => `windows[${index}].${problem}`));
+  });
+  if (c.iommu !== undefined) {
+    if (c.windows !== undefined) {
+      problems.push(
+        'windows describe a device without an IOMMU; behind one give iommu.iovaBase and iommu.iovaSizeBytes',
+      );
+    }
+    const isWidth = (v: number): boolean => v >= 1 && v <= 64;
+    need('iommu.iovaBits', c.iommu.iovaBits, isWidth, 'from 1 to 64');
+    need('iommu.physBits', c.iommu.physBits, isWidth, 'from 1 to 64');
+    need('iommu.iovaBase', c.iommu.iovaBase, (v) => v >= 0, 'a byte address below 2^53');
+    need('iommu.iovaSizeBytes', c.iommu.iovaSizeBytes, (v) => v >= 1, 'at least 1');
+    if (c.iommu.pageSizes?.length === 0) problems.push('iommu.pageSizes must hold at least one size, or be left out');
+    for (const size of c.iommu.pageSizes ?? []) {
+      need('iommu.pageSizes', size, (v) => v >= PAGE_BYTES && isPowerOfTwo(v), 'powers of two from 4096');
+    }
+  }
+  return problems;
+}
+
+/**
+ * Says what is wrong with an address window.
+ *
+ * @returns one sentence a problem; empty when it is well formed
+ */
+export function checkAddressWindow(window: AddressWindow): string[] {
+  const { base, sizeBytes } = window;
+  if (!Number.isSafeInteger(base) || base < 0) return [`base must be a byte address below 2^53, got ${base}`];
+  if (!(Number.isInteger(sizeBytes) && sizeBytes >= 1 && sizeBytes <= ADDRESS_SPACE_BYTES - base)) {
+    return [`sizeBytes must be at least 1 and end by 2^53, got ${sizeBytes}`];
+  }
+  return [];
+}
+
+/**
+ * Refuses malformed constraints.
+ *
+ * @throws RangeError naming the device and everything that is wrong with it
+ */
+export function assertDeviceConstraints(c: DeviceConstraints): void {
+  const problems = checkDeviceConstraints(c);
+  if (problems.length > 0) {
+    throw new RangeError(`Cannot use the constraints of ${c.device || '(no name)'}: ${problems.join('; ')}`);
+  }
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return (
+    value >= 1 && value <= ADDRESS_SPACE_BYTES && Number.isInteger(Math.log2(value)) && 2 ** Math.log2(value) === value
+  );
+}
