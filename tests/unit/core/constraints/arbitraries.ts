@@ -10,6 +10,12 @@ import fc from 'fast-check';
 
 const PAGE = 4096;
 
+/** Parameters of a property: so many runs, with the seed of TEST_SEED if there is one. */
+export function repeated(numRuns: number): { numRuns: number; seed?: number } {
+  const seed = process.env.TEST_SEED;
+  return seed === undefined ? { numRuns } : { numRuns, seed: Number(seed) };
+}
+
 /** Addresses around 4 GiB, so that limits, boundaries and 32-bit mistakes matter. */
 const BASE = 2 ** 32 - 64 * PAGE;
 

@@ -1,5 +1,14 @@
-import { type AddressRun, type DeviceConstraints, dmaSegments, iovaAlignmentBytes } from '@dmabuf-lab/core/constraints';
+import {
+  type AddressRun,
+  type DeviceConstraints,
+  dmaSegments,
+  iovaAlignmentBytes,
+  lengthOfRuns,
+  worstSegmentsOfRun,
+} from '@dmabuf-lab/core/constraints';
+import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
+import { repeated } from './arbitraries.js';
 
 const MiB = 1024 * 1024;
 
@@ -55,3 +64,46 @@ test('iovaAlignmentBytes, aligns no further than the boundary and the size deman
   t.is(iovaAlignmentBytes({ device: 'd', iommu, segmentBoundaryMask: 0xffff_ffff }, 8 * MiB), 8 * MiB);
   t.is(iovaAlignmentBytes({ device: 'd', iommu, alignmentBytes: 3 * 4096 }, 4096), 3 * 4096);
 });
+
+const powerOf2 = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max }).map((n) => 2 ** n);
+const longest = fc.oneof(powerOf2(10, 16), fc.integer({ min: 1000, max: 50_000 }));
+
+testProp(
+  'worstSegmentsOfRun, is the most any start gives, or a bound of it where lengths and boundaries do not divide',
+  [fc.integer({ min: 1, max: 40 }), powerOf2(10, 16), longest, powerOf2(12, 15)],
+  (t, pages, boundary, maxSegmentBytes, alignment) => {
+    const device: DeviceConstraints = { device: 'd', maxSegmentBytes, segmentBoundaryMask: boundary - 1 };
+    const lengthBytes = pages * 4096;
+    const counts = Array.from({ length: 2 ** 16 / alignment }, (_, i) => {
+      return dmaSegments([{ address: i * alignment, lengthBytes }], device).length;
+    });
+    const window = { base: 0, sizeBytes: 2 ** 20 };
+    const worst = worstSegmentsOfRun(lengthBytes, alignment, window, device);
+    if (maxSegmentBytes >= boundary || boundary % maxSegmentBytes === 0) t.is(worst, Math.max(...counts));
+    else t.true(worst >= Math.max(...counts));
+  },
+  repeated(1000),
+);
+
+testProp(
+  'dmaSegments, keeps every byte in order and within the limits, for any runs',
+  [
+    fc.array(fc.tuple(fc.nat({ max: 63 }), fc.integer({ min: 1, max: 20 })), { maxLength: 8 }),
+    powerOf2(10, 16),
+    longest,
+  ],
+  (t, drawn, boundary, maxSegmentBytes) => {
+    const runs = drawn.map(([page, pages]) => ({
+      address: 2 ** 32 - 2 ** 17 + page * 4096,
+      lengthBytes: pages * 4096,
+    }));
+    const segments = dmaSegments(runs, { device: 'd', maxSegmentBytes, segmentBoundaryMask: boundary - 1 });
+    t.is(lengthOfRuns(segments), lengthOfRuns(runs));
+    for (const { address, lengthBytes } of segments) {
+      t.true(lengthBytes <= maxSegmentBytes);
+      t.is(Math.floor(address / boundary), Math.floor((address + lengthBytes - 1) / boundary));
+    }
+    t.deepEqual(dmaSegments(segments, { device: 'd' }), dmaSegments(runs, { device: 'd' }), 'the same bytes');
+  },
+  repeated(300),
+);

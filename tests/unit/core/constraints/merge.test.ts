@@ -7,8 +7,9 @@ import {
 } from '@dmabuf-lab/core/constraints';
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
-import { device } from './arbitraries.js';
+import { device, repeated } from './arbitraries.js';
 
+const runs = repeated(300);
 const some = fc.array(device, { maxLength: 4 });
 const GiB = 2 ** 30;
 
@@ -74,40 +75,65 @@ test('mergeConstraints, constrains nothing, for no devices', (t) => {
   t.is(merged.granuleBytes.value, 1);
 });
 
-testProp('mergeConstraints, is commutative, for any order of devices', [some], (t, devices) => {
-  t.deepEqual(mergeConstraints(devices.toReversed()), mergeConstraints(devices));
-});
+testProp(
+  'mergeConstraints, is commutative, for any order of devices',
+  [some],
+  (t, devices) => {
+    t.deepEqual(mergeConstraints(devices.toReversed()), mergeConstraints(devices));
+  },
+  runs,
+);
 
-testProp('combineMerged, is associative and agrees with merging at once', [some, some, some], (t, a, b, c) => {
-  const [ma, mb, mc] = [a, b, c].map(mergeConstraints);
-  const all = mergeConstraints([...a, ...b, ...c]);
-  t.deepEqual(combineMerged(combineMerged(ma, mb), mc), all);
-  t.deepEqual(combineMerged(ma, combineMerged(mb, mc)), all);
-});
+testProp(
+  'combineMerged, is associative and agrees with merging at once',
+  [some, some, some],
+  (t, a, b, c) => {
+    const [ma, mb, mc] = [a, b, c].map(mergeConstraints);
+    const all = mergeConstraints([...a, ...b, ...c]);
+    t.deepEqual(combineMerged(combineMerged(ma, mb), mc), all);
+    t.deepEqual(combineMerged(ma, combineMerged(mb, mc)), all);
+  },
+  runs,
+);
 
-testProp('combineMerged, is idempotent, for a result with itself', [some], (t, devices) => {
-  const merged = mergeConstraints(devices);
-  t.deepEqual(combineMerged(merged, merged), merged);
-});
+testProp(
+  'combineMerged, is idempotent, for a result with itself',
+  [some],
+  (t, devices) => {
+    const merged = mergeConstraints(devices);
+    t.deepEqual(combineMerged(merged, merged), merged);
+  },
+  runs,
+);
 
-testProp('mergeConstraints, never allows more, when a device joins', [some, device], (t, devices, newcomer) => {
-  const before = mergeConstraints(devices);
-  const after = mergeConstraints([...devices, newcomer]);
-  t.true(sizeOfWindows(after.windows.value) <= sizeOfWindows(before.windows.value));
-  t.true(after.contiguous.value || !before.contiguous.value);
-  for (const least of ['maxSegments', 'maxSegmentBytes', 'segmentBoundaryBytes'] as const) {
-    t.true(after[least].value <= before[least].value, least);
-  }
-  t.true(after.alignmentBytes.value % before.alignmentBytes.value === 0);
-  t.true(after.granuleBytes.value % before.granuleBytes.value === 0);
-});
+testProp(
+  'mergeConstraints, never allows more, when a device joins',
+  [some, device],
+  (t, devices, newcomer) => {
+    const before = mergeConstraints(devices);
+    const after = mergeConstraints([...devices, newcomer]);
+    t.true(sizeOfWindows(after.windows.value) <= sizeOfWindows(before.windows.value));
+    t.true(after.contiguous.value || !before.contiguous.value);
+    for (const least of ['maxSegments', 'maxSegmentBytes', 'segmentBoundaryBytes'] as const) {
+      t.true(after[least].value <= before[least].value, least);
+    }
+    t.true(after.alignmentBytes.value % before.alignmentBytes.value === 0);
+    t.true(after.granuleBytes.value % before.granuleBytes.value === 0);
+  },
+  runs,
+);
 
-testProp('mergeConstraints, names a binding device, for every value that anybody constrains', [some], (t, devices) => {
-  const merged: MergedConstraints = mergeConstraints(devices);
-  const bound = ['windows', 'contiguous', 'maxSegments', 'maxSegmentBytes', 'segmentBoundaryBytes'] as const;
-  for (const dimension of bound) {
-    const { contributions, binding } = merged[dimension];
-    t.is(contributions.length > 0, binding.length > 0, dimension);
-    t.true(binding.every((name) => contributions.some((one) => one.device === name)));
-  }
-});
+testProp(
+  'mergeConstraints, names a binding device, for every value that anybody constrains',
+  [some],
+  (t, devices) => {
+    const merged: MergedConstraints = mergeConstraints(devices);
+    const bound = ['windows', 'contiguous', 'maxSegments', 'maxSegmentBytes', 'segmentBoundaryBytes'] as const;
+    for (const dimension of bound) {
+      const { contributions, binding } = merged[dimension];
+      t.is(contributions.length > 0, binding.length > 0, dimension);
+      t.true(binding.every((name) => contributions.some((one) => one.device === name)));
+    }
+  },
+  runs,
+);

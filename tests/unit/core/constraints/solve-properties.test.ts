@@ -9,10 +9,10 @@ import {
   withoutField,
 } from '@dmabuf-lab/core/constraints';
 import { fc, testProp } from '@fast-check/ava';
-import { device, devices, heaps, layoutOf, sizeBytes } from './arbitraries.js';
+import { device, devices, heaps, layoutOf, repeated, sizeBytes } from './arbitraries.js';
 
 const draws = fc.array(fc.nat(), { minLength: 1, maxLength: 24 });
-const runs = { numRuns: 1500 };
+const runs = repeated(1500);
 
 function keepOnly(all: readonly DeviceConstraints[], facts: readonly ConstraintFact[]): DeviceConstraints[] {
   return all.map((c) => {
@@ -75,7 +75,7 @@ testProp(
     const result = solvePlacement({ devices: devs, heaps: hs, sizeBytes: size });
     t.deepEqual(solvePlacement({ devices: devs.toReversed(), heaps: hs, sizeBytes: size }), result);
   },
-  { numRuns: 300 },
+  repeated(300),
 );
 
 testProp(
@@ -104,7 +104,7 @@ testProp(
     const suits = (result: typeof before): string[] => result.candidates.filter((v) => v.suits).map((v) => v.heap);
     t.true(suits(after).every((heap) => suits(before).includes(heap)));
   },
-  { numRuns: 500 },
+  repeated(500),
 );
 
 testProp(
@@ -120,7 +120,7 @@ testProp(
     const result = solvePlacement({ devices: translated, heaps: [system, cma], sizeBytes: size });
     t.is(result.candidates[0].suits, result.candidates[1].suits, 'cma suits only where system does');
   },
-  { numRuns: 500 },
+  repeated(500),
 );
 
 testProp(
@@ -132,5 +132,5 @@ testProp(
     const run = { address: 0, lengthBytes: pageAlignedBytes(size) };
     t.is(checkMapping([run], { ...c, maxSegments: undefined }, start), undefined);
   },
-  { numRuns: 500 },
+  repeated(500),
 );

@@ -251,6 +251,20 @@ test('solvePlacement, refuses malformed input and says what, for sizes, devices 
   refuse({ heaps: [{ ...cma, alignmentBytes: 100 }] }, /heap cma: alignmentBytes must be a multiple of 4096/);
 });
 
+test('solvePlacement, takes limits as inclusive, for a heap that ends at them and one byte above', (t) => {
+  const top = 4 * GiB - 1;
+  const heapFor = (c: DeviceConstraints): string =>
+    placed({ devices: [c], heaps: [systemDma32, cma], sizeBytes: MiB }).heap;
+  t.is(heapFor({ device: 'dma', addressLimit: top }), 'system-dma32');
+  t.is(heapFor({ device: 'dma', addressLimit: top - 1 }), 'cma');
+  t.is(heapFor({ device: 'dma', windows: [{ base: 0, sizeBytes: 4 * GiB }] }), 'system-dma32');
+  t.is(heapFor({ device: 'dma', windows: [{ base: 0, sizeBytes: 4 * GiB - 1 }] }), 'cma');
+  t.is(heapFor({ device: 'dma', windows: [{ base: 1, sizeBytes: 4 * GiB }] }), 'cma');
+  const mapsPages = { ...systemDma32, windows: [{ base: 4096, sizeBytes: 4 * GiB }] };
+  const vop: DeviceConstraints = { device: 'vop', iommu: { iovaBits: 32, physBits: 32 } };
+  t.is(placed({ devices: [vop], heaps: [mapsPages, cma], sizeBytes: MiB }).heap, 'cma', 'one page above 4 GiB');
+});
+
 test('formatAddress, groups by four digits from the right, for short and long addresses', (t) => {
   t.is(formatAddress(0), '0x0');
   t.is(formatAddress(0xffff), '0xFFFF');
