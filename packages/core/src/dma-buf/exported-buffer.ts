@@ -1,0 +1,98 @@
+import type { ActorId, AttachmentSlot, BufferSlot, Nanoseconds } from '../base/index.js';
+import { checkMapping, type DeviceConstraints } from '../constraints/index.js';
+import type { HeapAllocation } from './dma-heap.js';
+import type { CreateRequest, MappingStyle } from './protocol.js';
+
+/** An attachment as the exporter knows it: whose it is, and what it can reach. */
+export interface AttachedDevice {
+  readonly slot: AttachmentSlot;
+  readonly device: string;
+  readonly actor: ActorId;
+  readonly constraints: DeviceConstraints;
+  readonly mapping: MappingStyle;
+}
+
+/** Where a buffer was put, when, and why. */
+export interface Placement {
+  readonly heap: string;
+  readonly atNs: Nanoseconds;
+  readonly why: string;
+}
+
+/** One move of a buffer, whether it succeeded or not. */
+export interface MoveRecord {
+  readonly buffer: string;
+  readonly from: string;
+  readonly to: string;
+  readonly bytes: number;
+  readonly reason: string;
+  /** The devices without which the buffer could have stayed. */
+  readonly forcedBy: readonly string[];
+  readonly requestedNs: Nanoseconds;
+  /** When new maps were stopped. */
+  readonly startNs: Nanoseconds;
+  /** When the last mapping and the last fence had ended. */
+  readonly drainedNs: Nanoseconds;
+  readonly endNs: Nanoseconds;
+  readonly outcome: 'moved' | 'timed-out' | 'refused';
+  readonly error?: { readonly code: string; readonly message: string; readonly holders: readonly string[] };
+  /** For whom the move waited, and how long. */
+  readonly waited: readonly { readonly device: string; readonly ns: Nanoseconds }[];
+}
+
+/** What an attach led to. */
+export interface AttachRecord {
+  readonly device: string;
+  readonly buffer: string;
+  readonly pool: string;
+  readonly atNs: Nanoseconds;
+  readonly outcome: 'compatible' | 'will-move' | 'refused';
+  readonly why: string;
+  readonly forcedBy: readonly string[];
+}
+
+/** A buffer as its exporter knows it. Source: struct dma_buf, include/linux/dma-buf.h, v6.12. */
+export class ExportedBuffer {
+  readonly attachments = new Map<AttachmentSlot, AttachedDevice>();
+  readonly placements: Placement[] = [];
+  readonly moves: MoveRecord[] = [];
+  allocation: HeapAllocation | undefined;
+  /** Storage set aside for a move that a newcomer's first map will start. */
+  reserved: HeapAllocation | undefined;
+  /** Devices announced and not yet attached; the first map waits for them. */
+  readonly awaited: Set<string>;
+  /** Held attachments that a move has waited for in vain: while they stay mapped, no further move is tried. */
+  readonly blockers = new Set<AttachmentSlot>();
+  /** The request is queued to be destroyed: nothing attaches any more. */
+  dying = false;
+
+  constructor(
+    readonly slot: BufferSlot,
+    readonly life: number,
+    readonly request: CreateRequest,
+    readonly sizeBytes: number,
+  ) {
+    this.awaited = new Set(request.expect);
+  }
+
+  get name(): string {
+    return this.request.name;
+  }
+
+  /** The constraints of all attached devices, with one more if given. */
+  constraints(also?: DeviceConstraints): DeviceConstraints[] {
+    const all = [...this.attachments.values()].map((attached) => attached.constraints);
+    return also === undefined ? all : [...all, also];
+  }
+
+  /** Attached devices that cannot reach the present storage, by the real addresses. */
+  unreachableFor(): AttachedDevice[] {
+    return [...this.attachments.values()].filter((attached) => this.violationFor(attached.constraints) !== undefined);
+  }
+
+  /** Why a device cannot reach the present storage; undefined when it can. */
+  violationFor(constraints: DeviceConstraints): string | undefined {
+    if (this.allocation === undefined) return undefined;
+    return checkMapping(this.allocation.sgTable.runs, constraints)?.message;
+  }
+}

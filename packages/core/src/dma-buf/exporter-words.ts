@@ -1,0 +1,64 @@
+/**
+ * Words of the exporter actor alone: its services wait on each other by them, in both runtimes alike.
+ *
+ * Layout    row      one a buffer, and a last one for the copy engine
+ *           word 0   SERVING   the ticket being served; tickets are drawn from a private counter, so service is first
+ *                              in, first out
+ *           word 1   CHANGES   grows at every attach and detach of the buffer
+ *
+ * Only generators of the exporter read and write them, so no interleaving inside a step is possible; the words exist
+ * because a wait must be a park.
+ */
+import { type AtomicWords, type TableRegion, type Task, attempt, WordPark, wordAt } from '../base/index.js';
+
+const SERVING = 0;
+const CHANGES = 1;
+/** Words of one queue. */
+export const QUEUE_ROW_WORDS = 16;
+
+export class ExporterWords {
+  readonly #nextTicket: number[];
+
+  constructor(
+    private readonly words: AtomicWords,
+    private readonly table: TableRegion,
+  ) {
+    this.#nextTicket = Array.from({ length: table.rows }, () => 0);
+  }
+
+  /** The row of the copy engine. */
+  get copyEngine(): number {
+    return this.table.rows - 1;
+  }
+
+  /** Runs a task when all earlier ones of the same row have ended. */
+  *serialised<T>(row: number, task: () => Task<T>): Task<T> {
+    const word = wordAt(this.table, row, SERVING);
+    const ticket = this.#nextTicket[row];
+    this.#nextTicket[row] += 1;
+    yield* attempt(() => {
+      const serving = this.words.load(word);
+      return serving === ticket ? true : new WordPark(word, serving, 'an earlier service of the same buffer');
+    });
+    try {
+      return yield* task();
+    } finally {
+      this.words.store(word, ticket + 1);
+      this.words.notify(word);
+    }
+  }
+
+  /** Tells those who wait for the attachments of a buffer that they have changed. */
+  changed(row: number): void {
+    const word = wordAt(this.table, row, CHANGES);
+    this.words.add(word, 1);
+    this.words.notify(word);
+  }
+
+  /** Try-step: until a condition on the attachments of a buffer holds. */
+  whenStep(row: number, condition: () => boolean, what: string): true | WordPark {
+    const word = wordAt(this.table, row, CHANGES);
+    const seen = this.words.load(word);
+    return condition() ? true : new WordPark(word, seen, what);
+  }
+}

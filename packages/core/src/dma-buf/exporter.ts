@@ -1,0 +1,472 @@
+/**
+ * The exporter actor's services: create, attach, map (the slow path), detach, destroy.
+ *
+ * Storage is not allocated until the first map, where every attached device can reach it; a device that attaches later
+ * and cannot reach it makes the buffer move. Services of one buffer run one after the other; other buffers go on.
+ *
+ * Source: the contract of dma_buf_ops (attach, map_dma_buf) in include/linux/dma-buf.h, v6.12, and the deferred
+ * allocation of the cenalloc RFC of 2014. Differs: no upstream exporter defers or moves for an attach.
+ */
+import {
+  type ActorServices,
+  type AttachmentSlot,
+  assert,
+  attachmentSlot,
+  attempt,
+  attemptUntil,
+  type BufferSlot,
+  bufferSlot,
+  type CallHandler,
+  ErrnoError,
+  isErrno,
+  sleepUntil,
+  type Task,
+  TIMED_OUT,
+} from '../base/index.js';
+import { type PlacementResult, solvePlacement } from '../constraints/index.js';
+import { pageAlign } from '../memory/index.js';
+import type { BufferWords } from './buffer-words.js';
+import type { DmaHeap, HeapAllocation } from './dma-heap.js';
+import { type AttachedDevice, type AttachRecord, ExportedBuffer } from './exported-buffer.js';
+import type { ExporterWords } from './exporter-words.js';
+import type {
+  AttachReply,
+  AttachRequest,
+  BufferHandle,
+  BufferRequest,
+  CreateRequest,
+  DetachRequest,
+  MapReply,
+  MapRequest,
+} from './protocol.js';
+
+/** How the exporter decides about late devices. */
+export interface ExporterPolicy {
+  /** `wait`: a move waits for mappings and fences, up to the time-out; `busy`: it is refused when there are any. */
+  readonly onBusy: 'wait' | 'busy';
+  readonly timeoutNs: number;
+  /** When the move for a late device runs: at its attach, or at its first map, as the RFC of 2011 describes. */
+  readonly moveAt: 'first-map' | 'attach';
+  /** Whether a buffer moves back to a cheaper heap once the device that forced it away has detached. */
+  readonly moveBack: 'never' | 'idle';
+}
+
+/** Model time that storage costs. */
+export interface StorageCosts {
+  allocationNs(allocation: HeapAllocation): number;
+  zeroNs(sizeBytes: number): number;
+  copyNs(sizeBytes: number): number;
+}
+
+/** The part of the exporter that moves a buffer; the migration layer brings it. */
+export interface Mover {
+  /**
+   * Moves a buffer to a target that is allocated already. On failure the target is free and all else as before.
+   *
+   * Context: inside the buffer's service queue.
+   * @throws ErrnoError ETIMEDOUT naming the holders, EBUSY when pinned or in use under policy `busy`, ECANCELED when
+   *   the device that the move was for has gone
+   */
+  move(buffer: ExportedBuffer, target: HeapAllocation, cause: MoveCause): Task<void>;
+}
+export interface MoveCause {
+  readonly reason: string;
+  readonly forcedBy: readonly string[];
+  readonly requestedNs: number;
+  /** The attachment that the move is for; absent when a buffer moves back. */
+  readonly attachment?: AttachmentSlot;
+}
+
+/** What the exporter works with. */
+export interface ExporterParts {
+  readonly services: ActorServices;
+  readonly buffers: BufferWords;
+  readonly queues: ExporterWords;
+  /** In the order in which equals are preferred. */
+  readonly heaps: readonly DmaHeap[];
+  readonly policy: ExporterPolicy;
+  readonly costs: StorageCosts;
+  readonly mover: Mover;
+}
+
+export class Exporter {
+  readonly #buffers = new Map<BufferSlot, ExportedBuffer>();
+  /** Buffers that are gone, for the report. */
+  readonly #past: ExportedBuffer[] = [];
+  readonly #attachmentsInUse = new Set<AttachmentSlot>();
+  readonly attaches: AttachRecord[] = [];
+
+  constructor(private readonly parts: ExporterParts) {}
+
+  /** The services, by the names in `protocol.ts`. */
+  handlers(): Record<string, CallHandler> {
+    return {
+      create: (request: CreateRequest) => this.create(request),
+      attach: (request: AttachRequest) => this.attach(request),
+      map: (request: MapRequest) => this.map(request),
+      detach: (request: DetachRequest) => this.detach(request),
+      seal: (request: BufferRequest) => this.seal(request),
+      destroy: (request: BufferRequest) => this.destroy(request),
+    };
+  }
+
+  /** All buffers of the run, the present ones last. */
+  get allBuffers(): readonly ExportedBuffer[] {
+    return [...this.#past, ...this.#buffers.values()];
+  }
+
+  get liveBuffers(): Iterable<ExportedBuffer> {
+    return this.#buffers.values();
+  }
+
+  heap(name: string): DmaHeap {
+    const heap = this.parts.heaps.find((candidate) => candidate.name === name);
+    if (heap !== undefined) return heap;
+    const names = this.parts.heaps.map((candidate) => candidate.name).join(', ');
+    throw new ErrnoError('ENODEV', 'dma_heap_find', `Cannot find heap ${name}: the heaps are ${names}`);
+  }
+
+  /** Creates a buffer; allocates nothing unless a heap is named. @throws ErrnoError EINVAL, ENOMEM, ENOSPC */
+  *create(request: CreateRequest): Task<BufferHandle> {
+    if (!Number.isSafeInteger(request.sizeBytes) || request.sizeBytes <= 0) {
+      throw new ErrnoError('EINVAL', 'dma_buf_export', `Cannot create ${request.name}: size ${request.sizeBytes}`);
+    }
+    const slot = this.#freeBufferSlot(request.name);
+    const sizeBytes = pageAlign(request.sizeBytes);
+    const target = request.allocate === 'deferred' ? undefined : this.heap(request.allocate.heap);
+    const allocation = target?.allocate(sizeBytes, { zero: true });
+    const buffer = new ExportedBuffer(slot, this.parts.buffers.openBuffer(slot), request, sizeBytes);
+    this.#buffers.set(slot, buffer);
+    if (allocation !== undefined) {
+      yield* this.#spend(this.parts.costs.allocationNs(allocation) + this.parts.costs.zeroNs(sizeBytes));
+      this.#back(buffer, allocation, `its creator named the heap ${allocation.heap}`);
+    }
+    return { slot, life: buffer.life };
+  }
+
+  /** Attaches a device. See `DmaBufImporter.attach` for the errors. */
+  *attach(request: AttachRequest): Task<AttachReply> {
+    const buffer = this.#lookUp(request.buffer, 'dma_buf_attach');
+    return yield* this.parts.queues.serialised(buffer.slot, () => this.#attach(buffer, request));
+  }
+
+  *#attach(buffer: ExportedBuffer, request: AttachRequest): Task<AttachReply> {
+    if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
+    const { device, constraints } = request;
+    const violation = buffer.violationFor(constraints);
+    let forcedBy: readonly string[] = [];
+    let why = buffer.allocation === undefined ? 'nothing is allocated yet' : 'it can reach the present storage';
+    let target: HeapAllocation | undefined;
+    const slot = this.#freeAttachmentSlot(buffer);
+    try {
+      const placement = this.#solve(buffer, request);
+      if (violation !== undefined) {
+        this.#refuseIfBusy(buffer, device);
+        forcedBy = forcingDevices(placement);
+        why = `${violation}; ${placement.explanation.prose}`;
+        target = buffer.reserved === undefined ? this.#allocate(buffer, placement, false) : undefined;
+      }
+    } catch (error) {
+      this.#attachmentsInUse.delete(slot);
+      if (isErrno(error)) this.#record(buffer, device, 'refused', error.message, []);
+      throw error;
+    }
+    const attached: AttachedDevice = { slot, device, actor: request.actor, constraints, mapping: request.mapping };
+    this.parts.buffers.openAttachment(slot);
+    buffer.attachments.set(slot, attached);
+    if (target !== undefined) buffer.reserved = target;
+    if (violation !== undefined && this.parts.policy.moveAt === 'attach') {
+      yield* this.#moveForAttach(buffer, attached, why, forcedBy);
+    }
+    buffer.awaited.delete(device);
+    this.#record(buffer, device, violation === undefined ? 'compatible' : 'will-move', why, forcedBy);
+    this.parts.queues.changed(buffer.slot);
+    return { attachment: slot, name: buffer.name, sizeBytes: buffer.sizeBytes };
+  }
+
+  /** Moves at once; when that fails, the attach fails and the attachment is gone again. */
+  *#moveForAttach(
+    buffer: ExportedBuffer,
+    attached: AttachedDevice,
+    reason: string,
+    forcedBy: readonly string[],
+  ): Task<void> {
+    const requestedNs = this.parts.services.clock.now();
+    try {
+      yield* this.#move(buffer, { reason, forcedBy, requestedNs, attachment: attached.slot });
+    } catch (error) {
+      this.#dropAttachment(buffer, attached.slot);
+      if (isErrno(error)) this.#record(buffer, attached.device, 'refused', error.message, forcedBy);
+      throw error;
+    }
+  }
+
+  /** The slow path of a map: places the buffer, or moves it for a device that cannot reach it. */
+  *map(request: MapRequest): Task<MapReply> {
+    const buffer = this.#lookUp(request.buffer, 'dma_buf_map_attachment');
+    if (buffer.allocation === undefined) yield* this.#awaitExpected(buffer);
+    return yield* this.parts.queues.serialised(buffer.slot, () => this.#map(buffer, request));
+  }
+
+  *#map(buffer: ExportedBuffer, request: MapRequest): Task<MapReply> {
+    const requestedNs = this.parts.services.clock.now();
+    const attached = buffer.attachments.get(request.attachment);
+    if (attached === undefined) throw staleHandle('dma_buf_map_attachment', request.buffer);
+    if (buffer.allocation === undefined) yield* this.#place(buffer);
+    else if (buffer.unreachableFor().length > 0) {
+      try {
+        yield* this.#moveForMap(buffer, attached, requestedNs);
+      } catch (error) {
+        // Whoever can reach the present storage keeps it; only the one that cannot is refused.
+        if (buffer.violationFor(attached.constraints) !== undefined) throw error;
+      }
+    }
+    assert(buffer.allocation !== undefined, 'a mapped buffer is backed');
+    return { state: this.parts.buffers.state(buffer.slot), runs: buffer.allocation.sgTable.runs };
+  }
+
+  *#moveForMap(buffer: ExportedBuffer, attached: AttachedDevice, requestedNs: number): Task<void> {
+    const unreachable = buffer.unreachableFor();
+    this.#refuseIfBlocked(buffer, attached.device);
+    const placement = this.#solve(buffer);
+    const violation = buffer.violationFor(unreachable[0].constraints);
+    yield* this.#move(buffer, {
+      reason: `${violation}; ${placement.explanation.prose}`,
+      forcedBy: forcingDevices(placement),
+      requestedNs,
+      attachment: unreachable[0].slot,
+    });
+  }
+
+  *#move(buffer: ExportedBuffer, cause: MoveCause): Task<void> {
+    const target = buffer.reserved ?? this.#allocate(buffer, this.#solve(buffer), false);
+    buffer.reserved = undefined;
+    yield* this.#spend(this.parts.costs.allocationNs(target));
+    yield* this.parts.mover.move(buffer, target, cause);
+  }
+
+  /** Detaches a device. Served at once, also while the buffer moves; the constraints widen. */
+  *detach(request: DetachRequest): Task<void> {
+    const buffer = this.#lookUp(request.buffer, 'dma_buf_detach');
+    const attached = buffer.attachments.get(request.attachment);
+    if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
+    this.#dropAttachment(buffer, attached.slot);
+    if (buffer.reserved !== undefined && buffer.unreachableFor().length === 0) {
+      this.heap(buffer.reserved.heap).free(buffer.reserved);
+      buffer.reserved = undefined;
+    }
+    if (this.parts.policy.moveBack === 'idle' && buffer.attachments.size > 0) {
+      this.parts.services.spawn(`move back ${buffer.name}`, this.#moveBack(buffer, attached.device));
+    }
+  }
+
+  /** Moves a buffer to a cheaper heap that suits the devices that are left. A failure leaves it where it is. */
+  *#moveBack(buffer: ExportedBuffer, gone: string): Task<void> {
+    const requestedNs = this.parts.services.clock.now();
+    yield* this.parts.queues.serialised(buffer.slot, () => this.#moveBackNow(buffer, gone, requestedNs));
+  }
+
+  *#moveBackNow(buffer: ExportedBuffer, gone: string, requestedNs: number): Task<void> {
+    if (buffer.dying || buffer.allocation === undefined || buffer.attachments.size === 0) return;
+    const placement = solvePlacement(this.#problem(buffer));
+    if (placement.status !== 'placed' || !this.#isCheaper(placement.heap, buffer.allocation.heap, buffer)) return;
+    try {
+      yield* this.#move(buffer, {
+        reason: `${gone} has detached; ${placement.explanation.prose}`,
+        forcedBy: [],
+        requestedNs,
+      });
+    } catch (error) {
+      if (!isErrno(error)) throw error; // the move is on record as timed out or refused
+    }
+  }
+
+  /** Says that no further device is expected: the first map need not wait. */
+  *seal(request: BufferRequest): Task<void> {
+    const buffer = this.#lookUp(request.buffer, 'dma_buf_seal');
+    buffer.awaited.clear();
+    this.parts.queues.changed(buffer.slot);
+  }
+
+  /** Frees a buffer once its last device has detached. Source: the release op at the last dma_buf_put, v6.12. */
+  *destroy(request: BufferRequest): Task<void> {
+    const buffer = this.#lookUp(request.buffer, 'dma_buf_put');
+    buffer.dying = true;
+    yield* attempt(() =>
+      this.parts.queues.whenStep(buffer.slot, () => buffer.attachments.size === 0, `the last detach of ${buffer.name}`),
+    );
+    yield* this.parts.queues.serialised(buffer.slot, () => this.#release(buffer));
+  }
+
+  *#release(buffer: ExportedBuffer): Task<void> {
+    for (const allocation of [buffer.allocation, buffer.reserved]) {
+      if (allocation !== undefined) this.heap(allocation.heap).free(allocation);
+    }
+    buffer.allocation = undefined;
+    buffer.reserved = undefined;
+    this.#buffers.delete(buffer.slot);
+    this.#past.push(buffer);
+    this.parts.buffers.openBuffer(buffer.slot); // a handle of the past life is stale from here on
+  }
+
+  *#awaitExpected(buffer: ExportedBuffer): Task<void> {
+    if (buffer.awaited.size === 0) return;
+    const untilNs = this.parts.services.clock.now() + buffer.request.expectTimeoutNs;
+    const outcome = yield* attemptUntil(
+      () => this.parts.queues.whenStep(buffer.slot, () => buffer.awaited.size === 0, 'the devices it expects'),
+      untilNs,
+    );
+    if (outcome !== TIMED_OUT) return;
+    const missing = [...buffer.awaited].join(', ');
+    throw new ErrnoError(
+      'ETIMEDOUT',
+      'dma_buf_map_attachment',
+      `Cannot place ${buffer.name}: it expects ${missing}, which did not attach within ${buffer.request.expectTimeoutNs} ns`,
+      { buffer: buffer.name, missing: [...buffer.awaited] },
+    );
+  }
+
+  *#place(buffer: ExportedBuffer): Task<void> {
+    const placement = this.#solve(buffer);
+    const allocation = this.#allocate(buffer, placement, true);
+    yield* this.#spend(this.parts.costs.allocationNs(allocation) + this.parts.costs.zeroNs(buffer.sizeBytes));
+    this.#back(buffer, allocation, placement.explanation.prose);
+  }
+
+  #back(buffer: ExportedBuffer, allocation: HeapAllocation, why: string): void {
+    buffer.allocation = allocation;
+    buffer.placements.push({ heap: allocation.heap, atNs: this.parts.services.clock.now(), why });
+    this.parts.buffers.publish(buffer.slot);
+  }
+
+  /** Allocates from the cheapest heap that suits and has room; all-or-nothing. */
+  #allocate(buffer: ExportedBuffer, placement: SolvedPlacement, zero: boolean): HeapAllocation {
+    const suitable = placement.candidates
+      .filter((candidate) => candidate.suits)
+      .map((candidate) => this.heap(candidate.heap));
+    let last: unknown;
+    for (const heap of suitable) {
+      try {
+        return heap.allocate(buffer.sizeBytes, { zero });
+      } catch (error) {
+        if (!isErrno(error, 'ENOMEM')) throw error;
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  #solve(buffer: ExportedBuffer, newcomer?: AttachRequest): SolvedPlacement {
+    const result = solvePlacement(this.#problem(buffer, newcomer));
+    if (result.status === 'placed') return result;
+    throw new ErrnoError(
+      'EINVAL',
+      newcomer === undefined ? 'dma_buf_map_attachment' : 'dma_buf_attach',
+      `Cannot ${newcomer === undefined ? 'place' : `attach ${newcomer.device} to`} ${buffer.name}: ${result.explanation.prose}`,
+      { buffer: buffer.name, conflict: result.conflict, candidates: result.candidates },
+    );
+  }
+
+  #problem(buffer: ExportedBuffer, newcomer?: AttachRequest): Parameters<typeof solvePlacement>[0] {
+    return {
+      devices: buffer.constraints(newcomer?.constraints),
+      heaps: this.parts.heaps.map((heap) => heap.traits(buffer.sizeBytes)),
+      sizeBytes: buffer.sizeBytes,
+    };
+  }
+
+  #isCheaper(heap: string, than: string, buffer: ExportedBuffer): boolean {
+    return this.heap(heap).traits(buffer.sizeBytes).cost < this.heap(than).traits(buffer.sizeBytes).cost;
+  }
+
+  /** A late device is refused at its attach where it is known already that the buffer cannot move. */
+  #refuseIfBusy(buffer: ExportedBuffer, device: string): void {
+    const pins = this.parts.buffers.pins(buffer.slot);
+    if (pins > 0) throw cannotMove(buffer, device, `it is pinned ${pins} times`, []);
+    this.#refuseIfBlocked(buffer, device);
+    if (this.parts.policy.onBusy !== 'busy') return;
+    const users = [...buffer.attachments.values()].filter((a) => this.parts.buffers.mappings(a.slot) > 0);
+    if (users.length === 0) return;
+    const names = users.map((user) => user.device);
+    throw cannotMove(buffer, device, `${names.join(', ')} has it mapped, and the policy is not to wait`, names);
+  }
+
+  #refuseIfBlocked(buffer: ExportedBuffer, device: string): void {
+    const holders: string[] = [];
+    for (const slot of buffer.blockers) {
+      const attached = buffer.attachments.get(slot);
+      if (attached !== undefined && this.parts.buffers.mappings(slot) > 0) holders.push(attached.device);
+      else buffer.blockers.delete(slot);
+    }
+    if (holders.length === 0) return;
+    throw cannotMove(buffer, device, `${holders.join(', ')} holds it mapped until REQBUFS(0), and a move has waited in vain`, holders);
+  }
+
+  #dropAttachment(buffer: ExportedBuffer, slot: AttachmentSlot): void {
+    buffer.attachments.delete(slot);
+    buffer.blockers.delete(slot);
+    this.#attachmentsInUse.delete(slot);
+    this.parts.buffers.reclaimMappings(slot);
+    this.parts.queues.changed(buffer.slot);
+  }
+
+  #record(
+    buffer: ExportedBuffer,
+    device: string,
+    outcome: AttachRecord['outcome'],
+    why: string,
+    forcedBy: readonly string[],
+  ): void {
+    const atNs = this.parts.services.clock.now();
+    this.attaches.push({ device, buffer: buffer.name, pool: buffer.request.pool, atNs, outcome, why, forcedBy });
+  }
+
+  *#spend(costNs: number): Task<void> {
+    if (costNs > 0) yield* sleepUntil(this.parts.services.clock.now() + costNs, 'allocating and zeroing');
+  }
+
+  #lookUp(handle: BufferHandle, op: string): ExportedBuffer {
+    const buffer = this.#buffers.get(handle.slot);
+    if (buffer === undefined || buffer.life !== handle.life) throw staleHandle(op, handle);
+    return buffer;
+  }
+
+  #freeBufferSlot(name: string): BufferSlot {
+    for (let slot = 0; slot < this.parts.buffers.bufferCount; slot += 1) {
+      if (!this.#buffers.has(bufferSlot(slot))) return bufferSlot(slot);
+    }
+    throw new ErrnoError('ENOSPC', 'dma_buf_export', `Cannot create ${name}: all ${this.#buffers.size} slots are taken`);
+  }
+
+  #freeAttachmentSlot(buffer: ExportedBuffer): AttachmentSlot {
+    for (let i = 0; i < this.parts.buffers.attachmentCount; i += 1) {
+      const slot = attachmentSlot(i);
+      if (this.#attachmentsInUse.has(slot)) continue;
+      this.#attachmentsInUse.add(slot);
+      return slot;
+    }
+    throw new ErrnoError('ENOSPC', 'dma_buf_attach', `Cannot attach to ${buffer.name}: every attachment slot is taken`);
+  }
+}
+
+type SolvedPlacement = Extract<PlacementResult, { status: 'placed' }>;
+
+/** Who forced a placement: each device that did so alone, else all that did so jointly. */
+function forcingDevices(placement: SolvedPlacement): string[] {
+  if (placement.bindingDevices.length > 0) return [...placement.bindingDevices];
+  return [...new Set(placement.forcedBy.map((fact) => fact.device))];
+}
+
+function staleHandle(op: string, handle: BufferHandle): ErrnoError {
+  return new ErrnoError('ESTALE', op, `Cannot use buffer ${handle.slot} of life ${handle.life}: it is gone`, {
+    ...handle,
+  });
+}
+
+function cannotMove(buffer: ExportedBuffer, device: string, reason: string, holders: readonly string[]): ErrnoError {
+  return new ErrnoError('EBUSY', 'dma_buf_attach', `Cannot move ${buffer.name} for ${device}: ${reason}`, {
+    buffer: buffer.name,
+    device,
+    holders,
+  });
+}

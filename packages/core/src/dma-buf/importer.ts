@@ -1,0 +1,314 @@
+/**
+ * The importer's side of dma-buf: attach, map, unmap, detach for one device, inside the device's actor.
+ *
+ * Map and unmap touch shared words only; the exporter is called when the storage is unknown, missing or has moved.
+ * Source: drivers/dma-buf/dma-buf.c (dma_buf_attach, dma_buf_map_attachment), v6.12. Differs: several buffers are mapped
+ * as one set, since mapping them one by one deadlocks with moves (docs/decisions/0003).
+ */
+import {
+  type ActorServices,
+  type AttachmentSlot,
+  assert,
+  attempt,
+  ErrnoError,
+  type Nanoseconds,
+  type Task,
+} from '../base/index.js';
+import { checkMapping, type DeviceConstraints } from '../constraints/index.js';
+import { IommuDomain, type IovaMapping, type PhysicalMemory, SgTable } from '../memory/index.js';
+import { type BufferState, type BufferWords, generationOf, isMoving } from './buffer-words.js';
+import {
+  type AttachReply,
+  type AttachRequest,
+  type BufferHandle,
+  EXPORTER,
+  type MapReply,
+  type MappingStyle,
+} from './protocol.js';
+
+/** A device as an importer: its name, what it can reach, and its IOMMU if it has one. */
+export interface ImporterDevice {
+  readonly name: string;
+  readonly constraints: DeviceConstraints;
+  readonly mapping: MappingStyle;
+}
+
+/** One wait of a device for a buffer's storage. */
+export interface Stall {
+  readonly buffer: string;
+  readonly startNs: Nanoseconds;
+  readonly endNs: Nanoseconds;
+  /** `moving`: parked until a move ended; `placing`: waited for the exporter, which may have moved it. */
+  readonly why: 'moving' | 'placing';
+}
+
+/** What one generator of a driver still owes: it must not wait for a move while a fence of its own is pending. */
+export interface FenceDebt {
+  owed: number;
+}
+
+/** A device attached to a buffer. Source: struct dma_buf_attachment, include/linux/dma-buf.h, v6.12. */
+export class DmaBufAttachment {
+  /** The STATE for which `sgTable` is valid; 0 when the storage is not known. */
+  cached: BufferState = 0;
+  sgTable: SgTable | undefined;
+  iova: IovaMapping | undefined;
+  mapCount = 0;
+
+  constructor(
+    readonly buffer: BufferHandle,
+    readonly slot: AttachmentSlot,
+    readonly name: string,
+    readonly sizeBytes: number,
+  ) {}
+}
+
+/** Access of a device to a buffer's pages, from map to unmap. */
+export class DmaMapping {
+  #live = true;
+
+  constructor(
+    readonly attachment: DmaBufAttachment,
+    readonly state: BufferState,
+    readonly sgTable: SgTable,
+    private readonly memory: PhysicalMemory,
+    private readonly stale: () => ErrnoError,
+  ) {}
+
+  get generation(): number {
+    return generationOf(this.state);
+  }
+
+  get isLive(): boolean {
+    return this.#live;
+  }
+
+  /**
+   * The pages: one view a run, in buffer order; no copy.
+   *
+   * @throws ErrnoError EFAULT, an IOMMU fault, after unmap
+   */
+  segments(): Uint8Array[] {
+    if (!this.#live) throw this.stale();
+    return this.sgTable.runs.map((run) => this.memory.view(run.address, run.lengthBytes));
+  }
+
+  /** Ends the access. Called by the importer only. */
+  retire(): void {
+    this.#live = false;
+  }
+}
+
+export class DmaBufImporter {
+  readonly #attachments = new Map<number, DmaBufAttachment>();
+  readonly #domain: IommuDomain | undefined;
+  readonly stalls: Stall[] = [];
+  /** IOMMU faults and other touches of storage that the device no longer had. */
+  faults = 0;
+
+  constructor(
+    private readonly services: ActorServices,
+    private readonly buffers: BufferWords,
+    private readonly memory: PhysicalMemory,
+    readonly device: ImporterDevice,
+  ) {
+    const { iommu, alignmentBytes } = device.constraints;
+    if (iommu !== undefined) {
+      const top = Math.min(2 ** iommu.iovaBits, (device.constraints.addressLimit ?? Number.MAX_SAFE_INTEGER) + 1);
+      const base = iommu.iovaBase ?? 0;
+      const sizeBytes = iommu.iovaSizeBytes ?? top - base;
+      this.#domain = new IommuDomain(device.name, { base, sizeBytes }, alignmentBytes);
+    }
+  }
+
+  get attachments(): Iterable<DmaBufAttachment> {
+    return this.#attachments.values();
+  }
+
+  get iovaRanges(): number {
+    return this.#domain?.liveCount ?? 0;
+  }
+
+  attachmentOf(buffer: BufferHandle): DmaBufAttachment | undefined {
+    const found = this.#attachments.get(buffer.slot);
+    return found?.buffer.life === buffer.life ? found : undefined;
+  }
+
+  /**
+   * Attaches the device to a buffer: its constraints count from now on. Idempotent. Source: dma_buf_attach, v6.12.
+   *
+   * @throws ErrnoError EINVAL when no heap suits all devices; EBUSY when the present storage does not suit and cannot be
+   *   moved; ENOMEM when no heap has room; ESTALE when the buffer is gone. In each case nothing has changed
+   */
+  *attach(buffer: BufferHandle): Task<DmaBufAttachment> {
+    const known = this.attachmentOf(buffer);
+    if (known !== undefined) return known;
+    const request: AttachRequest = {
+      buffer,
+      device: this.device.name,
+      actor: this.services.id,
+      constraints: this.device.constraints,
+      mapping: this.device.mapping,
+    };
+    const reply: AttachReply = yield* this.services.call(EXPORTER, 'attach', request);
+    const attachment = new DmaBufAttachment(buffer, reply.attachment, reply.name, reply.sizeBytes);
+    this.#attachments.set(buffer.slot, attachment);
+    return attachment;
+  }
+
+  /** Detaches. Source: dma_buf_detach, v6.12. Differs: live mappings are an error (EBUSY), where Linux trusts the caller. */
+  *detach(attachment: DmaBufAttachment): Task<void> {
+    if (attachment.mapCount > 0) {
+      throw new ErrnoError(
+        'EBUSY',
+        'dma_buf_detach',
+        `Cannot detach ${this.device.name} from ${attachment.name}: it is still mapped ${attachment.mapCount} times`,
+      );
+    }
+    this.#forget(attachment);
+    this.#attachments.delete(attachment.buffer.slot);
+    yield* this.services.call(EXPORTER, 'detach', { buffer: attachment.buffer, attachment: attachment.slot });
+  }
+
+  /**
+   * Maps a set of buffers: all of them, or none while it waits.
+   *
+   * On meeting a buffer that is being moved, or whose storage is unknown, it lets go of those already taken, waits or
+   * asks the exporter, and starts over: no map waits while this set holds another.
+   *
+   * @param debt of the calling generator
+   * @returns the mappings, in the order of the attachments
+   * @throws ErrnoError EDEADLK when it would have to wait for a move while a fence of this generator is pending;
+   *   ETIMEDOUT when the storage could not be moved in time, naming the holder; EINVAL when the real addresses violate
+   *   the device's constraints; whatever the exporter refuses with
+   */
+  *mapAll(attachments: readonly DmaBufAttachment[], debt: FenceDebt): Task<DmaMapping[]> {
+    for (let taken = 0; taken < attachments.length; ) {
+      const attachment = attachments[taken];
+      const state = this.#tryMap(attachment);
+      if (state === undefined) {
+        taken += 1;
+        continue;
+      }
+      for (const earlier of attachments.slice(0, taken)) this.#unmapWords(earlier);
+      taken = 0;
+      yield* this.#awaitStorage(attachment, state, debt);
+    }
+    return attachments.map((attachment) => this.#mapping(attachment));
+  }
+
+  /** Maps one buffer. */
+  *map(attachment: DmaBufAttachment, debt: FenceDebt): Task<DmaMapping> {
+    const [mapping] = yield* this.mapAll([attachment], debt);
+    return mapping;
+  }
+
+  /** Ends a mapping. @throws ErrnoError EINVAL when it has ended already */
+  unmap(mapping: DmaMapping): void {
+    if (!mapping.isLive) {
+      throw new ErrnoError(
+        'EINVAL',
+        'dma_buf_unmap_attachment',
+        `Cannot unmap ${mapping.attachment.name} for ${this.device.name}: this mapping has ended already`,
+      );
+    }
+    mapping.retire();
+    this.#unmapWords(mapping.attachment);
+  }
+
+  /** The state that stood in the way, or undefined when the attachment is now mapped. */
+  #tryMap(attachment: DmaBufAttachment): BufferState | undefined {
+    if (attachment.mapCount > 0) this.buffers.mapNested(attachment.slot, attachment.cached);
+    else {
+      const outcome = this.buffers.tryMap(attachment.buffer.slot, attachment.slot, attachment.cached);
+      if (!outcome.mapped) return outcome.state;
+    }
+    attachment.mapCount += 1;
+    return undefined;
+  }
+
+  #unmapWords(attachment: DmaBufAttachment): void {
+    attachment.mapCount -= 1;
+    this.buffers.unmap(attachment.buffer.slot, attachment.slot, attachment.cached);
+  }
+
+  *#awaitStorage(attachment: DmaBufAttachment, state: BufferState, debt: FenceDebt): Task<void> {
+    const startNs = this.services.clock.now();
+    const moving = isMoving(state);
+    if (debt.owed > 0) throw this.#wouldDeadlock(attachment); // the exporter, too, may be waiting for that fence
+    if (moving) {
+      yield* attempt(() => this.buffers.settledStep(attachment.buffer.slot));
+    } else {
+      const { buffer, slot } = attachment;
+      const reply: MapReply = yield* this.services.call(EXPORTER, 'map', { buffer, attachment: slot });
+      this.#adopt(attachment, reply);
+    }
+    const endNs = this.services.clock.now();
+    const why = moving ? 'moving' : 'placing';
+    if (endNs > startNs) {
+      this.stalls.push({ buffer: attachment.name, startNs, endNs, why });
+      this.services.trace.add({
+        track: this.device.name,
+        name: moving ? 'stall: buffer moving' : 'map: slow path',
+        startNs,
+        durationNs: endNs - startNs,
+        args: { buffer: attachment.name },
+      });
+    }
+  }
+
+  /** Takes over the storage that the exporter named, after checking the real addresses. */
+  #adopt(attachment: DmaBufAttachment, reply: MapReply): void {
+    if (attachment.cached === reply.state) return; // another generator of this driver was first
+    assert(attachment.mapCount === 0, 'storage does not change under a mapping');
+    this.#forget(attachment);
+    const sgTable = new SgTable(reply.runs);
+    const generation = generationOf(reply.state);
+    const iova = this.#domain?.map(sgTable, attachment.name, generation);
+    const violation = checkMapping(sgTable.runs, this.device.constraints, iova?.iova);
+    if (violation !== undefined) {
+      if (iova !== undefined) this.#domain?.unmap(iova);
+      throw new ErrnoError(
+        'EINVAL',
+        'dma_map_sgtable',
+        `Cannot map ${attachment.name} for ${this.device.name}: ${violation.message}`,
+        { device: this.device.name, buffer: attachment.name, field: violation.field },
+      );
+    }
+    attachment.sgTable = sgTable;
+    attachment.iova = iova;
+    attachment.cached = reply.state;
+  }
+
+  #forget(attachment: DmaBufAttachment): void {
+    if (attachment.iova !== undefined) this.#domain?.unmap(attachment.iova);
+    attachment.iova = undefined;
+    attachment.sgTable = undefined;
+    attachment.cached = 0;
+  }
+
+  #mapping(attachment: DmaBufAttachment): DmaMapping {
+    const { cached, sgTable, iova, name } = attachment;
+    if (sgTable === undefined) throw new ErrnoError('EIO', 'dma_buf_map_attachment', `${name} has no storage`);
+    return new DmaMapping(attachment, cached, sgTable, this.memory, () => {
+      this.faults += 1;
+      if (this.#domain !== undefined && iova !== undefined) return this.#domain.fault(iova.iova);
+      return new ErrnoError(
+        'EFAULT',
+        'dma_access',
+        `${this.device.name} touched ${name}, generation ${generationOf(cached)}, after unmapping it`,
+        { device: this.device.name, buffer: name, generation: generationOf(cached) },
+      );
+    });
+  }
+
+  #wouldDeadlock(attachment: DmaBufAttachment): ErrnoError {
+    return new ErrnoError(
+      'EDEADLK',
+      'dma_buf_map_attachment',
+      `Cannot map ${attachment.name} for ${this.device.name}: it is being moved, and the move may be waiting for a fence ` +
+        'that this job has published and not signalled; signal first, or serve frames in generators of their own',
+      { device: this.device.name, buffer: attachment.name },
+    );
+  }
+}

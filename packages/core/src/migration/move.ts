@@ -1,0 +1,219 @@
+/**
+ * The move of a buffer to other pages.
+ *
+ *   target allocated -> MOVING set -> mappings drained (no lock held) -> reservation locked -> constraints and pins
+ *   checked again -> fences waited for, up to BOOKKEEP -> copied -> generation published, MOVING cleared -> unlocked ->
+ *   old pages freed
+ *
+ * Draining before locking is sound since a job publishes its fences while it is mapped: once nobody is mapped, every
+ * fence is visible. Locking first deadlocks with a mapped job that is about to publish (docs/decisions/0003).
+ * A failure at any step clears MOVING, wakes those who wait, unlocks and frees the target: the generation is unchanged.
+ *
+ * Differs: Linux has no counterpart; the nearest is ttm_bo_evict with dma_buf_move_notify, v6.12. Dynamic importers
+ * (moveNotify) belong between the lock and the fences.
+ */
+import {
+  type ActorServices,
+  type AttachmentSlot,
+  attemptUntil,
+  ErrnoError,
+  isErrno,
+  type Nanoseconds,
+  sleepUntil,
+  type Task,
+  TIMED_OUT,
+} from '../base/index.js';
+import { checkMapping } from '../constraints/index.js';
+import type {
+  BufferWords,
+  DmaHeap,
+  ExportedBuffer,
+  ExporterPolicy,
+  ExporterWords,
+  HeapAllocation,
+  MoveCause,
+  MoveRecord,
+  Mover,
+  StorageCosts,
+} from '../dma-buf/index.js';
+import type { PhysicalMemory } from '../memory/index.js';
+import { type AcquireContext, DmaResv, ResvUsage, type ResvWords, type TimelineWords } from '../sync/index.js';
+
+export interface MoveParts {
+  readonly services: ActorServices;
+  readonly memory: PhysicalMemory;
+  readonly buffers: BufferWords;
+  readonly queues: ExporterWords;
+  readonly resv: ResvWords;
+  readonly timelines: TimelineWords;
+  readonly policy: ExporterPolicy;
+  readonly costs: StorageCosts;
+  heap(name: string): DmaHeap;
+}
+
+/** What is written down while a move goes on. */
+interface Progress {
+  readonly startNs: Nanoseconds;
+  drainedNs: Nanoseconds;
+  readonly waited: { device: string; ns: Nanoseconds }[];
+}
+
+export class BufferMover implements Mover {
+  /** Bytes that moves have copied: the only copies the framework makes. */
+  bytesCopied = 0;
+
+  constructor(private readonly parts: MoveParts) {}
+
+  *move(buffer: ExportedBuffer, target: HeapAllocation, cause: MoveCause): Task<void> {
+    const { buffers, services } = this.parts;
+    const startNs = services.clock.now();
+    const progress: Progress = { startNs, drainedNs: startNs, waited: [] };
+    const waitNs = this.parts.policy.onBusy === 'wait' ? this.parts.policy.timeoutNs : 0;
+    const untilNs = startNs + waitNs;
+    let locked: AcquireContext | undefined;
+    buffers.beginMove(buffer.slot);
+    try {
+      yield* this.#drain(buffer, untilNs, progress);
+      locked = yield* this.#lock(buffer, untilNs);
+      this.#recheck(buffer, target, cause);
+      yield* this.#awaitFences(buffer, untilNs);
+      progress.drainedNs = services.clock.now();
+    } catch (error) {
+      buffers.abortMove(buffer.slot);
+      if (locked !== undefined) this.parts.resv.unlock(buffer.slot, locked);
+      this.parts.heap(target.heap).free(target);
+      if (isErrno(error)) this.#recordFailure(buffer, target, cause, progress, error);
+      throw error;
+    }
+    yield* this.#copy(buffer, target);
+    const old = buffer.allocation;
+    buffer.allocation = target;
+    buffers.publish(buffer.slot);
+    this.parts.resv.unlock(buffer.slot, locked);
+    if (old !== undefined) this.parts.heap(old.heap).free(old);
+    buffer.blockers.clear();
+    buffer.placements.push({ heap: target.heap, atNs: services.clock.now(), why: cause.reason });
+    this.#record(buffer, old?.heap ?? '', target, cause, progress, 'moved');
+  }
+
+  /** Waits, holding no lock, until no device and no CPU user has the buffer mapped. */
+  *#drain(buffer: ExportedBuffer, untilNs: Nanoseconds, progress: Progress): Task<void> {
+    for (;;) {
+      // Looked up anew each time: a detach is served while a buffer moves.
+      const holder = [...buffer.attachments.values()].find((a) => this.parts.buffers.mappings(a.slot) > 0);
+      if (holder === undefined) return;
+      const since = this.parts.services.clock.now();
+      const outcome = yield* attemptUntil(() => this.parts.buffers.drainedStep(holder.slot), untilNs);
+      progress.waited.push({ device: holder.device, ns: this.parts.services.clock.now() - since });
+      if (outcome === TIMED_OUT) throw this.#holdersInTheWay(buffer);
+    }
+  }
+
+  *#lock(buffer: ExportedBuffer, untilNs: Nanoseconds): Task<AcquireContext> {
+    const context = this.parts.resv.acquireContext(this.parts.services.id);
+    const outcome = yield* attemptUntil(() => this.parts.resv.lockSlowStep(buffer.slot, context), untilNs);
+    if (outcome !== TIMED_OUT) return context;
+    throw new ErrnoError('ETIMEDOUT', 'dma_resv_lock', `Cannot move ${buffer.name}: its reservation stays locked`, {
+      buffer: buffer.name,
+      holders: [],
+    });
+  }
+
+  #recheck(buffer: ExportedBuffer, target: HeapAllocation, cause: MoveCause): void {
+    const refuse = (code: 'ECANCELED' | 'EBUSY', reason: string): never => {
+      throw new ErrnoError(code, 'dma_buf_move', `Cannot move ${buffer.name}: ${reason}`, {
+        buffer: buffer.name,
+        holders: [],
+      });
+    };
+    if (cause.attachment !== undefined && !buffer.attachments.has(cause.attachment)) {
+      refuse('ECANCELED', 'the device it was to move for has detached');
+    }
+    const pins = this.parts.buffers.pins(buffer.slot);
+    if (pins > 0) refuse('EBUSY', `it is pinned ${pins} times`);
+    for (const { device, constraints } of buffer.attachments.values()) {
+      const violation = checkMapping(target.sgTable.runs, constraints);
+      if (violation !== undefined) refuse('EBUSY', `${device} could not reach ${target.heap}: ${violation.message}`);
+    }
+  }
+
+  *#awaitFences(buffer: ExportedBuffer, untilNs: Nanoseconds): Task<void> {
+    const resv = new DmaResv(this.parts.resv, this.parts.timelines, buffer.slot);
+    try {
+      yield* resv.waitUntil(ResvUsage.Bookkeep, untilNs, `a fence on ${buffer.name}`);
+    } catch (error) {
+      if (!isErrno(error, 'ETIMEDOUT')) throw error;
+      throw new ErrnoError('ETIMEDOUT', 'dma_resv_wait_timeout', `Cannot move ${buffer.name}: a fence is pending`, {
+        buffer: buffer.name,
+        holders: [],
+        ...error.details,
+      });
+    }
+  }
+
+  /** Copies at the modelled bandwidth, or as long as it really takes; copies share one engine. */
+  *#copy(buffer: ExportedBuffer, target: HeapAllocation): Task<void> {
+    const { queues, memory, costs, services } = this.parts;
+    const source = buffer.allocation;
+    if (source === undefined) return;
+    const copy = function* (mover: BufferMover): Task<void> {
+      const doneNs = services.clock.now() + costs.copyNs(buffer.sizeBytes);
+      mover.bytesCopied += memory.copyRuns(target.sgTable.runs, source.sgTable.runs);
+      yield* sleepUntil(doneNs, `copying ${buffer.name}`);
+    };
+    yield* queues.serialised(queues.copyEngine, () => copy(this));
+  }
+
+  #holdersInTheWay(buffer: ExportedBuffer): ErrnoError {
+    const holders = [...buffer.attachments.values()].filter((a) => this.parts.buffers.mappings(a.slot) > 0);
+    for (const holder of holders) if (holder.mapping === 'held') buffer.blockers.add(holder.slot);
+    const names = holders.map((holder) => holder.device);
+    const held = holders.some((holder) => holder.mapping === 'held') ? ', which holds its mappings until REQBUFS(0)' : '';
+    const code = this.parts.policy.onBusy === 'wait' ? 'ETIMEDOUT' : 'EBUSY';
+    return new ErrnoError(code, 'dma_buf_move', `Cannot move ${buffer.name}: it is mapped by ${names.join(', ')}${held}`, {
+      buffer: buffer.name,
+      holders: names,
+    });
+  }
+
+  #recordFailure(
+    buffer: ExportedBuffer,
+    target: HeapAllocation,
+    cause: MoveCause,
+    progress: Progress,
+    error: ErrnoError,
+  ): void {
+    const { code, message } = error;
+    const holders = (error.details.holders ?? []) as string[];
+    const outcome = code === 'ETIMEDOUT' ? 'timed-out' : 'refused';
+    this.#record(buffer, buffer.allocation?.heap ?? '', target, cause, progress, outcome, { code, message, holders });
+  }
+
+  #record(
+    buffer: ExportedBuffer,
+    from: string,
+    target: HeapAllocation,
+    cause: MoveCause,
+    progress: Progress,
+    outcome: MoveRecord['outcome'],
+    error?: MoveRecord['error'],
+  ): void {
+    const endNs = this.parts.services.clock.now();
+    const { reason, forcedBy, requestedNs } = cause;
+    const { startNs, drainedNs, waited } = progress;
+    const to = target.heap;
+    const bytes = outcome === 'moved' ? buffer.sizeBytes : 0;
+    const fixed = { buffer: buffer.name, from, to, bytes, reason, forcedBy, requestedNs, startNs, drainedNs, endNs };
+    buffer.moves.push({ ...fixed, outcome, waited, ...(error === undefined ? {} : { error }) });
+    const { trace } = this.parts.services;
+    const track = `buffer ${buffer.name}`;
+    trace.add({ track, name: `move: ${outcome}`, startNs, durationNs: endNs - startNs, args: { from, to, bytes, reason } });
+    if (drainedNs > startNs) trace.add({ track, name: 'drain', startNs, durationNs: drainedNs - startNs });
+    if (outcome === 'moved') trace.add({ track, name: 'copy', startNs: drainedNs, durationNs: endNs - drainedNs });
+  }
+}
+
+/** Takes the holdings of an importer that died: its mappings are gone, and whoever waited for them goes on. */
+export function reclaimImporter(buffers: BufferWords, attachments: Iterable<AttachmentSlot>): void {
+  for (const attachment of attachments) buffers.reclaimMappings(attachment);
+}

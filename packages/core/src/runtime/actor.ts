@@ -1,0 +1,81 @@
+/** What both runtimes run: actors, each a program started with plain data. */
+import { type ActorId, type ActorServices, ErrnoError, type Nanoseconds, type Task, type TraceEvent, type WordIndex } from '../base/index.js';
+import type { PhysicalMemoryHandle } from '../memory/index.js';
+
+/**
+ * The entry of an actor: a module exports it as `program`. It returns when the actor has nothing left to do; its value,
+ * plain data, is the actor's report.
+ */
+export type ActorProgram<Data = unknown> = (host: ActorHost, data: Data) => Task<unknown>;
+
+/** What an actor's program receives: the services of every actor, and what only a program needs. */
+export interface ActorHost extends ActorServices {
+  /** The board's memory. */
+  readonly memory: PhysicalMemoryHandle;
+  /** Says that this actor's set-up is done and waits until every actor has said so: the start of model time. */
+  ready(): Task<void>;
+  /** Tells of the scenario's progress where time is not paced; a source calls it at each tick. */
+  reached(timeNs: Nanoseconds): void;
+  /** Set to 1 when sources are to stop. */
+  readonly stopWord: WordIndex;
+  /** For an actor that only serves others: it does not keep the run alive, and this returns when all others have ended. */
+  untilOthersEnd(): Task<void>;
+}
+
+export interface ActorSpec {
+  readonly name: string;
+  readonly id: ActorId;
+  /** URL of the module that exports `program`. */
+  readonly module: string;
+  /** Actors whose services it calls. */
+  readonly calls: readonly string[];
+  /** Plain data for the program. */
+  readonly data: unknown;
+}
+
+/** What every run needs, in both runtimes. */
+export interface RunSpec {
+  readonly actors: readonly ActorSpec[];
+  readonly memory: PhysicalMemoryHandle;
+  /** Size of the control memory: the tables of the caller. */
+  readonly controlBytes: number;
+  readonly seed: number;
+  readonly trace: boolean;
+  readonly onProgress?: (nowNs: Nanoseconds) => void;
+  /** Asks the run to end early: sources stop, the pipeline drains. */
+  readonly signal?: AbortSignal;
+}
+
+/** What an actor left behind. */
+export interface ActorOutcome {
+  readonly name: string;
+  /** What its program returned. */
+  readonly report: unknown;
+  readonly trace: readonly TraceEvent[];
+}
+
+export interface RunReport {
+  readonly outcomes: readonly ActorOutcome[];
+  readonly endNs: Nanoseconds;
+  /** Of the order of events; only the virtual runtime has one. */
+  readonly fingerprint: string | null;
+  readonly controlCalls: Readonly<Record<string, number>>;
+}
+
+/** The failure of an actor, with its name. */
+export class ActorError extends Error {
+  override readonly name = 'ActorError';
+  constructor(
+    readonly actor: string,
+    override readonly cause: Error,
+  ) {
+    super(`${actor} failed: ${cause.message}`);
+  }
+}
+
+/** Loads the program of an actor. @throws ErrnoError ENOENT when its module exports none */
+export async function loadProgram(spec: ActorSpec): Promise<ActorProgram> {
+  const module = (await import(spec.module)) as { program?: ActorProgram };
+  if (typeof module.program === 'function') return module.program;
+  throw new ErrnoError('ENOENT', 'load', `Cannot start ${spec.name}: its module exports no function "program"`);
+}

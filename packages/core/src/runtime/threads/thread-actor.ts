@@ -1,0 +1,163 @@
+import {
+  type ActorId,
+  AtomicWords,
+  actorId,
+  attempt,
+  type CallHandler,
+  type Clock,
+  ErrnoError,
+  type Nanoseconds,
+  RandomStream,
+  ReplyPark,
+  sleepUntil,
+  type Task,
+  TraceLog,
+  type WordIndex,
+} from '../../base/index.js';
+import type { PhysicalMemoryHandle } from '../../memory/index.js';
+import type { ActorHost } from '../actor.js';
+import { RuntimeWords } from '../runtime-words.js';
+import { Turn } from '../turn.js';
+import { RemotePeer, serveCalls } from './comlink-ports.js';
+import { ThreadScheduler } from './thread-scheduler.js';
+import type { WorkerStart } from './worker-protocol.js';
+
+/** One actor of the threads runtime, inside its worker. */
+export class ThreadActor implements ActorHost {
+  readonly words: AtomicWords;
+  readonly clock: Clock;
+  readonly trace: TraceLog;
+  readonly backPressured: boolean;
+  readonly stopWord: WordIndex;
+  readonly controlCalls: Record<string, number> = {};
+  readonly #turn = new Turn();
+  readonly #runtimeWords: RuntimeWords;
+  readonly #scheduler: ThreadScheduler;
+  readonly #peers = new Map<string, RemotePeer>();
+  readonly #handlers = new Map<string, CallHandler>();
+  readonly #settled: (() => void)[] = [];
+  #spawned = 0;
+
+  constructor(
+    private readonly started: WorkerStart,
+    private readonly onFailure: (error: Error) => void,
+    private readonly onServing: () => void,
+  ) {
+    this.words = new AtomicWords(started.control);
+    this.#runtimeWords = new RuntimeWords(this.words);
+    this.stopWord = this.#runtimeWords.stopWord;
+    this.trace = new TraceLog(started.trace);
+    this.backPressured = started.pace === 'max';
+    const clock: Clock = { now: () => this.#elapsed() };
+    this.#scheduler = new ThreadScheduler(this.name, this.words, clock, this.#turn, started.pace);
+    this.#turn.onViolation = onFailure;
+    this.clock = {
+      now: () => {
+        this.#turn.check(this.name, 'clock.now');
+        return this.#elapsed();
+      },
+    };
+    for (const { name, id, port } of started.peers) {
+      const peer = new RemotePeer(name, port);
+      this.#peers.set(name, peer);
+      this.#scheduler.start(this.#watchDeath(peer, actorId(id)), () => {}, onFailure);
+    }
+    for (const { name, port } of started.callers) serveCalls(port, (method, args) => this.#answer(method, args, name));
+  }
+
+  get name(): string {
+    return this.started.spec.name;
+  }
+
+  get id(): ActorId {
+    return this.started.spec.id;
+  }
+
+  get memory(): PhysicalMemoryHandle {
+    return this.started.memory;
+  }
+
+  /** Runs the program; resolves when it and all it has spawned have ended. */
+  run(main: () => Task<unknown>): Promise<unknown> {
+    return new Promise((resolve) => {
+      const task = this.#turn.during(this.name, main);
+      this.#scheduler.start(
+        task,
+        (report) => {
+          if (this.#spawned === 0) resolve(report);
+          else this.#settled.push(() => resolve(report));
+        },
+        this.onFailure,
+      );
+    });
+  }
+
+  random(name: string): RandomStream {
+    return new RandomStream(this.started.seed, `${this.name}.${name}`);
+  }
+
+  spawn(_name: string, task: Task<void>): void {
+    this.#turn.check(this.name, 'spawn');
+    this.#spawned += 1;
+    const done = (): void => {
+      this.#spawned -= 1;
+      if (this.#spawned === 0) for (const settled of this.#settled.splice(0)) settled();
+    };
+    // Not stepped inside the step that spawns it: it starts as an event of its own, as in the virtual runtime.
+    queueMicrotask(() => this.#scheduler.start(task, done, this.onFailure));
+  }
+
+  serve(handlers: Readonly<Record<string, CallHandler>>): void {
+    for (const [method, handler] of Object.entries(handlers)) this.#handlers.set(method, handler);
+  }
+
+  *call<T>(peer: string, method: string, args: unknown): Task<T> {
+    this.#turn.check(this.name, 'call');
+    const target = this.#peers.get(peer);
+    if (target === undefined) throw new ErrnoError('ENODEV', method, `Cannot call ${peer}: no such actor`);
+    this.controlCalls[method] = (this.controlCalls[method] ?? 0) + 1;
+    const answer: T = yield new ReplyPark((settle) => target.call(method, args, settle), `${method} of ${peer}`);
+    return answer;
+  }
+
+  *ready(): Task<void> {
+    this.#runtimeWords.countReady();
+    yield* attempt(() => this.#runtimeWords.startStep());
+  }
+
+  reached(timeNs: Nanoseconds): void {
+    if (this.backPressured) this.#runtimeWords.reach(timeNs);
+  }
+
+  *untilScenarioTime(timeNs: Nanoseconds): Task<void> {
+    if (this.backPressured) yield* attempt(() => this.#runtimeWords.reachedStep(timeNs));
+    else yield* sleepUntil(timeNs, 'a scenario event');
+  }
+
+  *untilOthersEnd(): Task<void> {
+    this.onServing();
+    yield* attempt(() => this.#runtimeWords.shutdownStep());
+  }
+
+  #answer(method: string, args: unknown, from: string): Promise<unknown> {
+    const handler = this.#handlers.get(method);
+    if (handler === undefined) {
+      const message = `Cannot call ${method} of ${this.name}: it has no such service`;
+      return Promise.reject(new ErrnoError('EOPNOTSUPP', method, message));
+    }
+    return new Promise((resolve, reject) => {
+      const task = this.#turn.during(this.name, () => handler(args, from));
+      this.#scheduler.start(task, resolve, reject);
+    });
+  }
+
+  *#watchDeath(peer: RemotePeer, id: ActorId): Task<void> {
+    yield* attempt(() => this.#runtimeWords.aliveStep(id));
+    peer.die();
+  }
+
+  #elapsed(): Nanoseconds {
+    const epochNs = this.#runtimeWords.epochNs();
+    return epochNs === undefined ? 0 : Number(process.hrtime.bigint() - epochNs);
+  }
+}

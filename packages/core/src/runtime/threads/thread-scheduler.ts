@@ -1,0 +1,140 @@
+/**
+ * Runs the generators of one actor in its own thread.
+ *
+ * A park on a word becomes `Atomics.waitAsync`, at most one a word: all generators of the actor that sleep on a word
+ * share it. A shared wait may have been started on an earlier value; that only wakes too early, since a value that has
+ * changed since was followed by a notify, and a wake-up is a hint. Time-outs are timers of their own, so that a wait on
+ * a word that hardly ever changes (STOP) is started once and not at every tick.
+ */
+import {
+  type Clock,
+  EventClass,
+  fromErrorRecord,
+  type Park,
+  type AtomicWords,
+  type Task,
+  toErrorRecord,
+  type WordIndex,
+  type WordPark,
+} from '../../base/index.js';
+import type { Turn } from '../turn.js';
+
+/** A generator, and what to do when it ends. */
+interface Running {
+  readonly task: Task<unknown>;
+  readonly onDone: (value: unknown) => void;
+  readonly onError: (error: Error) => void;
+  /** Grows at each park; a wake-up for an earlier one is void. */
+  parks: number;
+}
+
+const NS_PER_MS = 1_000_000;
+/** The longest delay a timer of the host takes. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+export class ThreadScheduler {
+  readonly #sleepers = new Map<WordIndex, { running: Running; parks: number }[]>();
+  readonly #waiting = new Set<WordIndex>();
+
+  constructor(
+    private readonly actor: string,
+    private readonly words: AtomicWords,
+    private readonly clock: Clock,
+    private readonly turn: Turn,
+    /** `max`: modelled times pass at once, only real work takes time. */
+    private readonly pace: 'real' | 'max',
+  ) {}
+
+  start(task: Task<unknown>, onDone: (value: unknown) => void, onError: (error: Error) => void): void {
+    const running: Running = { task, onDone, onError, parks: 0 };
+    this.#resume(running, 0, undefined);
+  }
+
+  #resume(running: Running, parks: number, value: unknown, error?: Error): void {
+    if (running.parks !== parks) return;
+    running.parks += 1;
+    this.turn.during(this.actor, () => this.#step(running, value, error));
+  }
+
+  #step(running: Running, first: unknown, error: Error | undefined): void {
+    let value = first;
+    let thrown = error;
+    try {
+      for (;;) {
+        const result = thrown === undefined ? running.task.next(value) : running.task.throw(thrown);
+        thrown = undefined;
+        if (result.done === true) {
+          running.onDone(result.value);
+          return;
+        }
+        const park = result.value;
+        if (park.kind === 'word' && this.words.load(park.word) !== park.expected) {
+          value = true;
+          continue;
+        }
+        this.#park(running, park);
+        return;
+      }
+    } catch (caught) {
+      running.onError(caught instanceof Error ? caught : new Error(String(caught)));
+    }
+  }
+
+  #park(running: Running, park: Park): void {
+    const { parks } = running;
+    if (park.kind === 'word') this.#sleep(running, park);
+    else if (park.kind === 'time') {
+      if (this.pace === 'max') setImmediate(() => this.#resume(running, parks, undefined));
+      else this.#at(park.untilNs, () => this.#resume(running, parks, undefined));
+    } else if (park.kind === 'reply') {
+      park.start({
+        resolve: (value) => this.#resume(running, parks, value),
+        reject: (error) => this.#resume(running, parks, undefined, error),
+      });
+    } else {
+      park.promise.then(
+        (value) => this.#resume(running, parks, value),
+        (error: unknown) => this.#resume(running, parks, undefined, fromErrorRecord(toErrorRecord(error))),
+      );
+    }
+  }
+
+  #sleep(running: Running, park: WordPark): void {
+    const { parks } = running;
+    if (park.untilNs !== Number.POSITIVE_INFINITY) {
+      const late = (): void => this.#resume(running, parks, false);
+      if (this.pace === 'max' && park.timeoutClass === EventClass.Source) setImmediate(late);
+      else this.#at(park.untilNs, late);
+    }
+    const sleepers = this.#sleepers.get(park.word);
+    if (sleepers === undefined) this.#sleepers.set(park.word, [{ running, parks }]);
+    else {
+      // A generator that timed out and parks again on the same word (a tick waiting for STOP) replaces its old entry.
+      const own = sleepers.findIndex((sleeper) => sleeper.running === running);
+      if (own >= 0) sleepers[own] = { running, parks };
+      else sleepers.push({ running, parks });
+    }
+    if (!this.#waiting.has(park.word)) this.#wait(park.word, park.expected);
+  }
+
+  #wait(word: WordIndex, expected: number): void {
+    const wait = this.words.waitAsync(word, expected, Number.POSITIVE_INFINITY);
+    this.#waiting.add(word);
+    const wake = (): void => {
+      this.#waiting.delete(word);
+      const sleepers = this.#sleepers.get(word) ?? [];
+      this.#sleepers.delete(word);
+      for (const { running, parks } of sleepers) this.#resume(running, parks, true);
+    };
+    if (wait.async) void wait.value.then(wake);
+    else queueMicrotask(wake);
+  }
+
+  /** Calls back at a time, never before it; the timers of the host are good to a millisecond. */
+  #at(untilNs: number, callBack: () => void): void {
+    const delayMs = Math.ceil((untilNs - this.clock.now()) / NS_PER_MS);
+    if (delayMs <= 0) setImmediate(callBack);
+    else if (delayMs > MAX_TIMER_MS) setTimeout(() => this.#at(untilNs, callBack), MAX_TIMER_MS);
+    else setTimeout(callBack, delayMs);
+  }
+}

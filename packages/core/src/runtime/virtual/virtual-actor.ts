@@ -1,0 +1,163 @@
+import {
+  type ActorId,
+  attempt,
+  type CallHandler,
+  type Clock,
+  ErrnoError,
+  fromErrorRecord,
+  type Nanoseconds,
+  RandomStream,
+  ReplyPark,
+  sleepUntil,
+  type Task,
+  TraceLog,
+  toErrorRecord,
+  type WordIndex,
+} from '../../base/index.js';
+import type { PhysicalMemoryHandle } from '../../memory/index.js';
+import type { ActorHost, ActorOutcome, ActorProgram, ActorSpec } from '../actor.js';
+import { RuntimeWords } from '../runtime-words.js';
+import type { Running, VirtualRuntime } from './virtual-runtime.js';
+import type { VirtualWords } from './virtual-words.js';
+
+/** One actor of the virtual runtime: the ports its program sees, and its generators. */
+export class VirtualActor implements ActorHost {
+  readonly clock: Clock;
+  readonly trace: TraceLog;
+  readonly backPressured = false;
+  readonly stopWord: WordIndex;
+  /** Generators that keep the run alive. */
+  alive = 0;
+  dead = false;
+  /** Whether it only serves others. */
+  serving = false;
+  readonly running = new Set<Running>();
+  readonly #handlers = new Map<string, CallHandler>();
+  readonly #runtimeWords: RuntimeWords;
+  #report: unknown;
+
+  constructor(
+    private readonly runtime: VirtualRuntime,
+    private readonly spec: ActorSpec,
+  ) {
+    this.clock = {
+      now: () => {
+        runtime.turn.check(spec.name, 'clock.now');
+        return runtime.now;
+      },
+    };
+    this.trace = new TraceLog(runtime.spec.trace);
+    this.#runtimeWords = new RuntimeWords(runtime.words);
+    this.stopWord = this.#runtimeWords.stopWord;
+  }
+
+  get name(): string {
+    return this.spec.name;
+  }
+
+  get id(): ActorId {
+    return this.spec.id;
+  }
+
+  get words(): VirtualWords {
+    return this.runtime.words;
+  }
+
+  get memory(): PhysicalMemoryHandle {
+    return this.runtime.spec.memory;
+  }
+
+  /** Starts the program. */
+  begin(program: ActorProgram): void {
+    const main = this.runtime.turn.during(this.name, () => program(this, this.spec.data));
+    this.runtime.start(this, 'main', main, true, (report) => {
+      this.#report = report;
+    });
+  }
+
+  random(name: string): RandomStream {
+    this.runtime.turn.check(this.name, 'random');
+    return new RandomStream(this.runtime.spec.seed, `${this.name}.${name}`);
+  }
+
+  spawn(name: string, task: Task<void>): void {
+    this.runtime.turn.check(this.name, 'spawn');
+    this.runtime.start(this, name, task, true);
+  }
+
+  serve(handlers: Readonly<Record<string, CallHandler>>): void {
+    for (const [method, handler] of Object.entries(handlers)) this.#handlers.set(method, handler);
+  }
+
+  *call<T>(peer: string, method: string, args: unknown): Task<T> {
+    this.runtime.turn.check(this.name, 'call');
+    const { controlCalls } = this.runtime;
+    controlCalls[method] = (controlCalls[method] ?? 0) + 1;
+    const target = this.runtime.peer(peer);
+    const sent = structuredClone(args);
+    const answer: T = yield new ReplyPark(({ resolve, reject }) => {
+      target.answer(method, sent, this.name, resolve, reject);
+    }, `${method} of ${peer}`);
+    return answer;
+  }
+
+  /** Serves a call from a peer, in a generator of its own. */
+  answer(
+    method: string,
+    args: unknown,
+    from: string,
+    resolve: (value: unknown) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const handler = this.#handlers.get(method);
+    if (handler === undefined) {
+      reject(new ErrnoError('EOPNOTSUPP', method, `Cannot call ${method} of ${this.name}: it has no such service`));
+      return;
+    }
+    this.runtime.start(
+      this,
+      `${method} for ${from}`,
+      this.runtime.turn.during(this.name, () => handler(args, from)),
+      false,
+      (value) => resolve(structuredClone(value)),
+      (error) => reject(fromErrorRecord(structuredClone(toErrorRecord(error)))),
+    );
+  }
+
+  *ready(): Task<void> {
+    // Set-up takes no model time, and every event of set-up precedes the first tick: there is nothing to wait for.
+  }
+
+  reached(_timeNs: Nanoseconds): void {}
+
+  *untilScenarioTime(timeNs: Nanoseconds): Task<void> {
+    if (timeNs > this.runtime.now) yield* sleepUntil(timeNs, 'a scenario event');
+  }
+
+  *untilOthersEnd(): Task<void> {
+    this.serving = true;
+    this.runtime.serveOnly(this);
+    yield* attempt(() => this.#runtimeWords.shutdownStep());
+  }
+
+  outcome(): ActorOutcome {
+    return { name: this.name, report: this.#report, trace: this.trace.events };
+  }
+
+  /** Stops all generators for ever. Returns how many of them kept the run alive. */
+  die(): number {
+    this.dead = true;
+    const alive = this.alive;
+    this.alive = 0;
+    return alive;
+  }
+
+  describeWaits(): string[] {
+    if (this.dead || this.serving) return [];
+    const described: string[] = [];
+    for (const { name, waiting } of this.running) {
+      if (waiting !== undefined) described.push(`${this.name}${name === 'main' ? '' : `/${name}`} for ${waiting.what}`);
+    }
+    return described;
+  }
+}

@@ -1,0 +1,325 @@
+/**
+ * The virtual runtime: all actors in one thread, on a clock of model time.
+ *
+ * A plain synchronous loop over a queue of events. What is ready never waits for a promise; the loop is left only to let
+ * promises of the outside world settle, with the clock stopped, and after every 4,096 events, a count and never a time,
+ * so that signals and progress are served. Every wake-up is an event, so the order of everything is the order of
+ * (time, class, first in first out), whatever the machine does.
+ */
+import {
+  assert,
+  ErrnoError,
+  EventClass,
+  type ExternalPark,
+  fromErrorRecord,
+  type Nanoseconds,
+  type Park,
+  RandomStream,
+  type ReplyPark,
+  type Task,
+  toErrorRecord,
+  Wake,
+  type WordIndex,
+  type WordPark,
+} from '../../base/index.js';
+import { ActorError, type ActorOutcome, loadProgram, type RunReport, type RunSpec } from '../actor.js';
+import { RuntimeWords } from '../runtime-words.js';
+import { Turn } from '../turn.js';
+import { EventQueue, type TimedEvent } from './event-queue.js';
+import { Fingerprint } from './fingerprint.js';
+import { VirtualActor } from './virtual-actor.js';
+import { VirtualWords } from './virtual-words.js';
+
+/** After so many events the loop yields to the event loop of the process. */
+const EVENTS_PER_BURST = 4096;
+
+/** A generator with what it waits for. */
+export interface Running {
+  readonly actor: VirtualActor;
+  readonly name: string;
+  readonly task: Task<unknown>;
+  readonly number: number;
+  /** Called with what the task returned. */
+  readonly onDone: (value: unknown) => void;
+  /** Called with what it threw; absent: the run fails. */
+  readonly onError?: (error: Error) => void;
+  waiting: Park | undefined;
+  /** Grows at each park; an event for an earlier one is void. */
+  parks: number;
+}
+
+interface RuntimeEvent extends TimedEvent {
+  readonly running: Running;
+  readonly parks: number;
+  readonly value: unknown;
+  readonly error?: Error;
+}
+
+export interface VirtualOptions {
+  /** `seed` permutes events of equal time and class, from a stream of the run's seed. */
+  readonly ties: 'fifo' | 'seed';
+}
+
+export class VirtualRuntime {
+  readonly words: VirtualWords;
+  readonly turn = new Turn();
+  readonly controlCalls: Record<string, number> = {};
+  readonly #events = new EventQueue<RuntimeEvent>();
+  readonly #actors = new Map<string, VirtualActor>();
+  readonly #sleepers = new Map<WordIndex, Running[]>();
+  readonly #externals: { readonly running: Running; readonly park: ExternalPark }[] = [];
+  readonly #fingerprint = new Fingerprint();
+  readonly #ties: RandomStream | undefined;
+  #now: Nanoseconds = 0;
+  #class: EventClass = EventClass.Completion;
+  #live = 0;
+  #serving = 0;
+  #started = 0;
+  #failure: Error | undefined;
+
+  constructor(
+    readonly spec: RunSpec,
+    options: VirtualOptions,
+  ) {
+    this.words = new VirtualWords(new SharedArrayBuffer(spec.controlBytes));
+    this.words.onNotify = (word, wake) => this.#wake(word, wake);
+    this.turn.onViolation = (error) => {
+      this.#failure ??= error;
+    };
+    if (options.ties === 'seed') this.#ties = new RandomStream(spec.seed, 'runtime.ties');
+  }
+
+  get now(): Nanoseconds {
+    return this.#now;
+  }
+
+  /** Runs to the end. @throws ActorError when an actor fails; ErrnoError EDEADLK when all wait for ever */
+  async run(): Promise<RunReport> {
+    const programs = await Promise.all(this.spec.actors.map(loadProgram));
+    for (const actor of this.spec.actors) this.#actors.set(actor.name, new VirtualActor(this, actor));
+    for (const [i, actor] of [...this.#actors.values()].entries()) actor.begin(programs[i]);
+    const stop = (): void => new RuntimeWords(this.words).stop();
+    this.spec.signal?.addEventListener('abort', stop, { once: true });
+    try {
+      if (this.spec.signal?.aborted === true) stop();
+      await this.#loop();
+    } finally {
+      this.spec.signal?.removeEventListener('abort', stop);
+    }
+    return {
+      outcomes: [...this.#actors.values()].map((actor): ActorOutcome => actor.outcome()),
+      endNs: this.#now,
+      fingerprint: this.#fingerprint.toString(),
+      controlCalls: this.controlCalls,
+    };
+  }
+
+  /** Ends an actor as a crash would: none of its generators is ever stepped again, not even a `finally`. */
+  kill(name: string): void {
+    const actor = this.#actors.get(name);
+    assert(actor !== undefined, `${name} is an actor of this run`);
+    if (!actor.dead) this.#live -= actor.die();
+  }
+
+  // ---- for VirtualActor ----
+
+  /** Starts a generator of an actor at this instant. `keepsAlive`: the run lasts until it has ended. */
+  start(
+    actor: VirtualActor,
+    name: string,
+    task: Task<unknown>,
+    keepsAlive: boolean,
+    onDone: (value: unknown) => void = () => {},
+    onError?: (error: Error) => void,
+  ): void {
+    if (keepsAlive) this.#live += 1;
+    actor.alive += keepsAlive ? 1 : 0;
+    this.#started += 1;
+    const running: Running = {
+      actor,
+      name,
+      task,
+      number: this.#started,
+      onDone: (value) => {
+        if (keepsAlive) this.#live -= 1;
+        actor.alive -= keepsAlive ? 1 : 0;
+        actor.running.delete(running);
+        onDone(value);
+      },
+      onError,
+      waiting: undefined,
+      parks: 0,
+    };
+    actor.running.add(running);
+    this.#schedule(running, this.#now, EventClass.HandOver, undefined);
+  }
+
+  /** Takes a task out of what keeps the run alive, or puts it back. */
+  countAlive(actor: VirtualActor, change: 1 | -1): void {
+    actor.alive += change;
+    this.#live += change;
+  }
+
+  /** An actor only serves from here on. */
+  serveOnly(actor: VirtualActor): void {
+    this.countAlive(actor, -1);
+    this.#serving += 1;
+  }
+
+  /** Finds a peer. @throws ErrnoError ENODEV when there is none, or it has died */
+  peer(name: string): VirtualActor {
+    const peer = this.#actors.get(name);
+    if (peer !== undefined && !peer.dead) return peer;
+    throw new ErrnoError('ENODEV', 'call', `Cannot call ${name}: ${peer === undefined ? 'no such actor' : 'it has died'}`);
+  }
+
+  // ---- the loop ----
+
+  async #loop(): Promise<void> {
+    for (;;) {
+      this.#burst();
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#externals.length > 0) await this.#settleExternals();
+      else if (this.#live === 0) {
+        if (this.#serving === 0) return;
+        this.#endServing();
+      }
+      else if (this.#events.size === 0) throw this.#everybodyWaits();
+      else await new Promise(setImmediate);
+      this.spec.onProgress?.(this.#now);
+    }
+  }
+
+  /** Everybody else has ended: those who only serve report and end too. */
+  #endServing(): void {
+    this.#serving = 0;
+    for (const actor of this.#actors.values()) if (actor.serving && !actor.dead) this.countAlive(actor, 1);
+    new RuntimeWords(this.words).shutDown();
+  }
+
+  #burst(): void {
+    for (let count = 0; count < EVENTS_PER_BURST; count += 1) {
+      if (this.#externals.length > 0 || this.#live === 0 || this.#failure !== undefined) return;
+      const event = this.#events.pop();
+      if (event === undefined) return;
+      const { running } = event;
+      if (event.parks !== running.parks || running.actor.dead) continue;
+      this.#now = event.timeNs;
+      this.#class = event.eventClass;
+      this.#fingerprint.add(event.timeNs);
+      this.#fingerprint.add(event.eventClass * 65_536 + running.number);
+      this.#resume(running, event.value, event.error);
+    }
+  }
+
+  #resume(running: Running, value: unknown, error: Error | undefined): void {
+    running.parks += 1;
+    running.waiting = undefined;
+    this.turn.during(running.actor.name, () => this.#step(running, value, error));
+  }
+
+  /** Steps a generator until it has to wait. */
+  #step(running: Running, first: unknown, error: Error | undefined): void {
+    let value = first;
+    let thrown = error;
+    try {
+      for (;;) {
+        const result = thrown === undefined ? running.task.next(value) : running.task.throw(thrown);
+        thrown = undefined;
+        if (result.done === true) {
+          running.onDone(result.value);
+          return;
+        }
+        const park = result.value;
+        if (park.kind === 'word' && this.words.load(park.word) !== park.expected) {
+          value = true;
+          continue;
+        }
+        this.#park(running, park);
+        return;
+      }
+    } catch (caught) {
+      const failure = caught instanceof Error ? caught : new Error(String(caught));
+      if (running.onError !== undefined) running.onError(failure);
+      else this.#failure ??= new ActorError(running.actor.name, failure);
+    }
+  }
+
+  #park(running: Running, park: Park): void {
+    running.waiting = park;
+    if (park.kind === 'word') this.#sleep(running, park);
+    else if (park.kind === 'time') {
+      this.#schedule(running, Math.max(park.untilNs, this.#now), park.eventClass, undefined);
+    } else if (park.kind === 'reply') this.#awaitReply(running, park);
+    else this.#externals.push({ running, park });
+  }
+
+  #sleep(running: Running, park: WordPark): void {
+    const sleepers = this.#sleepers.get(park.word);
+    if (sleepers === undefined) this.#sleepers.set(park.word, [running]);
+    else sleepers.push(running);
+    if (park.untilNs !== Number.POSITIVE_INFINITY) {
+      this.#schedule(running, Math.max(park.untilNs, this.#now), park.timeoutClass, false);
+    }
+  }
+
+  #awaitReply(running: Running, park: ReplyPark): void {
+    const { parks } = running;
+    park.start({
+      resolve: (value) => this.#reply(running, parks, value),
+      reject: (error) => this.#reply(running, parks, undefined, error),
+    });
+  }
+
+  #reply(running: Running, parks: number, value: unknown, error?: Error): void {
+    if (running.parks === parks) this.#schedule(running, this.#now, EventClass.HandOver, value, error);
+  }
+
+  /** Turns a notify into one event for each sleeper. */
+  #wake(word: WordIndex, wake: Wake): void {
+    const sleepers = this.#sleepers.get(word);
+    if (sleepers === undefined || sleepers.length === 0) return;
+    this.#sleepers.delete(word);
+    const eventClass = this.#wakeClass(wake);
+    for (const running of sleepers) {
+      const park = running.waiting;
+      if (park?.kind === 'word' && park.word === word) this.#schedule(running, this.#now, eventClass, true);
+    }
+  }
+
+  /** What a source tick or a vblank hands over comes after all of them. */
+  #wakeClass(wake: Wake): EventClass {
+    if (wake === Wake.Release) return EventClass.Completion;
+    return this.#class >= EventClass.Source ? EventClass.SourceHandOver : EventClass.HandOver;
+  }
+
+  #schedule(running: Running, timeNs: Nanoseconds, eventClass: EventClass, value: unknown, error?: Error): void {
+    const tie = this.#ties === undefined ? 0 : this.#ties.uniform();
+    this.#events.push({ timeNs, eventClass, tie, order: 0, running, parks: running.parks, value, error });
+  }
+
+  /** Lets the outside world finish while the clock stands still; the order of calls decides the order of resumption. */
+  async #settleExternals(): Promise<void> {
+    const batch = this.#externals.splice(0);
+    const settled = await Promise.allSettled(batch.map(({ park }) => park.promise));
+    for (const [i, { running }] of batch.entries()) {
+      const result = settled[i];
+      if (result.status === 'fulfilled') this.#schedule(running, this.#now, EventClass.Completion, result.value);
+      else {
+        const error = fromErrorRecord(toErrorRecord(result.reason));
+        this.#schedule(running, this.#now, EventClass.Completion, undefined, error);
+      }
+    }
+  }
+
+
+  #everybodyWaits(): Error {
+    const waits = [...this.#actors.values()].flatMap((actor) => actor.describeWaits());
+    return new ErrnoError(
+      'EDEADLK',
+      'run',
+      `The run cannot go on at ${this.#now} ns: everybody waits (${waits.join('; ')})`,
+      { nowNs: this.#now, waits },
+    );
+  }
+}
