@@ -104,49 +104,58 @@ export interface DigitsPlace {
   readonly pixelBytes: 1 | 4;
 }
 
-/** The digits' brightest and darkest glyph pixel must differ by this much, of 255. */
-const LEAST_CONTRAST = 60;
-/** A digit must agree with its glyph by this much, of 35, and beat every other digit by the margin. */
-const LEAST_SCORE = 20;
-const LEAST_LEAD = 3;
+/** Standard deviation that a digit's 35 glyph pixels must have, of 255 brightness steps; drawn clean it is about 105. */
+const LEAST_DEVIATION = 20;
+/** Correlation of a digit with its glyph, and how far it must be ahead of the next best glyph. */
+const LEAST_CORRELATION = 0.65;
+const LEAST_LEAD = 0.05;
 
 /**
- * Reads six digits by averaging the pixels under each glyph pixel and taking, digit by digit, the best matching glyph.
+ * Reads six digits by averaging the pixels under each glyph pixel and taking, digit by digit, the glyph of the highest
+ * correlation, which neither brightness nor contrast affect.
  *
  * @returns undefined when contrast or match is too weak to be sure
  */
 export function readNumber(rows: PlaneRows, place: DigitsPlace): number | undefined {
   const cells = averageCells(rows, place);
-  let low = 255;
-  let high = 0;
-  for (const cell of cells) {
-    low = Math.min(low, cell);
-    high = Math.max(high, cell);
-  }
-  if (high - low < LEAST_CONTRAST) return undefined;
   let value = 0;
   for (let i = 0; i < NUMBER_DIGITS; i++) {
-    const scores = DIGITS.map((digit) => {
-      let score = 0;
-      for (let row = 0; row < GLYPH_ROWS; row++) {
-        for (let column = 0; column < GLYPH_COLUMNS; column++) {
-          const cell = cells[row * TEXT_COLUMNS + i * GLYPH_ADVANCE_COLUMNS + column];
-          const brightness = (2 * (cell - low)) / (high - low) - 1;
-          score += glyphPixel(digit, column, row) ? brightness : -brightness;
-        }
-      }
-      return score;
-    });
+    const seen = digitCells((row, column) => cells[row * TEXT_COLUMNS + i * GLYPH_ADVANCE_COLUMNS + column]);
+    if (seen.deviation < LEAST_DEVIATION) return undefined;
+    const scores = DIGITS.map((digit) => correlation(digit, seen));
     const best = Math.max(...scores);
     const digit = scores.indexOf(best);
     const second = Math.max(...scores.filter((_, other) => other !== digit));
-    if (best < LEAST_SCORE || best - second < LEAST_LEAD) return undefined;
+    if (best < LEAST_CORRELATION || best - second < LEAST_LEAD) return undefined;
     value = value * 10 + digit;
   }
   return value;
 }
 
-const DIGITS = [...'0123456789'];
+/** The 35 glyph pixels of a digit as differences from their mean. */
+interface DigitCells {
+  readonly differences: readonly number[];
+  readonly deviation: number;
+}
+
+function digitCells(cell: (row: number, column: number) => number): DigitCells {
+  const values: number[] = [];
+  for (let row = 0; row < GLYPH_ROWS; row++) {
+    for (let column = 0; column < GLYPH_COLUMNS; column++) values.push(cell(row, column));
+  }
+  const mean = values.reduce((sum, value) => sum + value) / values.length;
+  const differences = values.map((value) => value - mean);
+  const deviation = Math.sqrt(differences.reduce((sum, value) => sum + value * value, 0) / values.length);
+  return { differences, deviation };
+}
+
+/** Correlation of two digits, -1 to 1. */
+function correlation(a: DigitCells, b: DigitCells): number {
+  const product = a.differences.reduce((sum, value, i) => sum + value * b.differences[i], 0);
+  return product / (a.differences.length * a.deviation * b.deviation);
+}
+
+const DIGITS = [...'0123456789'].map((digit) => digitCells((row, column) => (glyphPixel(digit, column, row) ? 1 : 0)));
 
 /** Mean brightness under every glyph pixel of the text, row by row, the outer fifth of large ones left out. */
 function averageCells(rows: PlaneRows, { xPixels, yPixels, scale, pixelBytes }: DigitsPlace): Float64Array {
