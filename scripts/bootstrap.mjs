@@ -24,6 +24,8 @@ import {
 } from './workspace.mjs';
 
 const OLDEST_NODE = [20, 19];
+/** Without a network the package manager gives up after some ten seconds instead of seventy. */
+const FETCH_RETRIES = { npm_config_fetch_retry_mintimeout: '2000', npm_config_fetch_retry_factor: '3' };
 const LOCK_POLL_MS = 100;
 const LOCK_PATIENCE_MS = 15 * 60_000;
 
@@ -65,7 +67,7 @@ export function missingDependencies(root) {
   return missing;
 }
 
-/** Fingerprint of all that decides what the compiler emits: by size and time of change, so that it costs milliseconds. */
+/** Fingerprint of all that decides what the compiler emits: by size and time of change, so that it is quick. */
 export function buildFingerprint(root, projects = typescriptProjects(root)) {
   const files = [join(root, 'tsconfig.json'), join(root, 'tsconfig.base.json')];
   for (const project of projects) {
@@ -161,7 +163,7 @@ export async function takeLock(root, say, patienceMs = LOCK_PATIENCE_MS) {
     }
     if (Date.now() > deadline)
       throw new Error(
-        `Cannot take the lock ${path}: held for too long by process ${owner}. Remove the file if that process is another program.`,
+        `Cannot take the lock: held for too long by process ${owner}. If that is another program, remove ${path}.`,
       );
     if (!told) say(`waiting for another bootstrap (process ${owner}) to finish`);
     told = true;
@@ -183,8 +185,9 @@ function lockOwner(path) {
 }
 
 /** Runs a child with its output on stderr; throws what `describe` says when it fails. */
-async function step(command, args, cwd, describe) {
-  const { exitCode, interrupted, error } = await runChild(command, args, { cwd, stdio: ['ignore', 2, 2] });
+async function step(command, args, cwd, describe, stdout = 2) {
+  const env = { ...FETCH_RETRIES, ...process.env };
+  const { exitCode, interrupted, error } = await runChild(command, args, { cwd, env, stdio: ['ignore', stdout, 2] });
   if (interrupted) throw new Error(`Interrupted: ${command} ${args.join(' ')}`);
   if (exitCode !== 0) throw new Error(describe(error ? error.message : `exit code ${exitCode}`));
 }
@@ -200,6 +203,7 @@ async function install(root, say) {
     [...pnpm, '--version'],
     root,
     (why) => `Cannot fetch ${packageManager} through npx: ${why}. ${remedy}`,
+    'ignore',
   );
   const args = [...pnpm, 'install', '--frozen-lockfile', '--prefer-offline', '--config.confirm-modules-purge=false'];
   await step(

@@ -17,8 +17,8 @@ const hasGroups = process.platform !== 'win32';
  * @param {readonly string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, stdio: import('node:child_process').StdioOptions,
  *   onStdout?: (text: string) => void }} options  `onStdout` takes what the child writes when its stdout is a pipe
- * @returns {Promise<{ exitCode: number, interrupted: boolean, error?: Error }>} `exitCode` is 128 + n for a signal n, and
- *   127 with `error` when the child could not be started; `interrupted`: this process was told to stop meanwhile.
+ * @returns {Promise<{ exitCode: number, interrupted: boolean, error?: Error }>} `exitCode` is 128 + n for a signal n,
+ *   and 127 with `error` when the child could not be started; `interrupted`: this process was told to stop meanwhile.
  */
 export function runChild(command, args, { cwd, env, stdio, onStdout }) {
   return new Promise((resolve) => {

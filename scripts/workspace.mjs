@@ -39,8 +39,8 @@ export function walkFiles(directory, accept, skipped = GENERATED_DIRECTORIES) {
 }
 
 /**
- * Directories of the workspace's packages, the root first. Understands the two forms that pnpm-workspace.yaml uses here:
- * `- folder` and `- folder/*`.
+ * Directories of the workspace's packages, the root first. Understands the two forms that pnpm-workspace.yaml uses
+ * here: `- folder` and `- folder/*`.
  */
 export function workspacePackages(root) {
   const lines = readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8').split('\n');
