@@ -32,8 +32,12 @@ export interface ActorServices {
   serve(handlers: Readonly<Record<string, CallHandler>>): void;
   /** Starts another generator of this actor. What it throws ends the run. */
   spawn(name: string, task: Task<void>): void;
-  /** Waits until the scenario reaches an instant: on the clock, or on the sources' progress where time is not paced. */
-  untilScenarioTime(timeNs: Nanoseconds): Task<void>;
+  /**
+   * Waits until the scenario reaches an instant: on the clock, or on the sources' progress where time is not paced.
+   *
+   * @returns false when the run is to stop before
+   */
+  untilScenarioTime(timeNs: Nanoseconds): Task<boolean>;
   /** Whether sources wait for room instead of dropping, since time is not paced. */
   readonly backPressured: boolean;
 }

@@ -14,7 +14,7 @@ import {
   type Nanoseconds,
   type Task,
 } from '../base/index.js';
-import { checkMapping, type DeviceConstraints } from '../constraints/index.js';
+import { checkMapping, type DeviceConstraints, dmaSegments, iovaAlignmentBytes, iovaAperture } from '../constraints/index.js';
 import { IommuDomain, type IovaMapping, type PhysicalMemory, SgTable } from '../memory/index.js';
 import { type BufferState, type BufferWords, generationOf, isMoving } from './buffer-words.js';
 import {
@@ -53,6 +53,8 @@ export class DmaBufAttachment {
   cached: BufferState = 0;
   sgTable: SgTable | undefined;
   iova: IovaMapping | undefined;
+  /** Views over the pages of `sgTable`, made when first asked for. */
+  views: readonly Uint8Array[] | undefined;
   mapCount = 0;
 
   constructor(
@@ -88,9 +90,10 @@ export class DmaMapping {
    *
    * @throws ErrnoError EFAULT, an IOMMU fault, after unmap
    */
-  segments(): Uint8Array[] {
+  segments(): readonly Uint8Array[] {
     if (!this.#live) throw this.stale();
-    return this.sgTable.runs.map((run) => this.memory.view(run.address, run.lengthBytes));
+    this.attachment.views ??= this.sgTable.runs.map((run) => this.memory.view(run.address, run.lengthBytes));
+    return this.attachment.views;
   }
 
   /** Ends the access. Called by the importer only. */
@@ -112,13 +115,8 @@ export class DmaBufImporter {
     private readonly memory: PhysicalMemory,
     readonly device: ImporterDevice,
   ) {
-    const { iommu, alignmentBytes } = device.constraints;
-    if (iommu !== undefined) {
-      const top = Math.min(2 ** iommu.iovaBits, (device.constraints.addressLimit ?? Number.MAX_SAFE_INTEGER) + 1);
-      const base = iommu.iovaBase ?? 0;
-      const sizeBytes = iommu.iovaSizeBytes ?? top - base;
-      this.#domain = new IommuDomain(device.name, { base, sizeBytes }, alignmentBytes);
-    }
+    const aperture = iovaAperture(device.constraints);
+    if (aperture !== undefined) this.#domain = new IommuDomain(device.name, aperture);
   }
 
   get attachments(): Iterable<DmaBufAttachment> {
@@ -203,6 +201,12 @@ export class DmaBufImporter {
     return mapping;
   }
 
+  /** DMA segments that the device sees of a mapped buffer. */
+  segmentCount(mapping: DmaMapping): number {
+    const { iova, sgTable } = mapping.attachment;
+    return dmaSegments(sgTable?.runs ?? [], this.device.constraints, iova?.iova).length;
+  }
+
   /** Ends a mapping. @throws ErrnoError EINVAL when it has ended already */
   unmap(mapping: DmaMapping): void {
     if (!mapping.isLive) {
@@ -264,8 +268,10 @@ export class DmaBufImporter {
     this.#forget(attachment);
     const sgTable = new SgTable(reply.runs);
     const generation = generationOf(reply.state);
-    const iova = this.#domain?.map(sgTable, attachment.name, generation);
-    const violation = checkMapping(sgTable.runs, this.device.constraints, iova?.iova);
+    const { constraints } = this.device;
+    const alignmentBytes = iovaAlignmentBytes(constraints, sgTable.lengthBytes);
+    const iova = this.#domain?.map(sgTable, attachment.name, generation, alignmentBytes);
+    const violation = checkMapping(sgTable.runs, constraints, iova?.iova);
     if (violation !== undefined) {
       if (iova !== undefined) this.#domain?.unmap(iova);
       throw new ErrnoError(
@@ -284,6 +290,7 @@ export class DmaBufImporter {
     if (attachment.iova !== undefined) this.#domain?.unmap(attachment.iova);
     attachment.iova = undefined;
     attachment.sgTable = undefined;
+    attachment.views = undefined;
     attachment.cached = 0;
   }
 

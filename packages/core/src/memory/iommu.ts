@@ -34,7 +34,6 @@ export class IommuDomain {
   constructor(
     readonly device: string,
     readonly aperture: IommuAperture,
-    readonly alignmentBytes = PAGE_SIZE,
   ) {
     this.#cursor = aperture.base === 0 ? PAGE_SIZE : aperture.base; // IOVA 0 stays unmapped, as a null pointer does
   }
@@ -42,11 +41,12 @@ export class IommuDomain {
   /**
    * Maps scattered pages as one IOVA range.
    *
-   * @returns the start of the range
+   * @param alignmentBytes of the start of the range; a multiple of the page size
+   * @returns the range
    * @throws ErrnoError ENOMEM when no free IOVA range is long enough
    */
-  map(sgTable: SgTable, buffer: string, generation: number): IovaMapping {
-    const start = this.#findFree(sgTable.lengthBytes);
+  map(sgTable: SgTable, buffer: string, generation: number, alignmentBytes = PAGE_SIZE): IovaMapping {
+    const start = this.#findFree(sgTable.lengthBytes, alignmentBytes);
     if (start === undefined) {
       throw new ErrnoError(
         'ENOMEM',
@@ -102,9 +102,9 @@ export class IommuDomain {
     return this.#live.size;
   }
 
-  #findFree(lengthBytes: number): number | undefined {
+  #findFree(lengthBytes: number, alignmentBytes: number): number | undefined {
     const end = this.aperture.base + this.aperture.sizeBytes;
-    const align = (value: number): number => Math.ceil(value / this.alignmentBytes) * this.alignmentBytes;
+    const align = (value: number): number => Math.ceil(value / alignmentBytes) * alignmentBytes;
     const candidate = align(this.#cursor);
     if (candidate + lengthBytes <= end && !this.#overlaps(candidate, lengthBytes)) return candidate;
     // Wrapped: first fit from the bottom.

@@ -24,6 +24,7 @@ const EPOCH_LO = wordIndex(5);
 const EPOCH_HI = wordIndex(6);
 const DEAD = 16;
 const NS_PER_MS = 1_000_000;
+const END_OF_TIME_MS = 0x7fff_ffff;
 
 /** Words at the start of the control memory that belong to the runtime; the caller's tables come after. */
 export const RUNTIME_WORDS = 16 + 128;
@@ -33,9 +34,12 @@ export class RuntimeWords {
 
   constructor(private readonly words: AtomicWords) {}
 
+  /** Tells sources to stop, and whoever waits for a scenario event that it will not come. */
   stop(): void {
     this.words.store(STOP, 1);
     this.words.notify(STOP);
+    this.words.store(REACHED, END_OF_TIME_MS);
+    this.words.notify(REACHED);
   }
 
   get stopped(): boolean {

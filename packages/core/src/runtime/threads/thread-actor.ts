@@ -9,10 +9,10 @@ import {
   type Nanoseconds,
   RandomStream,
   ReplyPark,
-  sleepUntil,
   type Task,
   TraceLog,
   type WordIndex,
+  WordPark,
 } from '../../base/index.js';
 import type { PhysicalMemoryHandle } from '../../memory/index.js';
 import type { ActorHost } from '../actor.js';
@@ -129,9 +129,14 @@ export class ThreadActor implements ActorHost {
     if (this.backPressured) this.#runtimeWords.reach(timeNs);
   }
 
-  *untilScenarioTime(timeNs: Nanoseconds): Task<void> {
-    if (this.backPressured) yield* attempt(() => this.#runtimeWords.reachedStep(timeNs));
-    else yield* sleepUntil(timeNs, 'a scenario event');
+  *untilScenarioTime(timeNs: Nanoseconds): Task<boolean> {
+    if (this.#runtimeWords.stopped) return false;
+    if (this.backPressured) {
+      yield* attempt(() => this.#runtimeWords.reachedStep(timeNs));
+      return !this.#runtimeWords.stopped;
+    }
+    const stopped: boolean = yield new WordPark(this.stopWord, 0, 'a scenario event', timeNs);
+    return !stopped;
   }
 
   *untilOthersEnd(): Task<void> {

@@ -8,11 +8,11 @@ import {
   type Nanoseconds,
   RandomStream,
   ReplyPark,
-  sleepUntil,
   type Task,
   TraceLog,
   toErrorRecord,
   type WordIndex,
+  WordPark,
 } from '../../base/index.js';
 import type { PhysicalMemoryHandle } from '../../memory/index.js';
 import type { ActorHost, ActorOutcome, ActorProgram, ActorSpec } from '../actor.js';
@@ -130,8 +130,10 @@ export class VirtualActor implements ActorHost {
 
   reached(_timeNs: Nanoseconds): void {}
 
-  *untilScenarioTime(timeNs: Nanoseconds): Task<void> {
-    if (timeNs > this.runtime.now) yield* sleepUntil(timeNs, 'a scenario event');
+  *untilScenarioTime(timeNs: Nanoseconds): Task<boolean> {
+    if (this.#runtimeWords.stopped) return false;
+    const stopped: boolean = yield new WordPark(this.stopWord, 0, 'a scenario event', timeNs);
+    return !stopped;
   }
 
   *untilOthersEnd(): Task<void> {

@@ -1,0 +1,227 @@
+/** The program of a driver's actor: sets up ports and buffers, runs the driver while it is present, and lets go of all. */
+import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
+import { DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
+import { PhysicalMemory } from '../memory/index.js';
+import type { ActorHost } from '../runtime/index.js';
+import { DriverContext, type ContextParts } from './context.js';
+import type { Driver } from './define-driver.js';
+import type { FrameFormat } from './frame-format.js';
+import { InputPort } from './input-port.js';
+import { OutputPort } from './output-port.js';
+import type { Payload } from './payload.js';
+import type { LinkSpec, PoolSpec } from './port-parts.js';
+import { openTables, type SharedTables } from './shared-tables.js';
+import { DeviceStatistics, type DeviceReport } from './statistics.js';
+
+/** When a device is there. */
+export interface Presence {
+  readonly fromNs: Nanoseconds;
+  /** Absent: to the end. */
+  readonly untilNs?: Nanoseconds;
+}
+
+/** What the actor of a driver starts with: plain data. */
+export interface DriverStart {
+  readonly actor: ActorId;
+  readonly device: ImporterDevice;
+  readonly parameters: unknown;
+  readonly tables: SharedTables;
+  readonly inputs: readonly { readonly port: string; readonly link: LinkSpec }[];
+  readonly outputs: readonly {
+    readonly port: string;
+    readonly format: FrameFormat;
+    readonly pool?: PoolSpec;
+    readonly links: readonly LinkSpec[];
+  }[];
+  readonly presence: readonly Presence[];
+  /** When the user calls REQBUFS(0). */
+  readonly reqbufsNs: readonly Nanoseconds[];
+  readonly payload: Payload;
+  readonly durationNs: Nanoseconds;
+  readonly runtime: 'threads' | 'virtual';
+  readonly firstTimeline: number;
+  readonly timelineCount: number;
+}
+
+/** Runs a driver as an actor. */
+export function* driverProgram(host: ActorHost, driver: Driver, start: DriverStart): Task<DeviceReport> {
+  const actor = new DriverActor(host, driver, start);
+  return yield* actor.run();
+}
+
+class DriverActor {
+  readonly #statistics = new DeviceStatistics();
+  readonly #parts: ContextParts;
+  readonly #importer: DmaBufImporter;
+  readonly #inputs: InputPort[];
+  readonly #outputs: OutputPort[];
+  readonly #context: DriverContext<never>;
+
+  constructor(
+    private readonly host: ActorHost,
+    private readonly driver: Driver,
+    private readonly start: DriverStart,
+  ) {
+    const tables = openTables(host.words, start.tables, start.actor);
+    this.#importer = new DmaBufImporter(host, tables.buffers, PhysicalMemory.open(host.memory), start.device);
+    const { payload, durationNs, firstTimeline, timelineCount, runtime } = start;
+    this.#parts = {
+      services: host,
+      tables,
+      importer: this.#importer,
+      statistics: this.#statistics,
+      stopWord: host.stopWord,
+      payload,
+      durationNs,
+      firstTimeline,
+      timelineCount,
+      runtime,
+      reached: (timeNs) => host.reached(timeNs),
+    };
+    const ports: Record<string, InputPort | OutputPort> = {};
+    this.#inputs = start.inputs.map(({ port, link }) => {
+      const made = new InputPort(this.#parts, link);
+      ports[port] = made;
+      return made;
+    });
+    this.#outputs = start.outputs.map(({ port, format, pool, links }) => {
+      const made = new OutputPort(this.#parts, port, format, pool, links);
+      ports[port] = made;
+      return made;
+    });
+    this.#context = new DriverContext(this.#parts, start.parameters as never, ports as never);
+  }
+
+  *run(): Task<DeviceReport> {
+    for (const output of this.#outputs) yield* this.#createBuffers(output);
+    let first = true;
+    for (const presence of this.start.presence) {
+      yield* this.#runOnce(presence, first);
+      first = false;
+    }
+    if (first) yield* this.host.ready();
+    for (const output of this.#outputs) output.close();
+    for (const output of this.#outputs) yield* output.collect();
+    yield* this.#letGo();
+    for (const output of this.#outputs) yield* output.destroy();
+    return this.#report();
+  }
+
+  /** One stay of the device: attach, run, and, if it leaves before the end, detach. */
+  *#runOnce(presence: Presence, first: boolean): Task<void> {
+    const context = this.#context as DriverContext;
+    const state = yield* this.driver.setup?.(context as never) ?? nothing();
+    const late = presence.fromNs > 0;
+    if (first && late) yield* this.host.ready();
+    if (late) {
+      if (!(yield* this.host.untilScenarioTime(presence.fromNs))) return;
+      this.host.trace.add({ track: this.host.name, name: 'attach', startNs: this.host.clock.now() });
+    }
+    if (!(yield* this.#join(late))) return;
+    if (first && !late) yield* this.host.ready();
+    if (presence.untilNs !== undefined) this.host.spawn('leave', this.#leaveAt(presence.untilNs));
+    if (first) for (const timeNs of this.start.reqbufsNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
+    yield* this.driver.run(context as never, state as never);
+    for (const input of this.#inputs) yield* input.leave();
+    if (presence.untilNs !== undefined) yield* this.#letGo();
+  }
+
+  /** Attaches to the buffers of every input and opens the links. @returns false when a late device is refused */
+  *#join(late: boolean): Task<boolean> {
+    try {
+      for (const { link } of this.#inputs) yield* this.#attachTo(link);
+    } catch (error) {
+      if (!late || !isErrno(error)) throw error;
+      this.#statistics.count('attachRefused');
+      yield* this.#letGo();
+      return false;
+    }
+    for (const input of this.#inputs) input.open();
+    return true;
+  }
+
+  *#attachTo(link: LinkSpec): Task<void> {
+    const { frames } = this.#parts.tables;
+    yield* attempt(() => frames.countStep(link.pool, link.initialBuffers));
+    for (let i = 0; i < frames.count(link.pool); i += 1) {
+      yield* this.#importer.attach(frames.buffer(link.pool.firstFrame + i));
+    }
+  }
+
+  *#createBuffers(output: OutputPort): Task<void> {
+    const { pool } = output;
+    if (pool === undefined) return;
+    for (let i = 0; i < pool.initialBuffers; i += 1) yield* output.addBuffer(pool);
+  }
+
+  *#leaveAt(timeNs: Nanoseconds): Task<void> {
+    if (yield* this.host.untilScenarioTime(timeNs)) for (const input of this.#inputs) input.cut();
+  }
+
+  *#reopenAt(timeNs: Nanoseconds): Task<void> {
+    if (yield* this.host.untilScenarioTime(timeNs)) for (const output of this.#outputs) output.requestReopen();
+  }
+
+  *#letGo(): Task<void> {
+    for (const output of this.#outputs) yield* output.letGo();
+    for (const attachment of [...this.#importer.attachments]) {
+      if (attachment.mapCount > 0) {
+        throw new ErrnoError(
+          'EBUSY',
+          'dma_buf_detach',
+          `${this.host.name} ended with ${attachment.name} still mapped: every job has to end`,
+        );
+      }
+      yield* this.#importer.detach(attachment);
+    }
+  }
+
+  #report(): DeviceReport {
+    const { framesIn, framesOut, serviceNs, fenceWaitNs, dropped, counters, sequences, latencies, artefacts } =
+      this.#statistics;
+    const pools: Record<string, { heldNs: number; buffers: number }> = {};
+    const linkDrops: Record<number, ReturnType<typeof dropped.ranges>> = {};
+    let frames = 0;
+    for (const output of this.#outputs) {
+      if (output.pool !== undefined) {
+        const { region, name } = output.pool;
+        frames += this.#parts.tables.frames.inUse(region);
+        pools[name] = { heldNs: output.heldNs, buffers: this.#parts.tables.frames.count(region) };
+      }
+      for (const link of output.dropsByLink()) linkDrops[link.index] = link.dropped.ranges();
+    }
+    const linksIn: Record<number, { delivered: number; latenciesNs: Nanoseconds[] }> = {};
+    for (const { link, latenciesNs } of this.#inputs) {
+      linksIn[link.index] = { delivered: latenciesNs.length, latenciesNs };
+    }
+    let mappings = 0;
+    for (const attachment of this.#importer.attachments) mappings += attachment.mapCount;
+    return {
+      framesIn,
+      framesOut,
+      framesDropped: dropped.count,
+      droppedSequences: dropped.ranges(),
+      serviceNs,
+      fenceWaitNs,
+      stalls: this.#importer.stalls,
+      counters: Object.fromEntries(counters),
+      sequences: Object.fromEntries([...sequences].map(([name, log]) => [name, log.ranges()])),
+      latenciesNs: Object.fromEntries(latencies),
+      linksIn,
+      linkDrops,
+      pools,
+      artefacts,
+      left: {
+        pendingFences: this.#context.pendingFences,
+        iovaRanges: this.#importer.iovaRanges,
+        frames,
+        mappings,
+        faults: this.#importer.faults,
+      },
+    };
+  }
+}
+
+function* nothing(): Task<undefined> {
+  return undefined;
+}

@@ -1,0 +1,27 @@
+import type { Rate } from '../base/index.js';
+
+/** A pixel format by its fourcc: V4L2_PIX_FMT_NV12, DRM_FORMAT_ABGR8888 (bytes R, G, B, A in memory). */
+export type Fourcc = 'NV12' | 'AB24';
+
+/** What a port carries. Source: struct v4l2_pix_format and v4l2_captureparm.timeperframe, v6.12. */
+export interface FrameFormat {
+  readonly fourcc: Fourcc;
+  readonly widthPixels: number;
+  readonly heightPixels: number;
+  /** Bytes from one row of the first plane to the next. */
+  readonly strideBytes: number;
+  /** Of all planes. */
+  readonly sizeBytes: number;
+  /** Frames per second. */
+  readonly rate: Rate;
+}
+
+const STRIDE_ALIGN = 64;
+
+/** The format of a frame with rows padded to 64 bytes, which every built-in device accepts. */
+export function frameFormat(fourcc: Fourcc, widthPixels: number, heightPixels: number, rate: Rate): FrameFormat {
+  const rowBytes = fourcc === 'NV12' ? widthPixels : widthPixels * 4;
+  const strideBytes = Math.ceil(rowBytes / STRIDE_ALIGN) * STRIDE_ALIGN;
+  const rows = fourcc === 'NV12' ? heightPixels + heightPixels / 2 : heightPixels;
+  return { fourcc, widthPixels, heightPixels, strideBytes, sizeBytes: strideBytes * rows, rate };
+}

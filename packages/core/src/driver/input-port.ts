@@ -1,0 +1,124 @@
+import { attempt, ErrnoError, type Nanoseconds, type Task, type WordPark } from '../base/index.js';
+import { type DmaFence, fenceStatus } from '../sync/index.js';
+import { Frame } from './frame.js';
+import type { FrameFormat } from './frame-format.js';
+import type { LinkSpec, PortParts } from './port-parts.js';
+import { RING_ENDED, type RingEntry, type RingWords } from './ring-words.js';
+
+/** Where frames arrive. A frame taken is the driver's until it releases it. */
+export class InputPort {
+  readonly #ring: RingWords;
+  readonly #held = new Set<number>();
+  #cut = false;
+  /** From the push of the producer to the take, of every frame. */
+  readonly latenciesNs: Nanoseconds[] = [];
+
+  constructor(
+    private readonly parts: PortParts,
+    readonly link: LinkSpec,
+  ) {
+    this.#ring = parts.tables.ring(link.index);
+  }
+
+  get format(): FrameFormat {
+    return this.link.format;
+  }
+
+  /** Waits for the next frame. @returns undefined at the end of the stream */
+  *take(): Task<Frame | undefined> {
+    this.parts.services.clock.now();
+    const entry = yield* attempt((): RingEntry | undefined | WordPark => {
+      if (this.#cut) return undefined;
+      const result = this.#ring.takeStep();
+      return result === RING_ENDED ? undefined : result;
+    });
+    return entry === undefined ? undefined : this.#receive(entry);
+  }
+
+  /** Takes the next frame if there is one whose content is complete; does not wait. */
+  tryTakeReady(): Frame | undefined {
+    this.parts.services.clock.now();
+    if (this.#cut) return undefined;
+    const { frames, timelines } = this.parts.tables;
+    const entry = this.#ring.tryTake((row) => {
+      const fence = frames.acquireFence(row);
+      return fence === undefined || fenceStatus(timelines, fence) !== 0;
+    });
+    return entry === undefined ? undefined : this.#receive(entry);
+  }
+
+  /** Whether no frame will come any more. */
+  get ended(): boolean {
+    return this.#cut || this.#ring.ended;
+  }
+
+  /**
+   * Gives a frame back.
+   *
+   * @param fence after which its buffer may be written again; absent when it may be at once
+   * @throws ErrnoError EINVAL when the frame is not held
+   */
+  release(frame: Frame, fence?: DmaFence): void {
+    if (!this.#held.delete(frame.row)) {
+      throw new ErrnoError('EINVAL', 'release', `Cannot release frame ${frame.sequence} of ${this.link.to}: it is not held`);
+    }
+    this.parts.tables.frames.setReleaseFence(frame.row, this.link.consumer, fence);
+    this.parts.tables.frames.release(frame.pool, frame.row);
+  }
+
+  /** Gives a frame back unused: it counts as dropped by this device. */
+  drop(frame: Frame): void {
+    this.parts.statistics.dropped.add(frame.sequence);
+    this.release(frame);
+  }
+
+  /** A frame goes on to an output of this driver: its reference with it. */
+  handOver(frame: Frame): void {
+    this.#held.delete(frame.row);
+  }
+
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  // ---- for the actor of the driver ----
+
+  open(): void {
+    this.#cut = false;
+    this.#ring.enable();
+  }
+
+  /** Ends the stream for this consumer only: `take` returns undefined from now on. */
+  cut(): void {
+    this.#cut = true;
+    this.#ring.nudge();
+  }
+
+  /** Leaves the link: nothing is pushed any more, and what was is released. */
+  *leave(): Task<void> {
+    this.#ring.disable();
+    this.#drain();
+    yield* attempt(() => {
+      this.#drain();
+      return this.#ring.quietStep();
+    });
+    this.#drain();
+  }
+
+  #drain(): void {
+    const { frames } = this.parts.tables;
+    for (let entry = this.#ring.tryTake(); entry !== undefined; entry = this.#ring.tryTake()) {
+      this.parts.statistics.dropped.add(frames.sequence(entry.frame));
+      frames.setReleaseFence(entry.frame, this.link.consumer, undefined);
+      frames.release(this.link.pool, entry.frame);
+    }
+  }
+
+  #receive(entry: RingEntry): Frame {
+    const nowNs = this.parts.services.clock.now();
+    this.latenciesNs.push(Math.max(0, nowNs - entry.pushedNs));
+    this.#held.add(entry.frame);
+    this.parts.statistics.framesIn += 1;
+    return new Frame(this.parts.tables.frames, this.link.pool, entry.frame, this.format, nowNs);
+  }
+}

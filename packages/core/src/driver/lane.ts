@@ -1,0 +1,26 @@
+import type { FenceDebt } from '../dma-buf/index.js';
+import type { DmaFence, Timeline } from '../sync/index.js';
+
+/**
+ * One thing at a time: a generator of a driver with a timeline of its own.
+ *
+ * A device that serves k frames at once owns k lanes, since points of one timeline are signalled in order and since a
+ * generator that owes a published fence must not wait for a move.
+ */
+export class Lane implements FenceDebt {
+  owed = 0;
+
+  constructor(readonly timeline: Timeline) {}
+
+  /** A fence that this lane has to signal. */
+  owe(): DmaFence {
+    this.owed += 1;
+    return this.timeline.next();
+  }
+
+  /** Signals it, with an error if the work failed. */
+  pay(fence: DmaFence, error?: 'EIO' | 'ECANCELED'): void {
+    this.timeline.signal(fence, error);
+    this.owed -= 1;
+  }
+}

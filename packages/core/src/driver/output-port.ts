@@ -1,0 +1,249 @@
+import { assert, attempt, isErrno, type Nanoseconds, type Task } from '../base/index.js';
+import { type DmaBufAttachment, type DmaMapping, EXPORTER, isMoving } from '../dma-buf/index.js';
+import { type DmaFence, DmaResv, fenceStatus, ResvUsage, waitFence } from '../sync/index.js';
+import { Frame } from './frame.js';
+import type { FrameFormat } from './frame-format.js';
+import type { Lane } from './lane.js';
+import type { LinkSpec, PoolSpec, PortParts } from './port-parts.js';
+import type { RingWords } from './ring-words.js';
+import { SequenceLog } from './statistics.js';
+
+/** A link as its producer sees it. */
+interface OutLink {
+  readonly spec: LinkSpec;
+  readonly ring: RingWords;
+  readonly dropped: SequenceLog;
+}
+
+/**
+ * Where frames leave. An output owns a pool of buffers, or passes on frames that came in (then it has none).
+ *
+ * Pools are fixed, like REQBUFS, or grow on demand up to a limit.
+ */
+export class OutputPort {
+  readonly #links: OutLink[];
+  readonly #held = new Map<DmaBufAttachment, DmaMapping>();
+  readonly #acquiredNs = new Map<number, Nanoseconds>();
+  #reopen = false;
+  #heldNs = 0;
+
+  constructor(
+    private readonly parts: PortParts,
+    readonly name: string,
+    readonly format: FrameFormat,
+    readonly pool: PoolSpec | undefined,
+    links: readonly LinkSpec[],
+  ) {
+    this.#links = links.map((spec) => ({ spec, ring: parts.tables.ring(spec.index), dropped: new SequenceLog() }));
+  }
+
+  /**
+   * Waits for a buffer to draw into: the one that has been free longest. Grows a dynamic pool when none is free.
+   *
+   * The buffer's fences are waited for: who read it last must have finished.
+   */
+  *acquire(lane: Lane): Task<Frame> {
+    const pool = this.#ownPool();
+    yield* this.#reopenIfAsked();
+    let row = this.#tryAcquire(pool);
+    if (row === undefined && (yield* this.#grow(pool))) row = this.#tryAcquire(pool);
+    row ??= yield* attempt(() => this.parts.tables.frames.acquireStep(pool.region, () => true));
+    return yield* this.#prepare(pool, row, lane);
+  }
+
+  /**
+   * Takes a free buffer at a source's tick. Where time is paced a source cannot wait: the frame is lost.
+   *
+   * @returns undefined when none is free: the caller drops the frame
+   */
+  *acquireForTick(lane: Lane): Task<Frame | undefined> {
+    if (this.parts.services.backPressured) return yield* this.acquire(lane);
+    const pool = this.#ownPool();
+    yield* this.#reopenIfAsked();
+    let row = this.#tryAcquire(pool);
+    if (row === undefined && (yield* this.#grow(pool))) row = this.#tryAcquire(pool);
+    return row === undefined ? undefined : yield* this.#prepare(pool, row, lane);
+  }
+
+  /** Gives a frame back that was acquired and not pushed. */
+  cancel(frame: Frame): void {
+    this.#acquiredNs.delete(frame.row);
+    this.parts.tables.frames.release(frame.pool, frame.row);
+  }
+
+  /**
+   * Hands a frame to every consumer that wants it, each link by its own policy: `block` waits for room, `drop-oldest`
+   * takes the oldest waiting frame out, `drop-newest` leaves this frame out. The caller's reference is gone.
+   */
+  *push(frame: Frame): Task<void> {
+    const { frames } = this.parts.tables;
+    const nowNs = this.parts.services.clock.now();
+    const { sequence } = frame;
+    this.parts.statistics.framesOut += 1;
+    for (const link of this.#links) {
+      if (link.ring.beginPush()) {
+        frames.addReferences(frame.row, 1);
+        yield* this.#pushTo(link, frame, sequence, nowNs);
+      }
+      link.ring.endPush();
+    }
+    const acquiredNs = this.#acquiredNs.get(frame.row);
+    if (acquiredNs !== undefined) this.#heldNs += nowNs - acquiredNs;
+    this.#acquiredNs.delete(frame.row);
+    frames.release(frame.pool, frame.row);
+  }
+
+  /** Waits until every blocking link has room for a frame: for those who must not wait once they owe a fence. */
+  *room(): Task<void> {
+    for (const { spec, ring } of this.#links) {
+      if (spec.policy === 'block' && ring.beginPush()) yield* attempt(() => ring.roomStep());
+      ring.endPush();
+    }
+  }
+
+  *#pushTo(link: OutLink, frame: Frame, sequence: number, nowNs: Nanoseconds): Task<void> {
+    const { frames } = this.parts.tables;
+    const { ring, spec } = link;
+    let room = ring.roomStep();
+    if (room !== true && spec.policy === 'drop-newest') {
+      link.dropped.add(sequence);
+      frames.release(frame.pool, frame.row);
+      return;
+    }
+    while (room !== true && spec.policy === 'drop-oldest') {
+      const oldest = ring.tryTake();
+      if (oldest !== undefined) {
+        link.dropped.add(frames.sequence(oldest.frame));
+        frames.setReleaseFence(oldest.frame, spec.consumer, undefined);
+        frames.release(spec.pool, oldest.frame);
+      }
+      room = ring.roomStep();
+    }
+    if (room !== true) yield* attempt(() => ring.roomStep());
+    ring.push(frame.row, nowNs);
+  }
+
+  /** A free buffer that can be written now: not being moved, its fences signalled. */
+  #tryAcquire(pool: PoolSpec): number | undefined {
+    const { frames, buffers, timelines, resv } = this.parts.tables;
+    this.parts.services.clock.now();
+    const ready = (row: number): boolean => {
+      const { slot } = frames.buffer(row);
+      if (isMoving(buffers.state(slot))) return false;
+      if (frames.releaseFences(row).some((fence) => fenceStatus(timelines, fence) === 0)) return false;
+      return new DmaResv(resv, timelines, slot).testSignalled(ResvUsage.Read);
+    };
+    const row = frames.acquireStep(pool.region, ready);
+    if (typeof row === 'number') return row;
+    // Better one that has to be waited for than none.
+    const any = frames.acquireStep(pool.region, () => true);
+    return typeof any === 'number' ? any : undefined;
+  }
+
+  *#prepare(pool: PoolSpec, row: number, lane: Lane): Task<Frame> {
+    const { frames, timelines } = this.parts.tables;
+    const frame = new Frame(frames, pool.region, row, this.format, this.parts.services.clock.now());
+    this.#acquiredNs.set(row, frame.takenNs);
+    for (const fence of frames.releaseFences(row)) yield* this.#awaitRelease(timelines, fence);
+    if (this.parts.importer.device.mapping === 'held') yield* this.#hold(frame, lane);
+    return frame;
+  }
+
+  *#awaitRelease(timelines: PortParts['tables']['timelines'], fence: DmaFence): Task<void> {
+    if (fenceStatus(timelines, fence) === 0) yield* waitFence(timelines, fence, 'a release fence');
+  }
+
+  /** As vb2 does at QBUF: maps, and stays mapped until REQBUFS(0). Source: __prepare_dmabuf, videobuf2-core.c, v6.12. */
+  *#hold(frame: Frame, lane: Lane): Task<void> {
+    const attachment = yield* this.parts.importer.attach(frame.buffer);
+    if (!this.#held.has(attachment)) this.#held.set(attachment, yield* this.parts.importer.map(attachment, lane));
+  }
+
+  /** Adds a buffer to a pool that may grow. @returns false when it may not, or there is no memory */
+  *#grow(pool: PoolSpec): Task<boolean> {
+    if (this.parts.tables.frames.count(pool.region) >= pool.region.limit) return false;
+    try {
+      yield* this.addBuffer(pool);
+      return true;
+    } catch (error) {
+      if (!isErrno(error, 'ENOMEM', 'ENOSPC')) throw error;
+      this.parts.statistics.count('poolGrowthFailed');
+      return false;
+    }
+  }
+
+  // ---- for the actor of the driver ----
+
+  /** Creates one more buffer of the pool and attaches this device to it. */
+  *addBuffer(pool: PoolSpec): Task<void> {
+    const index = this.parts.tables.frames.count(pool.region);
+    const buffer: Frame['buffer'] = yield* this.parts.services.call(EXPORTER, 'create', {
+      name: `${pool.name}[${index}]`,
+      pool: pool.name,
+      sizeBytes: pool.format.sizeBytes,
+      allocate: pool.allocate,
+      expect: index < pool.initialBuffers ? pool.expect : [],
+      expectTimeoutNs: pool.expectTimeoutNs,
+    });
+    yield* this.parts.importer.attach(buffer);
+    this.parts.tables.frames.addBuffer(pool.region, buffer);
+  }
+
+  /** Asks for REQBUFS(0) and a new start: the held mappings end at the next acquire, and the device attaches anew. */
+  requestReopen(): void {
+    this.#reopen = true;
+  }
+
+  *#reopenIfAsked(): Task<void> {
+    if (!this.#reopen) return;
+    this.#reopen = false;
+    yield* this.letGo();
+    this.parts.statistics.count('reqbufs');
+  }
+
+  /** Ends the held mappings and detaches from the pool's buffers. */
+  *letGo(): Task<void> {
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const [, mapping] of held) this.parts.importer.unmap(mapping);
+    for (const [attachment] of held) yield* this.parts.importer.detach(attachment);
+  }
+
+  close(): void {
+    for (const { ring } of this.#links) ring.close();
+  }
+
+  /** Waits until every frame of the own pool has come back. */
+  *collect(): Task<void> {
+    const { pool } = this;
+    if (pool !== undefined) yield* attempt(() => this.parts.tables.frames.allFreeStep(pool.region));
+  }
+
+  /** Destroys the buffers of the own pool, once nobody is attached any more. */
+  *destroy(): Task<void> {
+    if (this.pool === undefined) return;
+    const { region } = this.pool;
+    const count = this.parts.tables.frames.count(region);
+    for (let i = 0; i < count; i += 1) {
+      const buffer = this.parts.tables.frames.buffer(region.firstFrame + i);
+      yield* this.parts.services.call(EXPORTER, 'destroy', { buffer });
+    }
+  }
+
+  get heldMappings(): number {
+    return this.#held.size;
+  }
+
+  get heldNs(): Nanoseconds {
+    return this.#heldNs;
+  }
+
+  *dropsByLink(): Generator<{ index: number; dropped: SequenceLog }> {
+    for (const { spec, dropped } of this.#links) yield { index: spec.index, dropped };
+  }
+
+  #ownPool(): PoolSpec {
+    assert(this.pool !== undefined, `output ${this.name} has a pool of its own`);
+    return this.pool;
+  }
+}

@@ -1,0 +1,82 @@
+/** Lays out the control memory of a run and opens it in an actor. */
+import { type ActorId, type AtomicWords, type TableRegion, WordLayout, wordAt } from '../base/index.js';
+import {
+  ATTACHMENT_ROW_WORDS,
+  BUFFER_ROW_WORDS,
+  BufferWords,
+  ExporterWords,
+  QUEUE_ROW_WORDS,
+} from '../dma-buf/index.js';
+import { RUNTIME_WORDS } from '../runtime/index.js';
+import { RESV_ROW_WORDS, ResvWords, TIMELINE_ROW_WORDS, TimelineWords } from '../sync/index.js';
+import { FRAME_ROW_WORDS, FrameWords, POOL_ROW_WORDS } from './frame-words.js';
+import { JOB_ROW_WORDS, JobWords } from './job-words.js';
+import { ringRowWords, RingWords } from './ring-words.js';
+
+/** How much of everything a run may have. */
+export interface TableCounts {
+  readonly actors: number;
+  readonly buffers: number;
+  readonly attachments: number;
+  readonly timelines: number;
+  readonly pools: number;
+  readonly frames: number;
+  /** Depth of each ring. */
+  readonly rings: readonly number[];
+}
+
+/** Where everything lies: plain data, the same for every actor. */
+export interface SharedTables {
+  readonly sizeBytes: number;
+  readonly buffers: TableRegion;
+  readonly attachments: TableRegion;
+  readonly timelines: TableRegion;
+  readonly resv: TableRegion;
+  readonly tickets: TableRegion;
+  readonly queues: TableRegion;
+  readonly pools: TableRegion;
+  readonly frames: TableRegion;
+  readonly jobs: TableRegion;
+  readonly rings: readonly { readonly region: TableRegion; readonly depth: number }[];
+}
+
+export function layOutTables(counts: TableCounts): SharedTables {
+  const layout = new WordLayout();
+  layout.table(1, RUNTIME_WORDS);
+  const tables = {
+    buffers: layout.table(counts.buffers, BUFFER_ROW_WORDS),
+    attachments: layout.table(counts.attachments, ATTACHMENT_ROW_WORDS),
+    timelines: layout.table(counts.timelines, TIMELINE_ROW_WORDS),
+    resv: layout.table(counts.buffers, RESV_ROW_WORDS),
+    tickets: layout.table(1, 16),
+    queues: layout.table(counts.buffers + 1, QUEUE_ROW_WORDS),
+    pools: layout.table(counts.pools, POOL_ROW_WORDS),
+    frames: layout.table(counts.frames, FRAME_ROW_WORDS),
+    jobs: layout.table(counts.actors + 1, JOB_ROW_WORDS),
+    rings: counts.rings.map((depth) => ({ region: layout.table(1, ringRowWords(depth)), depth })),
+  };
+  return { ...tables, sizeBytes: layout.sizeBytes };
+}
+
+/** The tables as an actor uses them. */
+export interface OpenTables {
+  readonly buffers: BufferWords;
+  readonly timelines: TimelineWords;
+  readonly resv: ResvWords;
+  readonly queues: ExporterWords;
+  readonly frames: FrameWords;
+  readonly jobs: JobWords;
+  ring(index: number): RingWords;
+}
+
+export function openTables(words: AtomicWords, tables: SharedTables, actor: ActorId): OpenTables {
+  return {
+    buffers: new BufferWords(words, tables.buffers, tables.attachments),
+    timelines: new TimelineWords(words, tables.timelines),
+    resv: new ResvWords(words, tables.resv, wordAt(tables.tickets, 0, 0)),
+    queues: new ExporterWords(words, tables.queues),
+    frames: new FrameWords(words, tables.pools, tables.frames),
+    jobs: new JobWords(words, tables.jobs, actor),
+    ring: (index) => new RingWords(words, tables.rings[index].region, tables.rings[index].depth),
+  };
+}

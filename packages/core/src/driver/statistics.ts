@@ -1,0 +1,103 @@
+import type { Nanoseconds } from '../base/index.js';
+import type { Stall } from '../dma-buf/index.js';
+
+/** Sequence numbers as ranges, both ends included, in the order in which they came. */
+export type SequenceRanges = (readonly [first: number, last: number])[];
+
+/** Collects sequence numbers; consecutive ones cost nothing. */
+export class SequenceLog {
+  readonly #ranges: [number, number][] = [];
+  #count = 0;
+
+  add(sequence: number): void {
+    this.#count += 1;
+    const last = this.#ranges[this.#ranges.length - 1];
+    if (last !== undefined && sequence === last[1] + 1) last[1] = sequence;
+    else this.#ranges.push([sequence, sequence]);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  ranges(): SequenceRanges {
+    return this.#ranges.map(([first, last]) => [first, last] as const);
+  }
+}
+
+/** A file-like thing that a device made: an image, a video. */
+export interface Artefact {
+  readonly kind: 'video' | 'picture' | 'text';
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly widthPixels?: number;
+  readonly heightPixels?: number;
+  readonly frames?: number;
+  readonly backend?: string;
+}
+
+/** What happened on a link, as its ends saw it. */
+export interface LinkReport {
+  readonly delivered: number;
+  readonly latenciesNs: readonly Nanoseconds[];
+}
+
+/** What a driver's actor reports at the end: plain data. */
+export interface DeviceReport {
+  readonly framesIn: number;
+  readonly framesOut: number;
+  readonly framesDropped: number;
+  readonly droppedSequences: SequenceRanges;
+  readonly serviceNs: Nanoseconds;
+  readonly fenceWaitNs: Nanoseconds;
+  readonly stalls: readonly Stall[];
+  readonly counters: Readonly<Record<string, number>>;
+  readonly sequences: Readonly<Record<string, SequenceRanges>>;
+  /** By what the latency ends with: `display`, `bitstream`. From the capture of the frame. */
+  readonly latenciesNs: Readonly<Record<string, readonly Nanoseconds[]>>;
+  /** By link index. */
+  readonly linksIn: Readonly<Record<number, LinkReport>>;
+  readonly linkDrops: Readonly<Record<number, SequenceRanges>>;
+  readonly pools: Readonly<Record<string, { readonly heldNs: Nanoseconds; readonly buffers: number }>>;
+  readonly artefacts: readonly Artefact[];
+  /** What is left, which ought to be nothing. */
+  readonly left: {
+    readonly pendingFences: number;
+    readonly iovaRanges: number;
+    readonly frames: number;
+    readonly mappings: number;
+    readonly faults: number;
+  };
+}
+
+/** Collects what a driver reports. */
+export class DeviceStatistics {
+  framesIn = 0;
+  framesOut = 0;
+  serviceNs = 0;
+  fenceWaitNs = 0;
+  readonly dropped = new SequenceLog();
+  readonly counters = new Map<string, number>();
+  readonly sequences = new Map<string, SequenceLog>();
+  readonly latencies = new Map<string, Nanoseconds[]>();
+  readonly artefacts: Artefact[] = [];
+
+  count(name: string, by = 1): void {
+    this.counters.set(name, (this.counters.get(name) ?? 0) + by);
+  }
+
+  sequence(name: string, sequence: number): void {
+    let log = this.sequences.get(name);
+    if (log === undefined) {
+      log = new SequenceLog();
+      this.sequences.set(name, log);
+    }
+    log.add(sequence);
+  }
+
+  latency(name: string, ns: Nanoseconds): void {
+    const list = this.latencies.get(name);
+    if (list === undefined) this.latencies.set(name, [ns]);
+    else list.push(ns);
+  }
+}
