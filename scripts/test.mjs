@@ -153,7 +153,7 @@ async function main(args) {
   }
   if (interrupted) {
     console.log('  ✘ [fail]: Interrupted');
-    total.failed += 1;
+    total.failed = Math.max(total.failed, 1);
   }
   console.log(`${total.passed} passed, ${total.failed} failed`);
   if (interrupted) return 130;
