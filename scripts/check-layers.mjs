@@ -36,11 +36,11 @@ const RUNTIME_MODULES = ['worker_threads', 'comlink'];
 
 /** What a driver may not use, because it would make the virtual runtime depend on the machine, and what to use. */
 const FORBIDDEN_IN_DRIVERS = {
-  Date: 'the clock of ctx',
-  performance: 'the clock of ctx',
-  setTimeout: 'the clock of ctx and yield* it',
-  setInterval: 'the clock of ctx and yield* it',
-  setImmediate: 'the clock of ctx and yield* it',
+  Date: 'ctx.now()',
+  performance: 'ctx.now()',
+  setTimeout: 'yield* ctx.sleepUntil(…)',
+  setInterval: 'yield* ctx.sleepUntil(…)',
+  setImmediate: 'yield* ctx.sleepUntil(…)',
   Atomics: 'the calls of ctx',
 };
 
@@ -193,7 +193,7 @@ function checkGlobals(file, source, report) {
       }
     }
     if (isDriver && ts.isPropertyAccessExpression(node) && node.getText(source) === 'Math.random') {
-      report(node, 'a driver uses Math.random', 'Use a named stream of ctx.random');
+      report(node, 'a driver uses Math.random', 'Use ctx.random(name), a stream of its own');
     }
     ts.forEachChild(node, visit);
   };
