@@ -52,16 +52,20 @@ export function checkTidy(root) {
   return { problems: [...problems, ...architectureProblems(root)], notes: [] };
 }
 
-/** Paths relative to the root of what is committed or would be; of everything but generated files outside of git. */
+/**
+ * Paths relative to the root of what is committed or would be. Where git cannot say (no repository, no git, a checkout
+ * that belongs to another user), of everything but generated files.
+ */
 function committedFiles(root) {
-  const isRepository = existsSync(join(root, '.git'));
-  const listed = isRepository
-    ? execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-        cwd: root,
-        encoding: 'utf8',
-        maxBuffer: 1 << 26,
-      }).split('\0')
-    : walkFiles(root, () => true).map((path) => displayPath(root, path));
+  let listed;
+  try {
+    if (!existsSync(join(root, '.git'))) throw new Error('not a repository');
+    const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
+    const options = { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'ignore'] };
+    listed = execFileSync('git', args, options).split('\0');
+  } catch {
+    listed = walkFiles(root, () => true).map((path) => displayPath(root, path));
+  }
   return [...new Set(listed)].filter((file) => file !== '' && existsSync(join(root, file))).sort();
 }
 

@@ -100,7 +100,11 @@ const SOURCE_CHECKS = [
 
 async function runSourceChecks(total) {
   for (const check of SOURCE_CHECKS) {
-    const { problems, notes, interrupted } = await check.run();
+    const { problems, notes, interrupted } = await check.run().catch((error) => ({
+      problems: [`Cannot finish the check: ${error.stack}`],
+      notes: [],
+      interrupted: false,
+    }));
     if (interrupted) return true;
     for (const note of notes) console.log(`  note: ${note}`);
     for (const problem of problems) console.log(`  ${problem}`);
