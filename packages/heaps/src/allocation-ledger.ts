@@ -1,0 +1,99 @@
+import { ErrnoError } from '@dmabuf-lab/core/base';
+import type { HeapAllocation, HeapStats } from '@dmabuf-lab/core/dma-buf';
+import { PAGE_SIZE, pageAlign } from '@dmabuf-lab/core/memory';
+
+/** Why a heap has no room: too little is free, it is in pieces, or no piece has an aligned start early enough. */
+export type NoRoomReason = 'exhausted' | 'fragmented' | 'misaligned';
+
+/**
+ * What every heap keeps of its allocations: which are out and what stands behind them, the bytes in use and their peak.
+ *
+ * Allocations are known by identity, so a copy of one cannot be freed.
+ */
+export class AllocationLedger<Backing> {
+  readonly #live = new Map<HeapAllocation, Backing>();
+  #usedBytes = 0;
+  #peakBytes = 0;
+
+  constructor(readonly heap: string) {}
+
+  get allocations(): number {
+    return this.#live.size;
+  }
+
+  /** Books an allocation as out. */
+  add(allocation: HeapAllocation, backing: Backing): void {
+    this.#live.set(allocation, backing);
+    this.#usedBytes += allocation.sgTable.lengthBytes;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#usedBytes);
+  }
+
+  /**
+   * Books an allocation as back.
+   *
+   * @returns what stands behind it
+   * @throws ErrnoError EINVAL when it is not out: freed before, or another heap's
+   */
+  remove(allocation: HeapAllocation): Backing {
+    const backing = this.#live.get(allocation);
+    if (backing === undefined) {
+      const reason =
+        allocation.heap === this.heap
+          ? 'it is not out, so it has been freed before'
+          : `it belongs to heap ${allocation.heap}`;
+      throw new ErrnoError('EINVAL', 'dma_heap_free', `Cannot free an allocation of heap ${this.heap}: ${reason}`, {
+        heap: this.heap,
+        allocationHeap: allocation.heap,
+      });
+    }
+    this.#live.delete(allocation);
+    this.#usedBytes -= allocation.sgTable.lengthBytes;
+    return backing;
+  }
+
+  stats(sizeBytes: number, freeBytes: number, largestFreeRunBytes: number): HeapStats {
+    return {
+      sizeBytes,
+      usedBytes: this.#usedBytes,
+      peakBytes: this.#peakBytes,
+      freeBytes,
+      largestFreeRunBytes,
+      allocations: this.#live.size,
+    };
+  }
+}
+
+/**
+ * The pages that a buffer of that size takes.
+ *
+ * @throws ErrnoError EINVAL when the size is not a positive integer
+ */
+export function pagesOfRequest(heap: string, sizeBytes: number): number {
+  if (Number.isSafeInteger(sizeBytes) && sizeBytes > 0) return pageAlign(sizeBytes) / PAGE_SIZE;
+  const message = `Cannot allocate from heap ${heap}: the size must be a positive integer, got ${sizeBytes}`;
+  throw new ErrnoError('EINVAL', 'dma_heap_alloc', message, { heap, requestedBytes: sizeBytes });
+}
+
+/** The error of a heap that has no room. */
+export function noRoom(heap: string, requestedBytes: number, stats: HeapStats, alignmentBytes: number): ErrnoError {
+  const { freeBytes, largestFreeRunBytes } = stats;
+  const why = whyNoRoom(pageAlign(requestedBytes), stats);
+  const text = {
+    exhausted: `it is exhausted: free ${freeBytes} bytes, and the largest free run is ${largestFreeRunBytes}`,
+    fragmented: `it is fragmented: free ${freeBytes} bytes, but the largest free run is ${largestFreeRunBytes}`,
+    misaligned:
+      `no free run holds it from a start aligned to ${alignmentBytes}: free ${freeBytes} bytes, ` +
+      `and the largest free run is ${largestFreeRunBytes}`,
+  }[why];
+  return new ErrnoError(
+    'ENOMEM',
+    'dma_heap_alloc',
+    `Cannot allocate ${requestedBytes} bytes from heap ${heap}: ${text}`,
+    { heap, requestedBytes, freeBytes, largestFreeRunBytes, alignmentBytes, reason: why },
+  );
+}
+
+function whyNoRoom(neededBytes: number, stats: HeapStats): NoRoomReason {
+  if (stats.freeBytes < neededBytes) return 'exhausted';
+  return stats.largestFreeRunBytes < neededBytes ? 'fragmented' : 'misaligned';
+}
