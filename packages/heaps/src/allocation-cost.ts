@@ -1,16 +1,17 @@
 /**
  * What an allocation costs in model time.
  *
- * Parameters of the model, not measurements: of the size that a Cortex-A class SoC shows. A scenario may set others.
+ * Parameters of the model, not measurements: of the size that a mid-range Arm board shows. A scenario may set others.
  */
 import type { Nanoseconds } from '@dmabuf-lab/core/base';
 import type { HeapAllocation } from '@dmabuf-lab/core/dma-buf';
 import { PAGE_SIZE } from '@dmabuf-lab/core/memory';
+import { CONTIGUOUS_RUN } from './cma-heap.js';
 
 export interface AllocationCosts {
   /** Of one block from the page allocator, by order. An order that is not listed costs as the next larger that is. */
   readonly perChunkNs: Readonly<Record<number, Nanoseconds>>;
-  /** Of one run from a contiguous heap: finding it, and per page clearing it of other users. */
+  /** Of one contiguous run: finding it, and per page isolating it. */
   readonly perRunNs: Nanoseconds;
   readonly perRunPageNs: Nanoseconds;
   readonly zeroBytesPerSecond: number;
@@ -25,26 +26,24 @@ export const DEFAULT_ALLOCATION_COSTS: AllocationCosts = {
 };
 
 /**
- * What it costs to find the pages; zeroing is apart, since a move does without.
+ * Time that finding the pages takes; zeroing them is apart, since a move does without.
  *
  * @returns nanoseconds, an integer
  */
 export function allocationCostNs(
-  allocation: Pick<HeapAllocation, 'sgTable' | 'chunksByOrder'>,
+  { sgTable, chunksByOrder }: Pick<HeapAllocation, 'sgTable' | 'chunksByOrder'>,
   costs: AllocationCosts = DEFAULT_ALLOCATION_COSTS,
 ): Nanoseconds {
-  const { sgTable, chunksByOrder } = allocation;
   let ns = 0;
-  // Without blocks of the page allocator, every run is one of a contiguous heap.
-  if (chunksByOrder.size === 0) {
-    ns = costs.perRunNs * sgTable.runs.length + (costs.perRunPageNs * sgTable.lengthBytes) / PAGE_SIZE;
+  for (const [order, chunks] of chunksByOrder) {
+    if (order !== CONTIGUOUS_RUN) ns += chunks * chunkCostNs(order, costs);
+    else ns += chunks * costs.perRunNs + (sgTable.lengthBytes / PAGE_SIZE) * costs.perRunPageNs;
   }
-  for (const [order, chunks] of chunksByOrder) ns += chunks * chunkCostNs(order, costs);
   return Math.round(ns);
 }
 
 /**
- * What it costs to zero that many bytes.
+ * Time that zeroing takes.
  *
  * @returns nanoseconds, rounded up
  */

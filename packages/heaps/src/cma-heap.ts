@@ -1,77 +1,75 @@
 /**
  * The CMA heap: one contiguous run a buffer, from a region set aside at boot.
  *
+ * Context: owner-actor; never blocks.
+ *
  * Source: drivers/dma-buf/heaps/cma_heap.c, v6.12: alignment by the order of the size, at most CONFIG_CMA_ALIGNMENT;
- * ENOMEM whether the region is exhausted or fragmented (here the message says which); zeroed pages.
+ * zeroed pages. Differs: ENOMEM says whether the region is exhausted or in pieces.
  */
 import { physAddr } from '@dmabuf-lab/core/base';
-import type { HeapTraits } from '@dmabuf-lab/core/constraints';
+import type { AddressWindow, HeapTraits } from '@dmabuf-lab/core/constraints';
 import type { DmaHeap, HeapAllocateOptions, HeapAllocation, HeapStats } from '@dmabuf-lab/core/dma-buf';
-import { PAGE_SIZE, type PhysicalMemory, pageAlign, SgTable } from '@dmabuf-lab/core/memory';
-import { ContiguousAllocator, orderOf } from './contiguous-allocator.js';
-import { HeapAccounts, outOfMemory } from './heap-accounts.js';
+import { PAGE_SIZE, type PhysicalMemory, SgTable } from '@dmabuf-lab/core/memory';
+import { AllocationLedger, noRoom, pagesOfRequest } from './allocation-ledger.js';
+import { CMA_ALIGNMENT_ORDER, ContiguousAllocator } from './contiguous-allocator.js';
+import { type PageRange, pageRangeOf } from './page-range.js';
 
-/** CONFIG_CMA_ALIGNMENT's default: runs are aligned to at most 2^8 pages, 1 MiB. */
-export const CMA_ALIGNMENT_ORDER = 8;
-/** The key under which a CMA run is counted in `chunksByOrder`: it has no order. */
+/** The key under which a contiguous run is counted in `chunksByOrder`: it is no block of the page allocator. */
 export const CONTIGUOUS_RUN = -1;
 
-export interface CmaRegion {
-  readonly base: number;
-  readonly sizeBytes: number;
-}
-
 export class CmaHeap implements DmaHeap {
-  readonly #pages: ContiguousAllocator;
-  readonly #accounts: HeapAccounts<number>;
+  readonly #allocator: ContiguousAllocator;
+  readonly #ledger: AllocationLedger<PageRange>;
 
+  /**
+   * @param region whole pages in one window of the memory; a hole in the zone of a system heap, if it lies in one
+   * @param alignmentOrder runs are aligned to their size, but to no more than so many pages, as a power of two
+   * @param cost scarcity rank for the placement solver; a device-local memory is 3
+   * @throws ErrnoError EINVAL when the region is not whole pages
+   * @throws ErrnoError EFAULT when no single window of the memory backs it
+   */
   constructor(
     readonly name: string,
     private readonly memory: PhysicalMemory,
-    private readonly region: CmaRegion,
-    private readonly alignmentOrder = CMA_ALIGNMENT_ORDER,
+    private readonly region: AddressWindow,
+    alignmentOrder = CMA_ALIGNMENT_ORDER,
+    private readonly cost = 2,
   ) {
-    this.#pages = new ContiguousAllocator(region.sizeBytes / PAGE_SIZE);
-    this.#accounts = new HeapAccounts(name);
+    this.#allocator = new ContiguousAllocator(pageRangeOf(region, `the region of heap ${name}`), alignmentOrder);
+    this.#ledger = new AllocationLedger(name);
+    memory.view(physAddr(region.base), region.sizeBytes);
   }
 
+  /** @throws ErrnoError EINVAL when the size is not positive */
   traits(sizeBytes: number): HeapTraits {
-    const pages = Math.max(1, pageAlign(sizeBytes) / PAGE_SIZE);
-    const { base, sizeBytes: size } = this.region;
-    const wanted = this.#alignPages(pages) * PAGE_SIZE;
-    // Runs are aligned within the region, so an address is only as aligned as the region's base.
-    let alignmentBytes = wanted;
-    while (base % alignmentBytes !== 0) alignmentBytes /= 2;
-    return { name: this.name, windows: [{ base, sizeBytes: size }], contiguous: true, alignmentBytes, cost: 2 };
+    const { base, sizeBytes: regionBytes } = this.region;
+    const alignmentBytes = this.#allocator.alignmentPages(pagesOfRequest(this.name, sizeBytes)) * PAGE_SIZE;
+    const windows = [{ base, sizeBytes: regionBytes }];
+    return { name: this.name, windows, contiguous: true, alignmentBytes, cost: this.cost };
   }
 
-  allocate(sizeBytes: number, { zero }: HeapAllocateOptions): HeapAllocation {
-    const pages = this.#accounts.pagesOf(sizeBytes);
-    const first = this.#pages.allocate(pages, this.#alignPages(pages));
-    if (first === undefined) {
-      const { freeBytes, largestFreeRunBytes } = this.stats();
-      throw outOfMemory(this.name, pages * PAGE_SIZE, freeBytes, largestFreeRunBytes);
+  allocate(sizeBytes: number, options: HeapAllocateOptions): HeapAllocation {
+    const pageCount = pagesOfRequest(this.name, sizeBytes);
+    const firstPage = this.#allocator.allocRun(pageCount);
+    if (firstPage === undefined) {
+      const alignmentBytes = this.#allocator.alignmentPages(pageCount) * PAGE_SIZE;
+      throw noRoom(this.name, sizeBytes, this.stats(), alignmentBytes);
     }
-    const run = { address: physAddr(this.region.base + first * PAGE_SIZE), lengthBytes: pages * PAGE_SIZE };
-    if (zero) this.memory.fill(run.address, 0, run.lengthBytes);
-    const sgTable = new SgTable([run]);
-    const allocation = { heap: this.name, sgTable, chunksByOrder: new Map([[CONTIGUOUS_RUN, 1]]) };
-    this.#accounts.add(allocation, first);
+    const run = { address: physAddr(firstPage * PAGE_SIZE), lengthBytes: pageCount * PAGE_SIZE };
+    if (options.zero) this.memory.fill(run.address, 0, run.lengthBytes);
+    const allocation = { heap: this.name, sgTable: new SgTable([run]), chunksByOrder: new Map([[CONTIGUOUS_RUN, 1]]) };
+    this.#ledger.add(allocation, { firstPage, pageCount });
     return allocation;
   }
 
   free(allocation: HeapAllocation): void {
-    this.#pages.free(this.#accounts.remove(allocation));
+    const { firstPage, pageCount } = this.#ledger.remove(allocation);
+    this.#allocator.freeRun(firstPage, pageCount);
   }
 
   stats(): HeapStats {
-    const { usedBytes, peakBytes, allocations } = this.#accounts;
-    const freeBytes = this.#pages.freePageCount * PAGE_SIZE;
-    const largestFreeRunBytes = this.#pages.largestFreeRun() * PAGE_SIZE;
-    return { sizeBytes: this.region.sizeBytes, usedBytes, peakBytes, freeBytes, largestFreeRunBytes, allocations };
-  }
-
-  #alignPages(pages: number): number {
-    return 2 ** Math.min(orderOf(pages), this.alignmentOrder);
+    const freeBytes = this.#allocator.freePageCount * PAGE_SIZE;
+    const largestFreeRunBytes = this.#allocator.largestFreeRunPages() * PAGE_SIZE;
+    return this.#ledger.stats(this.region.sizeBytes, freeBytes, largestFreeRunBytes);
   }
 }

@@ -1,69 +1,87 @@
 /**
- * First-fit allocation of contiguous pages with alignment, as CMA does over its bitmap.
+ * First fit of contiguous, aligned runs in one range of pages: the allocator of a CMA region.
  *
- * Source: cma_alloc, mm/cma.c, v6.12 (bitmap_find_next_zero_area_off). Differs: free runs are kept in a list, which finds
- * the same first fit; pages lent to movable users, and so "PFNs busy", are not modelled.
+ * The live runs are kept in rising order, and what lies between two of them is free. So both allocation and the largest
+ * free run cost one step per live run, of which there are few, and not per page.
+ *
+ * Source: mm/cma.c (cma_alloc, cma_release), drivers/dma-buf/heaps/cma_heap.c, v6.12. Differs: no page is lent to movable
+ * users, so that a free run is never busy.
  */
-import { ErrnoError } from '@dmabuf-lab/core/base';
+import { assert } from '@dmabuf-lab/core/base';
+import { orderOfPages, type PageRange } from './page-range.js';
 
-/** Smallest order whose block holds that many pages. Source: get_order, v6.12. */
-export function orderOf(pages: number): number {
-  return Math.ceil(Math.log2(Math.max(1, pages)));
-}
+/** Runs are aligned to at most 2^8 pages, 1 MiB. Source: CONFIG_CMA_ALIGNMENT, kernel/dma/Kconfig, v6.12. */
+export const CMA_ALIGNMENT_ORDER = 8;
 
 export class ContiguousAllocator {
-  /** Free runs by rising start; never abutting. */
-  readonly #free: { first: number; count: number }[];
-  readonly #taken = new Map<number, number>();
+  /** Live runs in rising order. */
+  readonly #live: PageRange[] = [];
+  #freePageCount: number;
 
-  constructor(readonly pages: number) {
-    this.#free = [{ first: 0, count: pages }];
+  /** @param alignmentOrder no run is aligned to more than 2^alignmentOrder pages */
+  constructor(
+    readonly range: PageRange,
+    readonly alignmentOrder = CMA_ALIGNMENT_ORDER,
+  ) {
+    assert(Number.isInteger(alignmentOrder) && alignmentOrder >= 0, 'an order is a non-negative integer');
+    this.#freePageCount = range.pageCount;
   }
 
   get freePageCount(): number {
-    return this.#free.reduce((sum, run) => sum + run.count, 0);
+    return this.#freePageCount;
   }
 
-  largestFreeRun(): number {
-    return this.#free.reduce((largest, run) => Math.max(largest, run.count), 0);
+  /** Alignment, in pages, of the first page of a run of that many pages; of its number, wherever the range starts. */
+  alignmentPages(pageCount: number): number {
+    return 2 ** Math.min(orderOfPages(pageCount), this.alignmentOrder);
   }
 
-  /** Takes a run. @returns its first page, or undefined when no aligned free run is long enough */
-  allocate(count: number, alignPages: number): number | undefined {
-    for (const [i, run] of this.#free.entries()) {
-      const first = Math.ceil(run.first / alignPages) * alignPages;
-      const end = run.first + run.count;
-      if (first + count > end) continue;
-      const rest = [
-        { first: run.first, count: first - run.first },
-        { first: first + count, count: end - first - count },
-      ];
-      this.#free.splice(i, 1, ...rest.filter((piece) => piece.count > 0));
-      this.#taken.set(first, count);
-      return first;
+  /**
+   * Takes the lowest aligned run of that many pages.
+   *
+   * @returns its first page; undefined when there is none
+   */
+  allocRun(pageCount: number): number | undefined {
+    assert(pageCount > 0, 'a run is at least one page');
+    const alignment = this.alignmentPages(pageCount);
+    let index = 0;
+    for (const gap of this.#gaps()) {
+      const firstPage = Math.ceil(gap.firstPage / alignment) * alignment;
+      if (firstPage + pageCount <= gap.firstPage + gap.pageCount) {
+        this.#live.splice(index, 0, { firstPage, pageCount });
+        this.#freePageCount -= pageCount;
+        return firstPage;
+      }
+      index += 1;
     }
     return undefined;
   }
 
-  /** Gives a run back. @throws ErrnoError EINVAL when no run that is out starts there (double free) */
-  free(first: number): void {
-    const count = this.#taken.get(first);
-    if (count === undefined) {
-      throw new ErrnoError('EINVAL', 'cma_release', `Cannot release page ${first}: no run that is out starts there`);
+  /**
+   * Gives a run back.
+   *
+   * @throws InvariantError when that run is not out, as after a double free
+   */
+  freeRun(firstPage: number, pageCount: number): void {
+    const index = this.#live.findIndex((run) => run.firstPage === firstPage && run.pageCount === pageCount);
+    if (index < 0) assert(false, `a run of ${pageCount} pages starts at page ${firstPage}`);
+    this.#live.splice(index, 1);
+    this.#freePageCount += pageCount;
+  }
+
+  largestFreeRunPages(): number {
+    let largest = 0;
+    for (const gap of this.#gaps()) largest = Math.max(largest, gap.pageCount);
+    return largest;
+  }
+
+  /** What lies before each live run and after the last; some are empty. */
+  *#gaps(): Generator<PageRange> {
+    let firstPage = this.range.firstPage;
+    for (const run of this.#live) {
+      yield { firstPage, pageCount: run.firstPage - firstPage };
+      firstPage = run.firstPage + run.pageCount;
     }
-    this.#taken.delete(first);
-    let at = this.#free.findIndex((run) => run.first > first);
-    if (at < 0) at = this.#free.length;
-    this.#free.splice(at, 0, { first, count });
-    const next = this.#free[at + 1];
-    if (next !== undefined && first + count === next.first) {
-      this.#free[at].count += next.count;
-      this.#free.splice(at + 1, 1);
-    }
-    const before = this.#free[at - 1];
-    if (before !== undefined && before.first + before.count === first) {
-      before.count += this.#free[at].count;
-      this.#free.splice(at, 1);
-    }
+    yield { firstPage, pageCount: this.range.firstPage + this.range.pageCount - firstPage };
   }
 }

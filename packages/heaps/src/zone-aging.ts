@@ -1,61 +1,69 @@
 /**
  * Which pages of an aged region stay free: those that other users have left between theirs.
  *
- * The region is cut into cells of 2^largestFreeOrder pages, aligned to their size. About half of what is to stay free is
- * whole cells, no two of them neighbours; the rest is single pages, spread over the other cells. The last page of
- * these cells, and the first one behind a whole cell, are never free: so no free run is longer than a cell.
- * Within those bounds each choice is uniform and the count exact.
+ * The region is cut into cells of 2^order pages, aligned to their size. About half of what stays free is whole cells, no
+ * two of them neighbours; the rest is single pages, spread over the other cells. The last page of these cells, and the
+ * first one behind a whole cell, are never free: so no free run is longer than a cell. Within those bounds each
+ * selection is as likely as any other, and the count is exact.
  *
- * As long as single pages at even offsets suffice, no two of them are buddies, so that nothing between order 0 and
- * `largestFreeOrder` stays free. Only if more is to be kept, odd offsets are taken as well.
+ * As long as single pages at even offsets suffice, no two of them are buddies, so that nothing between order 0 and the
+ * largest order is free. Only if more is to stay free, odd offsets are taken as well.
  */
 import { ErrnoError, type RandomStream } from '@dmabuf-lab/core/base';
+import { MAX_PAGE_ORDER } from './buddy-allocator.js';
 import type { PageRange } from './page-range.js';
 
 /**
  * Plans the aging of a region.
  *
  * @param region ranges in rising order that do not overlap
- * @param keepPages how many stay free, exactly
+ * @param freePages how many stay free, exactly
  * @param largestFreeOrder no free run is longer than 2^largestFreeOrder pages
- * @returns the blocks that stay free, in rising order of pages; all others are taken
+ * @returns what stays free, in rising order: blocks of the largest order and single pages
  * @throws ErrnoError EINVAL when so many pages cannot stay free in runs so short
  */
 export function planAging(
   region: readonly PageRange[],
-  keepPages: number,
+  freePages: number,
   largestFreeOrder: number,
   random: RandomStream,
 ): PageRange[] {
   const blockPages = 2 ** largestFreeOrder;
   const cellPages = Math.max(2, blockPages);
   const cells = cellsOf(region, cellPages);
-  const wholeWanted = largestFreeOrder === 0 ? 0 : Math.floor(keepPages / 2 / blockPages);
-  const whole = chooseWholeCells(cells.length, Math.min(wholeWanted, Math.floor(cells.length / 2)), random);
-  const wholeCount = whole.reduce((sum, flag) => sum + flag, 0);
+  const wholeWanted = largestFreeOrder === 0 ? 0 : Math.floor(freePages / 2 / blockPages);
+  const wholeCount = Math.min(wholeWanted, Math.floor(cells.length / 2));
+  const isWhole = chooseWholeCells(cells.length, wholeCount, random);
   // Offsets 0, 2, ... of the other cells but for the first one behind a whole cell, and 1, 3, ... but for the last one.
   const evenCount = (cells.length - wholeCount) * (cellPages / 2) - wholeCount;
   const oddCount = (cells.length - wholeCount) * (cellPages / 2 - 1);
-  const single = keepPages - wholeCount * blockPages;
-  if (single > evenCount + oddCount) {
+  const singles = freePages - wholeCount * blockPages;
+  if (singles > evenCount + oddCount) {
     const room = wholeCount * blockPages + evenCount + oddCount;
-    const message = `Cannot keep ${keepPages} pages free in runs of at most ${blockPages}: there is room for ${room}`;
-    throw new ErrnoError('EINVAL', 'heap_age', message, { keepPages, largestFreeOrder });
+    const message = `Cannot age memory: in runs of at most ${blockPages} pages only ${room} can be free, got ${freePages}`;
+    throw new ErrnoError('EINVAL', 'heap_age', message, { freePages, largestFreeOrder });
   }
-  const even = new Selection(Math.min(single, evenCount), evenCount, random);
-  const odd = new Selection(single - even.wanted, oddCount, random);
-  const kept: PageRange[] = [];
+  const even = new Selection(Math.min(singles, evenCount), evenCount, random);
+  const odd = new Selection(singles - even.wanted, oddCount, random);
+  const free: PageRange[] = [];
   for (let cell = 0; cell < cells.length; cell += 1) {
-    if (whole[cell] === 1) kept.push({ firstPage: cells[cell], pageCount: blockPages });
+    if (isWhole[cell] === 1) free.push({ firstPage: cells[cell], pageCount: blockPages });
     else {
-      const start = cell > 0 && whole[cell - 1] === 1 ? 1 : 0;
+      const start = cell > 0 && isWhole[cell - 1] === 1 ? 1 : 0;
       for (let offset = start; offset < cellPages - 1; offset += 1) {
-        const isKept = offset % 2 === 0 ? even.takeNext() : odd.takeNext();
-        if (isKept) kept.push({ firstPage: cells[cell] + offset, pageCount: 1 });
+        const isFree = offset % 2 === 0 ? even.takeNext() : odd.takeNext();
+        if (isFree) free.push({ firstPage: cells[cell] + offset, pageCount: 1 });
       }
     }
   }
-  return kept;
+  return free;
+}
+
+/** The smallest order from 4 on in whose runs so many pages of the region can be free; the largest, if none is enough. */
+export function smallestAgingOrder(region: readonly PageRange[], freePages: number): number {
+  let order = 4;
+  while (order < MAX_PAGE_ORDER && cellsOf(region, 2 ** order).length * (2 ** order - 1) < freePages) order += 1;
+  return order;
 }
 
 /** First pages of the aligned cells that lie in the region as a whole. */
@@ -70,15 +78,15 @@ function cellsOf(region: readonly PageRange[], cellPages: number): number[] {
 
 /** Marks cells of which no two are neighbours and none is the last, whose neighbour is not of the region. */
 function chooseWholeCells(cells: number, count: number, random: RandomStream): Uint8Array {
-  const whole = new Uint8Array(cells);
+  const isWhole = new Uint8Array(cells);
   // A chosen cell takes the one behind it along, so there are so many places to choose from.
   const places = new Selection(count, cells - count, random);
   for (let cell = 0; places.wanted > 0; cell += 1) {
     if (!places.takeNext()) continue;
-    whole[cell] = 1;
+    isWhole[cell] = 1;
     cell += 1;
   }
-  return whole;
+  return isWhole;
 }
 
 /** Takes so many of a sequence of items, each selection as likely as any other. Source: Knuth, TAOCP 2, algorithm S. */
@@ -86,7 +94,7 @@ class Selection {
   constructor(
     public wanted: number,
     public left: number,
-    readonly random: RandomStream,
+    private readonly random: RandomStream,
   ) {}
 
   takeNext(): boolean {
