@@ -1,0 +1,200 @@
+/**
+ * The result of a run: what `--json` prints and `result.json` holds. Version 1.
+ *
+ * All times are integer nanoseconds of model time, all sizes bytes. Sequence numbers are listed as ranges, both ends
+ * included. The order of the keys below is the order in the file.
+ */
+import { z } from 'zod';
+
+const count = z.int().min(0);
+const timeNs = z.int().min(0);
+const sizeBytes = z.int().min(0);
+/** Ranges of sequence numbers, both ends included: [[3, 3], [7, 9]] is 3, 7, 8 and 9. */
+const ranges = z.array(z.tuple([count, count])).describe('ranges of sequence numbers, first and last included');
+
+const latencyFields = {
+  count: count.describe('how many frames were measured; all times are 0 when it is 0'),
+  minNs: timeNs,
+  meanNs: timeNs.describe('rounded to the nearest nanosecond'),
+  p50Ns: timeNs.describe('median, by nearest rank'),
+  p99Ns: timeNs.describe('99th percentile, by nearest rank'),
+  maxNs: timeNs,
+};
+export const latencySchema = z.strictObject(latencyFields);
+
+const stallSchema = z.strictObject({
+  buffer: z.string(),
+  startNs: timeNs,
+  endNs: timeNs,
+  why: z.enum(['moving', 'placing']).describe('moving: waited for a move to end; placing: for a first placement'),
+});
+
+const deviceSchema = z.strictObject({
+  driver: z.string(),
+  framesIn: count,
+  framesOut: count,
+  framesDropped: count,
+  droppedSequences: ranges,
+  serviceNs: timeNs.describe('time spent on jobs'),
+  stallNs: timeNs.describe('time spent waiting for buffers to be placed or moved; the sum of stalls'),
+  fenceWaitNs: timeNs,
+  stalls: z.array(stallSchema),
+  counters: z
+    .record(z.string(), z.number())
+    .describe(
+      'by driver; camera: ticks; display: shown, repeatedVblanks, lateVblanks (a new picture was due and not there); ' +
+        'encoder: encoded, refused, videoFrames; every driver: checksPassed, checksFailed',
+    ),
+  sequences: z.record(z.string(), ranges).describe('which frames went where, e.g. shown, encoded'),
+});
+
+const linkSchema = z.strictObject({
+  from: z.string().describe('device.port'),
+  to: z.string().describe('device.port'),
+  policy: z.string(),
+  depth: count,
+  delivered: count,
+  dropped: count,
+  droppedSequences: ranges,
+  latency: latencySchema,
+});
+
+const endToEndSchema = z.strictObject({
+  from: z.string().describe('the device where the frames come from'),
+  to: z.string().describe('the device where they end'),
+  what: z.string().describe('what ends the measurement: display, bitstream, or a name of the driver'),
+  ...latencyFields,
+});
+
+const deviceTimeSchema = z.strictObject({ device: z.string(), ns: timeNs });
+
+const moveSchema = z.strictObject({
+  from: z.string(),
+  to: z.string(),
+  bytes: sizeBytes,
+  reason: z.string(),
+  forcedBy: z.array(z.string()).describe('the devices without which the buffer could have stayed'),
+  requestedNs: timeNs,
+  startNs: timeNs.describe('when new maps were stopped'),
+  drainedNs: timeNs.describe('when the last mapping and the last fence had ended'),
+  endNs: timeNs,
+  outcome: z.enum(['moved', 'timed-out', 'refused']),
+  error: z
+    .strictObject({
+      code: z.string().describe('an errno name, e.g. ETIMEDOUT'),
+      message: z.string(),
+      holders: z.array(z.string()).describe('the devices that still held the buffer'),
+    })
+    .optional(),
+  waited: z.array(deviceTimeSchema).describe('the devices that the move waited for'),
+  stalled: z.array(deviceTimeSchema).describe('the devices that waited for the move'),
+});
+
+const bufferSchema = z.strictObject({
+  name: z.string(),
+  pool: z.string(),
+  sizeBytes,
+  placements: z.array(z.strictObject({ heap: z.string(), atNs: timeNs, why: z.string() })),
+  moves: z.array(moveSchema),
+});
+
+const attachSchema = z.strictObject({
+  device: z.string(),
+  pool: z.string(),
+  atNs: timeNs,
+  buffers: count.describe('how many buffers of the pool fared alike'),
+  outcome: z.enum(['compatible', 'will-move', 'refused']),
+  why: z.string(),
+  forcedBy: z.array(z.string()),
+});
+
+const heapSchema = z.strictObject({
+  name: z.string(),
+  sizeBytes,
+  peakBytes: sizeBytes,
+  largestFreeRunBytes: sizeBytes.describe('at the end'),
+  bytesAtEnd: sizeBytes,
+});
+
+const ledgerSchema = z.strictObject({
+  buffers: count,
+  bytes: sizeBytes,
+  attachments: count,
+  mappings: count,
+  pendingFences: count,
+  iovaRanges: count,
+  frames: count,
+  faults: count,
+  empty: z.boolean().describe('true when all of the above are 0'),
+});
+
+const artefactSchema = z.strictObject({
+  kind: z.enum(['video', 'picture', 'text', 'trace', 'result']),
+  device: z.string().optional(),
+  file: z.string().describe('name in the output directory'),
+  frames: count.optional(),
+  backend: z.string().optional().describe('what encoded a video'),
+});
+
+const expectationSchema = z.strictObject({
+  path: z.string(),
+  expected: z.unknown(),
+  actual: z.unknown(),
+  ok: z.boolean(),
+});
+
+export const runResultSchema = z
+  .strictObject({
+    version: z.literal(1),
+    scenario: z.string(),
+    description: z.string().optional(),
+    runtime: z.enum(['threads', 'virtual']),
+    pace: z.enum(['real', 'max']),
+    payload: z.enum(['pixels', 'stamp', 'timing']),
+    seed: z.int(),
+    ties: z.enum(['fifo', 'seed']),
+    durationNs: timeNs,
+    endNs: timeNs.describe('when the pipeline had drained'),
+    endedBy: z.enum(['duration', 'interrupted']),
+    fingerprint: z.string().nullable().describe('equal for equal runs; null where the runtime is not deterministic'),
+    devices: z.record(z.string(), deviceSchema),
+    links: z.array(linkSchema),
+    latency: z.array(endToEndSchema),
+    buffers: z.array(bufferSchema),
+    attaches: z.array(attachSchema),
+    heaps: z.array(heapSchema),
+    pools: z.array(
+      z.strictObject({
+        name: z.string(),
+        buffers: count,
+        heldNs: timeNs.describe('time for which the source had no buffer to draw into'),
+      }),
+    ),
+    bytesCopied: sizeBytes.describe('by the framework; all of them by moving buffers'),
+    moves: count.describe('moves that succeeded'),
+    controlCalls: count.describe('calls to the exporter; they do not grow with the number of frames'),
+    controlCallsByMethod: z.record(z.string(), count),
+    ledger: ledgerSchema.describe('what is left at the end, which ought to be nothing'),
+    artefacts: z.array(artefactSchema),
+    expectations: z.array(expectationSchema),
+  })
+  .meta({ title: 'Result of a dmabuf-lab run', description: 'All times are integer nanoseconds, all sizes bytes.' });
+
+export type RunResult = z.infer<typeof runResultSchema>;
+export type DeviceResult = RunResult['devices'][string];
+export type BufferResult = RunResult['buffers'][number];
+export type MoveResult = BufferResult['moves'][number];
+export type Latency = z.infer<typeof latencySchema>;
+/** Ranges of sequence numbers, both ends included. */
+export type Ranges = z.infer<typeof ranges>;
+
+/** The JSON Schema (2020-12) of a result, as published in `docs/result.schema.json`. */
+export function resultJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(runResultSchema, {
+    override: ({ jsonSchema }) => {
+      // Every integer of JavaScript has these bounds: saying so at each of them hides the ones that mean something.
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+    },
+  });
+}

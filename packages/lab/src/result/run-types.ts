@@ -1,0 +1,37 @@
+/** What goes into a run and comes out of it. */
+import type { TraceEvent } from '@dmabuf-lab/core/base';
+import type { RunResult } from './result.js';
+
+/** Something a device made, to be written to a file. */
+export interface RunArtefact {
+  /** `picture`: raw RGBA bytes, with width and height; the others are written as they are. */
+  readonly kind: 'video' | 'picture' | 'text';
+  readonly device: string;
+  /** File name without the device, e.g. `video.mp4`, `frame-000297.png`. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly widthPixels?: number;
+  readonly heightPixels?: number;
+  readonly frames?: number;
+  /** What encoded a video. */
+  readonly backend?: string;
+}
+
+export interface RunOutcome {
+  readonly result: RunResult;
+  /** Empty unless a trace was asked for. */
+  readonly trace: readonly TraceEvent[];
+  readonly artefacts: readonly RunArtefact[];
+}
+
+export interface RunProgress {
+  readonly nowNs: number;
+  readonly durationNs: number;
+}
+
+export interface RunOptions {
+  readonly collectTrace: boolean;
+  readonly onProgress?: (progress: RunProgress) => void;
+  /** Aborted: the sources stop, the pipeline drains, and the run ends as interrupted. */
+  readonly signal?: AbortSignal;
+}
