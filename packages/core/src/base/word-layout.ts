@@ -30,6 +30,6 @@ export class WordLayout {
 
 /** The word at a column of a row. */
 export function wordAt(table: TableRegion, row: number, column: number): WordIndex {
-  assert(row >= 0 && row < table.rows, `row ${row} lies in its table of ${table.rows}`);
+  if (row < 0 || row >= table.rows) assert(false, `row ${row} lies in its table of ${table.rows}`);
   return wordIndex(table.base + row * table.rowWords + column);
 }

@@ -193,6 +193,11 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
     this.parts.statistics.artefacts.push(artefact);
   }
 
+  /** Whether a trace is kept: for names that cost something to make. */
+  get tracing(): boolean {
+    return this.parts.services.trace.enabled;
+  }
+
   /** Puts a span or an instant on the device's track of the trace. */
   trace(name: string, startNs: Nanoseconds, durationNs?: Nanoseconds): void {
     this.parts.services.trace.add({ track: this.device, name, startNs, durationNs });

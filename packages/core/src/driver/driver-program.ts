@@ -121,7 +121,8 @@ class DriverActor {
     if (first && !late) yield* this.host.ready();
     if (presence.untilNs !== undefined) this.host.spawn('leave', this.#leaveAt(presence.untilNs));
     if (first) for (const timeNs of this.start.reqbufsNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
-    yield* this.driver.run(context as never, state as never);
+    // A generator of its own: what it waits for then passes through fewer frames each time.
+    yield* context.parallel([this.driver.run(context as never, state as never)]);
     for (const input of this.#inputs) yield* input.leave();
     if (presence.untilNs !== undefined) yield* this.#letGo();
   }

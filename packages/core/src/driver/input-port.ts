@@ -62,8 +62,10 @@ export class InputPort {
     if (!this.#held.delete(frame.row)) {
       throw new ErrnoError('EINVAL', 'release', `Cannot release frame ${frame.sequence} of ${this.link.to}: it is not held`);
     }
-    this.parts.tables.frames.setReleaseFence(frame.row, this.link.consumer, fence);
-    this.parts.tables.frames.release(frame.pool, frame.row);
+    const { frames, timelines } = this.parts.tables;
+    const pending = fence !== undefined && fenceStatus(timelines, fence) === 0 ? fence : undefined;
+    frames.setReleaseFence(frame.row, this.link.consumer, pending);
+    frames.release(frame.pool, frame.row);
   }
 
   /** Gives a frame back unused: it counts as dropped by this device. */

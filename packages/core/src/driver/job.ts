@@ -93,12 +93,16 @@ export class Job {
     this.#ended = true;
     if (this.fence !== undefined) this.lane.pay(this.fence, error);
     for (const mapping of this.mappings) this.parts.importer.unmap(mapping);
-    const endNs = this.parts.services.clock.now();
-    this.parts.services.trace.add({
-      track: this.parts.services.name,
+    if (this.parts.services.trace.enabled) this.#trace(error);
+  }
+
+  #trace(error: string | undefined): void {
+    const { services } = this.parts;
+    services.trace.add({
+      track: services.name,
       name: error === undefined ? 'job' : `job: ${error}`,
       startNs: this.startNs,
-      durationNs: endNs - this.startNs,
+      durationNs: services.clock.now() - this.startNs,
       args: { sequence: this.accesses[0].frame.sequence },
     });
   }

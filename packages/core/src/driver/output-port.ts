@@ -1,4 +1,4 @@
-import { assert, attempt, isErrno, type Nanoseconds, type Task } from '../base/index.js';
+import { attempt, InvariantError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
 import { type DmaBufAttachment, type DmaMapping, EXPORTER, isMoving } from '../dma-buf/index.js';
 import { type DmaFence, DmaResv, fenceStatus, ResvUsage, waitFence } from '../sync/index.js';
 import { Frame } from './frame.js';
@@ -243,7 +243,8 @@ export class OutputPort {
   }
 
   #ownPool(): PoolSpec {
-    assert(this.pool !== undefined, `output ${this.name} has a pool of its own`);
-    return this.pool;
+    const { pool } = this;
+    if (pool === undefined) throw new InvariantError(`output ${this.name} has a pool of its own`);
+    return pool;
   }
 }

@@ -119,9 +119,10 @@ export class DmaResv {
 
   /** Whether every fence up to a usage is signalled; a wait-free look. Source: dma_resv_test_signaled, v6.12. */
   testSignalled(upTo: ResvUsage): boolean {
-    const fences = this.resv.snapshotStep(this.buffer);
-    if (!Array.isArray(fences)) return false;
-    return fences.every(({ usage, fence }) => usage > upTo || fenceStatus(this.timelines, fence) !== 0);
+    const pending = this.resv.someFence(this.buffer, upTo, (timeline, generation, seqno) => {
+      return this.timelines.status(timeline, generation, seqno) === 0;
+    });
+    return pending === false;
   }
 
   /** Waits for all fences up to a usage, those added meanwhile included. Source: dma_resv_wait_timeout, v6.12. */

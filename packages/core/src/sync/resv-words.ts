@@ -7,6 +7,7 @@
  * Layout    word  name     written by     meaning
  *           0     LOCK     any actor      0 free, else the stamp of the acquire context that holds it
  *           1     SEQ      lock holder    odd while the slots are being changed
+ *           2     USED     lock holder    slots below this one may be taken; it never falls while the buffer lives
  *           4+4i  SLOT i   lock holder    (usage + 1 or 0 empty, timeline slot, generation and seqno high, seqno low)
  *                 the third word packs generation (16 bits) and seqno high (15 bits)
  *           A stamp is a 24-bit ticket above a 7-bit actor id: a smaller ticket is an older context, and the owner can be
@@ -34,6 +35,7 @@ import {
   assert,
   type BufferSlot,
   type TableRegion,
+  type TimelineSlot,
   timelineSlot,
   Wake,
   type WordIndex,
@@ -45,6 +47,7 @@ import type { DmaFence } from './dma-fence.js';
 
 const LOCK = 0;
 const SEQ = 1;
+const USED = 2;
 const SLOTS = 4;
 const SLOT_WORDS = 4;
 /** Fences that one reservation can hold. */
@@ -140,6 +143,8 @@ export class ResvWords {
       this.words.store(wordIndex(base + 2), packed);
       this.words.store(wordIndex(base + 3), fence.seqno % TWO_32 | 0);
       this.words.store(base, usage + 1);
+      const used = wordAt(this.table, buffer, USED);
+      if (this.words.load(used) <= slot) this.words.store(used, slot + 1);
     });
   }
 
@@ -149,13 +154,15 @@ export class ResvWords {
       for (let slot = 0; slot < RESV_SLOTS; slot += 1) {
         this.words.store(wordAt(this.table, buffer, SLOTS + slot * SLOT_WORDS), 0);
       }
+      this.words.store(wordAt(this.table, buffer, USED), 0);
     });
   }
 
   /** The fences, read under the lock. */
   fences(buffer: BufferSlot): ResvFence[] {
     const found: ResvFence[] = [];
-    for (let slot = 0; slot < RESV_SLOTS; slot += 1) {
+    const used = this.words.load(wordAt(this.table, buffer, USED));
+    for (let slot = 0; slot < used; slot += 1) {
       const base = wordAt(this.table, buffer, SLOTS + slot * SLOT_WORDS);
       const usage = this.words.load(base);
       if (usage === 0) continue;
@@ -182,6 +189,29 @@ export class ResvWords {
       const fences = this.fences(buffer);
       if (this.words.load(seq) === before) return fences;
     }
+  }
+
+  /** Whether a fence up to a usage makes a test true; undefined when the fences are just being changed. No garbage. */
+  someFence(
+    buffer: BufferSlot,
+    upTo: ResvUsage,
+    test: (timeline: TimelineSlot, generation: number, seqno: number) => boolean,
+  ): boolean | undefined {
+    const seq = wordAt(this.table, buffer, SEQ);
+    const before = this.words.load(seq);
+    if (before % 2 !== 0) return undefined;
+    const used = this.words.load(wordAt(this.table, buffer, USED));
+    let found = false;
+    for (let slot = 0; slot < used && !found; slot += 1) {
+      const base = wordAt(this.table, buffer, SLOTS + slot * SLOT_WORDS);
+      const usage = this.words.load(base);
+      if (usage === 0 || usage - 1 > upTo) continue;
+      const timeline = timelineSlot(this.words.load(wordIndex(base + 1)));
+      const packed = this.words.load(wordIndex(base + 2));
+      const seqno = (packed & 0x7fff) * TWO_32 + (this.words.load(wordIndex(base + 3)) >>> 0);
+      found = test(timeline, packed >>> 15, seqno);
+    }
+    return this.words.load(seq) === before ? found : undefined; // P4
   }
 
   #change(buffer: BufferSlot, write: () => void): void {

@@ -149,7 +149,7 @@ class Screen {
     ctx.arrived('display', frame);
     ctx.count('shown');
     ctx.sequence('shown', frame.sequence);
-    ctx.trace(`flip ${frame.sequence}`, ctx.now());
+    if (ctx.tracing) ctx.trace(`flip ${frame.sequence}`, ctx.now());
     this.#shown = { frame, job, sinceNs: ctx.now() };
   }
 
