@@ -106,6 +106,8 @@ export class DmaBufImporter {
   readonly #attachments = new Map<number, DmaBufAttachment>();
   readonly #domain: IommuDomain | undefined;
   readonly stalls: Stall[] = [];
+  /** Sum of all stalls. */
+  stalledNs: Nanoseconds = 0;
   /** IOMMU faults and other touches of storage that the device no longer had. */
   faults = 0;
 
@@ -250,6 +252,7 @@ export class DmaBufImporter {
     const endNs = this.services.clock.now();
     const why = moving ? 'moving' : 'placing';
     if (endNs > startNs) {
+      this.stalledNs += endNs - startNs;
       this.stalls.push({ buffer: attachment.name, startNs, endNs, why });
       this.services.trace.add({
         track: this.device.name,

@@ -65,10 +65,12 @@ export class Job {
       const known = parts.importer.attachmentOf(frame.buffer);
       attachments.push(known ?? (yield* parts.importer.attach(frame.buffer)));
     }
+    const stalledBeforeNs = parts.importer.stalledNs;
     const mappings = yield* parts.importer.mapAll(attachments, lane);
+    const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
     const startNs = clock.now();
     const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses);
-    return new Job(parts, lane, accesses, mappings, fence, startNs, startNs - mappingNs);
+    return new Job(parts, lane, accesses, mappings, fence, startNs, stalledNs);
   }
 
   /** The pages of a buffer of the job: one view a run. */

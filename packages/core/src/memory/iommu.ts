@@ -25,7 +25,7 @@ export interface IovaMapping {
 }
 
 export class IommuDomain {
-  /** Live mappings by start, in rising order of IOVA. */
+  /** Live mappings by start. */
   readonly #live = new Map<number, IovaMapping>();
   /** What was mapped where before, so that a fault can say whose stale address it was. Bounded. */
   readonly #stale: IovaMapping[] = [];
@@ -61,9 +61,10 @@ export class IommuDomain {
     return mapping;
   }
 
-  /** Takes a range out of the page table: from now on a touch of it is a fault. */
+  /** Takes a range out of the page table: from now on a touch of it is a fault. A second time it does nothing. */
   unmap(mapping: IovaMapping): void {
-    if (!this.#live.delete(mapping.iova)) return;
+    if (this.#live.get(mapping.iova) !== mapping) return; // the range may be another's by now
+    this.#live.delete(mapping.iova);
     this.#stale.push(mapping);
     if (this.#stale.length > 64) this.#stale.shift();
   }
