@@ -26,7 +26,9 @@ const stallSchema = z.strictObject({
   buffer: z.string(),
   startNs: timeNs,
   endNs: timeNs,
-  why: z.enum(['moving', 'placing']).describe('moving: waited for a move to end; placing: for a first placement'),
+  why: z
+    .enum(['moving', 'placing'])
+    .describe('moving: parked until a move ended; placing: asked the exporter, which placed or moved it'),
 });
 
 const deviceSchema = z.strictObject({
@@ -167,7 +169,7 @@ export const runResultSchema = z
       z.strictObject({
         name: z.string(),
         buffers: count,
-        heldNs: timeNs.describe('time for which the source had no buffer to draw into'),
+        heldNs: timeNs.describe('how long the producer held buffers of the pool to draw into them, added up'),
       }),
     ),
     bytesCopied: sizeBytes.describe('by the framework; all of them by moving buffers'),
