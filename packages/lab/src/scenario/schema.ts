@@ -1,0 +1,280 @@
+/**
+ * The format of a scenario file: its keys, units, limits and defaults. `docs/scenarios.md` is the same for readers.
+ *
+ * A parsed {@link Scenario} holds sizes in bytes, times in integer nanoseconds and addresses as numbers. What concerns
+ * two places of the file at once is checked in `check.ts`.
+ */
+import { durationSchema } from '@dmabuf-lab/core/driver';
+import { z } from 'zod';
+import { addressSchema, sizeSchema } from './units.js';
+
+export const MAX_DEVICES = 16;
+export const MAX_BUFFERS = 64;
+export const MAX_DEPTH = 256;
+export const MAX_MEMORY_BYTES = 16 * 2 ** 30;
+export const MAX_DURATION_NS = 24 * 3_600_000_000_000;
+
+const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_-]*$/;
+const PORT_PATTERN = /^[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z][A-Za-z0-9_-]*$/;
+const NAME_RULE = 'expected a name: a letter, then letters, digits, - or _';
+const PORT_RULE = 'expected device.port, such as camera.out';
+
+const name = z.string().max(64).regex(NAME_PATTERN, NAME_RULE);
+const port = z.string().max(129).regex(PORT_PATTERN, PORT_RULE);
+const size = (description: string) => sizeSchema.meta({ description: `${description}; a size such as 64MiB` });
+const address = (description: string) =>
+  addressSchema.meta({ description: `${description}; an address such as 0x4000_0000` });
+const duration = (description: string) =>
+  durationSchema.meta({ description: `${description}; a duration with a unit, such as 500ms` });
+const positiveDuration = (description: string) =>
+  duration(description).refine((ns) => ns > 0, 'expected a duration of more than 0');
+const positiveSize = (description: string) =>
+  size(description).refine((bytes) => bytes > 0, 'expected a size of at least 1 byte');
+const powerOfTwo = (value: number): boolean => value >= 1 && 2 ** Math.round(Math.log2(value)) === value;
+const bandwidth = (description: string) => z.number().min(1).max(1e15).meta({ description });
+
+const windowSchema = z
+  .strictObject({
+    name: name.meta({ description: 'by which heaps refer to it' }),
+    base: address('first byte, a multiple of 4096'),
+    size: positiveSize('length, a multiple of 4096; all windows together hold at most 16GiB'),
+  })
+  .meta({ description: 'a range of physical memory' });
+
+const memorySchema = z
+  .strictObject({
+    windows: z
+      .array(windowSchema)
+      .min(1)
+      .max(64)
+      .meta({ description: 'ranges of physical addresses with memory behind' }),
+  })
+  .meta({ description: 'the memory of the board' });
+
+const agedSchema = z
+  .strictObject({
+    keep: z.number().min(0).max(1).default(0.5).meta({
+      description: 'fraction of the aged region that other users hold, so that what is free is scattered; 0 to 1',
+    }),
+    region: positiveSize('how much of the zone is aged, from its start; the whole zone when absent').optional(),
+    seed: z.int().min(0).optional().meta({ description: 'which pages the others hold; 1 when absent' }),
+  })
+  .meta({ description: 'wears the heap before the run, as on a machine that has been up for a while' });
+
+const systemHeapSchema = z
+  .strictObject({
+    name: name.meta({ description: 'of the heap, as in /dev/dma_heap' }),
+    kind: z.literal('system').meta({ description: 'scattered pages: all of the window but its cma heaps' }),
+    window: name.meta({ description: 'the memory window that its pages come from' }),
+    aged: agedSchema.optional(),
+  })
+  .meta({ description: 'a heap of scattered pages' });
+
+const cmaHeapSchema = z
+  .strictObject({
+    name: name.meta({ description: 'of the heap, as in /dev/dma_heap' }),
+    kind: z.literal('cma').meta({ description: 'contiguous runs out of a region of its own' }),
+    window: name.meta({ description: 'the memory window that the region lies in' }),
+    base: address('first byte of the region, a multiple of 4096'),
+    size: positiveSize('length of the region, a multiple of 4096'),
+    alignmentOrder: z.int().min(0).max(20).default(8).meta({
+      description: 'runs are aligned to their size, but to no more than 2^alignmentOrder pages; 8 is 1MiB',
+    }),
+  })
+  .meta({ description: 'a heap of contiguous runs' });
+
+const exporterSchema = z
+  .strictObject({
+    policy: z.enum(['wait', 'busy']).default('wait').meta({
+      description: 'a buffer that must move is in use: wait for it until the timeout, or refuse with EBUSY at once',
+    }),
+    timeout: positiveDuration('how long a move waits for the users of a buffer').prefault('500ms'),
+    moveAt: z.enum(['first-map', 'attach']).default('first-map').meta({
+      description: 'when a buffer moves for a new device: at its first map of the buffer, or already when it attaches',
+    }),
+    moveBack: z.enum(['never', 'idle']).default('never').meta({
+      description: 'when the device that forced a move is gone: stay, or return to the better heap once idle',
+    }),
+    copyBytesPerSecond: bandwidth('how fast a move copies, in bytes per second').default(4e9),
+    zeroBytesPerSecond: bandwidth('how fast new pages are cleared, in bytes per second').default(8e9),
+  })
+  .meta({ description: 'how the exporter of the buffers behaves' });
+
+const iommuSchema = z
+  .strictObject({
+    iovaBits: z.int().min(1).max(64).meta({ description: 'width of the addresses that the device issues' }),
+    iovaBase: address('first byte of the aperture; 0 when absent').optional(),
+    iovaSize: positiveSize('length of the aperture; up to 2^iovaBits when absent').optional(),
+    physBits: z.int().min(1).max(64).optional().meta({
+      description: 'width of the physical addresses that its page table holds; any page when absent',
+    }),
+    pageSizes: z
+      .array(sizeSchema.refine((bytes) => bytes >= 4096 && powerOfTwo(bytes), 'expected a power of two from 4KiB'))
+      .min(1)
+      .max(64)
+      .optional()
+      .meta({ description: 'page sizes it maps, powers of two; [4KiB] when absent' }),
+  })
+  .meta({ description: 'the IOMMU in front of the device, or its own MMU: scattered pages look like one range' });
+
+const constraintsSchema = z
+  .strictObject({
+    addressLimit: address('highest byte address it can issue, a DMA mask; leave it out for 64 bits').optional(),
+    windows: z
+      .array(
+        z.strictObject({
+          base: address('first byte'),
+          size: positiveSize('length'),
+        }),
+      )
+      .min(1)
+      .max(64)
+      .optional()
+      .meta({ description: 'physical ranges that it reaches (dma-ranges), for a device without an iommu' }),
+    contiguous: z.boolean().optional().meta({ description: 'a buffer must be one range, as the device sees it' }),
+    maxSegments: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: 'how many DMA segments it takes, counted after mapping' }),
+    maxSegmentSize: positiveSize('longest DMA segment; 2^32 - 1 when absent')
+      .refine((bytes) => bytes < 2 ** 32, 'expected a size below 4GiB')
+      .optional(),
+    segmentBoundaryMask: address('2^n - 1: no segment crosses a multiple of 2^n')
+      .refine((mask) => powerOfTwo(mask + 1), 'expected a power of two minus 1, such as 0xFFFF')
+      .optional(),
+    alignment: positiveSize('of the start of a buffer, as the device sees it; at most 4GiB')
+      .refine((bytes) => bytes <= 2 ** 32, 'expected a size of at most 4GiB')
+      .optional(),
+    iommu: iommuSchema.optional(),
+    source: z
+      .string()
+      .max(1000)
+      .optional()
+      .meta({ description: 'where these numbers come from: kernel file and line' }),
+  })
+  .meta({ description: 'what the device asks of the place of a buffer; what is absent constrains nothing' });
+
+const deviceSchema = z
+  .strictObject({
+    driver: z.enum(['camera', 'gpu', 'display', 'encoder']).meta({ description: 'what the device does' }),
+    mapping: z.enum(['per-job', 'held']).default('per-job').meta({
+      description:
+        'maps a buffer for each job as a DRM driver does, or from its first use until it lets go, as vb2 does',
+    }),
+    constraints: constraintsSchema.prefault({}),
+    parameters: z.record(z.string(), z.unknown()).default({}).meta({ description: 'of the driver' }),
+  })
+  .meta({ description: 'a device and its driver' });
+
+const poolSchema = z
+  .strictObject({
+    buffers: z
+      .int()
+      .min(1)
+      .max(MAX_BUFFERS)
+      .default(4)
+      .meta({ description: 'how many buffers there are from the start' }),
+    growTo: z.int().min(1).max(MAX_BUFFERS).optional().meta({
+      description: 'how many there may be at most, when all are in use; no more than buffers when absent',
+    }),
+    allocate: name.default('deferred').meta({
+      description: "the heap to allocate from at once, or 'deferred': the exporter chooses, once it knows the devices",
+    }),
+    expect: z.array(name).max(MAX_DEVICES).optional().meta({
+      description:
+        'devices that must have attached before a deferred allocation; those that the links tell when absent',
+    }),
+    expectTimeout: positiveDuration('how long a deferred allocation waits for the expected devices').prefault('1s'),
+  })
+  .meta({ description: 'the buffers that a device allocates for one of its outputs' });
+
+const linkSchema = z
+  .strictObject({
+    from: port.meta({ description: 'the output that frames come from, such as camera.out' }),
+    to: port.meta({ description: 'the input that they go to, such as gpu.in' }),
+    depth: z.int().min(1).max(MAX_DEPTH).optional().meta({
+      description: 'how many frames wait in the link at most; as many as the pool has buffers when absent',
+    }),
+    policy: z.enum(['block', 'drop-oldest', 'drop-newest']).default('block').meta({
+      description: 'when the link is full: the producer waits, or the oldest or the newest frame is dropped',
+    }),
+  })
+  .meta({ description: 'carries frames from an output to an input' });
+
+const at = duration('when it happens');
+const eventSchema = z
+  .union([
+    z.strictObject({ at, attach: name.meta({ description: 'the device that attaches' }) }),
+    z.strictObject({ at, detach: name.meta({ description: 'the device that detaches' }) }),
+    z.strictObject({
+      at,
+      reqbufs: name.meta({ description: 'the device that frees its buffers and asks for new ones' }),
+    }),
+  ])
+  .meta({ description: 'an event: at, and one of attach, detach and reqbufs with the name of a device' });
+
+const scalar = z.union([z.number(), z.string(), z.boolean()]).meta({ description: 'a number, a text, true or false' });
+const expectationSchema = z
+  .union([
+    z.number(),
+    z.string(),
+    z.boolean(),
+    z.strictObject({
+      min: z.number().optional().meta({ description: 'the least it may be' }),
+      max: z.number().optional().meta({ description: 'the most it may be' }),
+      equals: scalar.optional().meta({ description: 'what it must be' }),
+    }),
+  ])
+  .meta({ description: 'a value that it must equal, or a mapping of min, max and equals' });
+
+export const scenarioSchema = z
+  .strictObject({
+    name: name.meta({ description: 'of the scenario, in reports' }),
+    description: z.string().max(10_000).optional().meta({ description: 'what it shows, in reports' }),
+    duration: positiveDuration('how long it runs, in model time; at most 24h').refine(
+      (ns) => ns <= MAX_DURATION_NS,
+      'expected a duration of at most 24h',
+    ),
+    runtime: z.enum(['threads', 'virtual']).default('virtual').meta({
+      description: 'each device on a thread of its own, or all in simulated time: repeatable to the byte',
+    }),
+    pace: z.enum(['real', 'max']).default('real').meta({
+      description: 'of the threads runtime: in real time, or as fast as the pipeline takes frames',
+    }),
+    seed: z.int().min(0).default(1).meta({ description: 'of all random numbers' }),
+    ties: z.enum(['fifo', 'seed']).default('fifo').meta({
+      description:
+        'order of events of equal time and class in virtual time: first in first out, or shuffled by the seed',
+    }),
+    payload: z.enum(['pixels', 'stamp', 'timing']).default('stamp').meta({
+      description: 'what devices do with the contents: real pictures, a checked stamp in each page, or nothing',
+    }),
+    memory: memorySchema,
+    heaps: z
+      .array(z.discriminatedUnion('kind', [systemHeapSchema, cmaHeapSchema]))
+      .min(1)
+      .max(64)
+      .meta({
+        description: 'where buffers can lie; with several that suit, the first of the least scarce kind is taken',
+      }),
+    exporter: exporterSchema.prefault({}),
+    devices: z.record(name, deviceSchema).meta({ description: `devices by name; 1 to ${MAX_DEVICES}` }),
+    pools: z.record(port, poolSchema).default({}).meta({ description: 'buffer pools by output, such as camera.out' }),
+    links: z.array(linkSchema).max(256).meta({ description: 'the pipeline' }),
+    timeline: z.array(eventSchema).max(10_000).default([]).meta({
+      description: 'what happens during the run; a device with an attach event is absent before its first one',
+    }),
+    expect: z.record(z.string(), expectationSchema).default({}).meta({
+      description: 'what the result must say, by path, such as devices.encoder.framesIn',
+    }),
+  })
+  .meta({
+    title: 'dmabuf-lab scenario',
+    description: 'A board, a pipeline of devices that share buffers, and what happens to them.',
+  });
+
+/** A scenario with units converted and defaults filled in: bytes, integer nanoseconds, numeric addresses. */
+export type Scenario = z.output<typeof scenarioSchema>;
+/** A scenario as it is written. */
+export type ScenarioInput = z.input<typeof scenarioSchema>;
