@@ -77,7 +77,7 @@ export function pagesOfRequest(heap: string, sizeBytes: number): number {
 /** The error of a heap that has no room. */
 export function noRoom(heap: string, requestedBytes: number, stats: HeapStats, alignmentBytes: number): ErrnoError {
   const { freeBytes, largestFreeRunBytes } = stats;
-  const why = whyNoRoom(pageAlign(requestedBytes), stats);
+  const why = whyNoRoom(requestedBytes, stats);
   const text = {
     exhausted: `it is exhausted: free ${freeBytes} bytes, and the largest free run is ${largestFreeRunBytes}`,
     fragmented: `it is fragmented: free ${freeBytes} bytes, but the largest free run is ${largestFreeRunBytes}`,
@@ -93,7 +93,8 @@ export function noRoom(heap: string, requestedBytes: number, stats: HeapStats, a
   );
 }
 
-function whyNoRoom(neededBytes: number, stats: HeapStats): NoRoomReason {
-  if (stats.freeBytes < neededBytes) return 'exhausted';
-  return stats.largestFreeRunBytes < neededBytes ? 'fragmented' : 'misaligned';
+/** What is free is whole pages, so it makes no difference that the request may end inside one. */
+function whyNoRoom(requestedBytes: number, stats: HeapStats): NoRoomReason {
+  if (stats.freeBytes < requestedBytes) return 'exhausted';
+  return stats.largestFreeRunBytes < requestedBytes ? 'fragmented' : 'misaligned';
 }

@@ -130,14 +130,20 @@ test('SystemHeap.age, leaves the memory behind the region as it was', (t) => {
   t.is(heap.stats().largestFreeRunBytes, 16 * PAGE_SIZE);
 });
 
-test('SystemHeap.age, counts the region without the holes in it', (t) => {
-  const holes = [{ offset: 4 * MiB, sizeBytes: 8 * MiB }];
-  const heap = new SystemHeap('system', memory, { base: BASE, sizeBytes: 64 * MiB, holes });
-  heap.age({ keep: 0.5, regionBytes: 16 * MiB, random: new RandomStream(7, 'aged') });
-  t.is(heap.otherUsersBytes, 4 * MiB);
-  t.is(heap.stats().sizeBytes, 56 * MiB);
-  t.is(heap.stats().freeBytes, 52 * MiB);
-});
+for (const [where, regionBytes, heldBytes] of [
+  ['inside', 16 * MiB, 4 * MiB],
+  ['over the end of', 8 * MiB, 2 * MiB],
+  ['behind', 2 * MiB, MiB],
+] as const) {
+  test(`SystemHeap.age, counts the region without holes, for a hole ${where} the region`, (t) => {
+    const holes = [{ offset: 4 * MiB, sizeBytes: 8 * MiB }];
+    const heap = new SystemHeap('system', memory, { base: BASE, sizeBytes: 64 * MiB, holes });
+    heap.age({ keep: 0.5, regionBytes, random: new RandomStream(7, 'aged') });
+    t.is(heap.otherUsersBytes, heldBytes);
+    t.is(heap.stats().sizeBytes, 56 * MiB);
+    t.is(heap.stats().freeBytes, 56 * MiB - heldBytes);
+  });
+}
 
 test('SystemHeap.age, leaves longer runs, where others keep too little for runs of 64 KiB', (t) => {
   const heap = aged({ keep: 1 / 64 });
