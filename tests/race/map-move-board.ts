@@ -3,7 +3,15 @@
  *
  * Ghosts beside the words tell whether a page was touched while it was copied or after its generation had gone.
  */
-import { type ActorServices, actorId, attachmentSlot, bufferSlot, type Task, TraceLog, timelineSlot } from '@dmabuf-lab/core/base';
+import {
+  type ActorServices,
+  actorId,
+  attachmentSlot,
+  bufferSlot,
+  type Task,
+  TraceLog,
+  timelineSlot,
+} from '@dmabuf-lab/core/base';
 import {
   BufferWords,
   DmaBufAttachment,
@@ -155,6 +163,7 @@ function answering(
       const reply: MapReply = {
         state: settledState(generationOf(state)),
         runs: storage[buffer.slot].allocation.sgTable.runs,
+        did: 'mapping',
       };
       return reply as T;
     },

@@ -42,8 +42,8 @@ import {
   assert,
   type BufferSlot,
   type TableRegion,
-  WordPark,
   type WordIndex,
+  WordPark,
   wordAt,
 } from '../base/index.js';
 
@@ -163,7 +163,8 @@ export class BufferWords {
 
   mappings(attachment: AttachmentSlot): number {
     return (
-      this.words.load(wordAt(this.attachments, attachment, 0)) + this.words.load(wordAt(this.attachments, attachment, 1))
+      this.words.load(wordAt(this.attachments, attachment, 0)) +
+      this.words.load(wordAt(this.attachments, attachment, 1))
     );
   }
 

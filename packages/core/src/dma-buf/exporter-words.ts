@@ -9,7 +9,7 @@
  * Only generators of the exporter read and write them, so no interleaving inside a step is possible; the words exist
  * because a wait must be a park.
  */
-import { type AtomicWords, type TableRegion, type Task, attempt, WordPark, wordAt } from '../base/index.js';
+import { type AtomicWords, attempt, type TableRegion, type Task, WordPark, wordAt } from '../base/index.js';
 
 const SERVING = 0;
 const CHANGES = 1;

@@ -8,6 +8,7 @@
  * allocation of the cenalloc RFC of 2014. Differs: no upstream exporter defers or moves for an attach.
  */
 import {
+  type ActorId,
   type ActorServices,
   type AttachmentSlot,
   assert,
@@ -212,8 +213,12 @@ export class Exporter {
     const requestedNs = this.parts.services.clock.now();
     const attached = buffer.attachments.get(request.attachment);
     if (attached === undefined) throw staleHandle('dma_buf_map_attachment', request.buffer);
-    if (buffer.allocation === undefined) yield* this.#place(buffer);
-    else if (buffer.unreachableFor().length > 0) {
+    let did: MapReply['did'] = 'mapping';
+    if (buffer.allocation === undefined) {
+      did = 'placing';
+      yield* this.#place(buffer);
+    } else if (buffer.unreachableFor().length > 0) {
+      did = 'moving';
       try {
         yield* this.#moveForMap(buffer, attached, requestedNs);
       } catch (error) {
@@ -222,7 +227,7 @@ export class Exporter {
       }
     }
     assert(buffer.allocation !== undefined, 'a mapped buffer is backed');
-    return { state: this.parts.buffers.state(buffer.slot), runs: buffer.allocation.sgTable.runs };
+    return { state: this.parts.buffers.state(buffer.slot), runs: buffer.allocation.sgTable.runs, did };
   }
 
   *#moveForMap(buffer: ExportedBuffer, attached: AttachedDevice, requestedNs: number): Task<void> {
@@ -307,6 +312,18 @@ export class Exporter {
     this.#buffers.delete(buffer.slot);
     this.#past.push(buffer);
     this.parts.buffers.openBuffer(buffer.slot); // a handle of the past life is stale from here on
+  }
+
+  /**
+   * Takes back what a dead actor held of buffers: its mappings and attachments. Idempotent. The counts are set, never
+   * subtracted from, and everybody who waits for them is woken (crash story of `buffer-words.ts`).
+   */
+  reclaim(dead: ActorId): void {
+    for (const buffer of this.#buffers.values()) {
+      for (const attached of [...buffer.attachments.values()]) {
+        if (attached.actor === dead) this.#dropAttachment(buffer, attached.slot);
+      }
+    }
   }
 
   *#awaitExpected(buffer: ExportedBuffer): Task<void> {
@@ -399,7 +416,12 @@ export class Exporter {
       else buffer.blockers.delete(slot);
     }
     if (holders.length === 0) return;
-    throw cannotMove(buffer, device, `${holders.join(', ')} holds it mapped until REQBUFS(0), and a move has waited in vain`, holders);
+    throw cannotMove(
+      buffer,
+      device,
+      `${holders.join(', ')} holds it mapped until REQBUFS(0), and a move has waited in vain`,
+      holders,
+    );
   }
 
   #dropAttachment(buffer: ExportedBuffer, slot: AttachmentSlot): void {
@@ -435,7 +457,11 @@ export class Exporter {
     for (let slot = 0; slot < this.parts.buffers.bufferCount; slot += 1) {
       if (!this.#buffers.has(bufferSlot(slot))) return bufferSlot(slot);
     }
-    throw new ErrnoError('ENOSPC', 'dma_buf_export', `Cannot create ${name}: all ${this.#buffers.size} slots are taken`);
+    throw new ErrnoError(
+      'ENOSPC',
+      'dma_buf_export',
+      `Cannot create ${name}: all ${this.#buffers.size} slots are taken`,
+    );
   }
 
   #freeAttachmentSlot(buffer: ExportedBuffer): AttachmentSlot {

@@ -14,7 +14,13 @@ import {
   type Nanoseconds,
   type Task,
 } from '../base/index.js';
-import { checkMapping, type DeviceConstraints, dmaSegments, iovaAlignmentBytes, iovaAperture } from '../constraints/index.js';
+import {
+  checkMapping,
+  type DeviceConstraints,
+  dmaSegments,
+  iovaAlignmentBytes,
+  iovaAperture,
+} from '../constraints/index.js';
 import { IommuDomain, type IovaMapping, type PhysicalMemory, SgTable } from '../memory/index.js';
 import { type BufferState, type BufferWords, generationOf, isMoving } from './buffer-words.js';
 import {
@@ -22,8 +28,8 @@ import {
   type AttachRequest,
   type BufferHandle,
   EXPORTER,
-  type MapReply,
   type MappingStyle,
+  type MapReply,
 } from './protocol.js';
 
 /** A device as an importer: its name, what it can reach, and its IOMMU if it has one. */
@@ -38,8 +44,8 @@ export interface Stall {
   readonly buffer: string;
   readonly startNs: Nanoseconds;
   readonly endNs: Nanoseconds;
-  /** `moving`: parked until a move ended; `placing`: waited for the exporter, which may have moved it. */
-  readonly why: 'moving' | 'placing';
+  /** `moving`: waited for a move, others' or one for this device; `placing`: for the first allocation; `mapping`: a call. */
+  readonly why: 'moving' | 'placing' | 'mapping';
 }
 
 /** What one generator of a driver still owes: it must not wait for a move while a fence of its own is pending. */
@@ -240,23 +246,23 @@ export class DmaBufImporter {
 
   *#awaitStorage(attachment: DmaBufAttachment, state: BufferState, debt: FenceDebt): Task<void> {
     const startNs = this.services.clock.now();
-    const moving = isMoving(state);
+    let why: Stall['why'] = 'moving';
     if (debt.owed > 0) throw this.#wouldDeadlock(attachment); // the exporter, too, may be waiting for that fence
-    if (moving) {
+    if (isMoving(state)) {
       yield* attempt(() => this.buffers.settledStep(attachment.buffer.slot));
     } else {
       const { buffer, slot } = attachment;
       const reply: MapReply = yield* this.services.call(EXPORTER, 'map', { buffer, attachment: slot });
       this.#adopt(attachment, reply);
+      why = reply.did;
     }
     const endNs = this.services.clock.now();
-    const why = moving ? 'moving' : 'placing';
     if (endNs > startNs) {
       this.stalledNs += endNs - startNs;
       this.stalls.push({ buffer: attachment.name, startNs, endNs, why });
       this.services.trace.add({
         track: this.device.name,
-        name: moving ? 'stall: buffer moving' : 'map: slow path',
+        name: `stall: ${why}`,
         startNs,
         durationNs: endNs - startNs,
         args: { buffer: attachment.name },
@@ -302,7 +308,7 @@ export class DmaBufImporter {
     if (sgTable === undefined) throw new ErrnoError('EIO', 'dma_buf_map_attachment', `${name} has no storage`);
     return new DmaMapping(attachment, cached, sgTable, this.memory, () => {
       this.faults += 1;
-      if (this.#domain !== undefined && iova !== undefined) return this.#domain.fault(iova.iova);
+      if (this.#domain !== undefined && iova !== undefined) return this.#domain.fault(iova.iova, iova);
       return new ErrnoError(
         'EFAULT',
         'dma_access',

@@ -50,6 +50,8 @@ export interface MapRequest {
 export interface MapReply {
   readonly state: BufferState;
   readonly runs: readonly Run[];
+  /** What the exporter did for it: placed the buffer, moved it, or only told where it is. */
+  readonly did: 'placing' | 'moving' | 'mapping';
 }
 
 export type DetachRequest = MapRequest;

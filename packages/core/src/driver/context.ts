@@ -1,6 +1,5 @@
 /** What a driver sees of the world: its turn's clock, ports, jobs, random numbers, trace, and nothing else. */
 import {
-
   attempt,
   EventClass,
   external,
@@ -18,7 +17,7 @@ import type { Frame } from './frame.js';
 import { type Access, Job, type JobOptions, type JobParts } from './job.js';
 import { Lane } from './lane.js';
 import { badStamps, imageChecksum, type Payload, writeStamps } from './payload.js';
-import { serviceNs, type ServiceTime } from './service-time.js';
+import { type ServiceTime, serviceNs } from './service-time.js';
 import type { Artefact } from './statistics.js';
 
 /** What the context is made of; the driver's actor puts it together. */
@@ -202,6 +201,4 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
   trace(name: string, startNs: Nanoseconds, durationNs?: Nanoseconds): void {
     this.parts.services.trace.add({ track: this.device, name, startNs, durationNs });
   }
-
 }
-

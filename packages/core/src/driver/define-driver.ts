@@ -21,7 +21,9 @@ export const output = (): OutputDeclaration => ({ direction: 'out' });
 
 /** The ports of a driver as its generator sees them; one that the scenario links to nothing is undefined. */
 export type Ports<Declared extends PortDeclarations> = {
-  readonly [Name in keyof Declared]: Declared[Name] extends InputDeclaration ? InputPort | undefined : OutputPort | undefined;
+  readonly [Name in keyof Declared]: Declared[Name] extends InputDeclaration
+    ? InputPort | undefined
+    : OutputPort | undefined;
 };
 
 /** What a driver says of a pipeline before it starts. */

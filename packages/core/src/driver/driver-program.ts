@@ -3,7 +3,7 @@ import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task
 import { DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
 import type { ActorHost } from '../runtime/index.js';
-import { DriverContext, type ContextParts } from './context.js';
+import { type ContextParts, DriverContext } from './context.js';
 import type { Driver } from './define-driver.js';
 import type { FrameFormat } from './frame-format.js';
 import { InputPort } from './input-port.js';
@@ -11,7 +11,7 @@ import { OutputPort } from './output-port.js';
 import type { Payload } from './payload.js';
 import type { LinkSpec, PoolSpec } from './port-parts.js';
 import { openTables, type SharedTables } from './shared-tables.js';
-import { DeviceStatistics, type DeviceReport } from './statistics.js';
+import { type DeviceReport, DeviceStatistics } from './statistics.js';
 
 /** When a device is there. */
 export interface Presence {

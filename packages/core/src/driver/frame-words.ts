@@ -153,7 +153,7 @@ export class FrameWords {
   /** Describes what the frame holds. Only by the one that holds it alone (I1). */
   describe(frame: number, sequence: number, capturedNs: number): void {
     this.#set(frame, SEQUENCE, sequence);
-    this.#set(frame, CAPTURED, capturedNs % TWO_32 | 0);
+    this.#set(frame, CAPTURED, (capturedNs % TWO_32) | 0);
     this.#set(frame, CAPTURED + 1, Math.floor(capturedNs / TWO_32));
   }
 
@@ -235,7 +235,7 @@ export class FrameWords {
     this.#set(frame, column, 0);
     if (fence === undefined) return;
     this.#set(frame, column + 1, fence.generation);
-    this.#set(frame, column + 2, fence.seqno % TWO_32 | 0);
+    this.#set(frame, column + 2, (fence.seqno % TWO_32) | 0);
     this.#set(frame, column + 3, Math.floor(fence.seqno / TWO_32));
     this.#set(frame, column, fence.timeline + 1);
   }

@@ -60,7 +60,11 @@ export class InputPort {
    */
   release(frame: Frame, fence?: DmaFence): void {
     if (!this.#held.delete(frame.row)) {
-      throw new ErrnoError('EINVAL', 'release', `Cannot release frame ${frame.sequence} of ${this.link.to}: it is not held`);
+      throw new ErrnoError(
+        'EINVAL',
+        'release',
+        `Cannot release frame ${frame.sequence} of ${this.link.to}: it is not held`,
+      );
     }
     const { frames, timelines } = this.parts.tables;
     const pending = fence !== undefined && fenceStatus(timelines, fence) === 0 ? fence : undefined;

@@ -25,7 +25,11 @@ export const durationSchema = z
   .transform((value, context) => {
     const ns = value === 0 ? 0 : parseDuration(value);
     if (ns !== undefined) return ns;
-    context.addIssue({ code: 'custom', message: "expected a duration with a unit, such as '6ms' or '0.5s'", input: value });
+    context.addIssue({
+      code: 'custom',
+      message: "expected a duration with a unit, such as '6ms' or '0.5s'",
+      input: value,
+    });
     return z.NEVER;
   })
   .meta({ description: "a duration with a unit: ns, us, ms, s, min or h, such as '6ms'" });

@@ -107,7 +107,7 @@ export class RingWords {
     assert(((pushed - this.words.load(this.#head)) & COUNT_MASK) < this.depth, 'I1 of rings: there is room');
     const entry = this.#entry(pushed);
     this.words.store(entry, frame);
-    this.words.store((entry + 1) as WordIndex, nowNs % TWO_32 | 0);
+    this.words.store((entry + 1) as WordIndex, (nowNs % TWO_32) | 0);
     this.words.store((entry + 2) as WordIndex, Math.floor(nowNs / TWO_32));
     this.words.store(this.#tail, ((pushed + 1) & COUNT_MASK) << 1); // P1
     this.words.notify(this.#tail, Wake.HandOver);

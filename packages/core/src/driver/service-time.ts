@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { NS_PER_SECOND, type Nanoseconds, type RandomStream } from '../base/index.js';
+import { type Nanoseconds, NS_PER_SECOND, type RandomStream } from '../base/index.js';
 import { durationSchema } from './parameter-schemas.js';
 
 /**
@@ -8,9 +8,7 @@ import { durationSchema } from './parameter-schemas.js';
 export const serviceTimeSchema = z
   .union([
     durationSchema.transform((fixedNs) => ({ kind: 'fixed' as const, fixedNs })),
-    z
-      .strictObject({ fixed: durationSchema })
-      .transform(({ fixed }) => ({ kind: 'fixed' as const, fixedNs: fixed })),
+    z.strictObject({ fixed: durationSchema }).transform(({ fixed }) => ({ kind: 'fixed' as const, fixedNs: fixed })),
     z
       .strictObject({
         bytesPerSecond: z.number().positive(),
@@ -28,7 +26,7 @@ export const serviceTimeSchema = z
   ])
   .meta({
     title: 'service time',
-    description: "A duration, {bytesPerSecond, perSegment?, overhead?}, {uniform: [low, high]} or {exponential: mean}",
+    description: 'A duration, {bytesPerSecond, perSegment?, overhead?}, {uniform: [low, high]} or {exponential: mean}',
   });
 
 export type ServiceTime = z.output<typeof serviceTimeSchema>;

@@ -11,7 +11,7 @@ import { RUNTIME_WORDS } from '../runtime/index.js';
 import { RESV_ROW_WORDS, ResvWords, TIMELINE_ROW_WORDS, TimelineWords } from '../sync/index.js';
 import { FRAME_ROW_WORDS, FrameWords, POOL_ROW_WORDS } from './frame-words.js';
 import { JOB_ROW_WORDS, JobWords } from './job-words.js';
-import { ringRowWords, RingWords } from './ring-words.js';
+import { RingWords, ringRowWords } from './ring-words.js';
 
 /** How much of everything a run may have. */
 export interface TableCounts {

@@ -86,9 +86,17 @@ export class IommuDomain {
     throw this.fault(iova);
   }
 
-  /** The fault of touching an IOVA that is not mapped. */
-  fault(iova: DmaAddr): ErrnoError {
-    const was = this.#stale.findLast((m) => iova >= m.iova && iova < m.iova + m.sgTable.lengthBytes);
+  /**
+   * The fault of touching an IOVA that is not mapped.
+   *
+   * @param was what it stood for, where the caller knows; else the latest mapping that it was part of
+   */
+  fault(
+    iova: DmaAddr,
+    was: Pick<IovaMapping, 'buffer' | 'generation'> | undefined = this.#stale.findLast(
+      (m) => iova >= m.iova && iova < m.iova + m.sgTable.lengthBytes,
+    ),
+  ): ErrnoError {
     const whose = was === undefined ? 'never mapped' : `it was ${was.buffer}, generation ${was.generation}`;
     return new ErrnoError(
       'EFAULT',

@@ -14,7 +14,6 @@
  */
 import {
   type ActorServices,
-  type AttachmentSlot,
   attemptUntil,
   ErrnoError,
   isErrno,
@@ -168,12 +167,19 @@ export class BufferMover implements Mover {
     const holders = [...buffer.attachments.values()].filter((a) => this.parts.buffers.mappings(a.slot) > 0);
     for (const holder of holders) if (holder.mapping === 'held') buffer.blockers.add(holder.slot);
     const names = holders.map((holder) => holder.device);
-    const held = holders.some((holder) => holder.mapping === 'held') ? ', which holds its mappings until REQBUFS(0)' : '';
+    const held = holders.some((holder) => holder.mapping === 'held')
+      ? ', which holds its mappings until REQBUFS(0)'
+      : '';
     const code = this.parts.policy.onBusy === 'wait' ? 'ETIMEDOUT' : 'EBUSY';
-    return new ErrnoError(code, 'dma_buf_move', `Cannot move ${buffer.name}: it is mapped by ${names.join(', ')}${held}`, {
-      buffer: buffer.name,
-      holders: names,
-    });
+    return new ErrnoError(
+      code,
+      'dma_buf_move',
+      `Cannot move ${buffer.name}: it is mapped by ${names.join(', ')}${held}`,
+      {
+        buffer: buffer.name,
+        holders: names,
+      },
+    );
   }
 
   #recordFailure(
@@ -207,13 +213,14 @@ export class BufferMover implements Mover {
     buffer.moves.push({ ...fixed, outcome, waited, ...(error === undefined ? {} : { error }) });
     const { trace } = this.parts.services;
     const track = `buffer ${buffer.name}`;
-    trace.add({ track, name: `move: ${outcome}`, startNs, durationNs: endNs - startNs, args: { from, to, bytes, reason } });
+    trace.add({
+      track,
+      name: `move: ${outcome}`,
+      startNs,
+      durationNs: endNs - startNs,
+      args: { from, to, bytes, reason },
+    });
     if (drainedNs > startNs) trace.add({ track, name: 'drain', startNs, durationNs: drainedNs - startNs });
     if (outcome === 'moved') trace.add({ track, name: 'copy', startNs: drainedNs, durationNs: endNs - drainedNs });
   }
-}
-
-/** Takes the holdings of an importer that died: its mappings are gone, and whoever waited for them goes on. */
-export function reclaimImporter(buffers: BufferWords, attachments: Iterable<AttachmentSlot>): void {
-  for (const attachment of attachments) buffers.reclaimMappings(attachment);
 }

@@ -1,5 +1,13 @@
 /** What both runtimes run: actors, each a program started with plain data. */
-import { type ActorId, type ActorServices, ErrnoError, type Nanoseconds, type Task, type TraceEvent, type WordIndex } from '../base/index.js';
+import {
+  type ActorId,
+  type ActorServices,
+  ErrnoError,
+  type Nanoseconds,
+  type Task,
+  type TraceEvent,
+  type WordIndex,
+} from '../base/index.js';
 import type { PhysicalMemoryHandle } from '../memory/index.js';
 
 /**
@@ -31,6 +39,13 @@ export interface ActorSpec {
   readonly calls: readonly string[];
   /** Plain data for the program. */
   readonly data: unknown;
+}
+
+/** The service by which an actor is told that another has died; `PeerDeath` is its argument. */
+export const PEER_DIED = 'peerDied';
+export interface PeerDeath {
+  readonly actor: ActorId;
+  readonly name: string;
 }
 
 /** What every run needs, in both runtimes. */

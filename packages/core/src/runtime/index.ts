@@ -1,5 +1,5 @@
 export * from './actor.js';
 export * from './runtime-words.js';
+export { type ThreadsOptions, ThreadsRuntime } from './threads/threads-runtime.js';
 export * from './turn.js';
-export { VirtualRuntime, type VirtualOptions } from './virtual/virtual-runtime.js';
-export { ThreadsRuntime, type ThreadsOptions } from './threads/threads-runtime.js';
+export { type VirtualOptions, VirtualRuntime } from './virtual/virtual-runtime.js';

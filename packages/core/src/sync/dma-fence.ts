@@ -1,9 +1,9 @@
 import {
   attempt,
   attemptUntil,
-  ErrnoError,
   ERRNO,
   type ErrnoCode,
+  ErrnoError,
   type Nanoseconds,
   type Task,
   TIMED_OUT,

@@ -3,13 +3,7 @@
  *
  * Source: drivers/dma-buf/dma-resv.c, v6.12. Arrays, chains and the iteration over containers are built above.
  */
-import {
-  attempt,
-  type BufferSlot,
-  ErrnoError,
-  type Nanoseconds,
-  type Task,
-} from '../base/index.js';
+import { attempt, type BufferSlot, ErrnoError, type Nanoseconds, type Task } from '../base/index.js';
 import { type DmaFence, fenceStatus, waitFence, waitFenceUntil } from './dma-fence.js';
 import { type AcquireContext, RESV_SLOTS, ResvUsage, type ResvWords } from './resv-words.js';
 import type { TimelineWords } from './timeline-words.js';

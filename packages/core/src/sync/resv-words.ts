@@ -141,7 +141,7 @@ export class ResvWords {
       const base = wordAt(this.table, buffer, SLOTS + slot * SLOT_WORDS);
       this.words.store(wordIndex(base + 1), fence.timeline);
       this.words.store(wordIndex(base + 2), packed);
-      this.words.store(wordIndex(base + 3), fence.seqno % TWO_32 | 0);
+      this.words.store(wordIndex(base + 3), (fence.seqno % TWO_32) | 0);
       this.words.store(base, usage + 1);
       const used = wordAt(this.table, buffer, USED);
       if (this.words.load(used) <= slot) this.words.store(used, slot + 1);

@@ -97,7 +97,7 @@ export class TimelineWords {
     const row = wordAt(this.table, slot, 0);
     assert(seqno > this.signalledSeqno(slot), 'I1 of timelines: the signalled seqno grows');
     if (errno !== 0) this.#log(row, seqno, errno); // I3
-    this.words.store(wordIndex(row + SEQ_LO), seqno % TWO_32 | 0); // P1
+    this.words.store(wordIndex(row + SEQ_LO), (seqno % TWO_32) | 0); // P1
     this.words.store(wordIndex(row + SEQ_HI), Math.floor(seqno / TWO_32));
     this.#changed(row);
   }
@@ -142,7 +142,7 @@ export class TimelineWords {
     const count = this.words.load(wordIndex(row + ERRORS));
     const entry = row + LOG + (count % LOG_ENTRIES) * LOG_WORDS;
     this.words.store(wordIndex(entry), 0);
-    this.words.store(wordIndex(entry + 1), seqno % TWO_32 | 0);
+    this.words.store(wordIndex(entry + 1), (seqno % TWO_32) | 0);
     this.words.store(wordIndex(entry + 2), Math.floor(seqno / TWO_32));
     this.words.store(wordIndex(entry), errno);
     this.words.store(wordIndex(row + ERRORS), count + 1);

@@ -4,18 +4,18 @@
  * The picture is a moving test pattern with the frame number in it, or a clip. A tick without a free buffer loses the
  * frame and still consumes a sequence number. Source: the buffer handling of vivid_thread_vid_cap_tick, v6.12.
  */
-import { NS_PER_SECOND, type Nanoseconds, type Task, tickTime } from '@dmabuf-lab/core/base';
+import { type Nanoseconds, NS_PER_SECOND, type Task, tickTime } from '@dmabuf-lab/core/base';
 import {
-  defineDriver,
   type DriverContext,
+  defineDriver,
   frameFormat,
   output,
   rateSchema,
   serviceTimeSchema,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
-import { openPictureSource, type PictureSource, probePictureSource } from '../media/index.js';
 import { nv12Of } from '../frame-images.js';
+import { openPictureSource, type PictureSource, probePictureSource } from '../media/index.js';
 import { copyNv12, drawTestPattern, type Nv12Image, nv12ImageOf, nv12Layout } from '../pixels/index.js';
 
 const side = z.number().int().min(2).max(16_384).multipleOf(2);
@@ -123,4 +123,3 @@ function draw(image: Nv12Image, sequence: number, source: PictureSource | undefi
   const picture = source.picture(sequence % source.frameCount);
   copyNv12(nv12ImageOf([picture], nv12Layout(source.widthPixels, source.heightPixels)), image);
 }
-

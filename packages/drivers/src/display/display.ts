@@ -5,10 +5,10 @@
  * pending at the vblank is not shown yet. What is on screen stays mapped until it is replaced, and has no fence of its
  * own, as scan-out pins its framebuffer. Source: drm_atomic_helper_commit (in-fences), vkms_crtc.c (ideal edges), v6.12.
  */
-import { firstTickAt, NS_PER_SECOND, type Nanoseconds, type Task, tickTime } from '@dmabuf-lab/core/base';
+import { firstTickAt, type Nanoseconds, NS_PER_SECOND, type Task, tickTime } from '@dmabuf-lab/core/base';
 import {
-  defineDriver,
   type DriverContext,
+  defineDriver,
   durationSchema,
   type Frame,
   type InputPort,
@@ -25,7 +25,13 @@ const parameters = z.strictObject({
   refresh: rateSchema.default({ num: 60, den: 1 }).meta({ description: 'vblanks per second' }),
   phase: durationSchema.default(0).meta({ description: 'time of the first vblank' }),
   queue: z.enum(['fifo', 'mailbox']).default('fifo'),
-  pictures: z.number().int().min(0).max(100).default(3).meta({ description: 'last frames kept as PNG (payload pixels)' }),
+  pictures: z
+    .number()
+    .int()
+    .min(0)
+    .max(100)
+    .default(3)
+    .meta({ description: 'last frames kept as PNG (payload pixels)' }),
 });
 type Parameters = z.output<typeof parameters>;
 
@@ -46,7 +52,8 @@ export default defineDriver({
 
   plan(_parameters, { in: format }) {
     if (format === undefined) return { outputs: {}, problems: ['its input "in" is linked to nothing'] };
-    const problems = format.fourcc === 'AB24' ? [] : [`it scans out AB24 (RGBA), and its input carries ${format.fourcc}`];
+    const problems =
+      format.fourcc === 'AB24' ? [] : [`it scans out AB24 (RGBA), and its input carries ${format.fourcc}`];
     return { outputs: {}, problems };
   },
 

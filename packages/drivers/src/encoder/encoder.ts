@@ -6,8 +6,8 @@
  */
 import { isErrno, type RandomStream, type Task } from '@dmabuf-lab/core/base';
 import {
-  defineDriver,
   type DriverContext,
+  defineDriver,
   type Frame,
   type InputPort,
   input,

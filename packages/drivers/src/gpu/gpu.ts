@@ -6,9 +6,9 @@
  */
 import type { RandomStream, Task } from '@dmabuf-lab/core/base';
 import {
-  defineDriver,
   type DriverContext,
   type DriverPlan,
+  defineDriver,
   type Frame,
   frameFormat,
   type InputPort,

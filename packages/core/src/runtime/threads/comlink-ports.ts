@@ -6,11 +6,9 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
-import { type ErrorRecord, ErrnoError, fromErrorRecord, type ReplySettle, toErrorRecord } from '../../base/index.js';
+import { ErrnoError, type ErrorRecord, fromErrorRecord, type ReplySettle, toErrorRecord } from '../../base/index.js';
 
-type Answer =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: ErrorRecord };
+type Answer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: ErrorRecord };
 
 /** What a served port offers. */
 interface CallSurface {

@@ -7,11 +7,11 @@
  * a word that hardly ever changes (STOP) is started once and not at every tick.
  */
 import {
+  type AtomicWords,
   type Clock,
   EventClass,
   fromErrorRecord,
   type Park,
-  type AtomicWords,
   type Task,
   toErrorRecord,
   type WordIndex,

@@ -87,7 +87,8 @@ export class ThreadsRuntime {
     for (const actor of actors) {
       for (const peer of actor.calls) {
         const target = actors.find((candidate) => candidate.name === peer);
-        if (target === undefined) throw new ErrnoError('ENODEV', 'start', `Cannot start ${actor.name}: no actor ${peer}`);
+        if (target === undefined)
+          throw new ErrnoError('ENODEV', 'start', `Cannot start ${actor.name}: no actor ${peer}`);
         const { port1, port2 } = new MessageChannel();
         ends.get(actor.name)?.peers.push({ name: peer, id: target.id, port: port1 });
         ends.get(peer)?.callers.push({ name: actor.name, port: port2 });

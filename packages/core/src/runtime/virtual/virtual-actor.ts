@@ -101,6 +101,10 @@ export class VirtualActor implements ActorHost {
     return answer;
   }
 
+  serves(method: string): boolean {
+    return this.#handlers.has(method);
+  }
+
   /** Serves a call from a peer, in a generator of its own. */
   answer(
     method: string,

@@ -22,7 +22,15 @@ import {
   type WordIndex,
   type WordPark,
 } from '../../base/index.js';
-import { ActorError, type ActorOutcome, loadProgram, type RunReport, type RunSpec } from '../actor.js';
+import {
+  ActorError,
+  type ActorOutcome,
+  loadProgram,
+  PEER_DIED,
+  type PeerDeath,
+  type RunReport,
+  type RunSpec,
+} from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Turn } from '../turn.js';
 import { EventQueue, type TimedEvent } from './event-queue.js';
@@ -114,11 +122,19 @@ export class VirtualRuntime {
     };
   }
 
-  /** Ends an actor as a crash would: none of its generators is ever stepped again, not even a `finally`. */
+  /**
+   * Ends an actor as a crash would: none of its generators is ever stepped again, not even a `finally`. Those who serve
+   * `PEER_DIED` are told, and reclaim what it held.
+   */
   kill(name: string): void {
     const actor = this.#actors.get(name);
     assert(actor !== undefined, `${name} is an actor of this run`);
-    if (!actor.dead) this.#live -= actor.die();
+    if (actor.dead) return;
+    this.#live -= actor.die();
+    const death: PeerDeath = { actor: actor.id, name };
+    for (const other of this.#actors.values()) {
+      if (!other.dead && other.serves(PEER_DIED)) other.answer(PEER_DIED, death, name, () => {}, this.turn.onViolation);
+    }
   }
 
   // ---- for VirtualActor ----
@@ -170,7 +186,11 @@ export class VirtualRuntime {
   peer(name: string): VirtualActor {
     const peer = this.#actors.get(name);
     if (peer !== undefined && !peer.dead) return peer;
-    throw new ErrnoError('ENODEV', 'call', `Cannot call ${name}: ${peer === undefined ? 'no such actor' : 'it has died'}`);
+    throw new ErrnoError(
+      'ENODEV',
+      'call',
+      `Cannot call ${name}: ${peer === undefined ? 'no such actor' : 'it has died'}`,
+    );
   }
 
   // ---- the loop ----
@@ -183,8 +203,7 @@ export class VirtualRuntime {
       else if (this.#live === 0) {
         if (this.#serving === 0) return;
         this.#endServing();
-      }
-      else if (this.#events.size === 0) throw this.#everybodyWaits();
+      } else if (this.#events.size === 0) throw this.#everybodyWaits();
       else await new Promise(setImmediate);
       this.spec.onProgress?.(this.#now);
     }
@@ -311,7 +330,6 @@ export class VirtualRuntime {
       }
     }
   }
-
 
   #everybodyWaits(): Error {
     const waits = [...this.#actors.values()].flatMap((actor) => actor.describeWaits());

@@ -1,0 +1,134 @@
+/** The exporter actor: hosts the heaps, serves the importers and moves buffers. */
+import { type ActorId, bufferSlot, ERRNO, RandomStream, type Task, timelineSlot } from '@dmabuf-lab/core/base';
+import {
+  type AttachRecord,
+  type DmaHeap,
+  type ExportedBuffer,
+  Exporter,
+  type ExporterPolicy,
+  type HeapStats,
+  type MoveRecord,
+  type Placement,
+} from '@dmabuf-lab/core/dma-buf';
+import { openTables, type SharedTables } from '@dmabuf-lab/core/driver';
+import { PhysicalMemory } from '@dmabuf-lab/core/memory';
+import { BufferMover } from '@dmabuf-lab/core/migration';
+import { type ActorHost, PEER_DIED, type PeerDeath } from '@dmabuf-lab/core/runtime';
+import { type Bandwidths, CmaHeap, SystemHeap, storageCosts, type Zone } from '@dmabuf-lab/heaps';
+
+/** Lanes that a device may have: frames it serves at once. */
+export const LANES_PER_DEVICE = 8;
+
+/** The first of a device's timelines. */
+export const firstTimelineOf = (actor: ActorId): number => (actor - 1) * LANES_PER_DEVICE;
+
+/** A heap of the board: plain data. */
+export type HeapSpec =
+  | {
+      readonly kind: 'system';
+      readonly name: string;
+      readonly zone: Zone;
+      readonly aged?: { readonly keep: number; readonly regionBytes?: number; readonly seed: number };
+    }
+  | {
+      readonly kind: 'cma';
+      readonly name: string;
+      readonly base: number;
+      readonly sizeBytes: number;
+      readonly alignmentOrder: number;
+    };
+
+/** What the exporter starts with: plain data. */
+export interface ExporterStart {
+  readonly actor: ActorId;
+  readonly tables: SharedTables;
+  readonly heaps: readonly HeapSpec[];
+  readonly policy: ExporterPolicy;
+  readonly bandwidths: Bandwidths;
+}
+
+/** What the exporter reports: plain data. */
+export interface ExporterReport {
+  readonly buffers: readonly {
+    readonly name: string;
+    readonly pool: string;
+    readonly sizeBytes: number;
+    readonly placements: readonly Placement[];
+    readonly moves: readonly MoveRecord[];
+  }[];
+  readonly attaches: readonly AttachRecord[];
+  readonly heaps: readonly ({ readonly name: string } & HeapStats)[];
+  readonly bytesCopied: number;
+  /** What is left, which ought to be nothing. */
+  readonly left: { readonly buffers: number; readonly attachments: number; readonly mappings: number };
+}
+
+export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
+  const memory = PhysicalMemory.open(host.memory);
+  const tables = openTables(host.words, start.tables, start.actor);
+  const heaps = start.heaps.map((spec) => makeHeap(spec, memory));
+  const costs = storageCosts(start.bandwidths);
+  const { policy } = start;
+  const mover = new BufferMover({
+    services: host,
+    memory,
+    ...tables,
+    policy,
+    costs,
+    heap: (name) => exporter.heap(name),
+  });
+  const { buffers, queues } = tables;
+  const exporter = new Exporter({ services: host, buffers, queues, heaps, policy, costs, mover });
+  host.serve({ ...exporter.handlers(), [PEER_DIED]: (death: PeerDeath) => reclaim(death, exporter, tables) });
+  yield* host.ready();
+  yield* host.untilOthersEnd();
+  return report(exporter, mover, heaps, tables.buffers);
+}
+
+/** Takes back all that a dead actor held: mappings and attachments, then its timelines, then its locks. */
+function* reclaim({ actor }: PeerDeath, exporter: Exporter, tables: ReturnType<typeof openTables>): Task<void> {
+  exporter.reclaim(actor);
+  for (let lane = 0; lane < LANES_PER_DEVICE; lane += 1) {
+    tables.timelines.fail(timelineSlot(firstTimelineOf(actor) + lane), ERRNO.EOWNERDEAD);
+  }
+  for (let slot = 0; slot < tables.buffers.bufferCount; slot += 1) tables.resv.reclaimLock(bufferSlot(slot), actor);
+}
+
+function makeHeap(spec: HeapSpec, memory: PhysicalMemory): DmaHeap {
+  if (spec.kind === 'cma') {
+    return new CmaHeap(spec.name, memory, { base: spec.base, sizeBytes: spec.sizeBytes }, spec.alignmentOrder);
+  }
+  const heap = new SystemHeap(spec.name, memory, spec.zone);
+  if (spec.aged !== undefined) {
+    const { keep, regionBytes, seed } = spec.aged;
+    heap.age({ keep, regionBytes, random: new RandomStream(seed, `heap.${spec.name}.aged`) });
+  }
+  return heap;
+}
+
+function report(
+  exporter: Exporter,
+  mover: BufferMover,
+  heaps: readonly DmaHeap[],
+  words: ReturnType<typeof openTables>['buffers'],
+): ExporterReport {
+  const live = [...exporter.liveBuffers];
+  const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
+  return {
+    buffers: exporter.allBuffers.map((buffer: ExportedBuffer) => ({
+      name: buffer.name,
+      pool: buffer.request.pool,
+      sizeBytes: buffer.sizeBytes,
+      placements: buffer.placements,
+      moves: buffer.moves,
+    })),
+    attaches: exporter.attaches,
+    heaps: heaps.map((heap) => ({ name: heap.name, ...heap.stats() })),
+    bytesCopied: mover.bytesCopied,
+    left: {
+      buffers: live.length,
+      attachments: attached.length,
+      mappings: attached.reduce((sum, slot) => sum + words.mappings(slot), 0),
+    },
+  };
+}

@@ -1,0 +1,2 @@
+export { executeRun } from './execute.js';
+export { type PreparedRun, prepareRun } from './prepare.js';

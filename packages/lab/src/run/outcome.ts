@@ -1,0 +1,189 @@
+/** Puts the reports of all actors together into one result. */
+import type { TraceEvent } from '@dmabuf-lab/core/base';
+import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
+import type { DeviceReport, SequenceRanges } from '@dmabuf-lab/core/driver';
+import type { RunReport } from '@dmabuf-lab/core/runtime';
+import {
+  evaluateExpectations,
+  type RunArtefact,
+  type RunOutcome,
+  type RunResult,
+  summarizeLatency,
+} from '../result/index.js';
+import type { ExporterReport } from './exporter-actor.js';
+import { endpoint } from './pipeline.js';
+import type { PreparedRun } from './prepare.js';
+
+export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted: boolean): RunOutcome {
+  const { scenario, drivers } = prepared;
+  const exporter = run.outcomes.find(({ name }) => name === EXPORTER)?.report as ExporterReport;
+  const devices = new Map<string, DeviceReport>();
+  for (const name of Object.keys(drivers)) {
+    const outcome = run.outcomes.find((candidate) => candidate.name === name);
+    if (outcome !== undefined) devices.set(name, outcome.report as DeviceReport);
+  }
+  const unfinished: RunResult = {
+    version: 1,
+    scenario: scenario.name,
+    ...(scenario.description !== undefined && { description: scenario.description }),
+    runtime: scenario.runtime,
+    pace: scenario.pace,
+    payload: scenario.payload,
+    seed: scenario.seed,
+    ties: scenario.ties,
+    durationNs: scenario.duration,
+    endNs: run.endNs,
+    endedBy: interrupted ? 'interrupted' : 'duration',
+    fingerprint: run.fingerprint,
+    devices: Object.fromEntries([...devices].map(([name, report]) => [name, deviceResult(drivers[name], report)])),
+    links: linkResults(prepared, devices),
+    latency: latencies(prepared, devices),
+    buffers: bufferResults(exporter, devices),
+    attaches: attachResults(exporter),
+    heaps: exporter.heaps.map(({ name, sizeBytes, peakBytes, largestFreeRunBytes, usedBytes }) => ({
+      name,
+      sizeBytes,
+      peakBytes,
+      largestFreeRunBytes,
+      bytesAtEnd: usedBytes,
+    })),
+    pools: [...devices.values()].flatMap(({ pools }) =>
+      Object.entries(pools).map(([name, pool]) => ({ name, ...pool })),
+    ),
+    bytesCopied: exporter.bytesCopied,
+    moves: exporter.buffers.reduce(
+      (sum, { moves }) => sum + moves.filter(({ outcome }) => outcome === 'moved').length,
+      0,
+    ),
+    controlCalls: Object.values(run.controlCalls).reduce((sum, count) => sum + count, 0),
+    controlCallsByMethod: sorted(run.controlCalls),
+    ledger: ledger(exporter, devices),
+    artefacts: [],
+    expectations: [],
+  };
+  const result = { ...unfinished, expectations: evaluateExpectations(scenario.expect, unfinished) };
+  const trace: TraceEvent[] = run.outcomes.flatMap((outcome) => outcome.trace);
+  trace.sort((a, b) => a.startNs - b.startNs);
+  return { result, trace, artefacts: artefacts(devices) };
+}
+
+function deviceResult(driver: string, report: DeviceReport): RunResult['devices'][string] {
+  const { framesIn, framesOut, framesDropped, droppedSequences, serviceNs, fenceWaitNs, stalls } = report;
+  return {
+    driver,
+    framesIn,
+    framesOut,
+    framesDropped,
+    droppedSequences: pairs(droppedSequences),
+    serviceNs,
+    stallNs: stalls.reduce((sum, stall) => sum + stall.endNs - stall.startNs, 0),
+    fenceWaitNs,
+    stalls: stalls.map((stall) => ({ ...stall })),
+    counters: sorted(report.counters),
+    sequences: Object.fromEntries(Object.entries(report.sequences).map(([name, ranges]) => [name, pairs(ranges)])),
+  };
+}
+
+function linkResults({ scenario, links }: PreparedRun, devices: ReadonlyMap<string, DeviceReport>): RunResult['links'] {
+  return scenario.links.map(({ from, to, policy, depth }, index) => {
+    const consumer = devices.get(endpoint(to).device)?.linksIn[index];
+    const dropped = devices.get(endpoint(from).device)?.linkDrops[index] ?? [];
+    return {
+      from,
+      to,
+      policy,
+      depth: depth ?? links[index].pool.limit,
+      delivered: consumer?.delivered ?? 0,
+      dropped: dropped.reduce((sum, [first, last]) => sum + last - first + 1, 0),
+      droppedSequences: pairs(dropped),
+      latency: summarizeLatency(consumer?.latenciesNs ?? []),
+    };
+  });
+}
+
+/** End to end: from the source that feeds a device, along the links, to where its frames arrive. */
+function latencies(prepared: PreparedRun, devices: ReadonlyMap<string, DeviceReport>): RunResult['latency'] {
+  return [...devices].flatMap(([to, { latenciesNs }]) =>
+    Object.entries(latenciesNs).map(([what, ns]) => ({
+      from: sourceOf(prepared, to),
+      to,
+      what,
+      ...summarizeLatency(ns),
+    })),
+  );
+}
+
+function sourceOf(prepared: PreparedRun, device: string): string {
+  const link = prepared.scenario.links.find(({ to }) => endpoint(to).device === device);
+  return link === undefined ? device : sourceOf(prepared, endpoint(link.from).device);
+}
+
+function bufferResults(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceReport>): RunResult['buffers'] {
+  return exporter.buffers.map(({ name, pool, sizeBytes, placements, moves }) => ({
+    name,
+    pool,
+    sizeBytes,
+    placements: placements.map((placement) => ({ ...placement })),
+    moves: moves.map(({ buffer: _, forcedBy, waited, error, ...move }) => ({
+      ...move,
+      forcedBy: [...forcedBy],
+      waited: waited.map((wait) => ({ ...wait })),
+      stalled: stalledBy(name, move.startNs, move.endNs, devices),
+      ...(error !== undefined && { error: { ...error, holders: [...error.holders] } }),
+    })),
+  }));
+}
+
+/** Which devices waited for a buffer while it was being moved, and how long of it. */
+function stalledBy(
+  buffer: string,
+  startNs: number,
+  endNs: number,
+  devices: ReadonlyMap<string, DeviceReport>,
+): { device: string; ns: number }[] {
+  return [...devices].flatMap(([device, { stalls }]) => {
+    let ns = 0;
+    for (const stall of stalls) {
+      if (stall.buffer !== buffer) continue;
+      ns += Math.max(0, Math.min(endNs, stall.endNs) - Math.max(startNs, stall.startNs));
+    }
+    return ns > 0 ? [{ device, ns }] : [];
+  });
+}
+
+/** One line for each device and pool, where the buffers of a pool fared alike. */
+function attachResults(exporter: ExporterReport): RunResult['attaches'] {
+  const results: RunResult['attaches'] = [];
+  for (const { device, pool, atNs, outcome, why, forcedBy } of exporter.attaches) {
+    const same = results.find(
+      (r) => r.device === device && r.pool === pool && r.atNs === atNs && r.outcome === outcome,
+    );
+    if (same !== undefined) same.buffers += 1;
+    else results.push({ device, pool, atNs, buffers: 1, outcome, why, forcedBy: [...forcedBy] });
+  }
+  return results;
+}
+
+function ledger(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceReport>): RunResult['ledger'] {
+  const { buffers, attachments, mappings } = exporter.left;
+  const bytes = exporter.heaps.reduce((sum, heap) => sum + heap.usedBytes, 0);
+  const left = { pendingFences: 0, iovaRanges: 0, frames: 0, faults: 0 };
+  for (const device of devices.values()) {
+    left.pendingFences += device.left.pendingFences;
+    left.iovaRanges += device.left.iovaRanges;
+    left.frames += device.left.frames;
+    left.faults += device.left.faults;
+  }
+  const entries = { buffers, bytes, attachments, mappings, ...left };
+  return { ...entries, empty: Object.values(entries).every((count) => count === 0) };
+}
+
+function artefacts(devices: ReadonlyMap<string, DeviceReport>): RunArtefact[] {
+  return [...devices].flatMap(([device, report]) => report.artefacts.map((artefact) => ({ device, ...artefact })));
+}
+
+function sorted(counters: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counters).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+const pairs = (ranges: SequenceRanges): [number, number][] => ranges.map(([first, last]) => [first, last]);

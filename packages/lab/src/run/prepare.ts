@@ -1,0 +1,274 @@
+/** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
+import { type ActorId, actorId } from '@dmabuf-lab/core/base';
+import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
+import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
+import {
+  type DriverStart,
+  type LinkSpec,
+  layOutTables,
+  type PoolRegion,
+  type PoolSpec,
+  type Presence,
+  type SharedTables,
+} from '@dmabuf-lab/core/driver';
+import { pageAlign } from '@dmabuf-lab/core/memory';
+import type { ActorSpec } from '@dmabuf-lab/core/runtime';
+import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
+import type { DriverActorStart } from './driver-actor.js';
+import { type ExporterStart, firstTimelineOf, type HeapSpec, LANES_PER_DEVICE } from './exporter-actor.js';
+import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
+
+/** A scenario that can run. */
+export interface PreparedRun {
+  readonly scenario: Scenario;
+  readonly tables: SharedTables;
+  readonly actors: readonly ActorSpec[];
+  readonly links: readonly LinkSpec[];
+  /** Names of the drivers, by device. */
+  readonly drivers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Checks everything that can be checked before a run, and lays it out. Nothing has started when it throws.
+ *
+ * @throws ScenarioError, MediaError
+ */
+export async function prepareRun(
+  loaded: LoadedScenario,
+  options: { readonly cameraFile?: string } = {},
+): Promise<PreparedRun> {
+  const { scenario } = loaded;
+  const planned = await planDevices(loaded, options.cameraFile);
+  const pools = layOutPools(scenario, planned);
+  checkHeapSizes(loaded, pools);
+  const links = scenario.links.map((_, index) => layOutLink(scenario, planned, pools, index));
+  const names = Object.keys(scenario.devices);
+  const poolCount = pools.size;
+  const frames = [...pools.values()].reduce((sum, pool) => sum + pool.region.limit, 0);
+  const tables = layOutTables({
+    actors: names.length + 1,
+    buffers: Math.max(1, frames),
+    attachments: Math.max(1, frames) * (names.length + 1),
+    timelines: (names.length + 1) * LANES_PER_DEVICE,
+    pools: Math.max(1, poolCount),
+    frames: Math.max(1, frames),
+    rings: scenario.links.map((link, i) => link.depth ?? links[i].pool.limit),
+  });
+  const actors: ActorSpec[] = [exporterActor(scenario, tables)];
+  for (const [i, name] of names.entries()) {
+    const device = planned.get(name);
+    if (device !== undefined) actors.push(deviceActor(scenario, tables, device, actorId(i + 2), pools, links));
+  }
+  const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
+  return { scenario, tables, actors, links, drivers };
+}
+
+function exporterActor(scenario: Scenario, tables: SharedTables): ActorSpec {
+  const { policy, timeout, moveAt, moveBack, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
+  const id = actorId(1);
+  const data: ExporterStart = {
+    actor: id,
+    tables,
+    heaps: scenario.heaps.map((heap) => heapSpec(scenario, heap)),
+    policy: { onBusy: policy, timeoutNs: timeout, moveAt, moveBack },
+    bandwidths: { copyBytesPerSecond, zeroBytesPerSecond },
+  };
+  return { name: EXPORTER, id, module: moduleUrl('./exporter-actor.js'), calls: [], data };
+}
+
+function heapSpec(scenario: Scenario, heap: Scenario['heaps'][number]): HeapSpec {
+  if (heap.kind === 'cma') {
+    const { name, base, size, alignmentOrder } = heap;
+    return { kind: 'cma', name, base, sizeBytes: size, alignmentOrder };
+  }
+  const window = scenario.memory.windows.find((candidate) => candidate.name === heap.window);
+  const { base, size } = window ?? { base: 0, size: 0 };
+  const holes = scenario.heaps.flatMap((other) =>
+    other.kind === 'cma' && other.window === heap.window ? [{ offset: other.base - base, sizeBytes: other.size }] : [],
+  );
+  const aged = heap.aged && { keep: heap.aged.keep, regionBytes: heap.aged.region, seed: heap.aged.seed ?? 1 };
+  return { kind: 'system', name: heap.name, zone: { base, sizeBytes: size, holes }, ...(aged && { aged }) };
+}
+
+function deviceActor(
+  scenario: Scenario,
+  tables: SharedTables,
+  device: PlannedDevice,
+  id: ActorId,
+  pools: ReadonlyMap<string, PoolSpec>,
+  links: readonly LinkSpec[],
+): ActorSpec {
+  const { name } = device;
+  const spec = scenario.devices[name];
+  const start: DriverStart = {
+    actor: id,
+    device: { name, constraints: deviceConstraints(name, spec.constraints), mapping: spec.mapping },
+    parameters: device.parameters,
+    tables,
+    inputs: links
+      .filter((link) => endpoint(link.to).device === name)
+      .map((link) => ({ port: endpoint(link.to).port, link })),
+    outputs: Object.entries(device.outputs).map(([port, format]) => ({
+      port,
+      format,
+      pool: pools.get(`${name}.${port}`),
+      links: links.filter((link) => link.from === `${name}.${port}`),
+    })),
+    presence: presenceOf(scenario, name),
+    reqbufsNs: scenario.timeline.flatMap((event) => ('reqbufs' in event && event.reqbufs === name ? [event.at] : [])),
+    payload: scenario.payload,
+    durationNs: scenario.duration,
+    runtime: scenario.runtime,
+    firstTimeline: firstTimelineOf(id),
+    timelineCount: LANES_PER_DEVICE,
+  };
+  const data: DriverActorStart = { module: device.module, start };
+  return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data };
+}
+
+function deviceConstraints(device: string, given: Scenario['devices'][string]['constraints']): DeviceConstraints {
+  const { windows, maxSegmentSize, alignment, iommu, ...rest } = given;
+  return {
+    device,
+    ...rest,
+    ...(windows && { windows: windows.map(({ base, size }) => ({ base, sizeBytes: size })) }),
+    ...(maxSegmentSize !== undefined && { maxSegmentBytes: maxSegmentSize }),
+    ...(alignment !== undefined && { alignmentBytes: alignment }),
+    ...(iommu && { iommu: iommuTraits(iommu) }),
+  };
+}
+
+function iommuTraits(
+  iommu: NonNullable<Scenario['devices'][string]['constraints']['iommu']>,
+): NonNullable<DeviceConstraints['iommu']> {
+  const { iovaSize, ...rest } = iommu;
+  return iovaSize === undefined ? rest : { ...rest, iovaSizeBytes: iovaSize };
+}
+
+/** When a device is there: from the start, unless the timeline attaches it later. */
+function presenceOf(scenario: Scenario, device: string): Presence[] {
+  const events = scenario.timeline
+    .filter((event) => event.at < scenario.duration)
+    .flatMap((event) => {
+      if ('attach' in event && event.attach === device) return [{ at: event.at, attached: true }];
+      if ('detach' in event && event.detach === device) return [{ at: event.at, attached: false }];
+      return [];
+    })
+    .sort((a, b) => a.at - b.at);
+  const late = scenario.timeline.find((event) =>
+    'attach' in event ? event.attach === device : 'detach' in event && event.detach === device,
+  );
+  const presence: { fromNs: number; untilNs?: number }[] =
+    late === undefined || 'detach' in late ? [{ fromNs: 0 }] : [];
+  for (const { at, attached } of events) {
+    if (attached) presence.push({ fromNs: at });
+    else if (presence.length > 0) presence[presence.length - 1].untilNs = at;
+  }
+  return presence;
+}
+
+/** Gives every output that owns its frames a pool. */
+function layOutPools(scenario: Scenario, planned: ReadonlyMap<string, PlannedDevice>): Map<string, PoolSpec> {
+  const pools = new Map<string, PoolSpec>();
+  let firstFrame = 0;
+  for (const device of planned.values()) {
+    for (const [port, format] of Object.entries(device.outputs)) {
+      if (device.forwards[port] !== undefined) continue;
+      const name = `${device.name}.${port}`;
+      const given = scenario.pools[name] ?? { buffers: 4, allocate: 'deferred', expectTimeout: 1_000_000_000 };
+      const limit = given.growTo ?? given.buffers;
+      const region: PoolRegion = { row: pools.size, firstFrame, limit };
+      firstFrame += limit;
+      pools.set(name, {
+        name,
+        region,
+        initialBuffers: given.buffers,
+        format,
+        allocate: given.allocate === 'deferred' ? 'deferred' : { heap: given.allocate },
+        expect: given.expect ?? expectedDevices(scenario, planned, name),
+        expectTimeoutNs: given.expectTimeout,
+      });
+    }
+  }
+  return pools;
+}
+
+/** The devices that use a pool's buffers and are there from the start: its owner and all it reaches by links. */
+function expectedDevices(scenario: Scenario, planned: ReadonlyMap<string, PlannedDevice>, pool: string): string[] {
+  const devices = [endpoint(pool).device];
+  const follow = (output: string): void => {
+    for (const link of scenario.links) {
+      if (link.from !== output) continue;
+      const to = endpoint(link.to);
+      if (presenceOf(scenario, to.device)[0]?.fromNs === 0) devices.push(to.device);
+      const forwards = planned.get(to.device)?.forwards ?? {};
+      for (const [port, input] of Object.entries(forwards)) if (input === to.port) follow(`${to.device}.${port}`);
+    }
+  };
+  follow(pool);
+  return [...new Set(devices)];
+}
+
+function layOutLink(
+  scenario: Scenario,
+  planned: ReadonlyMap<string, PlannedDevice>,
+  pools: ReadonlyMap<string, PoolSpec>,
+  index: number,
+): LinkSpec {
+  const { from, to, policy } = scenario.links[index];
+  const pool = poolOf(scenario, planned, pools, from);
+  // Every link that carries frames of one pool has a place of its own for release fences.
+  const sharing = scenario.links.filter((other) => poolOf(scenario, planned, pools, other.from) === pool);
+  return {
+    index,
+    from,
+    to,
+    policy,
+    pool: pool.region,
+    consumer: sharing.indexOf(scenario.links[index]),
+    initialBuffers: pool.initialBuffers,
+    format: pool.format,
+  };
+}
+
+/** The pool whose frames an output carries: its own, or that of the input it forwards. */
+function poolOf(
+  scenario: Scenario,
+  planned: ReadonlyMap<string, PlannedDevice>,
+  pools: ReadonlyMap<string, PoolSpec>,
+  output: string,
+): PoolSpec {
+  const own = pools.get(output);
+  if (own !== undefined) return own;
+  const { device, port } = endpoint(output);
+  const input = planned.get(device)?.forwards[port];
+  const link = scenario.links.find((candidate) => candidate.to === `${device}.${input}`);
+  if (link === undefined) throw new Error(`output ${output} forwards an input that is linked to nothing`);
+  return poolOf(scenario, planned, pools, link.from);
+}
+
+/** A heap that cannot hold even one buffer is a mistake in the file. */
+function checkHeapSizes({ scenario, document }: LoadedScenario, pools: ReadonlyMap<string, PoolSpec>): void {
+  const problems = [...pools.values()].flatMap((pool) => {
+    const sizeBytes = pageAlign(pool.format.sizeBytes);
+    const { allocate } = pool;
+    return scenario.heaps.flatMap((heap, i) => {
+      const size = heap.kind === 'cma' ? heap.size : systemBytes(scenario, heap.window);
+      const wanted = allocate === 'deferred' || allocate.heap === heap.name;
+      if (!wanted || size >= sizeBytes) return [];
+      const message = `heap ${heap.name} has ${size} bytes, less than one buffer of ${pool.name} (${sizeBytes} bytes)`;
+      return [document.problemAt(['heaps', i], message)];
+    });
+  });
+  if (problems.length > 0) throw new ScenarioError(problems);
+}
+
+function systemBytes(scenario: Scenario, window: string): number {
+  const size = scenario.memory.windows.find((candidate) => candidate.name === window)?.size ?? 0;
+  return scenario.heaps.reduce(
+    (left, heap) => (heap.kind === 'cma' && heap.window === window ? left - heap.size : left),
+    size,
+  );
+}
+
+const moduleUrl = (path: string): string => new URL(path, import.meta.url).href;

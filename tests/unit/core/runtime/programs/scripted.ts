@@ -1,0 +1,117 @@
+/** Actors that do what the test's plain data says. */
+import {
+  EventClass,
+  external,
+  sleepUntil,
+  type Task,
+  Wake,
+  type WordIndex,
+  WordPark,
+  wordIndex,
+} from '@dmabuf-lab/core/base';
+import { type ActorHost, RUNTIME_WORDS } from '@dmabuf-lab/core/runtime';
+
+/** One thing that an actor does. */
+export type Step =
+  | { readonly do: 'sleep'; readonly untilNs: number; readonly eventClass?: EventClass }
+  | { readonly do: 'log'; readonly text: string }
+  | { readonly do: 'set'; readonly word: number; readonly value: number; readonly wake?: Wake }
+  | { readonly do: 'wait'; readonly word: number; readonly until: number; readonly timeoutNs?: number }
+  | { readonly do: 'external'; readonly turns: number; readonly text: string }
+  | { readonly do: 'call'; readonly peer: string; readonly method: string; readonly args: unknown }
+  | { readonly do: 'throw'; readonly message: string }
+  | { readonly do: 'exit' }
+  | { readonly do: 'stray clock' }
+  | { readonly do: 'draw'; readonly stream: string }
+  | { readonly do: 'serve'; readonly method: string; readonly answer: 'echo' | 'never' | 'EBUSY' }
+  | { readonly do: 'serve others' };
+
+/** A word of the test's own. */
+export const testWord = (index: number): WordIndex => wordIndex(RUNTIME_WORDS + index);
+export const CONTROL_BYTES = (RUNTIME_WORDS + 64) * 4;
+
+export function* program(host: ActorHost, steps: readonly Step[]): Task<string[]> {
+  const log: string[] = [];
+  const note = (text: string): number => log.push(`${host.clock.now()} ${host.name} ${text}`);
+  yield* host.ready();
+  for (const step of steps) yield* perform(host, step, note);
+  return log;
+}
+
+function* perform(host: ActorHost, step: Step, note: (text: string) => void): Task<void> {
+  switch (step.do) {
+    case 'sleep':
+      yield* sleepUntil(step.untilNs, 'a test', step.eventClass ?? EventClass.Completion);
+      break;
+    case 'log':
+      note(step.text);
+      break;
+    case 'set':
+      host.words.store(testWord(step.word), step.value);
+      host.words.notify(testWord(step.word), step.wake ?? Wake.Release);
+      break;
+    case 'wait':
+      yield* waitForWord(host, step, note);
+      break;
+    case 'external':
+      yield* external(afterTurns(step.turns), 'a test');
+      note(step.text);
+      break;
+    case 'call':
+      yield* callAndNote(host, step, note);
+      break;
+    case 'throw':
+      throw new Error(step.message);
+    case 'exit':
+      process.exit(3);
+      break;
+    case 'stray clock':
+      Promise.resolve()
+        .then(() => host.clock.now())
+        .catch(() => {});
+      yield* external(afterTurns(3), 'a test');
+      break;
+    case 'draw':
+      note(String(host.random(step.stream).uniform()));
+      break;
+    case 'serve':
+      host.serve({ [step.method]: (args) => answer(step.answer, args) });
+      break;
+    case 'serve others':
+      yield* host.untilOthersEnd();
+      break;
+  }
+}
+
+function* waitForWord(host: ActorHost, step: Extract<Step, { do: 'wait' }>, note: (text: string) => void): Task<void> {
+  for (;;) {
+    const seen = host.words.load(testWord(step.word));
+    if (seen === step.until) return;
+    const woken: boolean = yield new WordPark(testWord(step.word), seen, 'a test word', step.timeoutNs);
+    if (woken) continue;
+    note('timed out');
+    return;
+  }
+}
+
+function* callAndNote(host: ActorHost, step: Extract<Step, { do: 'call' }>, note: (text: string) => void): Task<void> {
+  try {
+    note(`got ${JSON.stringify(yield* host.call(step.peer, step.method, step.args))}`);
+  } catch (error) {
+    const { code, errno, details } = error as { code?: string; errno?: number; details?: unknown };
+    note(`failed ${code} ${errno} ${JSON.stringify(details)}`);
+  }
+}
+
+function* answer(kind: 'echo' | 'never' | 'EBUSY', args: unknown): Task<unknown> {
+  if (kind === 'never') yield new WordPark(testWord(63), 0, 'for ever');
+  if (kind === 'EBUSY') {
+    const { ErrnoError } = yield* external(import('@dmabuf-lab/core/base'), 'an import');
+    throw new ErrnoError('EBUSY', 'test', 'busy', { who: 'camera' });
+  }
+  return args;
+}
+
+async function afterTurns(turns: number): Promise<void> {
+  for (let i = 0; i < turns; i += 1) await new Promise(setImmediate);
+}

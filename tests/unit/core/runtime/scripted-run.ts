@@ -1,0 +1,38 @@
+import { actorId } from '@dmabuf-lab/core/base';
+import { PhysicalMemory } from '@dmabuf-lab/core/memory';
+import { type RunReport, type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import { CONTROL_BYTES, type Step } from './programs/scripted.js';
+
+export function scriptedSpec(actors: Readonly<Record<string, readonly Step[]>>, seed = 1): RunSpec {
+  const names = Object.keys(actors);
+  const memory = PhysicalMemory.create([{ name: 'dram', base: 0, sizeBytes: 65_536 }]);
+  return {
+    actors: names.map((name, i) => ({
+      name,
+      id: actorId(i + 1),
+      module: new URL('./programs/scripted.js', import.meta.url).href,
+      calls: [...new Set(actors[name].flatMap((step) => (step.do === 'call' ? [step.peer] : [])))],
+      data: actors[name],
+    })),
+    memory: memory.handle,
+    controlBytes: CONTROL_BYTES,
+    seed,
+    trace: false,
+  };
+}
+
+export function runVirtual(
+  actors: Readonly<Record<string, readonly Step[]>>,
+  options: { seed?: number; ties?: 'fifo' | 'seed' } = {},
+): Promise<RunReport> {
+  return new VirtualRuntime(scriptedSpec(actors, options.seed), { ties: options.ties ?? 'fifo' }).run();
+}
+
+export function runThreads(actors: Readonly<Record<string, readonly Step[]>>): Promise<RunReport> {
+  return new ThreadsRuntime(scriptedSpec(actors), { pace: 'real' }).run();
+}
+
+/** The logs of all actors. */
+export function logs(report: RunReport): Record<string, string[]> {
+  return Object.fromEntries(report.outcomes.map(({ name, report: log }) => [name, log as string[]]));
+}

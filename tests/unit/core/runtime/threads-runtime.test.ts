@@ -1,0 +1,76 @@
+import { ThreadsRuntime } from '@dmabuf-lab/core/runtime';
+import test from 'ava';
+import { logs, runThreads, scriptedSpec } from './scripted-run.js';
+
+const withoutTime = (entries: readonly string[]): string[] => entries.map((entry) => entry.replace(/^\d+ /, ''));
+
+test('ThreadsRuntime, actors in workers, wake each other by words', async (t) => {
+  const report = await runThreads({
+    producer: [
+      { do: 'set', word: 1, value: 1 },
+      { do: 'wait', word: 2, until: 1 },
+      { do: 'log', text: 'answered' },
+    ],
+    consumer: [
+      { do: 'wait', word: 1, until: 1 },
+      { do: 'log', text: 'woken' },
+      { do: 'set', word: 2, value: 1 },
+    ],
+  });
+  t.deepEqual(withoutTime(logs(report).producer), ['producer answered']);
+  t.deepEqual(withoutTime(logs(report).consumer), ['consumer woken']);
+});
+
+test('ThreadsRuntime, a control call, is answered and its error keeps code, errno and details', async (t) => {
+  const report = await runThreads({
+    client: [
+      { do: 'call', peer: 'server', method: 'echo', args: { n: [1, 2] } },
+      { do: 'call', peer: 'server', method: 'refuse', args: {} },
+      { do: 'call', peer: 'server', method: 'missing', args: {} },
+    ],
+    server: [
+      { do: 'serve', method: 'echo', answer: 'echo' },
+      { do: 'serve', method: 'refuse', answer: 'EBUSY' },
+      { do: 'serve others' },
+    ],
+  });
+  t.deepEqual(withoutTime(logs(report).client), [
+    'client got {"n":[1,2]}',
+    'client failed EBUSY -16 {"who":"camera"}',
+    'client failed EOPNOTSUPP -95 {}',
+  ]);
+});
+
+test('ThreadsRuntime, an actor that throws, ends the run with its name and stack', async (t) => {
+  const error = await t.throwsAsync(
+    runThreads({ gpu: [{ do: 'throw', message: 'no such shader' }], other: [{ do: 'wait', word: 9, until: 1 }] }),
+  );
+  t.like(error, { name: 'ActorError', actor: 'gpu', message: 'gpu failed: no such shader' });
+  t.regex((error as { cause?: Error }).cause?.stack ?? '', /scripted/);
+});
+
+test('ThreadsRuntime, a worker that exits, ends the run with its name, also while a call to it is pending', async (t) => {
+  const error = await t.throwsAsync(
+    runThreads({
+      client: [{ do: 'call', peer: 'server', method: 'never', args: {} }],
+      server: [{ do: 'serve', method: 'never', answer: 'never' }, { do: 'exit' }],
+    }),
+  );
+  t.like(error, { name: 'ActorError', actor: 'server' });
+  t.regex(error?.message ?? '', /exited with code 3/);
+});
+
+test('ThreadsRuntime, a clock read outside the turn, ends the run and names the actor', async (t) => {
+  const error = await t.throwsAsync(runThreads({ rogue: [{ do: 'stray clock' }] }));
+  t.like((error as { cause?: object }).cause, { code: 'EPROTO', details: { actor: 'rogue' } });
+});
+
+test('ThreadsRuntime, told to stop while an actor hangs, is ETIMEDOUT naming it', async (t) => {
+  const abort = new AbortController();
+  const spec = { ...scriptedSpec({ hung: [{ do: 'wait', word: 9, until: 1 }] }), signal: abort.signal };
+  const running = new ThreadsRuntime(spec, { pace: 'real', stopGraceMs: 50 }).run();
+  abort.abort();
+  const error = await t.throwsAsync(running);
+  t.like(error, { code: 'ETIMEDOUT' });
+  t.regex(error?.message ?? '', /hung did not end/);
+});
