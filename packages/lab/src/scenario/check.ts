@@ -1,8 +1,50 @@
-/** Checks of a scenario that concern two places of the file at once. Those of single values are in `schema.ts`. */
+/**
+ * Checks of a scenario that concern two places of the file at once. Those of single values are in `schema.ts`; what a
+ * driver asks of its parameters and links is checked when the run is prepared.
+ */
+import { checkMemory } from './check-memory.js';
+import { checkPipeline } from './check-pipeline.js';
+import { checkTimeline } from './check-timeline.js';
 import type { ScenarioDocument } from './document.js';
+import { suggestion } from './issues.js';
 import type { ScenarioProblem } from './problem.js';
 import type { Scenario } from './schema.js';
 
-export function checkScenario(_scenario: Scenario, _document: ScenarioDocument): ScenarioProblem[] {
-  return [];
+/** @returns every problem found; empty when the scenario is consistent */
+export function checkScenario(scenario: Scenario, document: ScenarioDocument): ScenarioProblem[] {
+  const problems: ScenarioProblem[] = [];
+  const report: Report = (path, message) => problems.push(document.problemAt(path, message));
+  checkMemory(scenario, report);
+  checkPipeline(scenario, report);
+  checkTimeline(scenario, report);
+  checkExpectations(scenario, report);
+  return problems;
+}
+
+/** Takes one problem. */
+export type Report = (path: readonly (string | number)[], message: string) => void;
+
+/** Reports a name that is no device. @returns whether it is one */
+export function isDevice(
+  scenario: Scenario,
+  name: string,
+  path: readonly (string | number)[],
+  report: Report,
+): boolean {
+  if (Object.hasOwn(scenario.devices, name)) return true;
+  report(path, `unknown device "${name}"${suggestion(name, Object.keys(scenario.devices))}`);
+  return false;
+}
+
+function checkExpectations(scenario: Scenario, report: Report): void {
+  for (const [key, expectation] of Object.entries(scenario.expect)) {
+    const path = ['expect', key];
+    const [part, device] = key.split('.');
+    if (part === 'devices' && device !== undefined) isDevice(scenario, device, path, report);
+    if (typeof expectation !== 'object') continue;
+    const { min, max } = expectation;
+    if (Object.keys(expectation).length === 0) report(path, 'expected min, max or equals, got an empty mapping');
+    if (min !== undefined && max !== undefined && min > max)
+      report(path, `min must not be above max, got ${min} and ${max}`);
+  }
 }
