@@ -7,6 +7,7 @@ import {
   type RandomStream,
   sleepUntil,
   type Task,
+  TimePark,
   timelineSlot,
   type WordIndex,
   WordPark,
@@ -91,13 +92,13 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
   }
 
   /** Waits until an instant. */
-  *sleepUntil(timeNs: Nanoseconds): Task<void> {
-    yield* sleepUntil(timeNs, 'the clock');
+  sleepUntil(timeNs: Nanoseconds): Task<void> {
+    return sleepUntil(timeNs, 'the clock');
   }
 
   /** Waits for a vblank or another beat of the device's own clock. Where time is not paced it does not wait. */
-  *beat(timeNs: Nanoseconds): Task<void> {
-    yield* sleepUntil(timeNs, 'a vblank', EventClass.Source);
+  beat(timeNs: Nanoseconds): Task<void> {
+    return sleepUntil(timeNs, 'a vblank', EventClass.Source);
   }
 
   /** Waits for a source's tick. @returns false when the source is to stop instead */
@@ -121,15 +122,15 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
   }
 
   /** Begins a job on a set of frames; see `Job`. */
-  *begin(lane: Lane, accesses: readonly Access[], options?: JobOptions): Task<Job> {
-    return yield* Job.begin(this.parts, lane, accesses, options);
+  begin(lane: Lane, accesses: readonly Access[], options?: JobOptions): Task<Job> {
+    return Job.begin(this.parts, lane, accesses, options);
   }
 
   /** Lets the modelled time of a job pass: it ends at the later of that and its real work. */
   *serve(job: Job, time: ServiceTime, random: RandomStream): Task<void> {
     const { bytes, segments } = time.kind === 'bandwidth' ? job.transfer : { bytes: 0, segments: 0 };
     const serviceTimeNs = serviceNs(time, bytes, segments, random);
-    if (serviceTimeNs > 0) yield* sleepUntil(job.startNs + serviceTimeNs, 'the end of a job');
+    if (serviceTimeNs > 0) yield new TimePark(job.startNs + serviceTimeNs, 'the end of a job');
     this.parts.statistics.serviceNs += this.now() - job.startNs;
   }
 
@@ -154,6 +155,7 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
 
   /** Checks what a job is about to read. @returns false, counted, when it is torn, stale or failed */
   verify(job: Job, frame: Frame): boolean {
+    if (this.payload === 'timing' && frame.error === 0) return true;
     const good = frame.error === 0 && this.#contentIsGood(job, frame);
     this.count(good ? 'checksPassed' : 'checksFailed');
     if (!good) this.sequence('failedChecks', frame.sequence);

@@ -8,7 +8,16 @@
  */
 import type { ActorServices, BufferSlot, Nanoseconds, Task } from '../base/index.js';
 import type { DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
-import { type DmaFence, DmaResv, lockReservations, ResvUsage, usageToWaitFor, waitFence } from '../sync/index.js';
+import {
+  type DmaFence,
+  DmaResv,
+  fenceStatus,
+  lockReservations,
+  ResvUsage,
+  tryLockReservations,
+  usageToWaitFor,
+  waitFence,
+} from '../sync/index.js';
 import type { Frame } from './frame.js';
 import type { Lane } from './lane.js';
 import type { OpenTables } from './shared-tables.js';
@@ -57,7 +66,7 @@ export class Job {
   static *begin(parts: JobParts, lane: Lane, accesses: readonly Access[], options: JobOptions = {}): Task<Job> {
     const { clock } = parts.services;
     const waitingNs = clock.now();
-    for (const access of accesses) yield* awaitFences(parts, access);
+    for (const access of accesses) if (mustWait(parts, access)) yield* awaitFences(parts, access);
     const mappingNs = clock.now();
     parts.statistics.fenceWaitNs += mappingNs - waitingNs;
     const attachments: DmaBufAttachment[] = [];
@@ -115,6 +124,13 @@ export class Job {
   }
 }
 
+/** Whether a fence is in the way of an access, or ended with an error: the common case is that none is. */
+function mustWait({ tables }: JobParts, { frame, write }: Access): boolean {
+  const { acquireFence } = frame;
+  if (acquireFence !== undefined && fenceStatus(tables.timelines, acquireFence) !== 1) return true;
+  return !new DmaResv(tables.resv, tables.timelines, frame.buffer.slot).testSignalled(usageToWaitFor(write));
+}
+
 /** Explicit first, then implicit: the acquire fence that came with the frame, and what the reservation knows. */
 function* awaitFences(parts: JobParts, { frame, write }: Access): Task<void> {
   const { timelines, resv } = parts.tables;
@@ -132,7 +148,7 @@ function* publish(parts: JobParts, lane: Lane, accesses: readonly Access[]): Tas
   const { resv, timelines } = parts.tables;
   const slots: BufferSlot[] = accesses.map(({ frame }) => frame.buffer.slot);
   const context = resv.acquireContext(parts.services.id);
-  yield* lockReservations(resv, slots, context);
+  if (!tryLockReservations(resv, slots, context)) yield* lockReservations(resv, slots, context);
   const reservations = slots.map((slot) => new DmaResv(resv, timelines, slot));
   for (const reservation of reservations) reservation.reserveFences(1);
   const fence = lane.owe();

@@ -83,7 +83,8 @@ export class OutputPort {
     for (const link of this.#links) {
       if (link.ring.beginPush()) {
         frames.addReferences(frame.row, 1);
-        yield* this.#pushTo(link, frame, sequence, nowNs);
+        if (link.ring.roomStep() === true) link.ring.push(frame.row, nowNs);
+        else yield* this.#pushTo(link, frame, sequence, nowNs);
       }
       link.ring.endPush();
     }

@@ -9,14 +9,24 @@ export class Turn {
   /** Told of every violation: what is thrown into a stray promise may never be seen. */
   onViolation: (error: Error) => void = () => {};
 
-  /** Runs one step of an actor's generator. */
-  during<T>(actor: string, step: () => T): T {
+  /** Begins a step of an actor's generator. @returns whose turn it was, for `leave` */
+  enter(actor: string): string | undefined {
     const before = this.#actor;
     this.#actor = actor;
+    return before;
+  }
+
+  leave(before: string | undefined): void {
+    this.#actor = before;
+  }
+
+  /** Runs something as a step of an actor's generator. */
+  during<T>(actor: string, step: () => T): T {
+    const before = this.enter(actor);
     try {
       return step();
     } finally {
-      this.#actor = before;
+      this.leave(before);
     }
   }
 

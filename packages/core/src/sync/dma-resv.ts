@@ -41,6 +41,16 @@ export function* lockReservations(
   }
 }
 
+/** Locks a set if nobody is in the way; else nothing. The common case, without waiting. */
+export function tryLockReservations(resv: ResvWords, buffers: readonly BufferSlot[], context: AcquireContext): boolean {
+  for (let i = 0; i < buffers.length; i += 1) {
+    if (resv.lockStep(buffers[i], context) === 'locked') continue;
+    for (let held = 0; held < i; held += 1) resv.unlock(buffers[held], context);
+    return false;
+  }
+  return true;
+}
+
 function* lockRest(
   resv: ResvWords,
   buffers: readonly BufferSlot[],
@@ -74,14 +84,17 @@ export class DmaResv {
    * @throws ErrnoError ENOMEM when not even dropping the signalled ones makes room
    */
   reserveFences(count: number): void {
-    const occupied = this.resv.fences(this.buffer).filter(({ fence }) => fenceStatus(this.timelines, fence) === 0);
-    if (occupied.length + this.#reserved + count > RESV_SLOTS) {
-      throw new ErrnoError(
-        'ENOMEM',
-        'dma_resv_reserve_fences',
-        `Cannot reserve ${count} fences on buffer ${this.buffer}: ${occupied.length} of ${RESV_SLOTS} slots hold pending fences`,
-        { buffer: this.buffer, pending: occupied.length },
-      );
+    const wanted = this.#reserved + count;
+    if (this.resv.usedSlots(this.buffer) + wanted > RESV_SLOTS) {
+      const pending = this.#pendingSlots();
+      if (pending + wanted > RESV_SLOTS) {
+        throw new ErrnoError(
+          'ENOMEM',
+          'dma_resv_reserve_fences',
+          `Cannot reserve ${count} fences on buffer ${this.buffer}: ${pending} of ${RESV_SLOTS} slots hold pending fences`,
+          { buffer: this.buffer, pending },
+        );
+      }
     }
     this.#reserved += count;
   }
@@ -93,11 +106,9 @@ export class DmaResv {
    * Context: the lock is held and a slot is reserved.
    */
   addFence(fence: DmaFence, usage: ResvUsage): void {
-    const present = this.resv.fences(this.buffer);
-    const sameContext = present.find((p) => sameTimeline(p.fence, fence) && p.usage >= usage);
-    if (sameContext !== undefined) {
-      if (fence.seqno >= sameContext.fence.seqno) this.resv.setSlot(this.buffer, sameContext.slot, usage, fence);
-    } else this.resv.setSlot(this.buffer, this.#freeSlot(present), usage, fence);
+    const found = this.resv.findSlot(this.buffer, fence, usage);
+    if (found === undefined) this.resv.setSlot(this.buffer, this.#freeSlot(), usage, fence);
+    else if (fence.seqno >= found.seqno) this.resv.setSlot(this.buffer, found.slot, usage, fence);
     this.#reserved = Math.max(0, this.#reserved - 1);
   }
 
@@ -137,14 +148,15 @@ export class DmaResv {
     }
   }
 
-  #freeSlot(present: readonly { slot: number; fence: DmaFence }[]): number {
-    const pending = new Set<number>();
-    for (const { slot, fence } of present) if (fenceStatus(this.timelines, fence) === 0) pending.add(slot);
-    for (let slot = 0; slot < RESV_SLOTS; slot += 1) if (!pending.has(slot)) return slot;
+  #pendingSlots(): number {
+    return this.resv.fences(this.buffer).filter(({ fence }) => fenceStatus(this.timelines, fence) === 0).length;
+  }
+
+  #freeSlot(): number {
+    const used = this.resv.usedSlots(this.buffer);
+    if (used < RESV_SLOTS) return used;
+    const over = this.resv.fences(this.buffer).find(({ fence }) => fenceStatus(this.timelines, fence) !== 0);
+    if (over !== undefined) return over.slot;
     throw new ErrnoError('ENOMEM', 'dma_resv_add_fence', `Cannot add a fence to buffer ${this.buffer}: none reserved`);
   }
-}
-
-function sameTimeline(a: DmaFence, b: DmaFence): boolean {
-  return a.timeline === b.timeline && a.generation === b.generation;
 }

@@ -148,6 +148,24 @@ export class ResvWords {
     });
   }
 
+  /** Slots that have been used since the buffer was opened. */
+  usedSlots(buffer: BufferSlot): number {
+    return this.words.load(wordAt(this.table, buffer, USED));
+  }
+
+  /** The slot of the same context at the same or a weaker usage, read under the lock. */
+  findSlot(buffer: BufferSlot, fence: DmaFence, usage: ResvUsage): { slot: number; seqno: number } | undefined {
+    const used = this.usedSlots(buffer);
+    for (let slot = 0; slot < used; slot += 1) {
+      const base = wordAt(this.table, buffer, SLOTS + slot * SLOT_WORDS);
+      if (this.words.load(base) - 1 < usage) continue;
+      const packed = this.words.load(wordIndex(base + 2));
+      if (this.words.load(wordIndex(base + 1)) !== fence.timeline || packed >>> 15 !== fence.generation) continue;
+      return { slot, seqno: (packed & 0x7fff) * TWO_32 + (this.words.load(wordIndex(base + 3)) >>> 0) };
+    }
+    return undefined;
+  }
+
   /** Empties every slot. Only under the lock, or when nobody else knows the buffer. */
   clear(buffer: BufferSlot): void {
     this.#change(buffer, () => {

@@ -69,16 +69,16 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
   const heaps = start.heaps.map((spec) => makeHeap(spec, memory));
   const costs = storageCosts(start.bandwidths);
   const { policy } = start;
-  const mover = new BufferMover({
+  const mover: BufferMover = new BufferMover({
     services: host,
     memory,
     ...tables,
     policy,
     costs,
-    heap: (name) => exporter.heap(name),
+    heap: (name): DmaHeap => exporter.heap(name),
   });
   const { buffers, queues } = tables;
-  const exporter = new Exporter({ services: host, buffers, queues, heaps, policy, costs, mover });
+  const exporter: Exporter = new Exporter({ services: host, buffers, queues, heaps, policy, costs, mover });
   host.serve({ ...exporter.handlers(), [PEER_DIED]: (death: PeerDeath) => reclaim(death, exporter, tables) });
   yield* host.ready();
   yield* host.untilOthersEnd();

@@ -76,7 +76,7 @@ function deviceResult(driver: string, report: DeviceReport): RunResult['devices'
     framesDropped,
     droppedSequences: pairs(droppedSequences),
     serviceNs,
-    stallNs: stalls.reduce((sum, stall) => sum + stall.endNs - stall.startNs, 0),
+    stallNs: stalls.reduce((sum, { why, startNs, endNs }) => (why === 'moving' ? sum + endNs - startNs : sum), 0),
     fenceWaitNs,
     stalls: stalls.map((stall) => ({ ...stall })),
     counters: sorted(report.counters),

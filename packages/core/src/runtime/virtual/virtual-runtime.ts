@@ -234,7 +234,9 @@ export class VirtualRuntime {
   #resume(running: Running, value: unknown, error: Error | undefined): void {
     running.parks += 1;
     running.waiting = undefined;
-    this.turn.during(running.actor.name, () => this.#step(running, value, error));
+    const before = this.turn.enter(running.actor.name);
+    this.#step(running, value, error);
+    this.turn.leave(before);
   }
 
   /** Steps a generator until it has to wait. */
