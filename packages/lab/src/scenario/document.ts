@@ -31,6 +31,12 @@ export class ScenarioDocument {
     };
   }
 
+  /** A problem at a character of the file, where no path leads. */
+  problemAtOffset(offset: number, message: string): ScenarioProblem {
+    const { line, col } = this.lines.linePos(offset);
+    return { file: this.file, line, column: col, path: '', message };
+  }
+
   /**
    * Checks a part of the scenario by a schema, e.g. the parameters of a driver.
    *

@@ -91,7 +91,10 @@ function explain(schema: Schema, root: unknown, issue: Issue): Explained[] {
     case 'invalid_type':
       return say(`expected ${TYPE_WORDS[issue.expected] ?? issue.expected}`);
     case 'unrecognized_keys': {
-      const known = schemasAt(schema, path).flatMap((candidate) => keysOf(candidate) ?? []);
+      // Zod passes on the issues of an option when it is the only one that nearly fits: look into unions here too.
+      const known = schemasAt(schema, path).flatMap((candidate) =>
+        [candidate, ...(optionsOf(candidate) ?? [])].flatMap((option) => keysOf(option) ?? []),
+      );
       return issue.keys.map((key) => unknownKey([...path, key], key, known, value));
     }
     case 'invalid_value':

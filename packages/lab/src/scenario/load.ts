@@ -1,9 +1,10 @@
 /** Reads scenario files. Everything that is wrong with a file is found at once, with its position. */
 import { readFile } from 'node:fs/promises';
-import { type Document, isMap, LineCounter, parseDocument, type YAMLError } from 'yaml';
+import { type Document, isMap, LineCounter, parseDocument, visit, type YAMLError } from 'yaml';
 import { checkScenario } from './check.js';
 import { ScenarioDocument } from './document.js';
 import { showValue } from './issues.js';
+import { nestsDeeperThan } from './nesting.js';
 import { ScenarioError, type ScenarioProblem } from './problem.js';
 import { type Scenario, scenarioSchema } from './schema.js';
 
@@ -17,6 +18,11 @@ export interface LoadedScenario {
 const MAX_FILE_BYTES = 2 ** 20;
 /** A flood of syntax errors after the first few says nothing new. */
 const MAX_SYNTAX_PROBLEMS = 20;
+/** Of collections in one another; a scenario needs seven. */
+const MAX_DEPTH_OF_NESTING = 64;
+/** Each is looked up on its own, which takes the longer the more there are. */
+const MAX_ALIASES = 1000;
+const TOO_MANY_ALIASES = 'too many aliases (*name), refused as an alias bomb';
 
 /**
  * Reads and checks a scenario file.
@@ -42,8 +48,8 @@ export async function loadScenario(path: string): Promise<LoadedScenario> {
  */
 export function parseScenario(text: string, fileName: string): LoadedScenario {
   const { yaml, lines } = parseYaml(text, fileName);
-  const value = plainValue(yaml, fileName);
   const document = new ScenarioDocument(fileName, yaml, lines);
+  const value = plainValue(yaml, document);
   if (value === null || value === undefined) throw fileError(fileName, 'the file is empty, expected a scenario');
   if (!isMap(yaml.contents)) {
     throw new ScenarioError([document.problemAt([], `expected a mapping of keys to values, got ${showValue(value)}`)]);
@@ -55,31 +61,21 @@ export function parseScenario(text: string, fileName: string): LoadedScenario {
 }
 
 function parseYaml(text: string, file: string): { yaml: Document; lines: LineCounter } {
+  if (nestsDeeperThan(MAX_DEPTH_OF_NESTING, text)) throw fileError(file, 'nested too deeply for a scenario');
   const lines = new LineCounter();
-  let yaml: Document.Parsed;
-  try {
-    yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
-  } catch (error) {
-    // The parser recurses: brackets by the thousand end its stack.
-    if (error instanceof RangeError) throw fileError(file, 'nested too deeply for a scenario');
-    throw error;
-  }
+  const yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   // An unknown tag is only a warning to the parser; here nothing may be left without a meaning.
   const faults = [...yaml.errors, ...yaml.warnings].sort((a, b) => a.pos[0] - b.pos[0]).slice(0, MAX_SYNTAX_PROBLEMS);
   if (faults.length === 0) return { yaml, lines };
-  throw new ScenarioError(
-    faults.map((fault): ScenarioProblem => {
-      const { line, col } = lines.linePos(fault.pos[0]);
-      return { file, line, column: col, path: '', message: syntaxMessage(fault, text) };
-    }),
-  );
+  const document = new ScenarioDocument(file, yaml, lines);
+  throw new ScenarioError(faults.map((fault) => document.problemAtOffset(fault.pos[0], syntaxMessage(fault, text))));
 }
 
 function syntaxMessage({ code, message, pos }: YAMLError, text: string): string {
   const [start] = pos;
   switch (code) {
     case 'DUPLICATE_KEY':
-      return `duplicate key "${/^[^\s:,}]+/.exec(text.slice(start))?.[0] ?? ''}", it stands above already`;
+      return `duplicate key "${keyAt(text, start)}", it stands above already`;
     case 'MULTIPLE_DOCS':
       return 'a second document starts here, expected one scenario in a file';
     case 'TAB_AS_INDENT':
@@ -89,13 +85,40 @@ function syntaxMessage({ code, message, pos }: YAMLError, text: string): string 
   }
 }
 
-function plainValue(yaml: Document, file: string): unknown {
+/** The key that starts at an offset, without its quotes. */
+function keyAt(text: string, start: number): string {
+  const match = /^(?:"([^"]*)"|'([^']*)'|([^:,}\n]+))/.exec(text.slice(start, start + 200));
+  return (match?.[1] ?? match?.[2] ?? match?.[3] ?? '').trim();
+}
+
+/** Aliases that lead nowhere, or back into what they stand in. */
+function reportAliases(yaml: Document, document: ScenarioDocument): void {
+  const problems: ScenarioProblem[] = [];
+  let aliases = 0;
+  visit(yaml, {
+    Alias(_, alias, ancestors) {
+      aliases += 1;
+      if (aliases > MAX_ALIASES) throw fileError(document.file, TOO_MANY_ALIASES);
+      const target = alias.resolve(yaml);
+      const offset = alias.range?.[0] ?? 0;
+      if (target === undefined) problems.push(document.problemAtOffset(offset, `nothing is named &${alias.source}`));
+      else if (ancestors.includes(target)) {
+        problems.push(document.problemAtOffset(offset, `*${alias.source} stands inside of &${alias.source}`));
+      }
+    },
+  });
+  if (problems.length > 0) throw new ScenarioError(problems);
+}
+
+function plainValue(yaml: Document, document: ScenarioDocument): unknown {
+  const { file } = document;
   try {
+    reportAliases(yaml, document);
     return yaml.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    if (error instanceof RangeError) throw fileError(file, 'nested too deeply for a scenario');
+    if (error instanceof ScenarioError) throw error;
     const message = error instanceof Error ? error.message : String(error);
-    if (/alias count/i.test(message)) throw fileError(file, 'too many aliases (*name), refused as an alias bomb');
+    if (/alias count/i.test(message)) throw fileError(file, TOO_MANY_ALIASES);
     throw fileError(file, `not valid YAML: ${message.split('\n')[0]}`);
   }
 }

@@ -9,8 +9,8 @@ import { z } from 'zod';
 import { addressSchema, sizeSchema } from './units.js';
 
 export const MAX_DEVICES = 16;
-export const MAX_BUFFERS = 64;
-export const MAX_DEPTH = 256;
+export const MAX_POOL_BUFFERS = 64;
+export const MAX_LINK_DEPTH = 256;
 export const MAX_MEMORY_BYTES = 16 * 2 ** 30;
 export const MAX_DURATION_NS = 24 * 3_600_000_000_000;
 
@@ -172,10 +172,10 @@ const poolSchema = z
     buffers: z
       .int()
       .min(1)
-      .max(MAX_BUFFERS)
+      .max(MAX_POOL_BUFFERS)
       .default(4)
       .meta({ description: 'how many buffers there are from the start' }),
-    growTo: z.int().min(1).max(MAX_BUFFERS).optional().meta({
+    growTo: z.int().min(1).max(MAX_POOL_BUFFERS).optional().meta({
       description: 'how many there may be at most, when all are in use; no more than buffers when absent',
     }),
     allocate: name.default('deferred').meta({
@@ -193,7 +193,7 @@ const linkSchema = z
   .strictObject({
     from: port.meta({ description: 'the output that frames come from, such as camera.out' }),
     to: port.meta({ description: 'the input that they go to, such as gpu.in' }),
-    depth: z.int().min(1).max(MAX_DEPTH).optional().meta({
+    depth: z.int().min(1).max(MAX_LINK_DEPTH).optional().meta({
       description: 'how many frames wait in the link at most; as many as the pool has buffers when absent',
     }),
     policy: z.enum(['block', 'drop-oldest', 'drop-newest']).default('block').meta({
