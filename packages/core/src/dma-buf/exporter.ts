@@ -154,6 +154,7 @@ export class Exporter {
   *#attach(buffer: ExportedBuffer, request: AttachRequest): Task<AttachReply> {
     if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
     const { device, constraints } = request;
+    const atNs = this.parts.services.clock.now();
     const violation = buffer.violationFor(constraints);
     let forcedBy: readonly string[] = [];
     let why = buffer.allocation === undefined ? 'nothing is allocated yet' : 'it can reach the present storage';
@@ -176,13 +177,14 @@ export class Exporter {
     this.parts.buffers.openAttachment(slot);
     buffer.attachments.set(slot, attached);
     if (target !== undefined) buffer.reserved = target;
-    if (violation !== undefined && this.parts.policy.moveAt === 'attach') {
+    const moved = violation !== undefined && this.parts.policy.moveAt === 'attach';
+    if (moved) {
       yield* this.#moveForAttach(buffer, attached, why, forcedBy);
     }
     buffer.awaited.delete(device);
-    this.#record(buffer, device, violation === undefined ? 'compatible' : 'will-move', why, forcedBy);
+    this.#record(buffer, device, violation === undefined ? 'compatible' : 'will-move', why, forcedBy, atNs);
     this.parts.queues.changed(buffer.slot);
-    return { attachment: slot, name: buffer.name, sizeBytes: buffer.sizeBytes };
+    return { attachment: slot, name: buffer.name, sizeBytes: buffer.sizeBytes, moved };
   }
 
   /** Moves at once; when that fails, the attach fails and the attachment is gone again. */
@@ -438,8 +440,8 @@ export class Exporter {
     outcome: AttachRecord['outcome'],
     why: string,
     forcedBy: readonly string[],
+    atNs = this.parts.services.clock.now(),
   ): void {
-    const atNs = this.parts.services.clock.now();
     this.attaches.push({ device, buffer: buffer.name, pool: buffer.request.pool, atNs, outcome, why, forcedBy });
   }
 

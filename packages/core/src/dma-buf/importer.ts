@@ -156,7 +156,9 @@ export class DmaBufImporter {
       constraints: this.device.constraints,
       mapping: this.device.mapping,
     };
+    const startNs = this.services.clock.now();
     const reply: AttachReply = yield* this.services.call(EXPORTER, 'attach', request);
+    if (reply.moved) this.#stalled(reply.name, startNs, 'moving');
     const attachment = new DmaBufAttachment(buffer, reply.attachment, reply.name, reply.sizeBytes);
     this.#attachments.set(buffer.slot, attachment);
     return attachment;
@@ -256,18 +258,17 @@ export class DmaBufImporter {
       this.#adopt(attachment, reply);
       why = reply.did;
     }
+    this.#stalled(attachment.name, startNs, why);
+  }
+
+  #stalled(buffer: string, startNs: Nanoseconds, why: Stall['why']): void {
     const endNs = this.services.clock.now();
-    if (endNs > startNs) {
-      this.stalledNs += endNs - startNs;
-      this.stalls.push({ buffer: attachment.name, startNs, endNs, why });
-      this.services.trace.add({
-        track: this.device.name,
-        name: `stall: ${why}`,
-        startNs,
-        durationNs: endNs - startNs,
-        args: { buffer: attachment.name },
-      });
-    }
+    if (endNs <= startNs) return;
+    this.stalledNs += endNs - startNs;
+    this.stalls.push({ buffer, startNs, endNs, why });
+    if (!this.services.trace.enabled) return;
+    const span = { name: `stall: ${why}`, startNs, durationNs: endNs - startNs, args: { buffer } };
+    this.services.trace.add({ track: this.device.name, ...span });
   }
 
   /** Takes over the storage that the exporter named, after checking the real addresses. */

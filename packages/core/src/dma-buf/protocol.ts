@@ -39,6 +39,8 @@ export interface AttachReply {
   readonly attachment: AttachmentSlot;
   readonly name: string;
   readonly sizeBytes: number;
+  /** Whether the buffer has moved for it. */
+  readonly moved: boolean;
 }
 
 export interface MapRequest {

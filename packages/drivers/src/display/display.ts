@@ -60,6 +60,7 @@ export default defineDriver({
   *run(ctx) {
     const source = ctx.ports.in;
     if (source === undefined) return;
+    for (const counter of ['shown', 'repeatedVblanks', 'lateVblanks']) ctx.count(counter, 0);
     const screen = new Screen(ctx, source);
     if (ctx.backPressured) yield* screen.showAsTheyCome();
     else yield* screen.showAtVblanks();

@@ -71,6 +71,7 @@ export default defineDriver({
     if (source === undefined) return;
     const lane = ctx.lane();
     const random = ctx.random('service');
+    for (const counter of ['encoded', 'refused']) ctx.count(counter, 0);
     let firstSequence: number | undefined;
     for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
       const job = yield* beginOrRefuse(ctx, source, lane, frame);
@@ -92,7 +93,7 @@ function* beginOrRefuse(ctx: Context, source: InputPort, lane: Lane, frame: Fram
   } catch (error) {
     if (!isErrno(error, 'ETIMEDOUT', 'EBUSY', 'ENOMEM', 'EINVAL', 'ECANCELED')) throw error;
     ctx.count('refused');
-    ctx.count(`refused.${error.code}`);
+    ctx.count(`refused${error.code}`);
     ctx.trace(`refused: ${error.code}`, ctx.now());
     source.drop(frame);
     return undefined;
