@@ -129,7 +129,9 @@ export class VirtualActor implements ActorHost {
   }
 
   *ready(): Task<void> {
-    // Set-up takes no model time, and every event of set-up precedes the first tick: there is nothing to wait for.
+    this.#runtimeWords.countReady();
+    if (this.#runtimeWords.readyStep(this.runtime.spec.actors.length) === true) this.runtime.beginModelTime();
+    yield* attempt(() => this.#runtimeWords.startStep());
   }
 
   reached(_timeNs: Nanoseconds): void {}

@@ -176,6 +176,12 @@ export class VirtualRuntime {
     this.#live += change;
   }
 
+  /** The last actor is ready: what set-up cost is over, and model time begins at 0. */
+  beginModelTime(): void {
+    this.#now = 0;
+    new RuntimeWords(this.words).start(0n);
+  }
+
   /** An actor only serves from here on. */
   serveOnly(actor: VirtualActor): void {
     this.countAlive(actor, -1);
