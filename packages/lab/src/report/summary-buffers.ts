@@ -126,10 +126,10 @@ function moveLines(name: string, move: MoveResult): string[] {
   const { startNs, drainedNs, endNs, outcome, error, waited, stalled } = move;
   const took = formatDuration(endNs - startNs);
   const head = `${name} at ${formatMoment(startNs)}:`;
-  const stalls = stalled.map(({ device, ns }) => `${device} stalled for ${formatDuration(ns)}`);
+  const stalls = stalled.map(({ device, ns }) => `${device} stalled ${formatDuration(ns)}`);
   if (outcome === 'moved') {
     const holders = [...new Set(waited.map(({ device }) => device))];
-    const free = holders.length > 0 ? `${formatList(holders)} let go` : 'it was free';
+    const free = holders.length > 0 ? `${formatList(holders)} let go` : 'free';
     const wait = drainedNs > startNs ? `${formatDuration(drainedNs - startNs)} until ${free}, ` : '';
     const parts = [`${took} (${wait}${formatDuration(endNs - drainedNs)} to copy)`, ...stalls];
     return wrap(`${head} ${parts.join('; ')}`, '    ', '      ');

@@ -50,12 +50,14 @@ function frameLines(result: RunResult): string[] {
     `${device.framesOut}`,
     `${device.framesDropped}`,
     formatDuration(device.stallNs),
-    formatDuration(stalledByMoves(result, name)),
+    formatDuration(setUpNs(device)),
     deeds(device),
   ]);
-  const head = ['device', 'in', 'out', 'dropped', 'stalled', 'by moves', ''];
+  const head = ['device', 'in', 'out', 'dropped', 'stalled', 'set-up', ''];
   const lines = table([head, ...rows], 'lrrrrrl');
-  lines.push(...wrap('stalled: waited until a buffer was placed for the first time, or had moved', '  '));
+  const legend =
+    'stalled: waited while a buffer moved; set-up: waited for a buffer to be placed, or to be told where it is';
+  lines.push(...wrap(legend, '  '));
   for (const [name, { droppedSequences, framesDropped }] of devices) {
     if (framesDropped > 0) lines.push(...dropLine(`Dropped by ${name}`, framesDropped, droppedSequences));
   }
@@ -69,12 +71,9 @@ function frameLines(result: RunResult): string[] {
 const dropLine = (where: string, count: number, ranges: RunResult['links'][number]['droppedSequences']): string[] =>
   wrap(`${where}: ${plural(count, 'frame')}, number ${formatRanges(ranges)}`, '  ', '    ');
 
-function stalledByMoves(result: RunResult, device: string): number {
-  let sum = 0;
-  for (const { moves } of result.buffers) {
-    for (const { stalled } of moves) for (const wait of stalled) if (wait.device === device) sum += wait.ns;
-  }
-  return sum;
+/** Waits for the exporter that no move caused: the first placement of a buffer, and the answer where it is. */
+function setUpNs({ stalls }: DeviceResult): number {
+  return stalls.reduce((sum, { why, startNs, endNs }) => (why === 'moving' ? sum : sum + endNs - startNs), 0);
 }
 
 /** Counters that are told elsewhere, or in words of their own. */

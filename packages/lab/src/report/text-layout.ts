@@ -1,6 +1,6 @@
 /** Plain text in a terminal: wrapped paragraphs and tables. */
 
-export const TEXT_WIDTH = 96;
+export const TEXT_WIDTH = 100;
 
 /** Breaks a text between words; the first line starts with `first`, the others with `rest`. */
 export function wrap(text: string, first: string, rest: string = first): string[] {

@@ -27,8 +27,10 @@ const stallSchema = z.strictObject({
   startNs: timeNs,
   endNs: timeNs,
   why: z
-    .enum(['moving', 'placing'])
-    .describe('moving: parked until a move ended; placing: asked the exporter, which placed or moved it'),
+    .enum(['moving', 'placing', 'mapping'])
+    .describe(
+      'moving: waited for a move; placing: for the first allocation; mapping: for the call that tells where it is',
+    ),
 });
 
 const deviceSchema = z.strictObject({
@@ -38,7 +40,7 @@ const deviceSchema = z.strictObject({
   framesDropped: count,
   droppedSequences: ranges,
   serviceNs: timeNs.describe('time spent on jobs'),
-  stallNs: timeNs.describe('time spent waiting for buffers to be placed or moved; the sum of stalls'),
+  stallNs: timeNs.describe('time spent waiting for moves; the sum of the stalls that say moving'),
   fenceWaitNs: timeNs,
   stalls: z.array(stallSchema),
   counters: z

@@ -1,0 +1,58 @@
+/** What the command line says when something goes wrong, and with which code it ends. */
+
+export const EXIT = { ok: 0, failed: 1, badInput: 2, interrupted: 130 } as const;
+
+/** The user asked for something that cannot be: told in one message, without a stack, before anything started. */
+export class InputError extends Error {
+  override readonly name = 'InputError';
+  readonly exitCode = EXIT.badInput;
+}
+
+/** What is known of a thrown value without relying on its class, which may come from another module or thread. */
+interface Thrown {
+  readonly message?: unknown;
+  readonly stack?: unknown;
+  readonly exitCode?: unknown;
+  readonly code?: unknown;
+  readonly syscall?: unknown;
+  readonly path?: unknown;
+  readonly actor?: unknown;
+  readonly cause?: unknown;
+}
+
+/**
+ * @param isPreparing nothing has started yet, so that a file that cannot be read is bad input
+ * @returns what to print, and the exit code
+ */
+export function describeError(thrown: unknown, isPreparing: boolean): { text: string; exitCode: number } {
+  const error: Thrown = typeof thrown === 'object' && thrown !== null ? thrown : { message: String(thrown) };
+  const message = String(error.message);
+  if (error.exitCode === EXIT.badInput || error.code === 'EMEDIA') return { text: message, exitCode: EXIT.badInput };
+  if (typeof error.syscall === 'string') {
+    const exitCode = isPreparing ? EXIT.badInput : EXIT.failed;
+    return { text: systemText(error, message), exitCode };
+  }
+  if (typeof error.actor === 'string') {
+    const cause: Thrown = typeof error.cause === 'object' && error.cause !== null ? error.cause : error;
+    const stack = typeof cause.stack === 'string' ? cause.stack : '';
+    const reason = String(cause.message);
+    // The stack of an error begins with its message, which is said already.
+    const frames = stack.slice(Math.max(0, stack.search(/^\s+at /m)));
+    return { text: `The run failed: ${error.actor}: ${reason}\n${frames}`.trimEnd(), exitCode: EXIT.failed };
+  }
+  if (typeof error.code === 'string') return { text: `The run failed: ${message}`, exitCode: EXIT.failed };
+  return { text: typeof error.stack === 'string' ? error.stack : message, exitCode: EXIT.failed };
+}
+
+function systemText({ code, syscall, path }: Thrown, message: string): string {
+  const what = typeof path === 'string' ? `${String(syscall)} ${path}` : String(syscall);
+  const reasons: Record<string, string> = {
+    ENOENT: 'there is no such file',
+    EISDIR: 'it is a directory',
+    ENOTDIR: 'a part of the path is a file',
+    EACCES: 'permission denied',
+    ENOSPC: 'no space is left on the device',
+  };
+  const reason = typeof code === 'string' ? reasons[code] : undefined;
+  return reason === undefined ? message : `Cannot ${what}: ${reason} (${String(code)})`;
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+/** The command line of dmabuf-lab. Modules that take time to load are loaded by the command that needs them. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { EXIT } from './errors.js';
+import { addCheckCommand, addSchemaCommand } from './other-commands.js';
+import { addRunCommand } from './run-command.js';
+
+const HELP = `
+Examples:
+  dmabuf-lab run examples/late-encoder.yaml --out out/
+  dmabuf-lab check my-board.yaml
+  dmabuf-lab schema scenario
+  dmabuf-lab help run`;
+
+// Who reads our output may have read enough, e.g. head: that is no error.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+}
+
+const program = new Command('dmabuf-lab')
+  .description('Simulates how the drivers of a system-on-chip share buffers under the rules of Linux DMA-BUF.')
+  .version(version())
+  .addHelpText('after', HELP)
+  .showSuggestionAfterError()
+  .exitOverride();
+addRunCommand(program);
+addCheckCommand(program);
+addSchemaCommand(program);
+for (const command of program.commands) command.copyInheritedSettings(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // It has said what is wrong; help and version that were asked for come by here too.
+  process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
+}
+
+function version(): string {
+  const manifest = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+}

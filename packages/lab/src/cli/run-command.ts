@@ -1,0 +1,168 @@
+/** `dmabuf-lab run`: loads a scenario, runs it, says what happened. */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { RunOutcome, RunResult } from '../result/index.js';
+import { describeError, EXIT, InputError } from './errors.js';
+import { catchInterrupt } from './interrupt.js';
+import { checkOutputDirectory, userPath } from './paths.js';
+
+const HELP = `
+Exit codes:
+  0    the run ended and all is as it should be
+  1    the run failed, an expectation of the scenario does not hold, a frame's contents were wrong, or something leaked
+  2    the scenario, a file or an option is not right; nothing was run and nothing written
+  130  interrupted by Ctrl-C: the sources stop, the frames on their way go through, and the report is still made;
+       a second Ctrl-C ends at once
+
+Examples:
+  dmabuf-lab run examples/late-encoder.yaml
+  dmabuf-lab run examples/late-encoder.yaml --camera clip.mp4 --runtime threads --out out/
+  dmabuf-lab run examples/late-encoder.yaml --runtime virtual --payload timing --duration 1h --json > result.json`;
+
+interface RunFlags {
+  readonly runtime?: 'threads' | 'virtual';
+  readonly pace?: 'real' | 'max';
+  readonly seed?: string;
+  readonly ties?: 'fifo' | 'seed';
+  readonly duration?: string;
+  readonly payload?: 'pixels' | 'stamp' | 'timing';
+  readonly camera?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function addRunCommand(program: Command): void {
+  program
+    .command('run')
+    .summary('run a scenario and say what happened')
+    .description('Runs a scenario and says what happened. Options take precedence over the scenario file.')
+    .argument('<file>', 'the scenario, a YAML file')
+    .addOption(
+      new Option('--runtime <kind>', 'threads: one thread a driver; virtual: one thread, a virtual clock').choices([
+        'threads',
+        'virtual',
+      ]),
+    )
+    .addOption(
+      new Option('--pace <pace>', 'on threads: keep to real time, or go as fast as possible').choices(['real', 'max']),
+    )
+    .option('--seed <number>', 'seed of everything random, a whole number')
+    .addOption(
+      new Option(
+        '--ties <order>',
+        'on the virtual clock: what happens at the same moment happens in this order',
+      ).choices(['fifo', 'seed']),
+    )
+    .option('--duration <time>', 'how long the sources run in model time, e.g. 10s, 1500ms, 1h')
+    .addOption(
+      new Option('--payload <kind>', 'pixels: real pictures; stamp: checksummed marks; timing: no contents').choices([
+        'pixels',
+        'stamp',
+        'timing',
+      ]),
+    )
+    .option('--camera <file>', 'play this file (mp4, webm, y4m) instead of the test pattern')
+    .option('--out <dir>', 'write result.json, a trace for ui.perfetto.dev, the video and the pictures there')
+    .option('--json', 'print the result as JSON and nothing else (see: dmabuf-lab schema result)')
+    .addHelpText('after', HELP)
+    .action(async (file: string, flags: RunFlags) => {
+      process.exitCode = await run(file, flags);
+    });
+}
+
+async function run(file: string, flags: RunFlags): Promise<number> {
+  let isPreparing = true;
+  try {
+    const { applyOverrides, loadScenario } = await import('../scenario/index.js');
+    const overrides = await readOverrides(flags);
+    const { executeRun, prepareRun } = await import('../run/index.js');
+    const { writeOutputs } = await import('../report/index.js');
+    const out = flags.out === undefined ? undefined : userPath(flags.out);
+    const cameraFile = flags.camera === undefined ? undefined : userPath(flags.camera);
+    if (out !== undefined) await checkOutputDirectory(out, flags.out ?? '');
+    const loaded = await loadScenario(userPath(file));
+    const scenario = applyOverrides(loaded.scenario, overrides);
+    const prepared = await prepareRun({ ...loaded, scenario }, { cameraFile });
+    isPreparing = false;
+    const outcome = await watched(flags.json === true, (watch) =>
+      executeRun(prepared, { collectTrace: out !== undefined, ...watch }),
+    );
+    const result = out === undefined ? outcome.result : await writeOutputs(out, outcome, { trace: true });
+    await printResult(result, flags);
+    return exitCodeOf(result);
+  } catch (error) {
+    const { text, exitCode } = describeError(error, isPreparing);
+    process.stderr.write(`${text}\n`);
+    return exitCode;
+  }
+}
+
+/** Only what the user gave. */
+async function readOverrides({ runtime, pace, seed, ties, duration, payload }: RunFlags) {
+  return {
+    ...(runtime !== undefined && { runtime }),
+    ...(pace !== undefined && { pace }),
+    ...(seed !== undefined && { seed: parseSeed(seed) }),
+    ...(ties !== undefined && { ties }),
+    ...(duration !== undefined && { duration: await parsePositiveDuration(duration) }),
+    ...(payload !== undefined && { payload }),
+  };
+}
+
+function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(seed)) return seed;
+  throw new InputError(`Cannot use --seed ${text}: expected a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);
+}
+
+async function parsePositiveDuration(text: string): Promise<number> {
+  const { MAX_DURATION_NS, parseDuration } = await import('../scenario/index.js');
+  const ns = parseDuration(text);
+  if (ns !== undefined && ns > MAX_DURATION_NS) {
+    throw new InputError(`Cannot use --duration ${text}: expected at most ${MAX_DURATION_NS / 3_600_000_000_000}h`);
+  }
+  if (ns !== undefined && ns > 0) return ns;
+  throw new InputError(
+    `Cannot use --duration ${text}: expected a time greater than zero with its unit, e.g. 10s or 500ms`,
+  );
+}
+
+interface Watch {
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: { nowNs: number; durationNs: number }) => void;
+}
+
+/** Shows progress while something runs, and hands on Ctrl-C. */
+async function watched(isQuiet: boolean, work: (watch: Watch) => Promise<RunOutcome>): Promise<RunOutcome> {
+  const { ProgressLine } = await import('../report/index.js');
+  const progress = new ProgressLine(process.stderr);
+  using interrupt = catchInterrupt(() => {
+    progress.say('Stopping: the sources stop, the frames on their way go through. Ctrl-C again ends at once.');
+  });
+  try {
+    const onProgress: Watch['onProgress'] = (step) => progress.update(step);
+    return await work({ signal: interrupt.signal, ...(!isQuiet && { onProgress }) });
+  } finally {
+    progress.clear();
+  }
+}
+
+async function printResult(result: RunResult, flags: RunFlags): Promise<void> {
+  const { summarize } = await import('../report/index.js');
+  const { toCanonicalJson } = await import('../result/index.js');
+  if (flags.json !== true) {
+    process.stdout.write(summarize(result, { dir: flags.out }));
+    return;
+  }
+  process.stdout.write(toCanonicalJson(result));
+  for (const { path, expected, actual, ok } of result.expectations) {
+    if (!ok)
+      process.stderr.write(`Failed: ${path}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}\n`);
+  }
+}
+
+function exitCodeOf({ endedBy, expectations, ledger, devices }: RunResult): number {
+  if (endedBy === 'interrupted') return EXIT.interrupted;
+  const isDamaged = Object.values(devices).some(({ counters }) => (counters.checksFailed ?? 0) > 0);
+  return isDamaged || !ledger.empty || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
+}
