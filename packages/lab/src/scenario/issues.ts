@@ -1,7 +1,7 @@
 /** Turns the issues of zod into sentences for somebody who wrote a file: what was expected, and what is there. */
 import leven from 'leven';
 import type { z } from 'zod';
-import { keysOf, optionsOf, schemasAt, valueDescription } from './schema-lookup.js';
+import { isWholeNumber, keysOf, optionsOf, schemasAt, valueDescription } from './schema-lookup.js';
 
 type Issue = z.core.$ZodRawIssue | z.core.$ZodIssue;
 type Schema = z.core.$ZodType;
@@ -89,13 +89,17 @@ function explain(schema: Schema, root: unknown, issue: Issue): Explained[] {
   const one = (message: string): Explained[] => [{ path, message }];
   switch (issue.code) {
     case 'invalid_type':
+      if (schemasAt(schema, path).some(isWholeNumber)) return say(`expected ${TYPE_WORDS.int}`);
       return say(`expected ${TYPE_WORDS[issue.expected] ?? issue.expected}`);
     case 'unrecognized_keys': {
       // Zod passes on the issues of an option when it is the only one that nearly fits: look into unions here too.
-      const known = schemasAt(schema, path).flatMap((candidate) =>
-        [candidate, ...(optionsOf(candidate) ?? [])].flatMap((option) => keysOf(option) ?? []),
-      );
-      return issue.keys.map((key) => unknownKey([...path, key], key, known, value));
+      const shapes = schemasAt(schema, path)
+        .flatMap((candidate) => [candidate, ...(optionsOf(candidate) ?? [])])
+        .map((option) => keysOf(option) ?? []);
+      return issue.keys.map((key) => {
+        const known = shapes.filter((keys) => !keys.includes(key)).flat();
+        return unknownKey([...path, key], key, [...new Set(known)], value);
+      });
     }
     case 'invalid_value':
       return say(oneOf(issue.values.map(String), value));
@@ -142,7 +146,7 @@ function explainUnion(
   // Of the options that take this kind of value: none, when each complains of the kind.
   const near = issue.errors
     .map((errors, i) => ({ errors, option: options?.[i] }))
-    .filter(({ errors }) => !errors.some((error) => error.path.length === 0 && isWrongKind(error.code)))
+    .filter(({ errors }) => !errors.some((error) => error.path.length === 0 && isWrongKind(error)))
     .map((candidate) => ({ ...candidate, misfit: misfit(candidate.option, value, options ?? []) }))
     .sort((a, b) => a.misfit - b.misfit);
   const [best, second] = near;
@@ -151,12 +155,16 @@ function explainUnion(
     const findings = best.errors.flatMap((error) => explain(option, value, error));
     return findings.map((finding) => ({ ...finding, path: [...path, ...finding.path] }));
   }
-  const description = union && valueDescription(union);
+  const description = union && valueDescription(union)?.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
   return say(`expected ${description ?? optionWords(issue.errors)}`);
 }
 
-function isWrongKind(code: string): boolean {
-  return code === 'invalid_type' || code === 'invalid_value';
+/** Whether a value is not what an option takes at all: a mapping for a number, and so on. */
+function isWrongKind(issue: z.core.$ZodIssue): boolean {
+  if (issue.code === 'invalid_union') {
+    return issue.errors.every((errors) => errors.some((error) => error.path.length === 0 && isWrongKind(error)));
+  }
+  return issue.code === 'invalid_type' || issue.code === 'invalid_value';
 }
 
 /**
@@ -185,7 +193,7 @@ function unknownKey(
   const meant = nearest(key, open);
   return {
     path,
-    message: `unknown key "${key}"${suggestion(key, meant === undefined ? [...new Set(known)] : open)}`,
+    message: `unknown key "${key}"${suggestion(key, meant === undefined ? known : open)}`,
     meant,
   };
 }

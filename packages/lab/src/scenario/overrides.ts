@@ -1,7 +1,7 @@
 /** What the command line may say in place of a scenario. */
 import type { Scenario } from './schema.js';
 
-export interface ScenarioOverrides {
+export interface Overrides {
   readonly runtime?: Scenario['runtime'] | undefined;
   readonly pace?: Scenario['pace'] | undefined;
   readonly seed?: number | undefined;
@@ -12,7 +12,7 @@ export interface ScenarioOverrides {
 }
 
 /** The scenario with some settings replaced; what is absent or undefined stays. Leaves its argument as it was. */
-export function applyOverrides(scenario: Scenario, overrides: ScenarioOverrides): Scenario {
+export function applyOverrides(scenario: Scenario, overrides: Overrides): Scenario {
   const { runtime, pace, seed, ties, duration, payload } = overrides;
   return {
     ...scenario,

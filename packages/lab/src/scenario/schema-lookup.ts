@@ -58,6 +58,14 @@ export function valueDescription(schema: Schema): string | undefined {
   return original ?? z.globalRegistry.get(schema)?.description;
 }
 
+/** Whether a schema takes whole numbers only. */
+export function isWholeNumber(schema: Schema): boolean {
+  const def = defOf(schema);
+  if (def.type === 'number') return 'format' in def && def.format === 'safeint';
+  const inner = innerOf(def);
+  return inner !== undefined && isWholeNumber(inner);
+}
+
 /** What a wrapper wraps; the side that the input meets, for a transform. */
 function innerOf(def: z.core.$ZodTypes['_zod']['def']): Schema | undefined {
   switch (def.type) {
