@@ -1,7 +1,7 @@
 /** What the command line may say in place of a scenario. */
 import type { Scenario } from './schema.js';
 
-export interface Overrides {
+export interface ScenarioOverrides {
   readonly runtime?: Scenario['runtime'] | undefined;
   readonly pace?: Scenario['pace'] | undefined;
   readonly seed?: number | undefined;
@@ -12,7 +12,7 @@ export interface Overrides {
 }
 
 /** The scenario with some settings replaced; what is absent or undefined stays. Leaves its argument as it was. */
-export function applyOverrides(scenario: Scenario, overrides: Overrides): Scenario {
+export function applyOverrides(scenario: Scenario, overrides: ScenarioOverrides): Scenario {
   const { runtime, pace, seed, ties, duration, payload } = overrides;
   return {
     ...scenario,
