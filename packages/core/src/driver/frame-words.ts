@@ -13,6 +13,7 @@
  *                      3  BUFFER    the owner      slot of the buffer        4  LIFE  of the buffer
  *                      5  SEQUENCE  the owner      of the frame              6,7  CAPTURED  ns, low and high
  *                      8  CHECKSUM  the writer     of the content            9  ERROR  errno the content ended with
+ *                      14,15        last releaser  when it came back, ns, low and high
  *                      10-13        the owner      acquire fence: timeline + 1 or 0, generation, seqno low, high
  *                      16-31        consumer i     release fence of the i-th link, likewise
  *
@@ -59,6 +60,7 @@ const CAPTURED = 6;
 const CHECKSUM = 8;
 const ERROR = 9;
 const ACQUIRE = 10;
+const RETURNED = 14;
 const RELEASE = 16;
 const FENCE_WORDS = 4;
 /** Words of one frame. */
@@ -123,9 +125,7 @@ export class FrameWords {
     if (best < 0) return new WordPark(word, seen, 'a free buffer');
     this.#set(best, STATUS, 1);
     this.#set(best, REFS, 1);
-    for (let column = CHECKSUM; column < FRAME_ROW_WORDS; column += 1) {
-      if (column < RELEASE) this.#set(best, column, 0);
-    }
+    for (let column = CHECKSUM; column < RETURNED; column += 1) this.#set(best, column, 0);
     return best;
   }
 
@@ -208,12 +208,19 @@ export class FrameWords {
     this.words.add(wordAt(this.frames, frame, REFS), count);
   }
 
+  /** When the frame came back last. */
+  returnedNs(frame: number): number {
+    return this.#get(frame, RETURNED + 1) * TWO_32 + (this.#get(frame, RETURNED) >>> 0);
+  }
+
   /** Drops a reference; the last one gives the frame back to its owner. */
-  release(pool: PoolRegion, frame: number): void {
+  release(pool: PoolRegion, frame: number, nowNs: number): void {
     const before = this.words.add(wordAt(this.frames, frame, REFS), -1);
     assert(before > 0, 'I2 of frames: a reference is dropped once');
     if (before > 1) return;
     this.#set(frame, ORDER, this.words.load(wordAt(this.pools, pool.row, RELEASES))); // P1
+    this.#set(frame, RETURNED, nowNs % TWO_32 | 0);
+    this.#set(frame, RETURNED + 1, Math.floor(nowNs / TWO_32));
     this.#set(frame, STATUS, 0);
     this.#announce(pool);
   }

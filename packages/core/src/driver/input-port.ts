@@ -69,7 +69,7 @@ export class InputPort {
     const { frames, timelines } = this.parts.tables;
     const pending = fence !== undefined && fenceStatus(timelines, fence) === 0 ? fence : undefined;
     frames.setReleaseFence(frame.row, this.link.consumer, pending);
-    frames.release(frame.pool, frame.row);
+    frames.release(frame.pool, frame.row, this.parts.services.clock.now());
   }
 
   /** Gives a frame back unused: it counts as dropped by this device. */
@@ -116,7 +116,7 @@ export class InputPort {
     for (let entry = this.#ring.tryTake(); entry !== undefined; entry = this.#ring.tryTake()) {
       this.parts.statistics.dropped.add(frames.sequence(entry.frame));
       frames.setReleaseFence(entry.frame, this.link.consumer, undefined);
-      frames.release(this.link.pool, entry.frame);
+      frames.release(this.link.pool, entry.frame, this.parts.services.clock.now());
     }
   }
 

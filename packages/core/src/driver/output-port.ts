@@ -67,8 +67,7 @@ export class OutputPort {
 
   /** Gives a frame back that was acquired and not pushed. */
   cancel(frame: Frame): void {
-    this.#acquiredNs.delete(frame.row);
-    this.parts.tables.frames.release(frame.pool, frame.row);
+    this.parts.tables.frames.release(frame.pool, frame.row, this.parts.services.clock.now());
   }
 
   /**
@@ -88,10 +87,7 @@ export class OutputPort {
       }
       link.ring.endPush();
     }
-    const acquiredNs = this.#acquiredNs.get(frame.row);
-    if (acquiredNs !== undefined) this.#heldNs += nowNs - acquiredNs;
-    this.#acquiredNs.delete(frame.row);
-    frames.release(frame.pool, frame.row);
+    frames.release(frame.pool, frame.row, this.parts.services.clock.now());
   }
 
   /** Waits until every blocking link has room for a frame: for those who must not wait once they owe a fence. */
@@ -108,7 +104,7 @@ export class OutputPort {
     let room = ring.roomStep();
     if (room !== true && spec.policy === 'drop-newest') {
       link.dropped.add(sequence);
-      frames.release(frame.pool, frame.row);
+      frames.release(frame.pool, frame.row, nowNs);
       return;
     }
     while (room !== true && spec.policy === 'drop-oldest') {
@@ -116,7 +112,7 @@ export class OutputPort {
       if (oldest !== undefined) {
         link.dropped.add(frames.sequence(oldest.frame));
         frames.setReleaseFence(oldest.frame, spec.consumer, undefined);
-        frames.release(spec.pool, oldest.frame);
+        frames.release(spec.pool, oldest.frame, nowNs);
       }
       room = ring.roomStep();
     }
@@ -144,10 +140,18 @@ export class OutputPort {
   *#prepare(pool: PoolSpec, row: number, lane: Lane): Task<Frame> {
     const { frames, timelines } = this.parts.tables;
     const frame = new Frame(frames, pool.region, row, this.format, this.parts.services.clock.now());
+    this.#countUse(row);
     this.#acquiredNs.set(row, frame.takenNs);
     for (const fence of frames.releaseFences(row)) yield* this.#awaitRelease(timelines, fence);
     if (this.parts.importer.device.mapping === 'held') yield* this.#hold(frame, lane);
     return frame;
+  }
+
+  /** Adds a frame's last use, from acquire until it came back, to the time that the pool's buffers were out. */
+  #countUse(row: number): void {
+    const acquiredNs = this.#acquiredNs.get(row);
+    if (acquiredNs !== undefined) this.#heldNs += this.parts.tables.frames.returnedNs(row) - acquiredNs;
+    this.#acquiredNs.delete(row);
   }
 
   *#awaitRelease(timelines: PortParts['tables']['timelines'], fence: DmaFence): Task<void> {
@@ -217,7 +221,9 @@ export class OutputPort {
   /** Waits until every frame of the own pool has come back. */
   *collect(): Task<void> {
     const { pool } = this;
-    if (pool !== undefined) yield* attempt(() => this.parts.tables.frames.allFreeStep(pool.region));
+    if (pool === undefined) return;
+    yield* attempt(() => this.parts.tables.frames.allFreeStep(pool.region));
+    for (const row of [...this.#acquiredNs.keys()]) this.#countUse(row);
   }
 
   /** Destroys the buffers of the own pool, once nobody is attached any more. */

@@ -16,7 +16,7 @@ test('FrameWords.acquireStep, takes the frame that has been free longest', (t) =
   const any = (): boolean => true;
   const order = [words.acquireStep(pool, any), words.acquireStep(pool, any), words.acquireStep(pool, any)];
   t.deepEqual([...order].sort(), [0, 1, 2]);
-  for (const frame of [2, 0, 1]) words.release(pool, frame);
+  for (const frame of [2, 0, 1]) words.release(pool, frame, 0);
   t.deepEqual([words.acquireStep(pool, any), words.acquireStep(pool, any), words.acquireStep(pool, any)], [2, 0, 1]);
 });
 
@@ -28,7 +28,7 @@ test('FrameWords.acquireStep, none free or none that suits, parks on a word that
     0,
   );
   t.true(words.acquireStep(pool, () => true) instanceof WordPark);
-  words.release(pool, 0);
+  words.release(pool, 0, 0);
   t.is(
     words.acquireStep(pool, () => true),
     0,
@@ -39,14 +39,14 @@ test('FrameWords.release, with several references, gives the frame back at the l
   const words = frames(1);
   words.acquireStep(pool, () => true);
   words.addReferences(0, 2);
-  words.release(pool, 0);
-  words.release(pool, 0);
+  words.release(pool, 0, 0);
+  words.release(pool, 0, 0);
   t.is(words.inUse(pool), 1);
   t.true(words.allFreeStep(pool) instanceof WordPark);
-  words.release(pool, 0);
+  words.release(pool, 0, 0);
   t.is(words.inUse(pool), 0);
   t.is(words.allFreeStep(pool), true);
-  t.throws(() => words.release(pool, 0), { name: 'InvariantError' });
+  t.throws(() => words.release(pool, 0, 0), { name: 'InvariantError' });
 });
 
 test('FrameWords, what a frame carries, survives beyond 32 bits', (t) => {

@@ -1,0 +1,157 @@
+import test from 'ava';
+import { countOf, runText } from './run-file.js';
+
+const BOARD = `
+name: test
+payload: stamp
+memory: { windows: [ { name: dram, base: 0x40000000, size: 256MiB } ] }
+heaps:
+  - { name: system, kind: system, window: dram, aged: { keep: 0.5 } }
+  - { name: cma, kind: cma, window: dram, base: 0x48000000, size: 16MiB }
+`;
+const CAMERA = 'camera: { driver: camera, constraints: { iommu: { iovaBits: 32 } }, parameters: { width: 64, height: 48, rate: 50 } }';
+const gpu = (parameters: string): string =>
+  `gpu: { driver: gpu, constraints: { iommu: { iovaBits: 48 } }, parameters: ${parameters} }`;
+const DISPLAY = 'display: { driver: display, constraints: { iommu: { iovaBits: 32 } }, parameters: { refresh: 50 } }';
+const encoder = (service: string): string =>
+  `encoder: { driver: encoder, constraints: { contiguous: true, addressLimit: 0xFFFFFFFF }, parameters: { service: ${service} } }`;
+
+function scenario(duration: string, devices: readonly string[], links: readonly string[], more = ''): string {
+  const list = (items: readonly string[], prefix: string): string => items.map((item) => `  ${prefix}${item}\n`).join('');
+  return `${BOARD}duration: ${duration}\ndevices:\n${list(devices, '')}links:\n${list(links, '- ')}${more}`;
+}
+
+test('a link that drops the oldest, to a slow consumer, leaves the fast one its full rate', async (t) => {
+  const { result } = await runText(
+    scenario(
+      '4s',
+      [CAMERA, gpu('{ service: 5ms }'), DISPLAY, encoder('70ms')],
+      [
+        '{ from: camera.out, to: gpu.in }',
+        '{ from: gpu.out, to: display.in }',
+        '{ from: camera.out, to: encoder.in, policy: drop-oldest, depth: 1 }',
+      ],
+    ),
+  );
+  t.is(result.devices.display.counters.shown, 200);
+  t.is(result.devices.camera.framesDropped, 0);
+  const link = result.links[2];
+  t.true(link.dropped > 0);
+  t.is(link.delivered + link.dropped, 200);
+  t.is(countOf(link.droppedSequences), link.dropped);
+  t.true(link.latency.maxNs <= 90_000_000, 'what it gets is fresh');
+  t.true(result.ledger.empty);
+});
+
+test('a link that drops the newest, to a slow consumer, keeps the oldest waiting', async (t) => {
+  const { result } = await runText(
+    scenario('4s', [CAMERA, encoder('70ms')], ['{ from: camera.out, to: encoder.in, policy: drop-newest, depth: 1 }']),
+  );
+  const [link] = result.links;
+  t.is(link.delivered + link.dropped, 200);
+  t.is(result.devices.camera.framesDropped, 0);
+  t.true(result.ledger.empty);
+});
+
+test('a link that blocks, to a slow consumer, makes the camera lose frames for want of buffers', async (t) => {
+  const { result } = await runText(scenario('4s', [CAMERA, encoder('70ms')], ['{ from: camera.out, to: encoder.in }']));
+  const { camera } = result.devices;
+  t.true(camera.framesDropped > 0);
+  t.is(camera.framesOut + camera.framesDropped, 200);
+  t.is(result.links[0].dropped, 0);
+});
+
+test('a pool that grows on demand, gets as many buffers as the pipeline holds at once', async (t) => {
+  const links = ['{ from: camera.out, to: encoder.in }'];
+  const grown = await runText(
+    scenario('4s', [CAMERA, encoder('{ uniform: [1ms, 30ms] }')], links, 'pools: { camera.out: { buffers: 1, growTo: 6 } }\n'),
+  );
+  const [pool] = grown.result.pools;
+  t.true(pool.buffers >= 2 && pool.buffers < 6, `it has ${pool.buffers}`);
+  t.is(grown.result.devices.camera.framesDropped, 0);
+  const fixed = await runText(scenario('4s', [CAMERA, encoder('30ms')], links, 'pools: { camera.out: { buffers: 1 } }\n'));
+  t.is(fixed.result.pools[0].buffers, 1);
+  t.true(fixed.result.devices.camera.framesDropped > 0);
+});
+
+test('a GPU that serves two frames at once, keeps a rate at which one alone falls behind', async (t) => {
+  const links = ['{ from: camera.out, to: gpu.in }', '{ from: gpu.out, to: display.in }'];
+  const shown = async (servers: number): Promise<number> => {
+    const parameters = `{ service: 30ms, servers: ${servers} }`;
+    const { result } = await runText(scenario('4s', [CAMERA, gpu(parameters), DISPLAY], links));
+    t.true(result.ledger.empty);
+    return result.devices.display.counters.shown;
+  };
+  t.is(await shown(2), 200);
+  t.true((await shown(1)) < 150);
+});
+
+test('a mailbox display, with a faster source, skips frames and shows the newest', async (t) => {
+  const slow = DISPLAY.replace('refresh: 50', 'refresh: 20, queue: mailbox');
+  const { result } = await runText(
+    scenario('4s', [CAMERA, gpu('{ service: 1ms }'), slow], ['{ from: camera.out, to: gpu.in }', '{ from: gpu.out, to: display.in }']),
+  );
+  const { display, camera } = result.devices;
+  t.is(display.counters.shown + display.framesDropped, camera.framesOut);
+  t.true(display.framesDropped > 80);
+  t.true(result.latency[0].maxNs <= 71_000_000);
+});
+
+for (const [name, service] of [
+  ['uniform', '{ uniform: [1ms, 15ms] }'],
+  ['exponential', '{ exponential: 5ms }'],
+]) {
+  test(`a service time that is ${name}, with another seed, gives another fingerprint; with the same, the same`, async (t) => {
+    const text = scenario('2s', [CAMERA, encoder(service)], ['{ from: camera.out, to: encoder.in }']);
+    const print = async (seed: number): Promise<string | null> =>
+      (await runText(text, { overrides: { seed } })).result.fingerprint;
+    const first = await print(1);
+    t.is(await print(1), first);
+    t.not(await print(2), first);
+  });
+}
+
+test('a camera with exponential gaps, over 20 s, has about the rate asked for', async (t) => {
+  const camera = CAMERA.replace('rate: 50', 'rate: 50, arrivals: exponential');
+  const { result } = await runText(scenario('20s', [camera, encoder('1ms')], ['{ from: camera.out, to: encoder.in }']));
+  const { ticks } = result.devices.camera.counters;
+  t.true(ticks > 850 && ticks < 1150, `${ticks} ticks`);
+});
+
+test('a service by bandwidth, takes its overhead, its bytes and its segments', async (t) => {
+  // 64x48 NV12 with rows of 64 bytes: 4608 bytes; contiguous memory is one segment for the encoder.
+  const service = '{ bytesPerSecond: 4608000, perSegment: 7us, overhead: 2ms }';
+  const { result } = await runText(
+    scenario('1s', [CAMERA, encoder(service)], ['{ from: camera.out, to: encoder.in }'], 'pools: { camera.out: { allocate: cma } }\n'),
+  );
+  t.is(result.latency[0].minNs, 2_000_000 + 1_000_000 + 7_000);
+});
+
+test('a late device that no heap suits, is refused with the reason, and the rest goes on', async (t) => {
+  const impossible = 'encoder: { driver: encoder, constraints: { contiguous: true, addressLimit: 0xFFFFFF } }';
+  const { result } = await runText(
+    scenario(
+      '2s',
+      [CAMERA, gpu('{ service: 5ms }'), DISPLAY, impossible],
+      ['{ from: camera.out, to: gpu.in }', '{ from: gpu.out, to: display.in }', '{ from: camera.out, to: encoder.in }'],
+      'timeline: [ { at: 1s, attach: encoder } ]\n',
+    ),
+  );
+  const refused = result.attaches.find(({ outcome }) => outcome === 'refused');
+  t.is(refused?.device, 'encoder');
+  t.regex(refused?.why ?? '', /encoder/);
+  t.is(result.devices.encoder.counters.attachRefused, 1);
+  t.is(result.devices.display.counters.shown, 100);
+  t.true(result.ledger.empty);
+});
+
+test('an interrupt in the middle, ends the run cleanly and still reports', async (t) => {
+  const abort = new AbortController();
+  abort.abort();
+  const { result } = await runText(scenario('3600s', [CAMERA, encoder('5ms')], ['{ from: camera.out, to: encoder.in }']), {
+    signal: abort.signal,
+  });
+  t.is(result.endedBy, 'interrupted');
+  t.true(result.endNs < 3_600_000_000_000);
+  t.true(result.ledger.empty);
+});
