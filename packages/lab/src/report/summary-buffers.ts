@@ -125,13 +125,13 @@ function allMoves({ buffers }: RunResult): MoveOf[] {
 function moveLines(name: string, move: MoveResult): string[] {
   const { startNs, drainedNs, endNs, outcome, error, waited, stalled } = move;
   const took = formatDuration(endNs - startNs);
-  const head = `${name} at ${formatMoment(startNs)}:`;
+  const head = `${formatMoment(startNs)} ${name}:`;
   const stalls = stalled.map(({ device, ns }) => `${device} stalled ${formatDuration(ns)}`);
   if (outcome === 'moved') {
     const holders = [...new Set(waited.map(({ device }) => device))];
     const free = holders.length > 0 ? `${formatList(holders)} let go` : 'free';
-    const wait = drainedNs > startNs ? `${formatDuration(drainedNs - startNs)} until ${free}, ` : '';
-    const parts = [`${took} (${wait}${formatDuration(endNs - drainedNs)} to copy)`, ...stalls];
+    const wait = `${formatDuration(drainedNs - startNs)} until ${free}, ${formatDuration(endNs - drainedNs)} copy`;
+    const parts = [drainedNs > startNs ? `${took} (${wait})` : took, ...stalls];
     return wrap(`${head} ${parts.join('; ')}`, '    ', '      ');
   }
   const held = error && error.holders.length > 0 ? `, held by ${formatList(error.holders)}` : '';

@@ -55,8 +55,7 @@ function frameLines(result: RunResult): string[] {
   ]);
   const head = ['device', 'in', 'out', 'dropped', 'stalled', 'set-up', ''];
   const lines = table([head, ...rows], 'lrrrrrl');
-  const legend =
-    'stalled: waited while a buffer moved; set-up: waited for a buffer to be placed, or to be told where it is';
+  const legend = 'stalled: waited while a buffer moved; set-up: waited until it was placed or its place was known';
   lines.push(...wrap(legend, '  '));
   for (const [name, { droppedSequences, framesDropped }] of devices) {
     if (framesDropped > 0) lines.push(...dropLine(`Dropped by ${name}`, framesDropped, droppedSequences));
@@ -79,6 +78,8 @@ function setUpNs({ stalls }: DeviceResult): number {
 /** Counters that are told elsewhere, or in words of their own. */
 const TOLD = ['ticks', 'shown', 'repeatedVblanks', 'lateVblanks', 'encoded', 'refused', 'videoFrames'];
 const CHECKS = ['checksPassed', 'checksFailed'];
+/** Counters of refusals by errno: `refusedEBUSY`. */
+const REFUSAL = /^refused(?=E[A-Z]+$)/;
 
 /** What a device did with its frames, by its counters. */
 function deeds({ counters }: DeviceResult): string {
@@ -89,15 +90,15 @@ function deeds({ counters }: DeviceResult): string {
   if (encoded !== undefined) said.push(`${encoded} encoded`);
   if (refused) said.push(`${refused} refused${refusals(counters)}`);
   for (const [name, value] of Object.entries(counters)) {
-    if (!TOLD.includes(name) && !CHECKS.includes(name) && !name.startsWith('refused.')) said.push(`${name} ${value}`);
+    if (!TOLD.includes(name) && !CHECKS.includes(name) && !REFUSAL.test(name)) said.push(`${name} ${value}`);
   }
   return said.join(', ');
 }
 
 function refusals(counters: DeviceResult['counters']): string {
-  const codes = Object.entries(counters).filter(([name]) => name.startsWith('refused.'));
+  const codes = Object.entries(counters).filter(([name]) => REFUSAL.test(name));
   if (codes.length === 0) return '';
-  return ` (${codes.map(([name, value]) => `${name.slice('refused.'.length)} ${value}`).join(', ')})`;
+  return ` (${codes.map(([name, value]) => `${name.replace(REFUSAL, '')} ${value}`).join(', ')})`;
 }
 
 function vblankLines(
@@ -105,16 +106,15 @@ function vblankLines(
   { shown, repeatedVblanks = 0, lateVblanks = 0 }: DeviceResult['counters'],
 ): string[] {
   if (shown === undefined) return [];
-  const repeats = `${device} showed the same picture again at ${plural(repeatedVblanks, 'vblank')}`;
+  if (repeatedVblanks === 0) return wrap(`${device} had a new picture at every vblank`, '  ', '    ');
+  const because = 'because a new one was due and not there';
   const late =
     lateVblanks === 0
       ? 'never because a new one was late'
-      : `${lateVblanks} of them because a new one was due and not there`;
-  return wrap(
-    repeatedVblanks === 0 ? `${device} had a new picture at every vblank` : `${repeats}, ${late}`,
-    '  ',
-    '    ',
-  );
+      : lateVblanks === repeatedVblanks
+        ? because
+        : `${lateVblanks} of them ${because}`;
+  return wrap(`${device} showed a picture again at ${plural(repeatedVblanks, 'vblank')}, ${late}`, '  ', '    ');
 }
 
 function latencyLines({ latency }: RunResult): string[] {

@@ -2,12 +2,15 @@
 
 export const TEXT_WIDTH = 100;
 
+/** Blanks where a line may end: not between a number and its unit. */
+const BREAKS = /(?<!\d) | (?!(?:[nµm]?s|[KMG]iB|bytes?)(?![\w-]))/;
+
 /** Breaks a text between words; the first line starts with `first`, the others with `rest`. */
 export function wrap(text: string, first: string, rest: string = first): string[] {
   const lines: string[] = [];
   let line = first;
   let isEmpty = true;
-  for (const word of text.split(' ')) {
+  for (const word of text.split(BREAKS)) {
     if (!isEmpty && line.length + 1 + word.length > TEXT_WIDTH) {
       lines.push(line);
       line = rest;
