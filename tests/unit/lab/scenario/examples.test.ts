@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
-import { loadScenario, scenarioJsonSchema } from '@dmabuf-lab/lab';
+import { loadScenario, scenarioJsonSchema, scenarioSchema } from '@dmabuf-lab/lab';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import test from 'ava';
 import { parse } from 'yaml';
@@ -69,5 +69,34 @@ test('scenarioJsonSchema: refuses what the loader refuses in single values', (t)
     ['name: small\n', ''],
   ]) {
     t.false(accepts(parse(changed(from, to))), to);
+  }
+});
+
+test('docs/scenarios.md: names every key of the schema', (t) => {
+  const page = readFileSync(new URL('docs/scenarios.md', root), 'utf8');
+  const keys = new Set<string>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if ('properties' in value) for (const key of Object.keys(value.properties as object)) keys.add(key);
+    for (const child of Object.values(value)) visit(child);
+  };
+  visit(scenarioJsonSchema());
+  t.true(keys.size > 50);
+  const absent = [...keys].filter((key) => !new RegExp(`\`(?:[a-z]+\\.)*${key}\``).test(page));
+  t.deepEqual(absent, []);
+});
+
+test('docs/scenarios.md: every fragment is valid by the schema of its keys', (t) => {
+  const page = readFileSync(new URL('docs/scenarios.md', root), 'utf8');
+  const fragments = [...page.matchAll(/^```yaml\n(.*?)^```/gms)].map(
+    ([, text]) => parse(text) as Record<string, unknown> | null,
+  );
+  const device = (constraints: unknown): unknown => ({ devices: { d: { driver: 'gpu', constraints } } });
+  const filled = fragments.filter((fragment) => fragment !== null);
+  t.true(filled.length >= 11);
+  for (const { constraints, ...rest } of filled) {
+    const part = constraints === undefined ? rest : device(constraints);
+    const checked = scenarioSchema.partial().safeParse(part);
+    t.deepEqual(checked.error?.issues ?? [], [], JSON.stringify(part));
   }
 });
