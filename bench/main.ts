@@ -29,9 +29,12 @@ async function microBenches(): Promise<void> {
 
 /** A round trip over a message port: what every frame would cost if it made a call. */
 async function messageRoundTrip(): Promise<void> {
-  const worker = new Worker("const{parentPort}=require('node:worker_threads');parentPort.on('message',m=>parentPort.postMessage(m))", {
-    eval: true,
-  });
+  const worker = new Worker(
+    "const{parentPort}=require('node:worker_threads');parentPort.on('message',m=>parentPort.postMessage(m))",
+    {
+      eval: true,
+    },
+  );
   const rounds = 5000;
   const once = (): Promise<void> =>
     new Promise((resolve) => {
@@ -56,7 +59,9 @@ async function virtualHour(): Promise<void> {
     const { result } = await executeRun(prepared, { collectTrace: false });
     const seconds = (performance.now() - start) / 1000;
     const frames = Object.values(result.devices).reduce((sum, device) => sum + device.framesIn, 0);
-    console.log(`an hour of late-encoder in virtual time, run ${run}: ${seconds.toFixed(2)} s, ${frames} frames handed on`);
+    console.log(
+      `an hour of late-encoder in virtual time, run ${run}: ${seconds.toFixed(2)} s, ${frames} frames handed on`,
+    );
   }
 }
 

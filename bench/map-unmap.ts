@@ -5,6 +5,7 @@ import {
   actorId,
   attachmentSlot,
   bufferSlot,
+  physAddr,
   RandomStream,
   type Task,
   TraceLog,
@@ -12,7 +13,6 @@ import {
 import { type DmaBufAttachment, DmaBufImporter } from '@dmabuf-lab/core/dma-buf';
 import { layOutTables, openTables } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory, SgTable } from '@dmabuf-lab/core/memory';
-import { physAddr } from '@dmabuf-lab/core/base';
 
 const PAGE = 4096;
 

@@ -8,7 +8,10 @@ const VIRTUAL = { runtime: 'virtual', payload: 'stamp' } as const;
 for (const file of readdirSync(`${ROOT}examples`).filter((name) => name.endsWith('.yaml'))) {
   test(`examples/${file}, in virtual time, keeps its expectations, loses no content and ends empty`, async (t) => {
     const { result } = await runFile(`${ROOT}examples/${file}`, { overrides: VIRTUAL });
-    t.deepEqual(result.expectations.filter(({ ok }) => !ok), []);
+    t.deepEqual(
+      result.expectations.filter(({ ok }) => !ok),
+      [],
+    );
     t.true(result.ledger.empty);
     for (const [name, device] of Object.entries(result.devices)) {
       t.is(device.counters.checksFailed ?? 0, 0, name);
@@ -22,13 +25,20 @@ test('late-encoder, the encoder at 5 s, moves each buffer of the camera once fro
   const camera = result.buffers.filter(({ pool }) => pool === 'camera.out');
   t.is(camera.length, 4);
   for (const { name, sizeBytes, placements, moves } of camera) {
-    t.deepEqual(placements.map(({ heap }) => heap), ['system', 'cma'], name);
+    t.deepEqual(
+      placements.map(({ heap }) => heap),
+      ['system', 'cma'],
+      name,
+    );
     t.is(moves.length, 1, name);
     t.like(moves[0], { from: 'system', to: 'cma', bytes: sizeBytes, outcome: 'moved' });
     t.deepEqual(moves[0].forcedBy, ['encoder']);
     t.true(moves[0].startNs >= 5_000_000_000 && moves[0].endNs > moves[0].drainedNs);
   }
-  t.is(result.bytesCopied, camera.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
+  t.is(
+    result.bytesCopied,
+    camera.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  );
   t.is(result.devices.camera.framesDropped + result.devices.display.framesDropped, 0);
   t.is(result.devices.display.counters.shown, 300);
   t.is(result.devices.encoder.counters.encoded, 150);
@@ -75,6 +85,10 @@ test('vb2-held, moves time out naming the camera until REQBUFS(0), and then succ
 test('encoder-off, when the encoder has gone, the buffers move back to the system heap', async (t) => {
   const { result } = await runFile(example('encoder-off'));
   const camera = result.buffers.filter(({ pool }) => pool === 'camera.out');
-  for (const { placements } of camera) t.deepEqual(placements.map(({ heap }) => heap), ['system', 'cma', 'system']);
+  for (const { placements } of camera)
+    t.deepEqual(
+      placements.map(({ heap }) => heap),
+      ['system', 'cma', 'system'],
+    );
   t.is(result.devices.display.counters.shown, 300);
 });

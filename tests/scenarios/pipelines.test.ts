@@ -9,7 +9,8 @@ heaps:
   - { name: system, kind: system, window: dram, aged: { keep: 0.5 } }
   - { name: cma, kind: cma, window: dram, base: 0x48000000, size: 16MiB }
 `;
-const CAMERA = 'camera: { driver: camera, constraints: { iommu: { iovaBits: 32 } }, parameters: { width: 64, height: 48, rate: 50 } }';
+const CAMERA =
+  'camera: { driver: camera, constraints: { iommu: { iovaBits: 32 } }, parameters: { width: 64, height: 48, rate: 50 } }';
 const gpu = (parameters: string): string =>
   `gpu: { driver: gpu, constraints: { iommu: { iovaBits: 48 } }, parameters: ${parameters} }`;
 const DISPLAY = 'display: { driver: display, constraints: { iommu: { iovaBits: 32 } }, parameters: { refresh: 50 } }';
@@ -17,7 +18,8 @@ const encoder = (service: string): string =>
   `encoder: { driver: encoder, constraints: { contiguous: true, addressLimit: 0xFFFFFFFF }, parameters: { service: ${service} } }`;
 
 function scenario(duration: string, devices: readonly string[], links: readonly string[], more = ''): string {
-  const list = (items: readonly string[], prefix: string): string => items.map((item) => `  ${prefix}${item}\n`).join('');
+  const list = (items: readonly string[], prefix: string): string =>
+    items.map((item) => `  ${prefix}${item}\n`).join('');
   return `${BOARD}duration: ${duration}\ndevices:\n${list(devices, '')}links:\n${list(links, '- ')}${more}`;
 }
 
@@ -64,12 +66,19 @@ test('a link that blocks, to a slow consumer, makes the camera lose frames for w
 test('a pool that grows on demand, gets as many buffers as the pipeline holds at once', async (t) => {
   const links = ['{ from: camera.out, to: encoder.in }'];
   const grown = await runText(
-    scenario('4s', [CAMERA, encoder('{ uniform: [1ms, 30ms] }')], links, 'pools: { camera.out: { buffers: 1, growTo: 6 } }\n'),
+    scenario(
+      '4s',
+      [CAMERA, encoder('{ uniform: [1ms, 30ms] }')],
+      links,
+      'pools: { camera.out: { buffers: 1, growTo: 6 } }\n',
+    ),
   );
   const [pool] = grown.result.pools;
   t.true(pool.buffers >= 2 && pool.buffers < 6, `it has ${pool.buffers}`);
   t.is(grown.result.devices.camera.framesDropped, 0);
-  const fixed = await runText(scenario('4s', [CAMERA, encoder('30ms')], links, 'pools: { camera.out: { buffers: 1 } }\n'));
+  const fixed = await runText(
+    scenario('4s', [CAMERA, encoder('30ms')], links, 'pools: { camera.out: { buffers: 1 } }\n'),
+  );
   t.is(fixed.result.pools[0].buffers, 1);
   t.true(fixed.result.devices.camera.framesDropped > 0);
 });
@@ -89,7 +98,11 @@ test('a GPU that serves two frames at once, keeps a rate at which one alone fall
 test('a mailbox display, with a faster source, skips frames and shows the newest', async (t) => {
   const slow = DISPLAY.replace('refresh: 50', 'refresh: 20, queue: mailbox');
   const { result } = await runText(
-    scenario('4s', [CAMERA, gpu('{ service: 1ms }'), slow], ['{ from: camera.out, to: gpu.in }', '{ from: gpu.out, to: display.in }']),
+    scenario(
+      '4s',
+      [CAMERA, gpu('{ service: 1ms }'), slow],
+      ['{ from: camera.out, to: gpu.in }', '{ from: gpu.out, to: display.in }'],
+    ),
   );
   const { display, camera } = result.devices;
   t.is(display.counters.shown + display.framesDropped, camera.framesOut);
@@ -122,7 +135,12 @@ test('a service by bandwidth, takes its overhead, its bytes and its segments', a
   // 64x48 NV12 with rows of 64 bytes: 4608 bytes; contiguous memory is one segment for the encoder.
   const service = '{ bytesPerSecond: 4608000, perSegment: 7us, overhead: 2ms }';
   const { result } = await runText(
-    scenario('1s', [CAMERA, encoder(service)], ['{ from: camera.out, to: encoder.in }'], 'pools: { camera.out: { allocate: cma } }\n'),
+    scenario(
+      '1s',
+      [CAMERA, encoder(service)],
+      ['{ from: camera.out, to: encoder.in }'],
+      'pools: { camera.out: { allocate: cma } }\n',
+    ),
   );
   t.is(result.latency[0].minNs, 2_000_000 + 1_000_000 + 7_000);
 });
@@ -148,9 +166,12 @@ test('a late device that no heap suits, is refused with the reason, and the rest
 test('an interrupt in the middle, ends the run cleanly and still reports', async (t) => {
   const abort = new AbortController();
   abort.abort();
-  const { result } = await runText(scenario('3600s', [CAMERA, encoder('5ms')], ['{ from: camera.out, to: encoder.in }']), {
-    signal: abort.signal,
-  });
+  const { result } = await runText(
+    scenario('3600s', [CAMERA, encoder('5ms')], ['{ from: camera.out, to: encoder.in }']),
+    {
+      signal: abort.signal,
+    },
+  );
   t.is(result.endedBy, 'interrupted');
   t.true(result.endNs < 3_600_000_000_000);
   t.true(result.ledger.empty);

@@ -3,7 +3,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openPictureSource } from '@dmabuf-lab/drivers/media';
-import { lumaPsnr, nv12ImageOf, nv12Layout, readFrameNumber, rgbaImageOf, rgbaLayout } from '@dmabuf-lab/drivers/pixels';
+import {
+  lumaPsnr,
+  nv12ImageOf,
+  nv12Layout,
+  readFrameNumber,
+  rgbaImageOf,
+  rgbaLayout,
+} from '@dmabuf-lab/drivers/pixels';
 import type { RunOutcome } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { CLIP, clipIsThere, example, numbersOf, runFile } from './run-file.js';

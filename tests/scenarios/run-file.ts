@@ -4,10 +4,10 @@ import {
   applyOverrides,
   executeRun,
   loadScenario,
-  type ScenarioOverrides,
   parseScenario,
   prepareRun,
   type RunOutcome,
+  type ScenarioOverrides,
 } from '@dmabuf-lab/lab';
 
 /** The root of the repository, seen from the compiled test. */

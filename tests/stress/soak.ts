@@ -14,7 +14,8 @@ for await (const { run, empty, checksFailed, shown } of shortRuns(count)) {
     console.log(`run ${run}: ledger ${empty ? 'empty' : 'NOT EMPTY'}, ${checksFailed} checks failed`);
     break;
   }
-  if ((run + 1) % 20 === 0) console.log(`${run + 1} runs, ${shown} frames in the last, resident ${mib(process.memoryUsage().rss)}`);
+  if ((run + 1) % 20 === 0)
+    console.log(`${run + 1} runs, ${shown} frames in the last, resident ${mib(process.memoryUsage().rss)}`);
 }
 console.log(failed === 0 ? `${count} runs, each ended empty` : 'FAILED');
 process.exit(failed === 0 ? 0 : 1);

@@ -9,7 +9,6 @@
  */
 import {
   type ActorId,
-  type ActorServices,
   type AttachmentSlot,
   assert,
   attachmentSlot,
@@ -24,12 +23,10 @@ import {
   type Task,
   TIMED_OUT,
 } from '../base/index.js';
-import { type PlacementResult, solvePlacement } from '../constraints/index.js';
 import { pageAlign } from '../memory/index.js';
-import type { BufferWords } from './buffer-words.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import { type AttachedDevice, type AttachRecord, ExportedBuffer } from './exported-buffer.js';
-import type { ExporterWords } from './exporter-words.js';
+import type { ExporterParts, MoveCause } from './exporter-ports.js';
 import type {
   AttachReply,
   AttachRequest,
@@ -40,55 +37,7 @@ import type {
   MapReply,
   MapRequest,
 } from './protocol.js';
-
-/** How the exporter decides about late devices. */
-export interface ExporterPolicy {
-  /** `wait`: a move waits for mappings and fences, up to the time-out; `busy`: it is refused when there are any. */
-  readonly onBusy: 'wait' | 'busy';
-  readonly timeoutNs: number;
-  /** When the move for a late device runs: at its attach, or at its first map, as the RFC of 2011 describes. */
-  readonly moveAt: 'first-map' | 'attach';
-  /** Whether a buffer moves back to a cheaper heap once the device that forced it away has detached. */
-  readonly moveBack: 'never' | 'idle';
-}
-
-/** Model time that storage costs. */
-export interface StorageCosts {
-  allocationNs(allocation: HeapAllocation): number;
-  zeroNs(sizeBytes: number): number;
-  copyNs(sizeBytes: number): number;
-}
-
-/** The part of the exporter that moves a buffer; the migration layer brings it. */
-export interface Mover {
-  /**
-   * Moves a buffer to a target that is allocated already. On failure the target is free and all else as before.
-   *
-   * Context: inside the buffer's service queue.
-   * @throws ErrnoError ETIMEDOUT naming the holders, EBUSY when pinned or in use under policy `busy`, ECANCELED when
-   *   the device that the move was for has gone
-   */
-  move(buffer: ExportedBuffer, target: HeapAllocation, cause: MoveCause): Task<void>;
-}
-export interface MoveCause {
-  readonly reason: string;
-  readonly forcedBy: readonly string[];
-  readonly requestedNs: number;
-  /** The attachment that the move is for; absent when a buffer moves back. */
-  readonly attachment?: AttachmentSlot;
-}
-
-/** What the exporter works with. */
-export interface ExporterParts {
-  readonly services: ActorServices;
-  readonly buffers: BufferWords;
-  readonly queues: ExporterWords;
-  /** In the order in which equals are preferred. */
-  readonly heaps: readonly DmaHeap[];
-  readonly policy: ExporterPolicy;
-  readonly costs: StorageCosts;
-  readonly mover: Mover;
-}
+import { forcingDevices, StoragePlanner } from './storage-planner.js';
 
 export class Exporter {
   readonly #buffers = new Map<BufferSlot, ExportedBuffer>();
@@ -97,7 +46,11 @@ export class Exporter {
   readonly #attachmentsInUse = new Set<AttachmentSlot>();
   readonly attaches: AttachRecord[] = [];
 
-  constructor(private readonly parts: ExporterParts) {}
+  readonly #planner: StoragePlanner;
+
+  constructor(private readonly parts: ExporterParts) {
+    this.#planner = new StoragePlanner(parts.heaps);
+  }
 
   /** The services, by the names in `protocol.ts`. */
   handlers(): Record<string, CallHandler> {
@@ -120,11 +73,9 @@ export class Exporter {
     return this.#buffers.values();
   }
 
+  /** @throws ErrnoError ENODEV when there is no heap of that name */
   heap(name: string): DmaHeap {
-    const heap = this.parts.heaps.find((candidate) => candidate.name === name);
-    if (heap !== undefined) return heap;
-    const names = this.parts.heaps.map((candidate) => candidate.name).join(', ');
-    throw new ErrnoError('ENODEV', 'dma_heap_find', `Cannot find heap ${name}: the heaps are ${names}`);
+    return this.#planner.heap(name);
   }
 
   /** Creates a buffer; allocates nothing unless a heap is named. @throws ErrnoError EINVAL, ENOMEM, ENOSPC */
@@ -134,7 +85,7 @@ export class Exporter {
     }
     const slot = this.#freeBufferSlot(request.name);
     const sizeBytes = pageAlign(request.sizeBytes);
-    const target = request.allocate === 'deferred' ? undefined : this.heap(request.allocate.heap);
+    const target = request.allocate === 'deferred' ? undefined : this.#planner.heap(request.allocate.heap);
     const allocation = target?.allocate(sizeBytes, { zero: true });
     const buffer = new ExportedBuffer(slot, this.parts.buffers.openBuffer(slot), request, sizeBytes);
     this.#buffers.set(slot, buffer);
@@ -161,12 +112,12 @@ export class Exporter {
     let target: HeapAllocation | undefined;
     const slot = this.#freeAttachmentSlot(buffer);
     try {
-      const placement = this.#solve(buffer, request);
+      const placement = this.#planner.solve(buffer, request);
       if (violation !== undefined) {
         this.#refuseIfBusy(buffer, device);
         forcedBy = forcingDevices(placement);
         why = `${violation}; ${placement.explanation.prose}`;
-        target = buffer.reserved === undefined ? this.#allocate(buffer, placement, false) : undefined;
+        target = buffer.reserved === undefined ? this.#planner.allocate(buffer, placement, false) : undefined;
       }
     } catch (error) {
       this.#attachmentsInUse.delete(slot);
@@ -235,7 +186,7 @@ export class Exporter {
   *#moveForMap(buffer: ExportedBuffer, attached: AttachedDevice, requestedNs: number): Task<void> {
     const unreachable = buffer.unreachableFor();
     this.#refuseIfBlocked(buffer, attached.device);
-    const placement = this.#solve(buffer);
+    const placement = this.#planner.solve(buffer);
     const violation = buffer.violationFor(unreachable[0].constraints);
     yield* this.#move(buffer, {
       reason: `${violation}; ${placement.explanation.prose}`,
@@ -246,7 +197,7 @@ export class Exporter {
   }
 
   *#move(buffer: ExportedBuffer, cause: MoveCause): Task<void> {
-    const target = buffer.reserved ?? this.#allocate(buffer, this.#solve(buffer), false);
+    const target = buffer.reserved ?? this.#planner.allocate(buffer, this.#planner.solve(buffer), false);
     buffer.reserved = undefined;
     yield* this.#spend(this.parts.costs.allocationNs(target));
     yield* this.parts.mover.move(buffer, target, cause);
@@ -259,7 +210,7 @@ export class Exporter {
     if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
     this.#dropAttachment(buffer, attached.slot);
     if (buffer.reserved !== undefined && buffer.unreachableFor().length === 0) {
-      this.heap(buffer.reserved.heap).free(buffer.reserved);
+      this.#planner.heap(buffer.reserved.heap).free(buffer.reserved);
       buffer.reserved = undefined;
     }
     if (this.parts.policy.moveBack === 'idle' && buffer.attachments.size > 0) {
@@ -275,8 +226,9 @@ export class Exporter {
 
   *#moveBackNow(buffer: ExportedBuffer, gone: string, requestedNs: number): Task<void> {
     if (buffer.dying || buffer.allocation === undefined || buffer.attachments.size === 0) return;
-    const placement = solvePlacement(this.#problem(buffer));
-    if (placement.status !== 'placed' || !this.#isCheaper(placement.heap, buffer.allocation.heap, buffer)) return;
+    const placement = this.#planner.trySolve(buffer);
+    if (placement.status !== 'placed' || !this.#planner.isCheaper(placement.heap, buffer.allocation.heap, buffer))
+      return;
     try {
       yield* this.#move(buffer, {
         reason: `${gone} has detached; ${placement.explanation.prose}`,
@@ -307,7 +259,7 @@ export class Exporter {
 
   *#release(buffer: ExportedBuffer): Task<void> {
     for (const allocation of [buffer.allocation, buffer.reserved]) {
-      if (allocation !== undefined) this.heap(allocation.heap).free(allocation);
+      if (allocation !== undefined) this.#planner.heap(allocation.heap).free(allocation);
     }
     buffer.allocation = undefined;
     buffer.reserved = undefined;
@@ -346,8 +298,8 @@ export class Exporter {
   }
 
   *#place(buffer: ExportedBuffer): Task<void> {
-    const placement = this.#solve(buffer);
-    const allocation = this.#allocate(buffer, placement, true);
+    const placement = this.#planner.solve(buffer);
+    const allocation = this.#planner.allocate(buffer, placement, true);
     yield* this.#spend(this.parts.costs.allocationNs(allocation) + this.parts.costs.zeroNs(buffer.sizeBytes));
     this.#back(buffer, allocation, placement.explanation.prose);
   }
@@ -356,46 +308,6 @@ export class Exporter {
     buffer.allocation = allocation;
     buffer.placements.push({ heap: allocation.heap, atNs: this.parts.services.clock.now(), why });
     this.parts.buffers.publish(buffer.slot);
-  }
-
-  /** Allocates from the cheapest heap that suits and has room; all-or-nothing. */
-  #allocate(buffer: ExportedBuffer, placement: SolvedPlacement, zero: boolean): HeapAllocation {
-    const suitable = placement.candidates
-      .filter((candidate) => candidate.suits)
-      .map((candidate) => this.heap(candidate.heap));
-    let last: unknown;
-    for (const heap of suitable) {
-      try {
-        return heap.allocate(buffer.sizeBytes, { zero });
-      } catch (error) {
-        if (!isErrno(error, 'ENOMEM')) throw error;
-        last = error;
-      }
-    }
-    throw last;
-  }
-
-  #solve(buffer: ExportedBuffer, newcomer?: AttachRequest): SolvedPlacement {
-    const result = solvePlacement(this.#problem(buffer, newcomer));
-    if (result.status === 'placed') return result;
-    throw new ErrnoError(
-      'EINVAL',
-      newcomer === undefined ? 'dma_buf_map_attachment' : 'dma_buf_attach',
-      `Cannot ${newcomer === undefined ? 'place' : `attach ${newcomer.device} to`} ${buffer.name}: ${result.explanation.prose}`,
-      { buffer: buffer.name, conflict: result.conflict, candidates: result.candidates },
-    );
-  }
-
-  #problem(buffer: ExportedBuffer, newcomer?: AttachRequest): Parameters<typeof solvePlacement>[0] {
-    return {
-      devices: buffer.constraints(newcomer?.constraints),
-      heaps: this.parts.heaps.map((heap) => heap.traits(buffer.sizeBytes)),
-      sizeBytes: buffer.sizeBytes,
-    };
-  }
-
-  #isCheaper(heap: string, than: string, buffer: ExportedBuffer): boolean {
-    return this.heap(heap).traits(buffer.sizeBytes).cost < this.heap(than).traits(buffer.sizeBytes).cost;
   }
 
   /** A late device is refused at its attach where it is known already that the buffer cannot move. */
@@ -475,14 +387,6 @@ export class Exporter {
     }
     throw new ErrnoError('ENOSPC', 'dma_buf_attach', `Cannot attach to ${buffer.name}: every attachment slot is taken`);
   }
-}
-
-type SolvedPlacement = Extract<PlacementResult, { status: 'placed' }>;
-
-/** Who forced a placement: each device that did so alone, else all that did so jointly. */
-function forcingDevices(placement: SolvedPlacement): string[] {
-  if (placement.bindingDevices.length > 0) return [...placement.bindingDevices];
-  return [...new Set(placement.forcedBy.map((fact) => fact.device))];
 }
 
 function staleHandle(op: string, handle: BufferHandle): ErrnoError {

@@ -219,7 +219,7 @@ export class FrameWords {
     assert(before > 0, 'I2 of frames: a reference is dropped once');
     if (before > 1) return;
     this.#set(frame, ORDER, this.words.load(wordAt(this.pools, pool.row, RELEASES))); // P1
-    this.#set(frame, RETURNED, nowNs % TWO_32 | 0);
+    this.#set(frame, RETURNED, (nowNs % TWO_32) | 0);
     this.#set(frame, RETURNED + 1, Math.floor(nowNs / TWO_32));
     this.#set(frame, STATUS, 0);
     this.#announce(pool);

@@ -113,7 +113,7 @@ export class TableTop {
     return [...this.exporter.liveBuffers].find((buffer) => buffer.slot === handle.slot)?.allocation?.heap;
   }
 
-  private services(name: string): ActorServices {
+  services(name: string): ActorServices {
     const id = actorId(this.#actors);
     this.#actors += 1;
     return {

@@ -1,0 +1,55 @@
+/** What the exporter is made of and what enters it from other layers: its policy, the costs of storage, the mover. */
+import type { ActorServices, AttachmentSlot, Task } from '../base/index.js';
+import type { BufferWords } from './buffer-words.js';
+import type { DmaHeap, HeapAllocation } from './dma-heap.js';
+import type { ExportedBuffer } from './exported-buffer.js';
+import type { ExporterWords } from './exporter-words.js';
+
+/** How the exporter decides about late devices. */
+export interface ExporterPolicy {
+  /** `wait`: a move waits for mappings and fences, up to the time-out; `busy`: it is refused when there are any. */
+  readonly onBusy: 'wait' | 'busy';
+  readonly timeoutNs: number;
+  /** When the move for a late device runs: at its attach, or at its first map, as the RFC of 2011 describes. */
+  readonly moveAt: 'first-map' | 'attach';
+  /** Whether a buffer moves back to a cheaper heap once the device that forced it away has detached. */
+  readonly moveBack: 'never' | 'idle';
+}
+
+/** Model time that storage costs. */
+export interface StorageCosts {
+  allocationNs(allocation: HeapAllocation): number;
+  zeroNs(sizeBytes: number): number;
+  copyNs(sizeBytes: number): number;
+}
+
+/** The part of the exporter that moves a buffer; the migration layer brings it. */
+export interface Mover {
+  /**
+   * Moves a buffer to a target that is allocated already. On failure the target is free and all else as before.
+   *
+   * Context: inside the buffer's service queue.
+   * @throws ErrnoError ETIMEDOUT naming the holders, EBUSY when pinned or in use under policy `busy`, ECANCELED when
+   *   the device that the move was for has gone
+   */
+  move(buffer: ExportedBuffer, target: HeapAllocation, cause: MoveCause): Task<void>;
+}
+export interface MoveCause {
+  readonly reason: string;
+  readonly forcedBy: readonly string[];
+  readonly requestedNs: number;
+  /** The attachment that the move is for; absent when a buffer moves back. */
+  readonly attachment?: AttachmentSlot;
+}
+
+/** What the exporter works with. */
+export interface ExporterParts {
+  readonly services: ActorServices;
+  readonly buffers: BufferWords;
+  readonly queues: ExporterWords;
+  /** In the order in which equals are preferred. */
+  readonly heaps: readonly DmaHeap[];
+  readonly policy: ExporterPolicy;
+  readonly costs: StorageCosts;
+  readonly mover: Mover;
+}
