@@ -37,8 +37,12 @@ export function describeError(thrown: unknown, isPreparing: boolean): { text: st
     const stack = typeof cause.stack === 'string' ? cause.stack : '';
     const reason = String(cause.message);
     // The stack of an error begins with its message, which is said already.
-    const frames = stack.slice(Math.max(0, stack.search(/^\s+at /m)));
-    return { text: `The run failed: ${error.actor}: ${reason}\n${frames}`.trimEnd(), exitCode: EXIT.failed };
+    const first = stack.search(/^[ \t]+at /m);
+    const frames = first < 0 ? '' : stack.slice(first);
+    return {
+      text: `The run failed: ${error.actor}: ${reason}\n${frames}`.trimEnd(),
+      exitCode: EXIT.failed,
+    };
   }
   if (typeof error.code === 'string') return { text: `The run failed: ${message}`, exitCode: EXIT.failed };
   return { text: typeof error.stack === 'string' ? error.stack : message, exitCode: EXIT.failed };
