@@ -33,8 +33,10 @@ export const CONTROL_BYTES = (RUNTIME_WORDS + 64) * 4;
 export function* program(host: ActorHost, steps: readonly Step[]): Task<string[]> {
   const log: string[] = [];
   const note = (text: string): number => log.push(`${host.clock.now()} ${host.name} ${text}`);
+  const isService = (step: Step): boolean => step.do === 'serve';
+  for (const step of steps.filter(isService)) yield* perform(host, step, note);
   yield* host.ready();
-  for (const step of steps) yield* perform(host, step, note);
+  for (const step of steps) if (!isService(step)) yield* perform(host, step, note);
   return log;
 }
 
