@@ -90,6 +90,11 @@ export class ExportedBuffer {
     return [...this.attachments.values()].filter((attached) => this.violationFor(attached.constraints) !== undefined);
   }
 
+  /** Whether storage is set aside that a device could not reach. */
+  reservedIsOutOfReach(constraints: DeviceConstraints): boolean {
+    return this.reserved !== undefined && checkMapping(this.reserved.sgTable.runs, constraints) !== undefined;
+  }
+
   /** Why a device cannot reach the present storage; undefined when it can. */
   violationFor(constraints: DeviceConstraints): string | undefined {
     if (this.allocation === undefined) return undefined;

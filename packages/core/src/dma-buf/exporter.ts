@@ -37,19 +37,23 @@ import type {
   MapReply,
   MapRequest,
 } from './protocol.js';
+import { SlotPool } from './slot-pool.js';
 import { forcingDevices, StoragePlanner } from './storage-planner.js';
 
 export class Exporter {
   readonly #buffers = new Map<BufferSlot, ExportedBuffer>();
   /** Buffers that are gone, for the report. */
   readonly #past: ExportedBuffer[] = [];
-  readonly #attachmentsInUse = new Set<AttachmentSlot>();
+  readonly #bufferSlots: SlotPool;
+  readonly #attachmentSlots: SlotPool;
   readonly attaches: AttachRecord[] = [];
 
   readonly #planner: StoragePlanner;
 
   constructor(private readonly parts: ExporterParts) {
     this.#planner = new StoragePlanner(parts.heaps);
+    this.#bufferSlots = new SlotPool(parts.buffers.bufferCount);
+    this.#attachmentSlots = new SlotPool(parts.buffers.attachmentCount);
   }
 
   /** The services, by the names in `protocol.ts`. */
@@ -83,10 +87,16 @@ export class Exporter {
     if (!Number.isSafeInteger(request.sizeBytes) || request.sizeBytes <= 0) {
       throw new ErrnoError('EINVAL', 'dma_buf_export', `Cannot create ${request.name}: size ${request.sizeBytes}`);
     }
-    const slot = this.#freeBufferSlot(request.name);
     const sizeBytes = pageAlign(request.sizeBytes);
     const target = request.allocate === 'deferred' ? undefined : this.#planner.heap(request.allocate.heap);
-    const allocation = target?.allocate(sizeBytes, { zero: true });
+    const slot = bufferSlot(this.#bufferSlots.take(`create ${request.name}`));
+    let allocation: HeapAllocation | undefined;
+    try {
+      allocation = target?.allocate(sizeBytes, { zero: true });
+    } catch (error) {
+      this.#bufferSlots.give(slot);
+      throw error;
+    }
     const buffer = new ExportedBuffer(slot, this.parts.buffers.openBuffer(slot), request, sizeBytes);
     this.#buffers.set(slot, buffer);
     if (allocation !== undefined) {
@@ -110,24 +120,27 @@ export class Exporter {
     let forcedBy: readonly string[] = [];
     let why = buffer.allocation === undefined ? 'nothing is allocated yet' : 'it can reach the present storage';
     let target: HeapAllocation | undefined;
-    const slot = this.#freeAttachmentSlot(buffer);
+    const slot = attachmentSlot(this.#attachmentSlots.take(`attach ${device} to ${buffer.name}`));
     try {
       const placement = this.#planner.solve(buffer, request);
       if (violation !== undefined) {
         this.#refuseIfBusy(buffer, device);
         forcedBy = forcingDevices(placement);
         why = `${violation}; ${placement.explanation.prose}`;
-        target = buffer.reserved === undefined ? this.#planner.allocate(buffer, placement, false) : undefined;
+      }
+      const wanted = violation !== undefined && buffer.reserved === undefined;
+      if (wanted || buffer.reservedIsOutOfReach(constraints)) {
+        target = this.#planner.allocate(buffer, placement, false);
       }
     } catch (error) {
-      this.#attachmentsInUse.delete(slot);
+      this.#attachmentSlots.give(slot);
       if (isErrno(error)) this.#record(buffer, device, 'refused', error.message, []);
       throw error;
     }
     const attached: AttachedDevice = { slot, device, actor: request.actor, constraints, mapping: request.mapping };
     this.parts.buffers.openAttachment(slot);
     buffer.attachments.set(slot, attached);
-    if (target !== undefined) buffer.reserved = target;
+    if (target !== undefined) this.#reserve(buffer, target);
     const moved = violation !== undefined && this.parts.policy.moveAt === 'attach';
     if (moved) {
       yield* this.#moveForAttach(buffer, attached, why, forcedBy);
@@ -136,6 +149,12 @@ export class Exporter {
     this.#record(buffer, device, violation === undefined ? 'compatible' : 'will-move', why, forcedBy, atNs);
     this.parts.queues.changed(buffer.slot);
     return { attachment: slot, name: buffer.name, sizeBytes: buffer.sizeBytes, moved };
+  }
+
+  /** Sets storage aside for the next move, in place of what was. */
+  #reserve(buffer: ExportedBuffer, target: HeapAllocation | undefined): void {
+    if (buffer.reserved !== undefined) this.heap(buffer.reserved.heap).free(buffer.reserved);
+    buffer.reserved = target;
   }
 
   /** Moves at once; when that fails, the attach fails and the attachment is gone again. */
@@ -264,6 +283,7 @@ export class Exporter {
     buffer.allocation = undefined;
     buffer.reserved = undefined;
     this.#buffers.delete(buffer.slot);
+    this.#bufferSlots.give(buffer.slot);
     this.#past.push(buffer);
     this.parts.buffers.openBuffer(buffer.slot); // a handle of the past life is stale from here on
   }
@@ -341,7 +361,7 @@ export class Exporter {
   #dropAttachment(buffer: ExportedBuffer, slot: AttachmentSlot): void {
     buffer.attachments.delete(slot);
     buffer.blockers.delete(slot);
-    this.#attachmentsInUse.delete(slot);
+    this.#attachmentSlots.give(slot);
     this.parts.buffers.reclaimMappings(slot);
     this.parts.queues.changed(buffer.slot);
   }
@@ -365,27 +385,6 @@ export class Exporter {
     const buffer = this.#buffers.get(handle.slot);
     if (buffer === undefined || buffer.life !== handle.life) throw staleHandle(op, handle);
     return buffer;
-  }
-
-  #freeBufferSlot(name: string): BufferSlot {
-    for (let slot = 0; slot < this.parts.buffers.bufferCount; slot += 1) {
-      if (!this.#buffers.has(bufferSlot(slot))) return bufferSlot(slot);
-    }
-    throw new ErrnoError(
-      'ENOSPC',
-      'dma_buf_export',
-      `Cannot create ${name}: all ${this.#buffers.size} slots are taken`,
-    );
-  }
-
-  #freeAttachmentSlot(buffer: ExportedBuffer): AttachmentSlot {
-    for (let i = 0; i < this.parts.buffers.attachmentCount; i += 1) {
-      const slot = attachmentSlot(i);
-      if (this.#attachmentsInUse.has(slot)) continue;
-      this.#attachmentsInUse.add(slot);
-      return slot;
-    }
-    throw new ErrnoError('ENOSPC', 'dma_buf_attach', `Cannot attach to ${buffer.name}: every attachment slot is taken`);
   }
 }
 

@@ -268,3 +268,23 @@ test('Exporter.reclaim, of an actor that died while it had a buffer mapped, lets
   t.notThrows(() => table.run(encoder.map(late, table.lane())));
   t.is(table.heapOf(buffer), 'cma');
 });
+
+test('Exporter.attach, of a second late device that cannot reach what is reserved for the first, reserves anew', (t) => {
+  const table = new TableTop();
+  const { buffer } = placed(table);
+  const encoder = table.importer(ENCODER);
+  const first = table.run(encoder.attach(buffer));
+  // The upper half of the region only: what is reserved lies at its start.
+  const upper = { device: 'npu', windows: [{ base: 0x4480_0000, sizeBytes: 8 * MiB }] };
+  t.throws(() => table.run(table.importer(upper).attach(buffer)), { code: 'EINVAL' } as object);
+  t.is(table.cma.stats().usedBytes, MiB, 'what was reserved for the first is kept');
+  t.notThrows(() => encoder.unmap(table.run(encoder.map(first, table.lane()))));
+});
+
+test('Exporter.create, without room in the heap it names, leaves no slot taken', (t) => {
+  const table = new TableTop();
+  for (let i = 0; i < 20; i += 1) {
+    t.throws(() => table.create({ heap: 'cma', sizeBytes: 64 * MiB }), { code: 'ENOMEM' } as object);
+  }
+  t.notThrows(() => table.create());
+});
