@@ -92,3 +92,20 @@ test('encoder-off, when the encoder has gone, the buffers move back to the syste
     );
   t.is(result.devices.display.counters.shown, 300);
 });
+
+test('every example, with ties permuted by six seeds, keeps its expectations', async (t) => {
+  for (const name of ['late-encoder', 'vb2-held', 'encoder-off']) {
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      const overrides = { runtime: 'virtual', payload: 'stamp', ties: 'seed', seed } as const;
+      const { result } = await runFile(example(name), { overrides });
+      t.deepEqual(
+        result.expectations.filter(({ ok }) => !ok),
+        [],
+        `${name}, seed ${seed}`,
+      );
+      for (const [device, { counters }] of Object.entries(result.devices)) {
+        t.is(counters.checksFailed ?? 0, 0, `${device} of ${name}, seed ${seed}`);
+      }
+    }
+  }
+});

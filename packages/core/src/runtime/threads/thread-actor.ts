@@ -37,6 +37,9 @@ export class ThreadActor implements ActorHost {
   readonly #handlers = new Map<string, CallHandler>();
   readonly #settled: (() => void)[] = [];
   #spawned = 0;
+  #isReady = false;
+  /** Calls that came before this actor had offered all its services. */
+  readonly #early: (() => void)[] = [];
 
   constructor(
     private readonly started: WorkerStart,
@@ -121,6 +124,8 @@ export class ThreadActor implements ActorHost {
   }
 
   *ready(): Task<void> {
+    this.#isReady = true;
+    for (const answer of this.#early.splice(0)) answer();
     this.#runtimeWords.countReady();
     yield* attempt(() => this.#runtimeWords.startStep());
   }
@@ -146,6 +151,11 @@ export class ThreadActor implements ActorHost {
 
   #answer(method: string, args: unknown, from: string): Promise<unknown> {
     const handler = this.#handlers.get(method);
+    if (handler === undefined && !this.#isReady) {
+      return new Promise((resolve, reject) => {
+        this.#early.push(() => void this.#answer(method, args, from).then(resolve, reject));
+      });
+    }
     if (handler === undefined) {
       const message = `Cannot call ${method} of ${this.name}: it has no such service`;
       return Promise.reject(new ErrnoError('EOPNOTSUPP', method, message));

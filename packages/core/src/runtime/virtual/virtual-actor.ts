@@ -35,6 +35,9 @@ export class VirtualActor implements ActorHost {
   readonly #handlers = new Map<string, CallHandler>();
   readonly #runtimeWords: RuntimeWords;
   #report: unknown;
+  #isReady = false;
+  /** Calls that came before this actor had offered all its services. */
+  readonly #early: (() => void)[] = [];
 
   constructor(
     private readonly runtime: VirtualRuntime,
@@ -114,6 +117,10 @@ export class VirtualActor implements ActorHost {
     reject: (error: Error) => void,
   ): void {
     const handler = this.#handlers.get(method);
+    if (handler === undefined && !this.#isReady) {
+      this.#early.push(() => this.answer(method, args, from, resolve, reject));
+      return;
+    }
     if (handler === undefined) {
       reject(new ErrnoError('EOPNOTSUPP', method, `Cannot call ${method} of ${this.name}: it has no such service`));
       return;
@@ -129,6 +136,8 @@ export class VirtualActor implements ActorHost {
   }
 
   *ready(): Task<void> {
+    this.#isReady = true;
+    for (const answer of this.#early.splice(0)) answer();
     this.#runtimeWords.countReady();
     if (this.#runtimeWords.readyStep(this.runtime.spec.actors.length) === true) this.runtime.beginModelTime();
     yield* attempt(() => this.#runtimeWords.startStep());
