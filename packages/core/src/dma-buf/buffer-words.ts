@@ -34,7 +34,7 @@
  * Crash     The reclaimer stores 0 in both MAPPED words of the dead importer (a count is the truth, it is never
  *           subtracted from on behalf of the dead) and notifies even where it was 0: the dead may have subtracted and
  *           not notified.
- * Shown by  tests/race/map-move.test.ts, tests/race/opposite-order-map.test.ts.
+ * Shown by  tests/race/opposite-order-map.test.ts, tests/unit/core/dma-buf/exporter.test.ts.
  */
 import {
   type AtomicWords,

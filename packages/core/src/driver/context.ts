@@ -105,10 +105,7 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
   *tick(timeNs: Nanoseconds): Task<boolean> {
     const { words } = this.parts.services;
     const { stopWord } = this.parts;
-    if (timeNs >= this.parts.durationNs || words.load(stopWord) !== 0) {
-      this.parts.reached(this.parts.durationNs);
-      return false;
-    }
+    if (timeNs >= this.parts.durationNs || words.load(stopWord) !== 0) return false;
     const stopped: boolean = yield new WordPark(stopWord, 0, 'the next tick', timeNs, EventClass.Source);
     if (stopped) return false;
     this.parts.reached(timeNs);

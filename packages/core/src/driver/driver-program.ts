@@ -123,6 +123,7 @@ class DriverActor {
     if (first) for (const timeNs of this.start.reqbufsNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
     // A generator of its own: what it waits for then passes through fewer frames each time.
     yield* context.parallel([this.driver.run(context as never, state as never)]);
+    if (this.#inputs.length === 0) this.host.reached(this.start.durationNs); // a source that has ended holds nobody up
     for (const input of this.#inputs) yield* input.leave();
     if (presence.untilNs !== undefined) yield* this.#letGo();
   }

@@ -112,7 +112,7 @@ export class BufferMover implements Mover {
     const context = this.parts.resv.acquireContext(this.parts.services.id);
     const outcome = yield* attemptUntil(() => this.parts.resv.lockSlowStep(buffer.slot, context), untilNs);
     if (outcome !== TIMED_OUT) return context;
-    throw new ErrnoError('ETIMEDOUT', 'dma_resv_lock', `Cannot move ${buffer.name}: its reservation stays locked`, {
+    throw new ErrnoError(this.#late, 'dma_resv_lock', `Cannot move ${buffer.name}: its reservation is locked`, {
       buffer: buffer.name,
       holders: [],
     });
@@ -142,7 +142,7 @@ export class BufferMover implements Mover {
       yield* resv.waitUntil(ResvUsage.Bookkeep, untilNs, `a fence on ${buffer.name}`);
     } catch (error) {
       if (!isErrno(error, 'ETIMEDOUT')) throw error;
-      throw new ErrnoError('ETIMEDOUT', 'dma_resv_wait_timeout', `Cannot move ${buffer.name}: a fence is pending`, {
+      throw new ErrnoError(this.#late, 'dma_resv_wait_timeout', `Cannot move ${buffer.name}: a fence is pending`, {
         buffer: buffer.name,
         holders: [],
         ...error.details,
@@ -163,6 +163,11 @@ export class BufferMover implements Mover {
     yield* queues.serialised(queues.copyEngine, () => copy(this));
   }
 
+  /** What a move that cannot go on is refused with: it waited, or was not to wait. */
+  get #late(): 'ETIMEDOUT' | 'EBUSY' {
+    return this.parts.policy.onBusy === 'wait' ? 'ETIMEDOUT' : 'EBUSY';
+  }
+
   #holdersInTheWay(buffer: ExportedBuffer): ErrnoError {
     const holders = [...buffer.attachments.values()].filter((a) => this.parts.buffers.mappings(a.slot) > 0);
     for (const holder of holders) if (holder.mapping === 'held') buffer.blockers.add(holder.slot);
@@ -170,9 +175,8 @@ export class BufferMover implements Mover {
     const held = holders.some((holder) => holder.mapping === 'held')
       ? ', which holds its mappings until REQBUFS(0)'
       : '';
-    const code = this.parts.policy.onBusy === 'wait' ? 'ETIMEDOUT' : 'EBUSY';
     return new ErrnoError(
-      code,
+      this.#late,
       'dma_buf_move',
       `Cannot move ${buffer.name}: it is mapped by ${names.join(', ')}${held}`,
       {

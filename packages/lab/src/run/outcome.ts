@@ -144,7 +144,7 @@ function stalledBy(
   return [...devices].flatMap(([device, { stalls }]) => {
     let ns = 0;
     for (const stall of stalls) {
-      if (stall.buffer !== buffer) continue;
+      if (stall.buffer !== buffer || stall.why !== 'moving') continue;
       ns += Math.max(0, Math.min(endNs, stall.endNs) - Math.max(startNs, stall.startNs));
     }
     return ns > 0 ? [{ device, ns }] : [];

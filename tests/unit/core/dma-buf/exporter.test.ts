@@ -288,3 +288,18 @@ test('Exporter.create, without room in the heap it names, leaves no slot taken',
   }
   t.notThrows(() => table.create());
 });
+
+test('BufferMover, policy busy and only a fence in the way, is EBUSY at once', (t) => {
+  const table = new TableTop({ onBusy: 'busy' });
+  const { buffer, lane } = placed(table);
+  const encoder = table.importer(ENCODER);
+  const late = table.run(encoder.attach(buffer));
+  const fence = lane.owe();
+  new DmaResv(table.tables.resv, table.tables.timelines, buffer.slot).addFence(fence, ResvUsage.Read);
+  t.throws(() => table.run(encoder.map(late, table.lane())), {
+    code: 'EBUSY',
+    message: /a fence is pending/,
+  } as object);
+  lane.pay(fence);
+  t.notThrows(() => table.run(encoder.map(late, table.lane())));
+});
