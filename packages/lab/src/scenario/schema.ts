@@ -209,7 +209,10 @@ const eventSchema = z
     z.strictObject({ at, detach: name.meta({ description: 'the device that detaches' }) }),
     z.strictObject({
       at,
-      reqbufs: name.meta({ description: 'the device that frees its buffers and asks for new ones' }),
+      reqbufs: name.meta({
+        description:
+          'the device that ends its held mappings, as REQBUFS(0) does, detaches, and starts over on the same buffers',
+      }),
     }),
   ])
   .meta({ description: 'an event: at, and one of attach, detach and reqbufs with the name of a device' });
