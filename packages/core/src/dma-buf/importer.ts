@@ -253,12 +253,20 @@ export class DmaBufImporter {
     if (isMoving(state)) {
       yield* attempt(() => this.buffers.settledStep(attachment.buffer.slot));
     } else {
-      const { buffer, slot } = attachment;
-      const reply: MapReply = yield* this.services.call(EXPORTER, 'map', { buffer, attachment: slot });
+      const reply = yield* this.#askForStorage(attachment, startNs);
       this.#adopt(attachment, reply);
       why = reply.did;
     }
     this.#stalled(attachment.name, startNs, why);
+  }
+
+  *#askForStorage({ buffer, slot, name }: DmaBufAttachment, startNs: Nanoseconds): Task<MapReply> {
+    try {
+      return yield* this.services.call<MapReply>(EXPORTER, 'map', { buffer, attachment: slot });
+    } catch (error) {
+      this.#stalled(name, startNs, 'moving'); // only a move that failed refuses a map after a wait
+      throw error;
+    }
   }
 
   #stalled(buffer: string, startNs: Nanoseconds, why: Stall['why']): void {
