@@ -17,6 +17,7 @@ import {
   type WordIndex,
   type WordPark,
 } from '../../base/index.js';
+import { advance } from '../advance.js';
 import type { Turn } from '../turn.js';
 
 /** A generator, and what to do when it ends. */
@@ -56,25 +57,11 @@ export class ThreadScheduler {
     this.turn.during(this.actor, () => this.#step(running, value, error));
   }
 
-  #step(running: Running, first: unknown, error: Error | undefined): void {
-    let value = first;
-    let thrown = error;
+  #step(running: Running, value: unknown, error: Error | undefined): void {
     try {
-      for (;;) {
-        const result = thrown === undefined ? running.task.next(value) : running.task.throw(thrown);
-        thrown = undefined;
-        if (result.done === true) {
-          running.onDone(result.value);
-          return;
-        }
-        const park = result.value;
-        if (park.kind === 'word' && this.words.load(park.word) !== park.expected) {
-          value = true;
-          continue;
-        }
-        this.#park(running, park);
-        return;
-      }
+      const result = advance(running.task, this.words, value, error);
+      if (result.done === true) running.onDone(result.value);
+      else this.#park(running, result.value);
     } catch (caught) {
       running.onError(caught instanceof Error ? caught : new Error(String(caught)));
     }

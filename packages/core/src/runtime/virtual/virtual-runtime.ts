@@ -31,6 +31,7 @@ import {
   type RunReport,
   type RunSpec,
 } from '../actor.js';
+import { advance } from '../advance.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Turn } from '../turn.js';
 import { EventQueue, type TimedEvent } from './event-queue.js';
@@ -246,25 +247,11 @@ export class VirtualRuntime {
   }
 
   /** Steps a generator until it has to wait. */
-  #step(running: Running, first: unknown, error: Error | undefined): void {
-    let value = first;
-    let thrown = error;
+  #step(running: Running, value: unknown, error: Error | undefined): void {
     try {
-      for (;;) {
-        const result = thrown === undefined ? running.task.next(value) : running.task.throw(thrown);
-        thrown = undefined;
-        if (result.done === true) {
-          running.onDone(result.value);
-          return;
-        }
-        const park = result.value;
-        if (park.kind === 'word' && this.words.load(park.word) !== park.expected) {
-          value = true;
-          continue;
-        }
-        this.#park(running, park);
-        return;
-      }
+      const result = advance(running.task, this.words, value, error);
+      if (result.done === true) running.onDone(result.value);
+      else this.#park(running, result.value);
     } catch (caught) {
       const failure = caught instanceof Error ? caught : new Error(String(caught));
       if (running.onError !== undefined) running.onError(failure);
