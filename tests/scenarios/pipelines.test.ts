@@ -176,3 +176,83 @@ test('an interrupt in the middle, ends the run cleanly and still reports', async
   t.true(result.endNs < 3_600_000_000_000);
   t.true(result.ledger.empty);
 });
+
+test('a reader and a writer of one frame on two links, work one after the other, in the order of their fences', async (t) => {
+  const { trace, result } = await runText(
+    scenario(
+      '1s',
+      [CAMERA, gpu('{ service: 6ms, mode: in-place }'), encoder('6ms')],
+      ['{ from: camera.out, to: gpu.in }', '{ from: camera.out, to: encoder.in }'],
+    ),
+    { trace: true },
+  );
+  const jobs = (device: string) => trace.filter(({ track, name }) => track === device && name === 'job');
+  t.is(jobs('gpu').length, 50);
+  for (const write of jobs('gpu')) {
+    const read = jobs('encoder').find(({ args }) => args?.sequence === write.args?.sequence);
+    if (read === undefined) return t.fail('both work on every frame');
+    const apart =
+      write.startNs >= read.startNs + (read.durationNs ?? 0) || read.startNs >= write.startNs + (write.durationNs ?? 0);
+    t.true(apart, `frame ${write.args?.sequence}`);
+  }
+  t.true(result.ledger.empty);
+});
+
+for (const at of ['1s', '1010ms', '1050ms']) {
+  test(`a consumer that leaves at ${at}, while two lanes of its producer wait for room, leaves no frame behind`, async (t) => {
+    const { result } = await runText(
+      scenario(
+        '2s',
+        [CAMERA, gpu('{ service: 5ms, servers: 2, mode: in-place }'), encoder('45ms')],
+        ['{ from: camera.out, to: gpu.in }', '{ from: gpu.out, to: encoder.in, depth: 1 }'],
+        `timeline: [ { at: ${at}, detach: encoder } ]\n`,
+      ),
+    );
+    t.true(result.ledger.empty);
+    t.true(result.devices.camera.framesOut > 50);
+  });
+}
+
+test('an encoder that comes and goes ten times, finds its lane again each time', async (t) => {
+  const events = Array.from({ length: 10 }, (_, i) => [
+    `{ at: ${200 * i + 100}ms, attach: encoder }`,
+    `{ at: ${200 * i + 200}ms, detach: encoder }`,
+  ]);
+  const { result } = await runText(
+    scenario(
+      '3s',
+      [CAMERA, gpu('{ service: 5ms }'), DISPLAY, encoder('5ms')],
+      ['{ from: camera.out, to: gpu.in }', '{ from: gpu.out, to: display.in }', '{ from: camera.out, to: encoder.in }'],
+      `timeline: [ ${events.flat().join(', ')} ]\n`,
+    ),
+  );
+  t.is(result.devices.encoder.counters.encoded, 50);
+  t.is(result.devices.display.counters.shown, 150);
+  t.true(result.ledger.empty);
+});
+
+test('a camera that leaves at 1 s of 3 s, ticks no more; one that comes at 2 s, begins with its next tick', async (t) => {
+  const links = ['{ from: camera.out, to: encoder.in }'];
+  const run = async (event: string) =>
+    (await runText(scenario('3s', [CAMERA, encoder('5ms')], links, `timeline: [ ${event} ]\n`))).result;
+  const leaves = await run('{ at: 1s, detach: camera }');
+  t.is(leaves.devices.camera.counters.ticks, 50);
+  const comes = await run('{ at: 2s, attach: camera }');
+  t.is(comes.devices.camera.counters.ticks, 50);
+  t.is(comes.devices.camera.framesDropped, 0);
+  t.true(comes.latency[0].maxNs < 10_000_000);
+});
+
+test('more readers of one buffer than a reservation has slots for, are refused frames and stop nobody', async (t) => {
+  const names = Array.from({ length: 13 }, (_, i) => `e${i}`);
+  const { result } = await runText(
+    scenario(
+      '1s',
+      [CAMERA, ...names.map((name) => encoder('3ms').replace('encoder:', `${name}:`))],
+      names.map((name) => `{ from: camera.out, to: ${name}.in }`),
+    ),
+  );
+  t.is(result.devices.camera.framesOut, 50);
+  t.true(names.some((name) => (result.devices[name].counters.refusedENOMEM ?? 0) > 0));
+  t.true(result.ledger.empty);
+});

@@ -63,7 +63,7 @@ test('run: an expectation that does not hold ends with 1 and is told', async (t)
 const badInputs: [string, string[], RegExp][] = [
   ['a scenario that is not there', ['run', 'other.yaml', '--out', 'out'], /other\.yaml/],
   ['a scenario that is a directory', ['run', '.', '--out', 'out'], /./],
-  ['a scenario that is broken', ['run', 'broken.yaml', '--out', 'out'], /broken\.yaml/],
+  ['a scenario that is broken', ['run', './broken.yaml', '--out', 'out'], /^\.\/broken\.yaml:1:/],
   ['a camera file that is not there', ['run', 'small.yaml', '--out', 'out', '--camera', 'no.y4m'], /no\.y4m/],
   ['an unknown option', ['run', 'small.yaml', '--out', 'out', '--sed', '1'], /--seed/],
   ['an unknown runtime', ['run', 'small.yaml', '--out', 'out', '--runtime', 'fibres'], /threads, virtual/],
@@ -78,6 +78,8 @@ const badInputs: [string, string[], RegExp][] = [
   ['no scenario', ['run', '--out', 'out'], /missing required argument 'file'/],
   ['no such command', ['rum', 'small.yaml'], /Did you mean run/],
   ['a file as --out', ['run', 'small.yaml', '--out', 'small.yaml'], /--out small\.yaml: .* is a file/],
+  ['an empty --out', ['run', 'small.yaml', '--out', ''], /--out: expected the name of a directory/],
+  ['a directory that cannot be made as --out', ['run', 'small.yaml', '--out', '/proc/none'], /--out \/proc\/none: /],
   ['a directory within a file as --out', ['run', 'small.yaml', '--out', 'small.yaml/x'], /is a file, not a directory/],
 ];
 

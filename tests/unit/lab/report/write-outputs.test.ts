@@ -71,6 +71,33 @@ test('writeOutputs: files of an earlier run are replaced, and without a trace th
   t.deepEqual(JSON.parse(await readFile(join(dir, 'result.json'), 'utf8')), result);
 });
 
+test('writeOutputs: what an earlier run has listed is removed when this one does not write it, and only that', async (t) => {
+  const dir = await scratch(t);
+  await writeOutputs(dir, outcome, { trace: true });
+  await writeFile(join(dir, 'notes.txt'), 'mine');
+  const artefacts = outcome.artefacts.filter(({ kind }) => kind === 'text');
+  await writeOutputs(dir, { ...outcome, artefacts }, { trace: false });
+  t.deepEqual((await readdir(dir)).sort(), ['display-crc.txt', 'notes.txt', 'result.json']);
+});
+
+test('writeOutputs: a listed name that leads out of the directory is left alone', async (t) => {
+  const dir = await scratch(t);
+  const inner = join(dir, 'out');
+  await writeFile(join(dir, 'precious.txt'), 'mine');
+  await writeOutputs(inner, { ...outcome, artefacts: [] }, { trace: false });
+  const forged = { ...quietResult, artefacts: [{ kind: 'text' as const, file: '../precious.txt' }] };
+  await writeFile(join(inner, 'result.json'), toCanonicalJson(forged));
+  await writeOutputs(inner, { ...outcome, artefacts: [] }, { trace: false });
+  t.deepEqual((await readdir(dir)).sort(), ['out', 'precious.txt']);
+});
+
+test('writeOutputs: a directory that cannot be made is an error', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'file'), '');
+  await t.throwsAsync(writeOutputs(join(dir, 'file', 'x', 'y'), outcome, { trace: false }), { code: 'ENOTDIR' });
+  await t.throwsAsync(writeOutputs(join(dir, 'file'), outcome, { trace: false }), { code: 'EEXIST' });
+});
+
 test('writeOutputs: a name that leads out of the directory stays inside', async (t) => {
   const dir = await scratch(t);
   const bytes = Uint8Array.of(1);
