@@ -47,6 +47,8 @@ export class Exporter {
   readonly #bufferSlots: SlotPool;
   readonly #attachmentSlots: SlotPool;
   readonly attaches: AttachRecord[] = [];
+  /** Mappings that were not ended when their device detached. */
+  leakedMappings = 0;
 
   readonly #planner: StoragePlanner;
 
@@ -194,6 +196,7 @@ export class Exporter {
       try {
         yield* this.#moveForMap(buffer, attached, requestedNs);
       } catch (error) {
+        if (!isErrno(error)) throw error;
         // Whoever can reach the present storage keeps it; only the one that cannot is refused.
         if (buffer.violationFor(attached.constraints) !== undefined) throw error;
       }
@@ -227,12 +230,13 @@ export class Exporter {
     const buffer = this.#lookUp(request.buffer, 'dma_buf_detach');
     const attached = buffer.attachments.get(request.attachment);
     if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
+    this.leakedMappings += this.parts.buffers.mappings(attached.slot);
     this.#dropAttachment(buffer, attached.slot);
     if (buffer.reserved !== undefined && buffer.unreachableFor().length === 0) {
       this.#planner.heap(buffer.reserved.heap).free(buffer.reserved);
       buffer.reserved = undefined;
     }
-    if (this.parts.policy.moveBack === 'idle' && buffer.attachments.size > 0) {
+    if (this.parts.policy.moveBack === 'idle' && !request.ended && buffer.attachments.size > 0) {
       this.parts.services.spawn(`move back ${buffer.name}`, this.#moveBack(buffer, attached.device));
     }
   }

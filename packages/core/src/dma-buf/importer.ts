@@ -27,6 +27,7 @@ import {
   type AttachReply,
   type AttachRequest,
   type BufferHandle,
+  type DetachRequest,
   EXPORTER,
   type MappingStyle,
   type MapReply,
@@ -165,7 +166,7 @@ export class DmaBufImporter {
   }
 
   /** Detaches. Source: dma_buf_detach, v6.12. Differs: live mappings are an error (EBUSY), where Linux trusts the caller. */
-  *detach(attachment: DmaBufAttachment): Task<void> {
+  *detach(attachment: DmaBufAttachment, ended = false): Task<void> {
     if (attachment.mapCount > 0) {
       throw new ErrnoError(
         'EBUSY',
@@ -175,7 +176,8 @@ export class DmaBufImporter {
     }
     this.#forget(attachment);
     this.#attachments.delete(attachment.buffer.slot);
-    yield* this.services.call(EXPORTER, 'detach', { buffer: attachment.buffer, attachment: attachment.slot });
+    const request: DetachRequest = { buffer: attachment.buffer, attachment: attachment.slot, ended };
+    yield* this.services.call(EXPORTER, 'detach', request);
   }
 
   /**

@@ -56,7 +56,10 @@ export interface MapReply {
   readonly did: 'placing' | 'moving' | 'mapping';
 }
 
-export type DetachRequest = MapRequest;
+export interface DetachRequest extends MapRequest {
+  /** The device is done with the run: the buffer need not move back for those that stay. */
+  readonly ended: boolean;
+}
 export interface BufferRequest {
   readonly buffer: BufferHandle;
 }

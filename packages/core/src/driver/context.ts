@@ -3,6 +3,7 @@ import {
   attempt,
   EventClass,
   external,
+  isErrno,
   type Nanoseconds,
   type RandomStream,
   sleepUntil,
@@ -34,6 +35,9 @@ export interface ContextParts extends JobParts {
 
 export class DriverContext<Parameters = unknown, Declared extends PortDeclarations = PortDeclarations> {
   readonly #lanes: Lane[] = [];
+  #lanesInUse = 0;
+  #stay = 0;
+  #leaving = false;
 
   constructor(
     private readonly parts: ContextParts,
@@ -77,7 +81,9 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
 
   /** One more lane: a generator's own timeline. @throws InvariantError beyond the lanes a device may have (8) */
   lane(): Lane {
-    const index = this.#lanes.length;
+    const index = this.#lanesInUse;
+    this.#lanesInUse += 1;
+    if (index < this.#lanes.length) return this.#lanes[index]; // of an earlier stay of the device
     if (index >= this.parts.timelineCount) {
       throw new Error(`${this.device} asked for more than ${this.parts.timelineCount} lanes`);
     }
@@ -85,6 +91,22 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
     this.#lanes.push(lane);
     return lane;
   }
+
+  // ---- for the actor of the driver ----
+
+  /** The device is there, for the first time or again. */
+  beginStay(): void {
+    this.#stay += 1;
+    this.#lanesInUse = 0;
+    this.#leaving = false;
+  }
+
+  /** The device is to leave: a source has no further tick. */
+  leave(): void {
+    this.#leaving = true;
+  }
+
+  // ---- for the driver ----
 
   /** Fences handed out and not signalled. */
   get pendingFences(): number {
@@ -105,9 +127,9 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
   *tick(timeNs: Nanoseconds): Task<boolean> {
     const { words } = this.parts.services;
     const { stopWord } = this.parts;
-    if (timeNs >= this.parts.durationNs || words.load(stopWord) !== 0) return false;
+    if (this.#leaving || timeNs >= this.parts.durationNs || words.load(stopWord) !== 0) return false;
     const stopped: boolean = yield new WordPark(stopWord, 0, 'the next tick', timeNs, EventClass.Source);
-    if (stopped) return false;
+    if (stopped || this.#leaving) return false;
     this.parts.reached(timeNs);
     return true;
   }
@@ -121,6 +143,24 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
   /** Begins a job on a set of frames; see `Job`. */
   begin(lane: Lane, accesses: readonly Access[], options?: JobOptions): Task<Job> {
     return Job.begin(this.parts, lane, accesses, options);
+  }
+
+  /**
+   * Begins a job, or finds that the storage of a buffer is not to be had: a move that timed out, no room, a buffer that
+   * cannot move. The device goes on without that frame.
+   *
+   * @returns undefined, counted as `refused` and by errno, when the caller has to give the frame up
+   */
+  *tryBegin(lane: Lane, accesses: readonly Access[], options?: JobOptions): Task<Job | undefined> {
+    try {
+      return yield* Job.begin(this.parts, lane, accesses, options);
+    } catch (error) {
+      if (!isErrno(error, 'ETIMEDOUT', 'EBUSY', 'ENOMEM', 'EINVAL', 'ECANCELED')) throw error;
+      this.count('refused');
+      this.count(`refused${error.code}`);
+      if (this.tracing) this.trace(`refused: ${error.code}`, this.now());
+      return undefined;
+    }
   }
 
   /** Lets the modelled time of a job pass: it ends at the later of that and its real work. */
@@ -188,7 +228,8 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
 
   /** Leaves something for the user: a video, a picture. */
   artefact(artefact: Artefact): void {
-    this.parts.statistics.artefacts.push(artefact);
+    const name = this.#stay < 2 ? artefact.name : artefact.name.replace(/(?=\.[^.]*$)/, `-${this.#stay}`);
+    this.parts.statistics.artefacts.push({ ...artefact, name });
   }
 
   /** Whether a trace is kept: for names that cost something to make. */

@@ -102,7 +102,7 @@ class DriverActor {
     if (first) yield* this.host.ready();
     for (const output of this.#outputs) output.close();
     for (const output of this.#outputs) yield* output.collect();
-    yield* this.#letGo();
+    yield* this.#letGo(true);
     for (const output of this.#outputs) yield* output.destroy();
     return this.#report();
   }
@@ -110,6 +110,7 @@ class DriverActor {
   /** One stay of the device: attach, run, and, if it leaves before the end, detach. */
   *#runOnce(presence: Presence, first: boolean): Task<void> {
     const context = this.#context as DriverContext;
+    context.beginStay();
     const state = yield* this.driver.setup?.(context as never) ?? nothing();
     const late = presence.fromNs > 0;
     if (first && late) yield* this.host.ready();
@@ -125,7 +126,7 @@ class DriverActor {
     yield* context.parallel([this.driver.run(context as never, state as never)]);
     if (this.#inputs.length === 0) this.host.reached(this.start.durationNs); // a source that has ended holds nobody up
     for (const input of this.#inputs) yield* input.leave();
-    if (presence.untilNs !== undefined) yield* this.#letGo();
+    if (presence.untilNs !== undefined) yield* this.#letGo(false);
   }
 
   /** Attaches to the buffers of every input and opens the links. @returns false when a late device is refused */
@@ -135,7 +136,7 @@ class DriverActor {
     } catch (error) {
       if (!late || !isErrno(error)) throw error;
       this.#statistics.count('attachRefused');
-      yield* this.#letGo();
+      yield* this.#letGo(false);
       return false;
     }
     for (const input of this.#inputs) input.open();
@@ -157,14 +158,18 @@ class DriverActor {
   }
 
   *#leaveAt(timeNs: Nanoseconds): Task<void> {
-    if (yield* this.host.untilScenarioTime(timeNs)) for (const input of this.#inputs) input.cut();
+    if (!(yield* this.host.untilScenarioTime(timeNs))) return;
+    this.#context.leave();
+    for (const input of this.#inputs) input.cut();
   }
 
   *#reopenAt(timeNs: Nanoseconds): Task<void> {
-    if (yield* this.host.untilScenarioTime(timeNs)) for (const output of this.#outputs) output.requestReopen();
+    if (!(yield* this.host.untilScenarioTime(timeNs))) return;
+    for (const output of this.#outputs) output.requestReopen();
   }
 
-  *#letGo(): Task<void> {
+  /** @param ended the device is done for good: nothing need be arranged for those that stay */
+  *#letGo(ended: boolean): Task<void> {
     for (const output of this.#outputs) yield* output.letGo();
     for (const attachment of [...this.#importer.attachments]) {
       if (attachment.mapCount > 0) {
@@ -174,7 +179,7 @@ class DriverActor {
           `${this.host.name} ended with ${attachment.name} still mapped: every job has to end`,
         );
       }
-      yield* this.#importer.detach(attachment);
+      yield* this.#importer.detach(attachment, ended);
     }
   }
 

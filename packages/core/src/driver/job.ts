@@ -9,6 +9,7 @@
 import type { ActorServices, BufferSlot, Nanoseconds, Task } from '../base/index.js';
 import type { DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
 import {
+  type AcquireContext,
   type DmaFence,
   DmaResv,
   fenceStatus,
@@ -65,21 +66,22 @@ export class Job {
    */
   static *begin(parts: JobParts, lane: Lane, accesses: readonly Access[], options: JobOptions = {}): Task<Job> {
     const { clock } = parts.services;
-    const waitingNs = clock.now();
-    for (const access of accesses) if (mustWait(parts, access)) yield* awaitFences(parts, access);
-    const mappingNs = clock.now();
-    parts.statistics.fenceWaitNs += mappingNs - waitingNs;
     const attachments: DmaBufAttachment[] = [];
     for (const { frame } of accesses) {
       const known = parts.importer.attachmentOf(frame.buffer);
       attachments.push(known ?? (yield* parts.importer.attach(frame.buffer)));
     }
     const stalledBeforeNs = parts.importer.stalledNs;
-    const mappings = yield* parts.importer.mapAll(attachments, lane);
-    const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
-    const startNs = clock.now();
-    const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses);
-    return new Job(parts, lane, accesses, mappings, fence, startNs, stalledNs);
+    for (;;) {
+      const waitingNs = clock.now();
+      for (const access of accesses) if (mustWait(parts, access)) yield* awaitFences(parts, access);
+      parts.statistics.fenceWaitNs += clock.now() - waitingNs;
+      const mappings = yield* parts.importer.mapAll(attachments, lane);
+      const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses, mappings);
+      if (fence === CONFLICT) continue; // somebody was quicker: order behind that job
+      const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
+      return new Job(parts, lane, accesses, mappings, fence, clock.now(), stalledNs);
+    }
   }
 
   /** The pages of a buffer of the job: one view a run. */
@@ -102,18 +104,19 @@ export class Job {
   end(error?: 'EIO' | 'ECANCELED'): void {
     if (this.#ended) return;
     this.#ended = true;
+    const endNs = this.parts.services.clock.now(); // before anybody who waits for it can begin
     if (this.fence !== undefined) this.lane.pay(this.fence, error);
     for (const mapping of this.mappings) this.parts.importer.unmap(mapping);
-    if (this.parts.services.trace.enabled) this.#trace(error);
+    if (this.parts.services.trace.enabled) this.#trace(endNs, error);
   }
 
-  #trace(error: string | undefined): void {
+  #trace(endNs: Nanoseconds, error: string | undefined): void {
     const { services } = this.parts;
     services.trace.add({
       track: services.name,
       name: error === undefined ? 'job' : `job: ${error}`,
       startNs: this.startNs,
-      durationNs: services.clock.now() - this.startNs,
+      durationNs: endNs - this.startNs,
       args: { sequence: this.accesses[0].frame.sequence },
     });
   }
@@ -144,17 +147,48 @@ function* awaitFences(parts: JobParts, { frame, write }: Access): Task<void> {
   if (!reservation.testSignalled(usage)) yield* reservation.wait(usage, 'an implicit fence');
 }
 
-function* publish(parts: JobParts, lane: Lane, accesses: readonly Access[]): Task<DmaFence> {
-  const { resv, timelines } = parts.tables;
+/** A job that conflicts with this one has published its fence since the fences were waited for. */
+const CONFLICT: unique symbol = Symbol('conflict');
+
+/** Publishes on the whole set; where that is not to be, nothing stays mapped. Waits only for locks that are taken. */
+function* publish(
+  parts: JobParts,
+  lane: Lane,
+  accesses: readonly Access[],
+  mappings: readonly DmaMapping[],
+): Task<DmaFence | typeof CONFLICT> {
+  const { resv } = parts.tables;
   const slots: BufferSlot[] = accesses.map(({ frame }) => frame.buffer.slot);
   const context = resv.acquireContext(parts.services.id);
   if (!tryLockReservations(resv, slots, context)) yield* lockReservations(resv, slots, context);
-  const reservations = slots.map((slot) => new DmaResv(resv, timelines, slot));
-  for (const reservation of reservations) reservation.reserveFences(1);
-  const fence = lane.owe();
-  for (const [i, reservation] of reservations.entries()) {
-    reservation.addFence(fence, accesses[i].write ? ResvUsage.Write : ResvUsage.Read);
+  return publishLocked(parts, lane, accesses, mappings, slots, context);
+}
+
+/** Under all locks of the set, which it releases: looks for conflicting fences once more, then publishes on all of it. */
+function publishLocked(
+  parts: JobParts,
+  lane: Lane,
+  accesses: readonly Access[],
+  mappings: readonly DmaMapping[],
+  slots: readonly BufferSlot[],
+  context: AcquireContext,
+): DmaFence | typeof CONFLICT {
+  const { resv, timelines } = parts.tables;
+  let fence: DmaFence | typeof CONFLICT = CONFLICT;
+  try {
+    const reservations = slots.map((slot) => new DmaResv(resv, timelines, slot));
+    const isFree = (reservation: DmaResv, i: number): boolean =>
+      reservation.testSignalled(usageToWaitFor(accesses[i].write));
+    if (reservations.every(isFree)) {
+      for (const reservation of reservations) reservation.reserveFences(1);
+      fence = lane.owe();
+      for (let i = 0; i < reservations.length; i += 1) {
+        reservations[i].addFence(fence, accesses[i].write ? ResvUsage.Write : ResvUsage.Read);
+      }
+    }
+    return fence;
+  } finally {
+    for (const slot of slots) resv.unlock(slot, context);
+    if (fence === CONFLICT) for (const mapping of mappings) parts.importer.unmap(mapping);
   }
-  for (const slot of slots) resv.unlock(slot, context);
-  return fence;
 }

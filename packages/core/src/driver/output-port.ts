@@ -13,6 +13,8 @@ interface OutLink {
   readonly spec: LinkSpec;
   readonly ring: RingWords;
   readonly dropped: SequenceLog;
+  /** Frames for which `room` has promised a place. */
+  promised: number;
 }
 
 /**
@@ -25,6 +27,8 @@ export class OutputPort {
   readonly #held = new Map<DmaBufAttachment, DmaMapping>();
   readonly #acquiredNs = new Map<number, Nanoseconds>();
   #reopen = false;
+  /** One generator adds a buffer at a time. */
+  #growing = false;
   #heldNs = 0;
 
   constructor(
@@ -34,7 +38,12 @@ export class OutputPort {
     readonly pool: PoolSpec | undefined,
     links: readonly LinkSpec[],
   ) {
-    this.#links = links.map((spec) => ({ spec, ring: parts.tables.ring(spec.index), dropped: new SequenceLog() }));
+    this.#links = links.map((spec) => ({
+      spec,
+      ring: parts.tables.ring(spec.index),
+      dropped: new SequenceLog(),
+      promised: 0,
+    }));
   }
 
   /**
@@ -65,8 +74,9 @@ export class OutputPort {
     return row === undefined ? undefined : yield* this.#prepare(pool, row, lane);
   }
 
-  /** Gives a frame back that was acquired and not pushed. */
+  /** Gives a frame back that was acquired and not pushed, and the room that was kept for it. */
   cancel(frame: Frame): void {
+    for (const link of this.#links) link.promised = Math.max(0, link.promised - 1);
     this.parts.tables.frames.release(frame.pool, frame.row, this.parts.services.clock.now());
   }
 
@@ -80,6 +90,7 @@ export class OutputPort {
     const { sequence } = frame;
     this.parts.statistics.framesOut += 1;
     for (const link of this.#links) {
+      link.promised = Math.max(0, link.promised - 1);
       if (link.ring.beginPush()) {
         frames.addReferences(frame.row, 1);
         if (link.ring.roomStep() === true) link.ring.push(frame.row, nowNs);
@@ -90,11 +101,15 @@ export class OutputPort {
     frames.release(frame.pool, frame.row, this.parts.services.clock.now());
   }
 
-  /** Waits until every blocking link has room for a frame: for those who must not wait once they owe a fence. */
+  /**
+   * Waits until every blocking link has room for a frame and keeps that room for the next push: for those who must not
+   * wait once they owe a fence.
+   */
   *room(): Task<void> {
-    for (const { spec, ring } of this.#links) {
-      if (spec.policy === 'block' && ring.beginPush()) yield* attempt(() => ring.roomStep());
-      ring.endPush();
+    for (const link of this.#links) {
+      const { spec, ring } = link;
+      if (spec.policy === 'block') yield* attempt(() => !ring.wanted || ring.roomStep(link.promised));
+      link.promised += 1;
     }
   }
 
@@ -116,8 +131,9 @@ export class OutputPort {
       }
       room = ring.roomStep();
     }
-    if (room !== true) yield* attempt(() => ring.roomStep());
-    ring.push(frame.row, nowNs);
+    if (room !== true) yield* attempt(() => !ring.wanted || ring.roomStep());
+    if (ring.wanted) ring.push(frame.row, nowNs);
+    else frames.release(frame.pool, frame.row, nowNs); // the consumer left while this push waited for room
   }
 
   /** A free buffer that can be written now: not being moved, its fences signalled. */
@@ -166,7 +182,8 @@ export class OutputPort {
 
   /** Adds a buffer to a pool that may grow. @returns false when it may not, or there is no memory */
   *#grow(pool: PoolSpec): Task<boolean> {
-    if (this.parts.tables.frames.count(pool.region) >= pool.region.limit) return false;
+    if (this.#growing || this.parts.tables.frames.count(pool.region) >= pool.region.limit) return false;
+    this.#growing = true;
     try {
       yield* this.addBuffer(pool);
       return true;
@@ -174,6 +191,8 @@ export class OutputPort {
       if (!isErrno(error, 'ENOMEM', 'ENOSPC')) throw error;
       this.parts.statistics.count('poolGrowthFailed');
       return false;
+    } finally {
+      this.#growing = false;
     }
   }
 
@@ -190,7 +209,12 @@ export class OutputPort {
       expect: index < pool.initialBuffers ? pool.expect : [],
       expectTimeoutNs: pool.expectTimeoutNs,
     });
-    yield* this.parts.importer.attach(buffer);
+    try {
+      yield* this.parts.importer.attach(buffer);
+    } catch (error) {
+      yield* this.parts.services.call(EXPORTER, 'destroy', { buffer });
+      throw error;
+    }
     this.parts.tables.frames.addBuffer(pool.region, buffer);
   }
 
@@ -211,7 +235,10 @@ export class OutputPort {
     const held = [...this.#held];
     this.#held.clear();
     for (const [, mapping] of held) this.parts.importer.unmap(mapping);
-    for (const [attachment] of held) yield* this.parts.importer.detach(attachment);
+    for (const [attachment] of held) {
+      // A job of another lane still works on it: its attachment stays until then.
+      if (attachment.mapCount === 0) yield* this.parts.importer.detach(attachment);
+    }
   }
 
   close(): void {

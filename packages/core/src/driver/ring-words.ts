@@ -3,7 +3,7 @@
  *
  * Layout    word  name     written by      meaning
  *           0     TAIL     the producer    frames pushed << 1 | closed
- *           1     PUSHING  the producer    1 while it decides about and does a push
+ *           1     PUSHING  the producer    pushes under way: decided about or being done, one a lane
  *           16    HEAD     both, by CAS    frames taken; the producer takes too where it may drop the oldest
  *           17    ENABLED  the consumer    1 while the consumer wants frames
  *           32+4i ENTRY i  the producer    (frame, time of push low, high, 0)
@@ -12,15 +12,15 @@
  * Invariants
  *   I1  HEAD <= TAIL <= HEAD + depth; entry HEAD mod depth is not written again before HEAD has passed it.
  *   I2  Each pushed frame is taken exactly once: by the consumer or, where the oldest may be dropped, by the producer.
- *   I3  A frame is pushed only if ENABLED was seen 1 after PUSHING was set 1.
+ *   I3  A frame is pushed only if ENABLED was seen 1 after PUSHING was raised and after any wait for room.
  *
  * Pairs     P1 push: ENTRY, store TAIL, notify      with   P2 take: load TAIL, ENTRY, CAS HEAD, notify HEAD
  *           P3 room: load HEAD, park on it          with   P2's CAS and notify
- *           P4 begin: PUSHING 1, load ENABLED       with   P5 disable: ENABLED 0, load PUSHING, park on it
+ *           P4 begin: PUSHING +1, load ENABLED      with   P5 disable: ENABLED 0, load PUSHING, park on it
  *
  * No lost wake-up   Each side parks on the very value it has loaded, and each change of TAIL, HEAD and PUSHING is
  *           followed by a notify. P4/P5 is a store-load pair on both sides: either the producer sees ENABLED 0 and does
- *           not push, or the consumer sees PUSHING 1 and waits, draining meanwhile, until the push is in the ring.
+ *           not push, or the consumer sees PUSHING above 0 and waits, draining meanwhile, until each push is in the ring.
  * ABA       A CAS on HEAD could be fooled only by 2^30 takes between its load and itself.
  * Crash     A dead consumer: its ring is disabled and drained by the reclaimer. A dead producer: its ring is closed.
  * Shown by  tests/unit/core/driver/ring-words.test.ts, tests/race/ring.test.ts.
@@ -83,20 +83,31 @@ export class RingWords {
 
   /** Begins a push: whether the consumer wants frames. Must be followed by `endPush`. */
   beginPush(): boolean {
-    this.words.store(this.#pushing, 1); // P4
+    this.words.add(this.#pushing, 1); // P4
+    return this.wanted;
+  }
+
+  /** Whether the consumer wants frames now. To be asked again after a wait for room. */
+  get wanted(): boolean {
     return this.words.load(this.#enabled) === 1;
   }
 
   endPush(): void {
-    this.words.store(this.#pushing, 0);
+    this.words.add(this.#pushing, -1);
     this.words.notify(this.#pushing);
   }
 
-  /** Try-step: until there is room for one frame. */
-  roomStep(): true | WordPark {
+  /**
+   * Try-step: until there is room for one frame.
+   *
+   * @param promised frames for which room is promised already
+   */
+  roomStep(promised = 0): true | WordPark {
     const head = this.words.load(this.#head);
     const pushed = this.words.load(this.#tail) >>> 1;
-    return ((pushed - head) & COUNT_MASK) < this.depth ? true : new WordPark(this.#head, head, 'room in a queue'); // P3
+    return ((pushed - head) & COUNT_MASK) + promised < this.depth
+      ? true
+      : new WordPark(this.#head, head, 'room in a queue'); // P3
   }
 
   /** Pushes a frame. Only after `roomStep` has found room, between `beginPush` and `endPush`. */
@@ -172,7 +183,8 @@ export class RingWords {
 
   /** Try-step: until no push is under way. The ring may hold one more frame then. */
   quietStep(): true | WordPark {
-    return this.words.load(this.#pushing) === 0 ? true : new WordPark(this.#pushing, 1, 'the end of a push');
+    const pushing = this.words.load(this.#pushing);
+    return pushing === 0 ? true : new WordPark(this.#pushing, pushing, 'the end of a push');
   }
 
   #entry(count: number): WordIndex {

@@ -4,7 +4,7 @@
  * The picture is a moving test pattern with the frame number in it, or a clip. A tick without a free buffer loses the
  * frame and still consumes a sequence number. Source: the buffer handling of vivid_thread_vid_cap_tick, v6.12.
  */
-import { type Nanoseconds, NS_PER_SECOND, type Task, tickTime } from '@dmabuf-lab/core/base';
+import { firstTickAt, type Nanoseconds, NS_PER_SECOND, type Task, tickTime } from '@dmabuf-lab/core/base';
 import {
   type DriverContext,
   defineDriver,
@@ -32,6 +32,7 @@ const parameters = z.strictObject({
     description: 'time from the tick until the picture is complete in memory',
   }),
   file: z.string().optional().meta({ description: 'a clip to show instead of the test pattern: .y4m, .mp4 or .webm' }),
+  frames: z.number().int().positive().optional().meta({ description: 'stop after so many ticks' }),
   play: z.enum(['loop', 'once']).default('loop').meta({ description: 'at the end of the clip: start over, or stop' }),
 });
 type Parameters = z.output<typeof parameters>;
@@ -46,8 +47,9 @@ export default defineDriver({
 
   async prepare(given) {
     if (given.file === undefined) return given;
-    const { widthPixels, heightPixels } = await probePictureSource(given.file);
-    return { ...given, width: widthPixels, height: heightPixels };
+    const { widthPixels, heightPixels, frameCount } = await probePictureSource(given.file);
+    const frames = given.play === 'once' ? Math.min(given.frames ?? frameCount, frameCount) : given.frames;
+    return { ...given, width: widthPixels, height: heightPixels, frames };
   },
 
   plan({ width, height, rate }) {
@@ -66,7 +68,7 @@ export default defineDriver({
     const lane = ctx.lane();
     const random = ctx.random('readout');
     const ticks = tickTimes(ctx);
-    const last = source !== undefined && ctx.parameters.play === 'once' ? source.frameCount : Number.POSITIVE_INFINITY;
+    const last = ctx.parameters.frames ?? Number.POSITIVE_INFINITY;
     let busyUntilNs: Nanoseconds = -1;
     for (let sequence = 0; sequence < last; sequence += 1) {
       const tickNs = ticks.next();
@@ -78,7 +80,12 @@ export default defineDriver({
         continue;
       }
       frame.describe(sequence, ctx.backPressured ? ctx.now() : tickNs);
-      const job = yield* ctx.begin(lane, [{ frame, write: true }]);
+      const job = yield* ctx.tryBegin(lane, [{ frame, write: true }]);
+      if (job === undefined) {
+        out.cancel(frame);
+        ctx.dropped(sequence);
+        continue;
+      }
       if (ctx.payload === 'pixels') draw(nv12Of(frame, job.segments(frame)), sequence, source);
       ctx.seal(job, frame);
       yield* ctx.serve(job, ctx.parameters.readout, random);
@@ -95,7 +102,9 @@ export default defineDriver({
 /** The instants of a sensor's ticks. */
 function tickTimes(ctx: Context): { next(): Nanoseconds } {
   const { rate, arrivals } = ctx.parameters;
-  let n = -1;
+  // A camera that attaches late begins with the next tick of its sensor.
+  const startNs = ctx.backPressured ? 0 : ctx.now();
+  let n = firstTickAt(startNs, rate) - 1;
   if (arrivals === 'periodic') {
     return {
       next: () => {
@@ -106,7 +115,7 @@ function tickTimes(ctx: Context): { next(): Nanoseconds } {
   }
   const random = ctx.random('arrivals');
   const meanNs = (NS_PER_SECOND * rate.den) / rate.num;
-  let timeNs = 0;
+  let timeNs = startNs;
   return {
     next: () => {
       timeNs += Math.round(random.exponential(meanNs));

@@ -94,7 +94,12 @@ class Screen {
         this.#repeat();
         continue;
       }
-      const job = yield* this.ctx.begin(this.#lane, [{ frame: next, write: false }], { publish: false });
+      const job = yield* this.ctx.tryBegin(this.#lane, [{ frame: next, write: false }], { publish: false });
+      if (job === undefined) {
+        this.source.drop(next);
+        this.#repeat();
+        continue;
+      }
       if (job.stalledNs > 0) {
         // The vblank has passed while the buffer was being moved: the flip is at the next one.
         const missed = firstTickAt(Math.max(0, this.ctx.now() - phase), refresh);
@@ -108,8 +113,9 @@ class Screen {
   /** Without a clock: every frame as it comes. */
   *showAsTheyCome(): Task<void> {
     for (let next = yield* this.source.take(); next !== undefined; next = yield* this.source.take()) {
-      const job = yield* this.ctx.begin(this.#lane, [{ frame: next, write: false }], { publish: false });
-      this.#flip(next, job);
+      const job = yield* this.ctx.tryBegin(this.#lane, [{ frame: next, write: false }], { publish: false });
+      if (job === undefined) this.source.drop(next);
+      else this.#flip(next, job);
     }
   }
 

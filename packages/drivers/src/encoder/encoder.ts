@@ -4,15 +4,13 @@
  * Its import copy of a picture is its DMA read. A frame whose storage it cannot get (a move that timed out, a buffer that
  * cannot be moved) is refused and counted, and the stream goes on. Source: the job loop of v4l2-mem2mem.c, v6.12.
  */
-import { isErrno, type RandomStream, type Task } from '@dmabuf-lab/core/base';
+import type { RandomStream, Task } from '@dmabuf-lab/core/base';
 import {
   type DriverContext,
   defineDriver,
   type Frame,
-  type InputPort,
   input,
   type Job,
-  type Lane,
   serviceTimeSchema,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
@@ -74,8 +72,11 @@ export default defineDriver({
     for (const counter of ['encoded', 'refused']) ctx.count(counter, 0);
     let firstSequence: number | undefined;
     for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
-      const job = yield* beginOrRefuse(ctx, source, lane, frame);
-      if (job === undefined) continue;
+      const job = yield* ctx.tryBegin(lane, [{ frame, write: false }]);
+      if (job === undefined) {
+        source.drop(frame);
+        continue;
+      }
       firstSequence ??= frame.sequence;
       yield* encodeFrame(ctx, job, frame, codec, frame.sequence - firstSequence, random);
       const { fence } = job;
@@ -85,20 +86,6 @@ export default defineDriver({
     if (codec !== undefined) yield* leaveVideo(ctx, codec);
   },
 });
-
-/** Begins the job of a frame, or gives the frame back when its storage is not to be had. */
-function* beginOrRefuse(ctx: Context, source: InputPort, lane: Lane, frame: Frame): Task<Job | undefined> {
-  try {
-    return yield* ctx.begin(lane, [{ frame, write: false }]);
-  } catch (error) {
-    if (!isErrno(error, 'ETIMEDOUT', 'EBUSY', 'ENOMEM', 'EINVAL', 'ECANCELED')) throw error;
-    ctx.count('refused');
-    ctx.count(`refused${error.code}`);
-    ctx.trace(`refused: ${error.code}`, ctx.now());
-    source.drop(frame);
-    return undefined;
-  }
-}
 
 function* encodeFrame(
   ctx: Context,

@@ -89,10 +89,15 @@ function* renderFrame(
 ): Task<void> {
   target.describe(frame.sequence, frame.capturedNs);
   yield* out.room(); // before a fence is owed: nothing may wait between publishing it and signalling it
-  const job = yield* ctx.begin(lane, [
+  const job = yield* ctx.tryBegin(lane, [
     { frame, write: false },
     { frame: target, write: true },
   ]);
+  if (job === undefined) {
+    out.cancel(target);
+    source.drop(frame);
+    return;
+  }
   if (job.fence !== undefined) target.publishFence(job.fence);
   yield* out.push(target);
   const good = ctx.verify(job, frame);
@@ -118,7 +123,11 @@ function* drawInPlace(
   random: RandomStream,
 ): Task<void> {
   for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
-    const job = yield* ctx.begin(lane, [{ frame, write: true }]);
+    const job = yield* ctx.tryBegin(lane, [{ frame, write: true }]);
+    if (job === undefined) {
+      source.drop(frame);
+      continue;
+    }
     ctx.verify(job, frame);
     if (ctx.payload === 'pixels') drawNumberNv12(nv12Of(frame, job.segments(frame)), frame.sequence);
     ctx.seal(job, frame);

@@ -17,7 +17,7 @@ export function addCheckCommand(program: Command): void {
       try {
         const { loadScenario } = await import('../scenario/index.js');
         const { prepareRun } = await import('../run/index.js');
-        const loaded = await loadScenario(userPath(file));
+        const loaded = await loadScenario(userPath(file), file);
         await prepareRun(loaded);
         const devices = Object.keys(loaded.scenario.devices);
         process.stdout.write(`${file} is in order: ${loaded.scenario.name}, with ${devices.join(', ')}\n`);

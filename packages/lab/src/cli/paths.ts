@@ -1,7 +1,6 @@
 /** Where relative paths lead, and whether files can be written there. */
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { mkdtemp, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { InputError } from './errors.js';
 
 /**
@@ -16,11 +15,13 @@ export function userPath(path: string, env: NodeJS.ProcessEnv = process.env): st
 }
 
 /**
- * Makes sure that a directory can be written to, without making it.
+ * Makes sure that a directory can be made and written to, and leaves things as they were: it makes a directory in the
+ * nearest one that exists, and removes it. Permissions alone do not tell, e.g. of read-only disks and of /proc.
  *
- * @throws InputError when a file is in the way or writing is not permitted
+ * @throws InputError when a file is in the way or nothing can be written there
  */
 export async function checkOutputDirectory(dir: string, typed: string): Promise<void> {
+  if (typed.trim() === '') throw new InputError('Cannot write to --out: expected the name of a directory, got nothing');
   for (let path = dir; ; path = dirname(path)) {
     const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
@@ -29,9 +30,14 @@ export async function checkOutputDirectory(dir: string, typed: string): Promise<
     if (found === undefined) continue;
     if (!found.isDirectory())
       throw new InputError(`Cannot write to --out ${typed}: ${path} is a file, not a directory`);
-    await access(path, constants.W_OK).catch(() => {
-      throw new InputError(`Cannot write to --out ${typed}: no permission to write to ${path}`);
-    });
+    try {
+      await rmdir(await mkdtemp(join(path, '.dmabuf-lab-')));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const isDenied = code === 'EACCES' || code === 'EPERM';
+      const reason = isDenied ? `no permission to write to ${path}` : `nothing can be made in ${path} (${code})`;
+      throw new InputError(`Cannot write to --out ${typed}: ${reason}`);
+    }
     return;
   }
 }

@@ -80,7 +80,7 @@ async function run(file: string, flags: RunFlags): Promise<number> {
     const out = flags.out === undefined ? undefined : userPath(flags.out);
     const cameraFile = flags.camera === undefined ? undefined : userPath(flags.camera);
     if (out !== undefined) await checkOutputDirectory(out, flags.out ?? '');
-    const loaded = await loadScenario(userPath(file));
+    const loaded = await loadScenario(userPath(file), file);
     const scenario = applyOverrides(loaded.scenario, overrides);
     const prepared = await prepareRun({ ...loaded, scenario }, { cameraFile });
     isPreparing = false;

@@ -1,9 +1,15 @@
 /** Writes what a run leaves: videos, pictures, the trace, and last the result that lists them. */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Piscina } from 'piscina';
-import { type RunArtefact, type RunOutcome, type RunResult, toCanonicalJson } from '../result/index.js';
+import {
+  type RunArtefact,
+  type RunOutcome,
+  type RunResult,
+  runResultSchema,
+  toCanonicalJson,
+} from '../result/index.js';
 import { encodePerfettoTrace } from './perfetto.js';
 import type { PngReply, PngTask } from './png-worker.js';
 
@@ -11,7 +17,8 @@ const TRACE_FILE = 'trace.pftrace';
 const RESULT_FILE = 'result.json';
 
 /**
- * Writes the files of a run into a directory, which is made if need be; files of the same names are replaced.
+ * Writes the files of a run into a directory, which is made if need be. Files of the same names are replaced; others that
+ * the `result.json` of an earlier run lists are removed, so that what lies there is of one run. Nothing else is touched.
  *
  * Every file is written under another name first and then renamed, so none is ever seen half written. `result.json`
  * comes last: where it is, all it names is there.
@@ -26,7 +33,8 @@ export async function writeOutputs(
   outcome: RunOutcome,
   options: { readonly trace: boolean },
 ): Promise<RunResult> {
-  await mkdir(dir, { recursive: true });
+  await makeDirectory(dir);
+  const earlier = await listedFiles(dir);
   const artefacts: RunResult['artefacts'] = [];
   const pictures = outcome.artefacts.filter(({ kind }) => kind === 'picture');
   const encoded = new Map<RunArtefact, Uint8Array>();
@@ -50,7 +58,33 @@ export async function writeOutputs(
   artefacts.push({ kind: 'result', file: RESULT_FILE });
   const result = { ...outcome.result, artefacts };
   await writeWhole(join(dir, RESULT_FILE), toCanonicalJson(result));
+  const written = new Set(artefacts.map(({ file }) => file));
+  for (const file of earlier) if (!written.has(file)) await rm(join(dir, file), { force: true });
   return result;
+}
+
+/** `mkdir` with `recursive` of Node 20 never ends where the parent is there and the system still says ENOENT: /proc. */
+async function makeDirectory(dir: string): Promise<void> {
+  try {
+    await mkdir(dir);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const parent = dirname(dir);
+    if (code === 'EEXIST' && (await stat(dir)).isDirectory()) return;
+    if (code !== 'ENOENT' || parent === dir || (await stat(parent).catch(() => undefined)) !== undefined) throw error;
+    await makeDirectory(parent);
+    await makeDirectory(dir);
+  }
+}
+
+/** What the result of an earlier run in this directory lists; nothing when there is none, or none that can be read. */
+async function listedFiles(dir: string): Promise<string[]> {
+  try {
+    const result = runResultSchema.parse(JSON.parse(await readFile(join(dir, RESULT_FILE), 'utf8')));
+    return result.artefacts.map(({ file }) => file).filter((file) => fileName(file) === file && !/^\.*$/.test(file));
+  } catch {
+    return [];
+  }
 }
 
 /** Encodes pictures side by side: the work is all of one kind and remembers nothing, so any thread can take any. */

@@ -128,7 +128,7 @@ function report(
     left: {
       buffers: live.length,
       attachments: attached.length,
-      mappings: attached.reduce((sum, slot) => sum + words.mappings(slot), 0),
+      mappings: attached.reduce((sum, slot) => sum + words.mappings(slot), exporter.leakedMappings),
     },
   };
 }

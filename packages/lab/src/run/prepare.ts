@@ -115,7 +115,9 @@ function deviceActor(
       links: links.filter((link) => link.from === `${name}.${port}`),
     })),
     presence: presenceOf(scenario, name),
-    reqbufsNs: scenario.timeline.flatMap((event) => ('reqbufs' in event && event.reqbufs === name ? [event.at] : [])),
+    reqbufsNs: scenario.timeline.flatMap((event) =>
+      'reqbufs' in event && event.reqbufs === name && event.at < scenario.duration ? [event.at] : [],
+    ),
     payload: scenario.payload,
     durationNs: scenario.duration,
     runtime: scenario.runtime,

@@ -27,17 +27,18 @@ const TOO_MANY_ALIASES = 'too many aliases (*name), refused as an alias bomb';
 /**
  * Reads and checks a scenario file.
  *
+ * @param shownAs the name of the file in messages
  * @throws ScenarioError when the file cannot be read, is no YAML, or is no scenario that can run
  */
-export async function loadScenario(path: string): Promise<LoadedScenario> {
+export async function loadScenario(path: string, shownAs = path): Promise<LoadedScenario> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw fileError(path, readFailure(error));
+    throw fileError(shownAs, readFailure(error));
   }
-  if (bytes.length > MAX_FILE_BYTES) throw fileError(path, `too large for a scenario, got ${bytes.length} bytes`);
-  return parseScenario(decode(bytes, path), path);
+  if (bytes.length > MAX_FILE_BYTES) throw fileError(shownAs, `too large for a scenario, got ${bytes.length} bytes`);
+  return parseScenario(decode(bytes, shownAs), shownAs);
 }
 
 /**

@@ -120,8 +120,10 @@ export class ThreadScheduler {
   /** Calls back at a time, never before it; the timers of the host are good to a millisecond. */
   #at(untilNs: number, callBack: () => void): void {
     const delayMs = Math.ceil((untilNs - this.clock.now()) / NS_PER_MS);
+    // A host timer may fire a fraction of a millisecond early: look again before it counts.
+    const fire = (): void => (this.clock.now() < untilNs ? this.#at(untilNs, callBack) : callBack());
     if (delayMs <= 0) setImmediate(callBack);
     else if (delayMs > MAX_TIMER_MS) setTimeout(() => this.#at(untilNs, callBack), MAX_TIMER_MS);
-    else setTimeout(callBack, delayMs);
+    else setTimeout(fire, delayMs);
   }
 }

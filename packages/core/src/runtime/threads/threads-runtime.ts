@@ -141,7 +141,7 @@ export class ThreadsRuntime {
   async #allReady(): Promise<void> {
     for (;;) {
       const park = this.#runtimeWords.readyStep(this.spec.actors.length);
-      if (park === true) return;
+      if (park === true || this.#ending) return;
       const wait = this.#words.waitAsync(park.word, park.expected, 1000);
       if (wait.async) await wait.value;
     }

@@ -36,6 +36,8 @@ export class VirtualActor implements ActorHost {
   readonly #runtimeWords: RuntimeWords;
   #report: unknown;
   #isReady = false;
+  /** Calls being served: rejected when this actor dies. */
+  readonly #unanswered = new Set<() => void>();
   /** Calls that came before this actor had offered all its services. */
   readonly #early: (() => void)[] = [];
 
@@ -125,13 +127,24 @@ export class VirtualActor implements ActorHost {
       reject(new ErrnoError('EOPNOTSUPP', method, `Cannot call ${method} of ${this.name}: it has no such service`));
       return;
     }
+    const lost = (): void =>
+      reject(
+        new ErrnoError('ENODEV', method, `Cannot call ${method} of ${this.name}: it has died`, { peer: this.name }),
+      );
+    this.#unanswered.add(lost);
     this.runtime.start(
       this,
       `${method} for ${from}`,
       this.runtime.turn.during(this.name, () => handler(args, from)),
       false,
-      (value) => resolve(structuredClone(value)),
-      (error) => reject(fromErrorRecord(structuredClone(toErrorRecord(error)))),
+      (value) => {
+        this.#unanswered.delete(lost);
+        resolve(structuredClone(value));
+      },
+      (error) => {
+        this.#unanswered.delete(lost);
+        reject(fromErrorRecord(structuredClone(toErrorRecord(error))));
+      },
     );
   }
 
@@ -166,6 +179,7 @@ export class VirtualActor implements ActorHost {
     this.dead = true;
     const alive = this.alive;
     this.alive = 0;
+    for (const lost of [...this.#unanswered]) lost();
     return alive;
   }
 

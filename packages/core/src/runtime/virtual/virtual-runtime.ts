@@ -271,7 +271,7 @@ export class VirtualRuntime {
   #sleep(running: Running, park: WordPark): void {
     const sleepers = this.#sleepers.get(park.word);
     if (sleepers === undefined) this.#sleepers.set(park.word, [running]);
-    else sleepers.push(running);
+    else if (!sleepers.includes(running)) sleepers.push(running); // it may have timed out and come back
     if (park.untilNs !== Number.POSITIVE_INFINITY) {
       this.#schedule(running, Math.max(park.untilNs, this.#now), park.timeoutClass, false);
     }
