@@ -163,7 +163,7 @@ test('a late device that no heap suits, is refused with the reason, and the rest
   t.true(result.ledger.empty);
 });
 
-test('an interrupt in the middle, ends the run cleanly and still reports', async (t) => {
+test('an interrupt at the very start, ends the run cleanly and still reports', async (t) => {
   const abort = new AbortController();
   abort.abort();
   const { result } = await runText(
@@ -255,4 +255,11 @@ test('more readers of one buffer than a reservation has slots for, are refused f
   t.is(result.devices.camera.framesOut, 50);
   t.true(names.some((name) => (result.devices[name].counters.refusedENOMEM ?? 0) > 0));
   t.true(result.ledger.empty);
+});
+
+test('a pool that expects a device in vain, is refused before anything starts, with the line', async (t) => {
+  const links = ['{ from: camera.out, to: gpu.in }', '{ from: gpu.out, to: display.in }'];
+  const text = scenario('1s', [CAMERA, gpu('{}'), DISPLAY], links, 'pools: { camera.out: { expect: [display] } }\n');
+  const error = await t.throwsAsync(runText(text));
+  t.regex(error?.message ?? '', /test\.yaml:\d+:\d+: .*no link brings frames of camera\.out to display/);
 });

@@ -41,6 +41,7 @@ export async function prepareRun(
   const planned = await planDevices(loaded, options.cameraFile);
   const pools = layOutPools(scenario, planned);
   checkHeapSizes(loaded, pools);
+  checkExpected(loaded, planned);
   const links = scenario.links.map((_, index) => layOutLink(scenario, planned, pools, index));
   const names = Object.keys(scenario.devices);
   const poolCount = pools.size;
@@ -197,18 +198,41 @@ function layOutPools(scenario: Scenario, planned: ReadonlyMap<string, PlannedDev
 
 /** The devices that use a pool's buffers and are there from the start: its owner and all it reaches by links. */
 function expectedDevices(scenario: Scenario, planned: ReadonlyMap<string, PlannedDevice>, pool: string): string[] {
+  return usersOf(scenario, planned, pool).filter((device) => presenceOf(scenario, device)[0]?.fromNs === 0);
+}
+
+/** The owner of a pool and every device that its frames reach, also passed on. */
+function usersOf(scenario: Scenario, planned: ReadonlyMap<string, PlannedDevice>, pool: string): string[] {
   const devices = [endpoint(pool).device];
   const follow = (output: string): void => {
     for (const link of scenario.links) {
       if (link.from !== output) continue;
       const to = endpoint(link.to);
-      if (presenceOf(scenario, to.device)[0]?.fromNs === 0) devices.push(to.device);
+      devices.push(to.device);
       const forwards = planned.get(to.device)?.forwards ?? {};
       for (const [port, input] of Object.entries(forwards)) if (input === to.port) follow(`${to.device}.${port}`);
     }
   };
   follow(pool);
   return [...new Set(devices)];
+}
+
+/** A pool that expects a device in vain would fail at its first map. */
+function checkExpected({ scenario, document }: LoadedScenario, planned: ReadonlyMap<string, PlannedDevice>): void {
+  const problems = Object.entries(scenario.pools).flatMap(([pool, { expect = [], expectTimeout }]) =>
+    expect.flatMap((device, i) => {
+      const path = ['pools', pool, 'expect', i];
+      if (!usersOf(scenario, planned, pool).includes(device)) {
+        return [
+          document.problemAt(path, `no link brings frames of ${pool} to ${device}, so it would be expected in vain`),
+        ];
+      }
+      const fromNs = presenceOf(scenario, device)[0]?.fromNs ?? Number.POSITIVE_INFINITY;
+      if (fromNs <= expectTimeout) return [];
+      return [document.problemAt(path, `${device} attaches later than ${pool} waits for it (expectTimeout)`)];
+    }),
+  );
+  if (problems.length > 0) throw new ScenarioError(problems);
 }
 
 function layOutLink(
