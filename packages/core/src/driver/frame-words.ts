@@ -118,9 +118,11 @@ export class FrameWords {
     let bestAge = -1;
     const count = this.count(pool);
     for (let frame = pool.firstFrame; frame < pool.firstFrame + count; frame += 1) {
-      if (this.#get(frame, STATUS) !== 0 || !suits(frame)) continue;
+      if (this.#get(frame, STATUS) !== 0) continue;
       const age = (seen - this.#get(frame, ORDER)) >>> 0;
-      if (age > bestAge) [best, bestAge] = [frame, age];
+      if (age <= bestAge || !suits(frame)) continue;
+      best = frame;
+      bestAge = age;
     }
     if (best < 0) return new WordPark(word, seen, 'a free buffer');
     this.#set(best, STATUS, 1);
@@ -187,6 +189,13 @@ export class FrameWords {
 
   setAcquireFence(frame: number, fence: DmaFence | undefined): void {
     this.#setFence(frame, ACQUIRE, fence);
+  }
+
+  /** Whether a consumer left a release fence on the frame's last use. */
+  hasReleaseFences(frame: number): boolean {
+    for (let link = 0; link < MAX_LINKS; link += 1)
+      if (this.#get(frame, RELEASE + link * FENCE_WORDS) !== 0) return true;
+    return false;
   }
 
   /** Release fences that consumers left on the frame's last use. */

@@ -143,7 +143,7 @@ export class OutputPort {
     const ready = (row: number): boolean => {
       const { slot } = frames.buffer(row);
       if (isMoving(buffers.state(slot))) return false;
-      if (frames.releaseFences(row).some((fence) => fenceStatus(timelines, fence) === 0)) return false;
+      if (frames.hasReleaseFences(row) && this.#releasePending(row)) return false;
       return new DmaResv(resv, timelines, slot).testSignalled(ResvUsage.Read);
     };
     const row = frames.acquireStep(pool.region, ready);
@@ -153,12 +153,19 @@ export class OutputPort {
     return typeof any === 'number' ? any : undefined;
   }
 
+  #releasePending(row: number): boolean {
+    const { frames, timelines } = this.parts.tables;
+    return frames.releaseFences(row).some((fence) => fenceStatus(timelines, fence) === 0);
+  }
+
   *#prepare(pool: PoolSpec, row: number, lane: Lane): Task<Frame> {
     const { frames, timelines } = this.parts.tables;
     const frame = new Frame(frames, pool.region, row, this.format, this.parts.services.clock.now());
     this.#countUse(row);
     this.#acquiredNs.set(row, frame.takenNs);
-    for (const fence of frames.releaseFences(row)) yield* this.#awaitRelease(timelines, fence);
+    if (frames.hasReleaseFences(row)) {
+      for (const fence of frames.releaseFences(row)) yield* this.#awaitRelease(timelines, fence);
+    }
     if (this.parts.importer.device.mapping === 'held') yield* this.#hold(frame, lane);
     return frame;
   }
