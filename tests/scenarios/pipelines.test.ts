@@ -263,3 +263,34 @@ test('a pool that expects a device in vain, is refused before anything starts, w
   const error = await t.throwsAsync(runText(text));
   t.regex(error?.message ?? '', /test\.yaml:\d+:\d+: .*no link brings frames of camera\.out to display/);
 });
+
+test('a display whose source has a single buffer, ends the run with the reason instead of never', async (t) => {
+  const links = ['{ from: camera.out, to: gpu.in }', '{ from: gpu.out, to: display.in }'];
+  const text = scenario(
+    '1s',
+    [CAMERA, gpu('{ service: 1ms }'), DISPLAY],
+    links,
+    'pools: { gpu.out: { buffers: 1 } }\n',
+  );
+  const error = await t.throwsAsync(runText(text));
+  t.regex(error?.message ?? '', /needs two buffers at least/);
+});
+
+test('a trace, has a span for each map and move on the track of its buffer, and for fences and stalls on the device', async (t) => {
+  const { trace } = await runText(
+    scenario(
+      '2s',
+      [CAMERA, gpu('{ service: 5ms }'), DISPLAY, encoder('5ms')],
+      ['{ from: camera.out, to: gpu.in }', '{ from: gpu.out, to: display.in }', '{ from: camera.out, to: encoder.in }'],
+      'timeline: [ { at: 1s, attach: encoder } ]\n',
+    ),
+    { trace: true },
+  );
+  const has = (track: string, name: string) => trace.some((event) => event.track === track && event.name === name);
+  t.true(has('buffer camera.out[0]', 'placed in system'));
+  t.true(has('buffer camera.out[0]', 'map: gpu'));
+  t.true(has('buffer camera.out[0]', 'move: moved'));
+  t.true(has('gpu', 'fence'));
+  t.true(has('encoder', 'stall: moving'));
+  t.true(has('display', 'flip'));
+});

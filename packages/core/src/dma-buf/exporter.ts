@@ -329,8 +329,14 @@ export class Exporter {
   }
 
   #back(buffer: ExportedBuffer, allocation: HeapAllocation, why: string): void {
+    const atNs = this.parts.services.clock.now();
     buffer.allocation = allocation;
-    buffer.placements.push({ heap: allocation.heap, atNs: this.parts.services.clock.now(), why });
+    buffer.placements.push({ heap: allocation.heap, atNs, why });
+    this.parts.services.trace.add({
+      track: `buffer ${buffer.name}`,
+      name: `placed in ${allocation.heap}`,
+      startNs: atNs,
+    });
     this.parts.buffers.publish(buffer.slot);
   }
 

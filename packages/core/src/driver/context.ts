@@ -9,6 +9,7 @@ import {
   sleepUntil,
   type Task,
   TimePark,
+  type TraceEvent,
   timelineSlot,
   type WordIndex,
   WordPark,
@@ -238,7 +239,7 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
   }
 
   /** Puts a span or an instant on the device's track of the trace. */
-  trace(name: string, startNs: Nanoseconds, durationNs?: Nanoseconds): void {
-    this.parts.services.trace.add({ track: this.device, name, startNs, durationNs });
+  trace(name: string, startNs: Nanoseconds, durationNs?: Nanoseconds, args?: TraceEvent['args']): void {
+    this.parts.services.trace.add({ track: this.device, name, startNs, durationNs, args });
   }
 }

@@ -75,7 +75,9 @@ export class Job {
     for (;;) {
       const waitingNs = clock.now();
       for (const access of accesses) if (mustWait(parts, access)) yield* awaitFences(parts, access);
-      parts.statistics.fenceWaitNs += clock.now() - waitingNs;
+      const waitedNs = clock.now() - waitingNs;
+      parts.statistics.fenceWaitNs += waitedNs;
+      if (waitedNs > 0 && parts.services.trace.enabled) traceWait(parts, waitingNs, waitedNs);
       const mappings = yield* parts.importer.mapAll(attachments, lane);
       const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses, mappings);
       if (fence === CONFLICT) continue; // somebody was quicker: order behind that job
@@ -112,11 +114,20 @@ export class Job {
 
   #trace(endNs: Nanoseconds, error: string | undefined): void {
     const { services } = this.parts;
+    const { startNs } = this;
+    const durationNs = endNs - startNs;
+    for (const { attachment } of this.mappings) {
+      services.trace.add({ track: `buffer ${attachment.name}`, name: `map: ${services.name}`, startNs, durationNs });
+    }
+    if (this.fence !== undefined) {
+      const { timeline, seqno } = this.fence;
+      services.trace.add({ track: services.name, name: 'fence', startNs, durationNs, args: { timeline, seqno } });
+    }
     services.trace.add({
       track: services.name,
       name: error === undefined ? 'job' : `job: ${error}`,
-      startNs: this.startNs,
-      durationNs: endNs - this.startNs,
+      startNs,
+      durationNs,
       args: { sequence: this.accesses[0].frame.sequence },
     });
   }
@@ -125,6 +136,10 @@ export class Job {
     const index = this.accesses.findIndex((access) => access.frame.row === frame.row);
     return this.mappings[index];
   }
+}
+
+function traceWait({ services }: JobParts, startNs: Nanoseconds, durationNs: Nanoseconds): void {
+  services.trace.add({ track: services.name, name: 'wait: fence', startNs, durationNs });
 }
 
 /** Whether a fence is in the way of an access, or ended with an error: the common case is that none is. */

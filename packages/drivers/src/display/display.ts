@@ -5,7 +5,7 @@
  * pending at the vblank is not shown yet. What is on screen stays mapped until it is replaced, and has no fence of its
  * own, as scan-out pins its framebuffer. Source: drm_atomic_helper_commit (in-fences), vkms_crtc.c (ideal edges), v6.12.
  */
-import { firstTickAt, type Nanoseconds, NS_PER_SECOND, type Task, tickTime } from '@dmabuf-lab/core/base';
+import { ErrnoError, firstTickAt, type Nanoseconds, NS_PER_SECOND, type Task, tickTime } from '@dmabuf-lab/core/base';
 import {
   type DriverContext,
   defineDriver,
@@ -37,6 +37,9 @@ type Parameters = z.output<typeof parameters>;
 
 const ports = { in: input() };
 type Context = DriverContext<Parameters, typeof ports>;
+
+/** How long a screen waits for a frame once the sources have stopped. */
+const DRAIN_LIMIT_NS = 30 * NS_PER_SECOND;
 
 /** What is on the screen. */
 interface Shown {
@@ -141,6 +144,7 @@ class Screen {
   /** A vblank without a new frame: late if one was due by the rate of its source. */
   #repeat(): void {
     if (this.#shown === undefined) return;
+    this.#checkDrain(this.#shown.sinceNs);
     const { refresh } = this.ctx.parameters;
     const { rate } = this.source.format;
     const halfVblankNs = (NS_PER_SECOND * refresh.den) / refresh.num / 2;
@@ -149,6 +153,18 @@ class Screen {
     if (this.ctx.now() < dueNs || this.source.ended) return;
     this.ctx.count('lateVblanks');
     this.ctx.trace('late vblank', this.ctx.now());
+  }
+
+  /** Long after the sources have stopped, with neither a frame nor an end: somebody upstream waits for what is on screen. */
+  #checkDrain(sinceNs: Nanoseconds): void {
+    const nowNs = this.ctx.now();
+    if (nowNs < this.ctx.durationNs || nowNs - sinceNs < DRAIN_LIMIT_NS) return;
+    throw new ErrnoError(
+      'EDEADLK',
+      'vblank',
+      `${this.ctx.device} has had no frame for ${DRAIN_LIMIT_NS / NS_PER_SECOND} s and the run does not end: its source may be waiting ` +
+        'for the buffer on the screen; a pool that a display shows needs two buffers at least',
+    );
   }
 
   #flip(frame: Frame, job: Job): void {
@@ -163,7 +179,7 @@ class Screen {
     ctx.arrived('display', frame);
     ctx.count('shown');
     ctx.sequence('shown', frame.sequence);
-    if (ctx.tracing) ctx.trace(`flip ${frame.sequence}`, ctx.now());
+    if (ctx.tracing) ctx.trace('flip', ctx.now(), undefined, { sequence: frame.sequence });
     this.#shown = { frame, job, sinceNs: ctx.now() };
   }
 
