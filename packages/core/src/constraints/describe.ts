@@ -1,5 +1,5 @@
 /** Numbers and lists as people read them. */
-import type { AddressWindow } from './device-constraints.js';
+import type { AddressWindow } from './placement/device-constraints.js';
 
 /** An address in hexadecimal, in groups of four from the right: `0x1_8000_0000`. */
 export function formatAddress(address: number): string {

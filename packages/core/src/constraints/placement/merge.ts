@@ -5,6 +5,8 @@
  * It explains; it does not decide. The solver asks every device on its own, because merging a number of segments of one
  * device with the segment length of another is stricter than either.
  */
+
+import { leastCommonMultiple, primePowers } from '../numbers.js';
 import {
   ALL_ADDRESSES,
   containsWindow,
@@ -21,7 +23,6 @@ import {
   segmentBoundaryBytesOf,
 } from './device-constraints.js';
 import type { ConstraintField } from './facts.js';
-import { leastCommonMultiple } from './iova.js';
 
 /** How values of several devices become one. */
 export type MergeOperator = 'interval-set intersection' | 'or' | 'min' | 'lcm';
@@ -208,14 +209,4 @@ function widened(window: AddressWindow): AddressWindow {
   const base = Math.max(0, window.base - 1);
   const end = Math.min(2 ** 53, window.base + window.sizeBytes + 1);
   return { base, sizeBytes: end - base };
-}
-
-function primePowers(value: number): Map<number, number> {
-  const powers = new Map<number, number>();
-  let rest = value;
-  for (let prime = 2; prime * prime <= rest; prime++) {
-    for (; rest % prime === 0; rest /= prime) powers.set(prime, (powers.get(prime) ?? 0) + 1);
-  }
-  if (rest > 1) powers.set(rest, (powers.get(rest) ?? 0) + 1);
-  return powers;
 }

@@ -1,6 +1,6 @@
 /** The solver's answer as a sentence for someone who has never seen a DMA mask. */
 
-import { formatAddress, formatList, formatSize, formatWindow } from './describe.js';
+import { formatAddress, formatList, formatSize, formatWindow } from '../describe.js';
 import type { DeviceConstraints } from './device-constraints.js';
 import type { ConstraintFact } from './facts.js';
 import type { HeapVerdict } from './heap-verdict.js';

@@ -6,11 +6,29 @@
  * behind one issues IOVAs, so its limit constrains those, and only `iommu.physBits` constrains the pages.
  */
 
+import { isPowerOfTwo } from '../numbers.js';
+
 /** A range of CPU-physical addresses: `base` and every byte up to `base + sizeBytes - 1`. */
 export interface AddressWindow {
   readonly base: number;
   readonly sizeBytes: number;
 }
+
+/**
+ * A range of CPU-physical addresses as a bus shows it to a device.
+ *
+ * Source: struct bus_dma_region, include/linux/dma-direct.h, v6.12, which the device tree's dma-ranges fill.
+ */
+export interface DmaWindow extends AddressWindow {
+  /** Address on the bus of the window's first byte; absent = the CPU's own. */
+  readonly busBase?: number;
+}
+
+/**
+ * Where the latest contents of a buffer may be when one user hands it to the next: in CPU caches that snoop, in memory
+ * after cache maintenance, or out of the CPU's reach. As the coherency domains of Fuchsia's sysmem.
+ */
+export type CoherencyDomain = 'cpu' | 'ram' | 'inaccessible';
 
 /** A run of physically abutting pages, or a segment as a device sees it. */
 export interface AddressRun {
@@ -30,6 +48,18 @@ export interface IommuTraits {
   readonly physBits?: number;
   /** Page sizes it maps, powers of two; the smallest is its granule. Absent = [4096]. */
   readonly pageSizes?: readonly number[];
+  /** Most bytes of IOVA that all buffers of the device together may take; absent = the aperture. */
+  readonly iovaBudgetBytes?: number;
+}
+
+/** What a device would rather have, and what going without costs. The unit of cost is that of `HeapTraits.cost`. */
+export interface PlacementPreferences {
+  /** Every run a multiple of this, so that its IOMMU maps large pages; a power of two, in bytes. */
+  readonly iommuPageBytes?: number;
+  /** The domain that spares it cache maintenance. */
+  readonly coherency?: CoherencyDomain;
+  /** Of each preference that is not met; absent = {@link DEFAULT_PREFERENCE_COST}. */
+  readonly cost?: number;
 }
 
 /**
@@ -40,10 +70,19 @@ export interface IommuTraits {
 export interface DeviceConstraints {
   /** The participant's name, for explanations. Entries of the same name count as one participant. */
   readonly device: string;
-  /** Highest byte address it can issue, inclusive: a DMA mask or a limit that is no mask. Leave it out for 64 bits. */
+  /** The DMA mask, 2^n - 1: which bits of a bus address or IOVA it drives. Source: struct device.dma_mask, v6.12. */
+  readonly dmaMask?: number;
+  /** Highest bus address or IOVA it can issue, inclusive, where that is no mask. Leave it out for 64 bits. */
   readonly addressLimit?: number;
-  /** Physical ranges it reaches (dma-ranges). Only for a device without an IOMMU. */
-  readonly windows?: readonly AddressWindow[];
+  /** Highest byte of physical memory it reaches, inclusive, whatever translates in between: a device's own MMU. */
+  readonly physLimit?: number;
+  /** Physical ranges it reaches (dma-ranges), with their bus addresses. Only for a device without an IOMMU. */
+  readonly windows?: readonly DmaWindow[];
+  /**
+   * Pages out of reach may be copied through swiotlb. Works, and costs a copy a frame that nobody sees; absent = false,
+   * an error, as DRM drivers ask for since nobody syncs. Source: dma_direct_map_phys, kernel/dma/direct.h, v6.12.
+   */
+  readonly bounceAllowed?: boolean;
   /** Its DMA segments must abut, as the device sees them. Says nothing about their number. */
   readonly contiguous?: boolean;
   /** How many segments it takes, counted after mapping. */
@@ -56,9 +95,22 @@ export interface DeviceConstraints {
   readonly alignmentBytes?: number;
   /** Translation that makes scattered pages look like one range. */
   readonly iommu?: IommuTraits;
+  /** Coherency domains it can work with; absent = all. */
+  readonly coherency?: readonly CoherencyDomain[];
+  /** `required`: its buffers must be protected; `capable`: it is allowed into protected memory; absent = it is not. */
+  readonly protected?: 'required' | 'capable';
+  /** Most bridges between it and device-local memory of another device that it maps peer to peer; absent = it cannot. */
+  readonly peerToPeerDistance?: number;
+  /** Names of the heaps it may use; absent = any. */
+  readonly heaps?: readonly string[];
+  /** What it would rather have. */
+  readonly prefers?: PlacementPreferences;
   /** Where these numbers come from: kernel file and line. */
   readonly source?: string;
 }
+
+/** Cost of a preference that is not met: less than one step of scarcity, so that it decides among equals only. */
+export const DEFAULT_PREFERENCE_COST = 0.1;
 
 /** The page of this laboratory, in bytes. */
 export const PAGE_BYTES = 4096;
@@ -160,10 +212,4 @@ export function assertDeviceConstraints(c: DeviceConstraints): void {
   if (problems.length > 0) {
     throw new RangeError(`Cannot use the constraints of ${c.device || '(no name)'}: ${problems.join('; ')}`);
   }
-}
-
-function isPowerOfTwo(value: number): boolean {
-  return (
-    value >= 1 && value <= ADDRESS_SPACE_BYTES && Number.isInteger(Math.log2(value)) && 2 ** Math.log2(value) === value
-  );
 }

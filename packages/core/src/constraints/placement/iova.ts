@@ -6,6 +6,7 @@
  * to the size. Differs: only as far as a boundary or an alignment needs it.
  */
 
+import { leastCommonMultiple } from '../numbers.js';
 import { windowEnd, windowOfBits } from './address-windows.js';
 import {
   type AddressWindow,
@@ -54,16 +55,4 @@ export function lowestIova(c: DeviceConstraints, sizeBytes: number): number | un
   const alignment = iovaAlignmentBytes(c, sizeBytes);
   const start = Math.ceil(aperture.base / alignment) * alignment;
   return start + sizeBytes <= windowEnd(aperture) ? start : undefined;
-}
-
-/** Greatest common divisor of two positive whole numbers. */
-export function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}
-
-/** Least common multiple of two positive whole numbers; Infinity when it is not an exact number any more. */
-export function leastCommonMultiple(a: number, b: number): number {
-  if (a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
-  const multiple = (a / greatestCommonDivisor(a, b)) * b;
-  return Number.isSafeInteger(multiple) ? multiple : Number.POSITIVE_INFINITY;
 }

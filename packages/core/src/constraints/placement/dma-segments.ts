@@ -1,5 +1,6 @@
 /** How a device sees a buffer: pages coalesced where they abut, cut where the device demands it. */
 
+import { greatestCommonDivisor } from '../numbers.js';
 import { windowEnd } from './address-windows.js';
 import {
   type AddressRun,
@@ -9,7 +10,7 @@ import {
   maxSegmentBytesOf,
   segmentBoundaryBytesOf,
 } from './device-constraints.js';
-import { greatestCommonDivisor, lowestIova } from './iova.js';
+import { lowestIova } from './iova.js';
 
 /** A coalesced run and the index, in the list it came from, of the first run in it. */
 export interface CoalescedRun extends AddressRun {

@@ -5,10 +5,12 @@
  * unfragmented memory may happen to satisfy it.
  */
 
+import { formatAddress, formatSize, formatWindow } from '../describe.js';
+import { alignUp, greatestCommonDivisor } from '../numbers.js';
 import { containsWindow, sizeOfWindows, windowEnd, windowOfBits } from './address-windows.js';
-import { formatAddress, formatSize, formatWindow } from './describe.js';
 import {
   type AddressWindow,
+  type CoherencyDomain,
   checkAddressWindow,
   type DeviceConstraints,
   iommuGranuleOf,
@@ -17,7 +19,7 @@ import {
 } from './device-constraints.js';
 import { dmaSegments, worstSegmentsOfRun } from './dma-segments.js';
 import { type ConstraintField, type ConstraintValue, withoutField } from './facts.js';
-import { greatestCommonDivisor, lowestIova } from './iova.js';
+import { lowestIova } from './iova.js';
 
 /** What a heap promises of every buffer it hands out. */
 export interface HeapTraits {
@@ -30,8 +32,24 @@ export interface HeapTraits {
   readonly alignmentBytes: number;
   /** Every run but the last is a whole number of these, so no run is shorter; absent = 4096. Only if scattered. */
   readonly chunkBytes?: number;
-  /** Scarcity rank: system 0 < system-dma32 1 < cma 2 < device-local 3. The lowest that suits wins. */
+  /** Scarcity: system 0 < system-dma32 1 < cma 2 < device-local 3, unless configured. The lowest that suits wins. */
   readonly cost: number;
+  /** The CPU may not access it, nor any device that is not allowed in. Absent = false. */
+  readonly protected?: boolean;
+  /** Coherency domains it offers; absent = `cpu` and `ram`, or only `inaccessible` when it is protected. */
+  readonly coherency?: readonly CoherencyDomain[];
+  /** It is the memory of one device. Absent = it is the system's. */
+  readonly deviceLocal?: DeviceLocalMemory;
+}
+
+/** Memory behind a device's PCIe port. Source: struct pci_p2pdma, drivers/pci/p2pdma.c, v6.12. */
+export interface DeviceLocalMemory {
+  /** The device whose memory it is: it reaches all of it. */
+  readonly owner: string;
+  /** The part that its BAR shows to the CPU and to peers, at CPU-physical addresses; empty when nothing is. */
+  readonly visible: readonly AddressWindow[];
+  /** Bridges on the way from each peer; who is not listed cannot reach it. */
+  readonly distances: Readonly<Record<string, number>>;
 }
 
 /** The fact that rules a heap out. */
@@ -180,8 +198,4 @@ function isOneRun(heap: HeapTraits, bytes: number): boolean {
 
 function chunkOf(heap: HeapTraits): number {
   return heap.chunkBytes ?? PAGE_BYTES;
-}
-
-function alignUp(value: number, alignment: number): number {
-  return Math.ceil(value / alignment) * alignment;
 }

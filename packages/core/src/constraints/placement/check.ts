@@ -1,6 +1,7 @@
 /** Whether a device may really use these pages: the check at map time, on the addresses as they are. */
+
+import { formatAddress, formatSize, formatWindow } from '../describe.js';
 import { containsWindow, windowEnd, windowOfBits } from './address-windows.js';
-import { formatAddress, formatSize, formatWindow } from './describe.js';
 import { type AddressRun, type DeviceConstraints, iommuGranuleOf } from './device-constraints.js';
 import { coalesceRuns, dmaSegments, lengthOfRuns } from './dma-segments.js';
 import type { ConstraintField, ConstraintValue } from './facts.js';
