@@ -2,6 +2,7 @@
 import type {
   AddressRun,
   AddressWindow,
+  CoherencyDomain,
   DeviceConstraints,
   HeapTraits,
   IommuTraits,
@@ -31,12 +32,27 @@ const powerOf2 = (min: number, max: number): fc.Arbitrary<number> => fc.integer(
 
 const iommu: fc.Arbitrary<IommuTraits> = fc.record({
   iovaBits: fc.integer({ min: 15, max: 64 }),
+  iovaBudgetBytes: optional(fc.integer({ min: 1, max: 64 }).map((pages) => pages * PAGE)),
   physBits: optional(fc.constantFrom(32, 33, 40)),
   pageSizes: optional(fc.constantFrom([4096], [8192], [4096, 65536])),
 });
 
+const domains = fc.uniqueArray(fc.constantFrom<CoherencyDomain>('cpu', 'ram', 'inaccessible'), {
+  minLength: 1,
+  maxLength: 2,
+});
+
+/** What is rare in a device: most have none of it. */
+const rare = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined, freq: 4 });
+
 const common = {
   device: fc.constantFrom('camera', 'codec', 'display', 'gpu', 'rga'),
+  dmaMask: rare(powerOf2(31, 33).map((end) => end - 1)),
+  physLimit: rare(page.map((address) => address - 1)),
+  coherency: rare(domains),
+  protected: rare(fc.constantFrom<'required' | 'capable'>('required', 'capable', 'capable')),
+  peerToPeerDistance: rare(fc.integer({ min: 0, max: 3 })),
+  heaps: rare(fc.uniqueArray(fc.constantFrom('system', 'dma32', 'cma', 'vram'), { minLength: 1, maxLength: 3 })),
   addressLimit: optional(page.map((address) => address - 1)),
   contiguous: optional(fc.boolean()),
   maxSegments: optional(fc.integer({ min: 1, max: 24 })),
@@ -46,7 +62,23 @@ const common = {
 };
 
 export const device: fc.Arbitrary<DeviceConstraints> = fc.oneof(
-  fc.record({ ...common, windows: optional(fc.array(window, { minLength: 1, maxLength: 3 })) }),
+  fc.record({
+    ...common,
+    bounceAllowed: rare(fc.constant(true)),
+    windows: optional(
+      fc.oneof(
+        fc.array(window, { minLength: 1, maxLength: 3 }),
+        // As dma-ranges translate: all by the same offset, or each by its own.
+        fc
+          .tuple(window, fc.integer({ min: -64, max: 64 }))
+          .map(([w, pages]) => [{ ...w, busBase: w.base + pages * PAGE }]),
+        fc.integer({ min: 1, max: 40 }).map((pages) => [
+          { base: BASE, sizeBytes: pages * PAGE, busBase: PAGE },
+          { base: BASE + pages * PAGE, sizeBytes: 64 * PAGE, busBase: 2 ** 31 + PAGE },
+        ]),
+      ),
+    ),
+  }),
   fc.record({ ...common, iommu }),
 );
 
@@ -65,24 +97,44 @@ const apart = fc
     ),
   );
 
-export const heap: fc.Arbitrary<HeapTraits> = fc.record({
-  name: fc.constantFrom('system', 'dma32', 'cma', 'vram'),
-  windows: apart,
-  contiguous: fc.boolean(),
-  alignmentBytes: powerOf2(12, 15),
-  chunkBytes: optional(powerOf2(12, 14)),
-  cost: fc.integer({ min: 0, max: 3 }),
-});
+export const heap: fc.Arbitrary<HeapTraits> = fc
+  .record({
+    name: fc.constantFrom('system', 'dma32', 'cma', 'vram'),
+    windows: apart,
+    contiguous: fc.boolean(),
+    alignmentBytes: powerOf2(12, 15),
+    chunkBytes: optional(powerOf2(12, 14)),
+    cost: fc.integer({ min: 0, max: 3 }),
+    protected: rare(fc.constant(true)),
+    coherency: rare(domains),
+    local: rare(
+      fc.record({
+        owner: fc.constantFrom('gpu', 'display'),
+        shown: fc.integer({ min: 0, max: 2 }),
+        distances: fc.constantFrom<Record<string, number>>({}, { camera: 1, codec: 2 }, { display: 0, gpu: 0, rga: 4 }),
+      }),
+    ),
+  })
+  .map(({ local, ...traits }): HeapTraits => {
+    if (local === undefined) return traits;
+    const { owner, shown, distances } = local;
+    return { ...traits, deviceLocal: { owner, visible: traits.windows.slice(0, shown), distances } };
+  });
 
 export const heaps = fc.uniqueArray(heap, { selector: (h) => h.name, minLength: 1, maxLength: 4 });
 
 export const sizeBytes = fc.integer({ min: 1, max: 24 * PAGE });
 
 /** Some layout the heap may hand out, steered by the numbers drawn; undefined when its room does not allow one. */
-export function layoutOf(heap: HeapTraits, bytes: number, draws: readonly number[]): AddressRun[] | undefined {
+export function layoutOf(
+  heap: HeapTraits,
+  bytes: number,
+  draws: readonly number[],
+  windows = heap.windows,
+): AddressRun[] | undefined {
   const chunk = heap.contiguous ? bytes : (heap.chunkBytes ?? PAGE);
   const step = heap.alignmentBytes;
-  const free = heap.windows.flatMap((w) => {
+  const free = windows.flatMap((w) => {
     const starts: number[] = [];
     for (
       let start = Math.ceil(w.base / step) * step;

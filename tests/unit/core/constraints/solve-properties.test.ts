@@ -1,12 +1,14 @@
 import {
   type ConstraintFact,
+  type ConstraintField,
   checkMapping,
   type DeviceConstraints,
   dmaSegments,
   lowestIova,
   pageAlignedBytes,
+  sharedWindows,
   solvePlacement,
-  withoutField,
+  withoutFields,
 } from '@dmabuf-lab/core/constraints';
 import { fc, testProp } from '@fast-check/ava';
 import { device, devices, heaps, layoutOf, repeated, sizeBytes } from './arbitraries.js';
@@ -14,24 +16,31 @@ import { device, devices, heaps, layoutOf, repeated, sizeBytes } from './arbitra
 const draws = fc.array(fc.nat(), { minLength: 1, maxLength: 24 });
 const runs = repeated(1500);
 
+const FIELDS = [
+  'dmaMask',
+  'addressLimit',
+  'physLimit',
+  'windows',
+  'contiguous',
+  'maxSegments',
+  'maxSegmentBytes',
+  'segmentBoundaryMask',
+  'alignmentBytes',
+  'iommu.physBits',
+  'iommu.iovaBits',
+  'iommu.iovaBudgetBytes',
+  'iommu.pageSizes',
+  'coherency',
+  'protected',
+  'peerToPeerDistance',
+  'heaps',
+] as const satisfies readonly ConstraintField[];
+
 function keepOnly(all: readonly DeviceConstraints[], facts: readonly ConstraintFact[]): DeviceConstraints[] {
   return all.map((c) => {
     const kept = facts.filter((fact) => fact.device === c.device).map((fact) => fact.field);
-    const dropped = (
-      [
-        'addressLimit',
-        'windows',
-        'contiguous',
-        'maxSegments',
-        'maxSegmentBytes',
-        'segmentBoundaryMask',
-        'alignmentBytes',
-        'iommu.physBits',
-        'iommu.iovaBits',
-        'iommu.pageSizes',
-      ] as const
-    ).filter((field) => !kept.includes(field));
-    return dropped.reduce(withoutField, c);
+    const dropped = FIELDS.filter((field) => !kept.includes(field));
+    return withoutFields(c, dropped);
   });
 }
 
@@ -42,9 +51,12 @@ testProp(
     const bytes = pageAlignedBytes(size);
     for (const verdict of solvePlacement({ devices: devs, heaps: hs, sizeBytes: size }).candidates) {
       const heap = hs.find((h) => h.name === verdict.heap);
-      const layout = heap && layoutOf(heap, bytes, d);
+      const shared = devs.some((c) => c.device !== heap?.deviceLocal?.owner);
+      const layout = heap && layoutOf(heap, bytes, d, shared ? sharedWindows(heap) : heap.windows);
       if (!verdict.suits || layout === undefined) continue;
-      for (const c of devs) t.is(checkMapping(layout, c), undefined, c.device);
+      for (const c of devs) {
+        if (c.device !== heap?.deviceLocal?.owner) t.is(checkMapping(layout, c), undefined, c.device);
+      }
     }
     t.pass();
   },
@@ -58,10 +70,11 @@ testProp(
     const result = solvePlacement({ devices: devs, heaps: hs, sizeBytes: size });
     if (result.status === 'unsatisfiable') return t.pass();
     const heap = hs.find((h) => h.name === result.heap);
-    const layout = heap && layoutOf(heap, result.sizeBytes, d);
+    const layout = heap && layoutOf(heap, result.sizeBytes, d, result.visible ? sharedWindows(heap) : heap.windows);
     if (layout === undefined) return t.pass();
     t.true(result.startRanges.some((range) => range.first <= layout[0].address && layout[0].address <= range.last));
     for (const [index, c] of devs.toSorted((x, y) => (x.device < y.device ? -1 : 1)).entries()) {
+      if (c.device === heap?.deviceLocal?.owner) continue;
       t.true(dmaSegments(layout, c).length <= result.explanation.segments[index].segments, c.device);
     }
   },
@@ -86,10 +99,28 @@ testProp(
       solvePlacement({ devices: some, heaps: hs, sizeBytes: size }).status;
     const result = solvePlacement({ devices: devs, heaps: hs, sizeBytes: size });
     if (result.status === 'placed') return t.pass();
-    t.is(statusOf(keepOnly(devs, result.conflict)), 'unsatisfiable');
-    for (const fact of result.conflict) {
-      const fewer = result.conflict.filter((other) => other !== fact);
-      t.is(statusOf(keepOnly(devs, fewer)), 'placed', `${fact.device}.${fact.field} is needed`);
+    for (const conflict of result.conflicts) {
+      t.is(statusOf(keepOnly(devs, conflict)), 'unsatisfiable');
+      for (const fact of conflict) {
+        const fewer = conflict.filter((other) => other !== fact);
+        t.is(statusOf(keepOnly(devs, fewer)), 'placed', `${fact.device}.${fact.field} is needed`);
+      }
+    }
+    for (const out of result.waysOut) {
+      const rest = devs.map((c) =>
+        withoutFields(
+          c,
+          out.filter((f) => f.device === c.device).map((f) => f.field),
+        ),
+      );
+      t.is(statusOf(rest), 'placed', 'a way out is one');
+    }
+    for (const names of result.conflictingDevices) {
+      t.is(statusOf(devs.filter((c) => names.includes(c.device))), 'unsatisfiable');
+      for (const name of names) {
+        const others = devs.filter((c) => names.includes(c.device) && c.device !== name);
+        t.is(statusOf(others), 'placed', `${name} is needed`);
+      }
     }
   },
   runs,
@@ -112,7 +143,7 @@ testProp(
   [devices, sizeBytes],
   (t, devs, size) => {
     const translated = devs.flatMap((c) =>
-      c.iommu === undefined ? [] : [{ ...c, iommu: { iovaBits: c.iommu.iovaBits } }],
+      c.iommu === undefined ? [] : [{ ...c, heaps: undefined, iommu: { iovaBits: c.iommu.iovaBits } }],
     );
     const windows = [{ base: 0, sizeBytes: 2 ** 33 }];
     const system = { name: 'system', windows, contiguous: false, alignmentBytes: 4096, cost: 0 };

@@ -135,7 +135,10 @@ test('solvePlacement, forces cma though no single device does, when two devices 
   const result = placed({ devices: [twin('left'), twin('right')], heaps, sizeBytes: MiB });
   t.is(result.heap, 'cma');
   t.deepEqual(result.bindingDevices, [], 'either of them leaving changes nothing');
-  t.deepEqual(result.forcedBy, [{ device: 'right', field: 'contiguous', value: true }], 'one minimal set');
+  const alone = (device: string) => [{ device, field: 'contiguous', value: true }];
+  t.deepEqual(result.forcedByAll, [alone('left'), alone('right')], 'either of them would do');
+  t.deepEqual(result.forcedBy, alone('left'));
+  t.regex(result.explanation.prose, /left needs contiguous memory .*; without it, right would force it too\.$/);
 });
 
 test('solvePlacement, counts the entries of one name as one participant, for two attachments of a device', (t) => {

@@ -1,11 +1,13 @@
 /** Whether a device may really use these pages: the check at map time, on the addresses as they are. */
 
 import { formatAddress, formatSize, formatWindow } from '../describe.js';
-import { containsWindow, windowEnd, windowOfBits } from './address-windows.js';
-import { type AddressRun, type DeviceConstraints, iommuGranuleOf } from './device-constraints.js';
+import { containsWindow, windowEnd } from './address-windows.js';
+import { canBounce } from './bounce.js';
+import { type AddressRun, type AddressWindow, type DeviceConstraints, iommuGranuleOf } from './device-constraints.js';
 import { coalesceRuns, dmaSegments, lengthOfRuns } from './dma-segments.js';
 import type { ConstraintField, ConstraintValue } from './facts.js';
-import { iovaAlignmentBytes, iovaAperture, lowestIova } from './iova.js';
+import { highestIssued, iovaAlignmentBytes, iovaAperture, lowestIova } from './iova.js';
+import { busRuns, type ReachField, reachesOf } from './reach.js';
 
 /** The first constraint a mapping breaks. */
 export interface MappingViolation {
@@ -24,7 +26,7 @@ export interface MappingViolation {
 /**
  * Checks a mapping against the real addresses.
  *
- * EIO for a page the device cannot reach (dma_direct_map_sg, which we never let bounce), EINVAL for a layout it refuses
+ * EIO for a page the device cannot reach (dma_direct_map_sg, unless it may bounce), EINVAL for a layout it refuses
  * (drm_gem_dma_prime_import_sg_table, iommu_map), ENOMEM for an IOVA range that does not fit (iommu_dma_map_sg); v6.12.
  *
  * @param runs physical runs in buffer order
@@ -39,7 +41,8 @@ export function checkMapping(
 ): MappingViolation | undefined {
   runs.forEach(assertRun);
   const segments = dmaSegments(runs, c, iovaStart);
-  const broken = c.iommu === undefined ? checkPages(runs, c) : checkTranslated(runs, c, iovaStart);
+  const broken =
+    checkReach(runs, c) ?? (c.iommu === undefined ? checkPages(runs, c) : checkTranslated(runs, c, iovaStart));
   if (broken !== undefined || segments.length === 0) return broken;
   const { device, maxSegments } = c;
   if (maxSegments !== undefined && segments.length > maxSegments) {
@@ -49,20 +52,38 @@ export function checkMapping(
   return undefined;
 }
 
-function checkPages(runs: readonly AddressRun[], c: DeviceConstraints): MappingViolation | undefined {
-  const { device, addressLimit, windows, alignmentBytes } = c;
-  for (const [runIndex, run] of runs.entries()) {
-    if (addressLimit !== undefined && lastByte(run) > addressLimit) {
-      const message = `${formatRun(run, runIndex)} ends above the ${nameOfLimit(addressLimit)} of ${device}`;
-      return { field: 'addressLimit', message, runIndex, value: lastByte(run), limit: addressLimit, errno: 'EIO' };
-    }
-    if (windows !== undefined && !containsWindow(windows, { base: run.address, sizeBytes: run.lengthBytes })) {
-      const reach = windows.map(formatWindow).join(', ');
-      const message = `${formatRun(run, runIndex)} lies outside ${reach}, all that ${device} reaches`;
-      return { field: 'windows', message, runIndex, value: run.address, limit: windows, errno: 'EIO' };
+/** The first run that lies where the device cannot reach it, and cannot be bounced. */
+function checkReach(runs: readonly AddressRun[], c: DeviceConstraints): MappingViolation | undefined {
+  for (const { field, value, windows } of reachesOf(c)) {
+    for (const [runIndex, run] of runs.entries()) {
+      if (containsWindow(windows, { base: run.address, sizeBytes: run.lengthBytes }) || canBounce(run, c)) continue;
+      const message = `${formatRun(run, runIndex)} ${outOfReach(c, field, windows)}`;
+      const at = field === 'windows' ? run.address : lastByte(run);
+      return { field, message, runIndex, value: at, limit: value, errno: 'EIO' };
     }
   }
-  const coalesced = coalesceRuns(runs);
+  return undefined;
+}
+
+function outOfReach(c: DeviceConstraints, field: ReachField, windows: readonly AddressWindow[]): string {
+  const { device } = c;
+  switch (field) {
+    case 'dmaMask':
+      return `ends above the ${nameOfLimit(c.dmaMask ?? 0)} of ${device}`;
+    case 'addressLimit':
+      return `ends above the ${nameOfLimit(c.addressLimit ?? 0)} of ${device}`;
+    case 'windows':
+      return `lies outside ${windows.map(formatWindow).join(', ')}, all that ${device} reaches`;
+    case 'physLimit':
+      return `ends above ${formatAddress(c.physLimit ?? 0)}, the last byte of memory that ${device} reaches`;
+    case 'iommu.physBits':
+      return `ends above ${formatWindow(windows[0]).split('..')[1]}, the last page the IOMMU of ${device} can map (${c.iommu?.physBits} bits)`;
+  }
+}
+
+function checkPages(runs: readonly AddressRun[], c: DeviceConstraints): MappingViolation | undefined {
+  const { device, alignmentBytes } = c;
+  const coalesced = coalesceRuns(busRuns(runs, c));
   if (c.contiguous && coalesced.length > 1) {
     const { runIndex, address } = coalesced[1];
     const expected = coalesced[0].address + coalesced[0].lengthBytes;
@@ -77,15 +98,8 @@ function checkTranslated(
   c: DeviceConstraints,
   iovaStart?: number,
 ): MappingViolation | undefined {
-  const { device, iommu, addressLimit, alignmentBytes } = c;
+  const { device, iommu, alignmentBytes } = c;
   if (iommu === undefined || runs.length === 0) return undefined;
-  const physEnd = iommu.physBits === undefined ? undefined : windowEnd(windowOfBits(iommu.physBits));
-  for (const [runIndex, run] of runs.entries()) {
-    if (iommu.physBits !== undefined && physEnd !== undefined && lastByte(run) >= physEnd) {
-      const message = `${formatRun(run, runIndex)} ends above ${formatAddress(physEnd - 1)}, the last page the IOMMU of ${device} can map (${iommu.physBits} bits)`;
-      return { field: 'iommu.physBits', message, runIndex, value: lastByte(run), limit: iommu.physBits, errno: 'EIO' };
-    }
-  }
   const granule = iommuGranuleOf(iommu);
   const coalesced = coalesceRuns(runs);
   for (const [index, run] of coalesced.entries()) {
@@ -109,9 +123,11 @@ function checkTranslated(
     const at = start === undefined ? '' : ` at ${formatAddress(start)}`;
     const inside = aperture === undefined ? 'its empty aperture' : `its aperture ${formatWindow(aperture)}`;
     const message = `an IOVA range of ${formatSize(lengthBytes)}${at} does not fit ${device}: ${inside}`;
-    const cutByLimit = addressLimit !== undefined && aperture !== undefined && addressLimit + 1 === windowEnd(aperture);
     const value = end === undefined ? lengthBytes : end - 1;
-    if (cutByLimit) return { field: 'addressLimit', message, value, limit: addressLimit, errno: 'ENOMEM' };
+    const limit = highestIssued(c);
+    if (aperture !== undefined && limit < Number.MAX_SAFE_INTEGER && limit + 1 === windowEnd(aperture)) {
+      return { field: limit === c.dmaMask ? 'dmaMask' : 'addressLimit', message, value, limit, errno: 'ENOMEM' };
+    }
     return { field: 'iommu.iovaBits', message, value, limit: iommu.iovaBits, errno: 'ENOMEM' };
   }
   if (start % granule !== 0) {

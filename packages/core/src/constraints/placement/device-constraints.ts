@@ -6,8 +6,6 @@
  * behind one issues IOVAs, so its limit constrains those, and only `iommu.physBits` constrains the pages.
  */
 
-import { isPowerOfTwo } from '../numbers.js';
-
 /** A range of CPU-physical addresses: `base` and every byte up to `base + sizeBytes - 1`. */
 export interface AddressWindow {
   readonly base: number;
@@ -78,6 +76,8 @@ export interface DeviceConstraints {
   readonly physLimit?: number;
   /** Physical ranges it reaches (dma-ranges), with their bus addresses. Only for a device without an IOMMU. */
   readonly windows?: readonly DmaWindow[];
+  /** The windows only translate: outside of them a bus address is the CPU's. Absent = they confine too. */
+  readonly unconfined?: boolean;
   /**
    * Pages out of reach may be copied through swiotlb. Works, and costs a copy a frame that nobody sees; absent = false,
    * an error, as DRM drivers ask for since nobody syncs. Source: dma_direct_map_phys, kernel/dma/direct.h, v6.12.
@@ -124,7 +124,7 @@ export const DEFAULT_MAX_SEGMENT_BYTES = 65536;
 /** The longest segment the kernel can express (an unsigned int), and ours when a device says nothing. */
 export const UNLIMITED_SEGMENT_BYTES = 2 ** 32 - 1;
 
-const MAX_ALIGNMENT_BYTES = 2 ** 32;
+export const MAX_ALIGNMENT_BYTES = 2 ** 32;
 
 /** Whole pages for so many bytes. */
 export function pageAlignedBytes(sizeBytes: number): number {
@@ -144,72 +144,4 @@ export function segmentBoundaryBytesOf(c: DeviceConstraints): number | undefined
 /** Smallest page the device's IOMMU maps, in bytes. */
 export function iommuGranuleOf(iommu: IommuTraits): number {
   return iommu.pageSizes === undefined ? PAGE_BYTES : Math.min(...iommu.pageSizes);
-}
-
-/**
- * Says what is wrong with constraints as written, whatever the buffer.
- *
- * @returns one sentence a problem; empty when they are well formed
- */
-export function checkDeviceConstraints(c: DeviceConstraints): string[] {
-  const problems: string[] = [];
-  const need = (field: string, value: number | undefined, valid: (v: number) => boolean, what: string): void => {
-    if (value !== undefined && !(Number.isSafeInteger(value) && valid(value))) {
-      problems.push(`${field} must be ${what}, got ${value}`);
-    }
-  };
-  if (c.device === '') problems.push('device must have a name');
-  need('addressLimit', c.addressLimit, (v) => v >= 0, 'a byte address below 2^53 (leave it out for 64 bits)');
-  need('maxSegments', c.maxSegments, (v) => v >= 1, 'at least 1');
-  const isLength = (v: number): boolean => v >= 1 && v <= UNLIMITED_SEGMENT_BYTES;
-  need('maxSegmentBytes', c.maxSegmentBytes, isLength, 'from 1 to 2^32 - 1');
-  need('segmentBoundaryMask', c.segmentBoundaryMask, (v) => isPowerOfTwo(v + 1), 'a power of two minus 1');
-  need('alignmentBytes', c.alignmentBytes, (v) => v >= 1 && v <= MAX_ALIGNMENT_BYTES, 'from 1 to 2^32');
-  if (c.windows?.length === 0) problems.push('windows must hold at least one window, or be left out');
-  c.windows?.forEach((window, index) => {
-    problems.push(...checkAddressWindow(window).map((problem) => `windows[${index}].${problem}`));
-  });
-  if (c.iommu !== undefined) {
-    if (c.windows !== undefined) {
-      problems.push(
-        'windows describe a device without an IOMMU; behind one give iommu.iovaBase and iommu.iovaSizeBytes',
-      );
-    }
-    const isWidth = (v: number): boolean => v >= 1 && v <= 64;
-    need('iommu.iovaBits', c.iommu.iovaBits, isWidth, 'from 1 to 64');
-    need('iommu.physBits', c.iommu.physBits, isWidth, 'from 1 to 64');
-    need('iommu.iovaBase', c.iommu.iovaBase, (v) => v >= 0, 'a byte address below 2^53');
-    need('iommu.iovaSizeBytes', c.iommu.iovaSizeBytes, (v) => v >= 1, 'at least 1');
-    if (c.iommu.pageSizes?.length === 0) problems.push('iommu.pageSizes must hold at least one size, or be left out');
-    for (const size of c.iommu.pageSizes ?? []) {
-      need('iommu.pageSizes', size, (v) => v >= PAGE_BYTES && isPowerOfTwo(v), 'powers of two from 4096');
-    }
-  }
-  return problems;
-}
-
-/**
- * Says what is wrong with an address window.
- *
- * @returns one sentence a problem; empty when it is well formed
- */
-export function checkAddressWindow(window: AddressWindow): string[] {
-  const { base, sizeBytes } = window;
-  if (!Number.isSafeInteger(base) || base < 0) return [`base must be a byte address below 2^53, got ${base}`];
-  if (!(Number.isInteger(sizeBytes) && sizeBytes >= 1 && sizeBytes <= ADDRESS_SPACE_BYTES - base)) {
-    return [`sizeBytes must be at least 1 and end by 2^53, got ${sizeBytes}`];
-  }
-  return [];
-}
-
-/**
- * Refuses malformed constraints.
- *
- * @throws RangeError naming the device and everything that is wrong with it
- */
-export function assertDeviceConstraints(c: DeviceConstraints): void {
-  const problems = checkDeviceConstraints(c);
-  if (problems.length > 0) {
-    throw new RangeError(`Cannot use the constraints of ${c.device || '(no name)'}: ${problems.join('; ')}`);
-  }
 }

@@ -2,15 +2,16 @@
 
 import { greatestCommonDivisor } from '../numbers.js';
 import { windowEnd } from './address-windows.js';
+import { assertDeviceConstraints } from './check-device-constraints.js';
 import {
   type AddressRun,
   type AddressWindow,
-  assertDeviceConstraints,
   type DeviceConstraints,
   maxSegmentBytesOf,
   segmentBoundaryBytesOf,
 } from './device-constraints.js';
 import { lowestIova } from './iova.js';
+import { busRuns } from './reach.js';
 
 /** A coalesced run and the index, in the list it came from, of the first run in it. */
 export interface CoalescedRun extends AddressRun {
@@ -19,7 +20,7 @@ export interface CoalescedRun extends AddressRun {
 
 /**
  * The segments the device sees: abutting runs joined, in the order of the list, then cut at the longest segment and at
- * the segment boundary. Behind an IOMMU the runs are one range of IOVAs, whatever their addresses, and cut likewise.
+ * the segment boundary, at the addresses that its bus shows. Behind an IOMMU the runs are one range of IOVAs, whatever their addresses, and cut likewise.
  *
  * It only describes; whether the device may use it is {@link checkMapping}'s question.
  *
@@ -48,7 +49,7 @@ export function dmaSegments(runs: readonly AddressRun[], c: DeviceConstraints, i
 }
 
 /** Joins runs that abut, in the order of the list. */
-export function coalesceRuns(runs: readonly AddressRun[]): CoalescedRun[] {
+export function coalesceRuns(runs: readonly (AddressRun & { readonly runIndex?: number })[]): CoalescedRun[] {
   const joined: CoalescedRun[] = [];
   let [address, lengthBytes, runIndex] = [0, 0, 0];
   runs.forEach((run, index) => {
@@ -57,7 +58,7 @@ export function coalesceRuns(runs: readonly AddressRun[]): CoalescedRun[] {
       return;
     }
     if (lengthBytes > 0) joined.push({ address, lengthBytes, runIndex });
-    [address, lengthBytes, runIndex] = [run.address, run.lengthBytes, index];
+    [address, lengthBytes, runIndex] = [run.address, run.lengthBytes, run.runIndex ?? index];
   });
   if (lengthBytes > 0) joined.push({ address, lengthBytes, runIndex });
   return joined;
@@ -98,7 +99,7 @@ export function worstSegmentsOfRun(
 }
 
 function deviceRuns(runs: readonly AddressRun[], c: DeviceConstraints, iovaStart?: number): readonly AddressRun[] {
-  if (c.iommu === undefined) return coalesceRuns(runs);
+  if (c.iommu === undefined) return coalesceRuns(busRuns(runs, c));
   const lengthBytes = lengthOfRuns(runs);
   if (lengthBytes === 0) return [];
   return [{ address: iovaStart ?? lowestIova(c, lengthBytes) ?? c.iommu.iovaBase ?? 0, lengthBytes }];

@@ -1,14 +1,21 @@
 /**
  * Constraints as single facts, so that a conflict can be cut down to the ones that matter.
  *
- * Having an IOMMU is an ability, not a demand: what it demands are its limits. Taking a fact away never makes a place
- * unsuitable that suited before, which the search for minimal conflicts relies on.
+ * Having an IOMMU, a translating bus or the right to enter protected memory is an ability, not a demand: what it demands
+ * are its limits, and what is demanded of others is that they lack it. Taking a fact away never makes a place unsuitable
+ * that suited before, which the search for minimal conflicts relies on.
  */
-import { type AddressWindow, type DeviceConstraints, PAGE_BYTES } from './device-constraints.js';
+import type { CoherencyDomain, DeviceConstraints, DmaWindow } from './device-constraints.js';
 
-/** A demand of a device, by the field that states it; `iommu.iovaBits` stands for the whole aperture. */
+/**
+ * A demand, by the field that states it. `iommu.iovaBits` stands for the whole aperture; `protected` and
+ * `peerToPeerDistance` also for not being allowed in, or having no way, where the device says nothing; `cpuAccess` is the
+ * CPU's.
+ */
 export type ConstraintField =
+  | 'dmaMask'
   | 'addressLimit'
+  | 'physLimit'
   | 'windows'
   | 'contiguous'
   | 'maxSegments'
@@ -17,10 +24,23 @@ export type ConstraintField =
   | 'alignmentBytes'
   | 'iommu.physBits'
   | 'iommu.iovaBits'
-  | 'iommu.pageSizes';
+  | 'iommu.iovaBudgetBytes'
+  | 'iommu.pageSizes'
+  | 'coherency'
+  | 'protected'
+  | 'peerToPeerDistance'
+  | 'heaps'
+  | 'cpuAccess';
 
 /** What a field holds. */
-export type ConstraintValue = number | boolean | readonly number[] | readonly AddressWindow[];
+export type ConstraintValue =
+  | number
+  | boolean
+  | string
+  | readonly number[]
+  | readonly DmaWindow[]
+  | readonly CoherencyDomain[]
+  | readonly string[];
 
 /** One demand of one device. */
 export interface ConstraintFact {
@@ -29,36 +49,53 @@ export interface ConstraintFact {
   readonly value: ConstraintValue;
 }
 
-/** The facts a device states, in a fixed order. */
-export function constraintFacts(c: DeviceConstraints): ConstraintFact[] {
-  const values: readonly (readonly [ConstraintField, ConstraintValue | undefined])[] = [
-    ['addressLimit', c.addressLimit],
-    ['windows', c.windows],
-    ['contiguous', c.contiguous === true ? true : undefined],
-    ['maxSegments', c.maxSegments],
-    ['maxSegmentBytes', c.maxSegmentBytes],
-    ['segmentBoundaryMask', c.segmentBoundaryMask],
-    ['alignmentBytes', c.alignmentBytes],
-    ['iommu.physBits', c.iommu?.physBits],
-    ['iommu.iovaBits', c.iommu?.iovaBits],
-    ['iommu.pageSizes', c.iommu?.pageSizes],
-  ];
-  return values.flatMap(([field, value]) => (value === undefined ? [] : [{ device: c.device, field, value }]));
-}
+/** The name under which the CPU takes part, where the request says that it will access the buffer. */
+export const CPU = 'cpu';
 
-/** The same device without that demand. */
-export function withoutField(c: DeviceConstraints, field: ConstraintField): DeviceConstraints {
-  const { iommu } = c;
+/** A device with this distance reaches device-local memory wherever it is, as if it were the system's. */
+export const ANY_DISTANCE = Number.MAX_SAFE_INTEGER;
+
+/** What a device states in a field; what stands for its silence where that matters. */
+export function statedValue(c: DeviceConstraints, field: ConstraintField): ConstraintValue {
   switch (field) {
     case 'iommu.physBits':
-      return iommu === undefined ? c : { ...c, iommu: { ...iommu, physBits: undefined } };
+      return c.iommu?.physBits ?? 64;
     case 'iommu.iovaBits':
-      return iommu === undefined
-        ? c
-        : { ...c, iommu: { physBits: iommu.physBits, pageSizes: iommu.pageSizes, iovaBits: 64 } };
+      return c.iommu?.iovaBits ?? 64;
+    case 'iommu.iovaBudgetBytes':
+      return c.iommu?.iovaBudgetBytes ?? Number.POSITIVE_INFINITY;
     case 'iommu.pageSizes':
-      return iommu === undefined ? c : { ...c, iommu: { ...iommu, pageSizes: [PAGE_BYTES] } };
+      return c.iommu?.pageSizes ?? [4096];
+    case 'protected':
+      return c.protected ?? 'not allowed in';
+    case 'peerToPeerDistance':
+      return c.peerToPeerDistance ?? 'none';
+    case 'cpuAccess':
+      return true;
     default:
-      return { ...c, [field]: undefined };
+      return c[field] ?? false;
   }
+}
+
+/** By device, then by field: the order of all lists of facts, whoever attached first. */
+export function compareFacts(a: ConstraintFact, b: ConstraintFact): number {
+  if (a.device !== b.device) return a.device < b.device ? -1 : 1;
+  return a.field === b.field ? 0 : a.field < b.field ? -1 : 1;
+}
+
+/** The same device with some of its demands taken away; its abilities stay. */
+export function withoutFields(c: DeviceConstraints, fields: readonly ConstraintField[]): DeviceConstraints {
+  const kept: Record<string, unknown> = { ...c };
+  const iommu: Record<string, unknown> = { ...c.iommu };
+  for (const field of fields) {
+    if (field === 'iommu.iovaBits') {
+      Object.assign(iommu, { iovaBits: 64, iovaBase: undefined, iovaSizeBytes: undefined });
+    } else if (field.startsWith('iommu.')) delete iommu[field.slice('iommu.'.length)];
+    else if (field === 'windows') kept.unconfined = true;
+    else if (field === 'protected') kept.protected = 'capable';
+    else if (field === 'peerToPeerDistance') kept.peerToPeerDistance = ANY_DISTANCE;
+    else delete kept[field];
+  }
+  if (c.iommu !== undefined) kept.iommu = iommu;
+  return kept as unknown as DeviceConstraints;
 }

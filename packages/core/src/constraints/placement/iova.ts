@@ -16,7 +16,7 @@ import {
 } from './device-constraints.js';
 
 /**
- * The IOVAs the device can issue: its aperture, cut at its address limit.
+ * The IOVAs the device can issue: its aperture, cut at its mask and its address limit.
  *
  * @returns undefined when there is no IOMMU, or nothing is left
  */
@@ -24,9 +24,14 @@ export function iovaAperture(c: DeviceConstraints): AddressWindow | undefined {
   if (c.iommu === undefined) return undefined;
   const base = c.iommu.iovaBase ?? 0;
   const bits = windowEnd(windowOfBits(c.iommu.iovaBits));
-  const limit = c.addressLimit === undefined ? bits : Math.min(bits, c.addressLimit + 1);
+  const limit = Math.min(bits, highestIssued(c) + 1);
   const end = c.iommu.iovaSizeBytes === undefined ? limit : Math.min(limit, base + c.iommu.iovaSizeBytes);
   return base < end ? { base, sizeBytes: end - base } : undefined;
+}
+
+/** The highest bus address or IOVA that mask and limit let the device issue; below 2^53. */
+export function highestIssued({ dmaMask, addressLimit }: DeviceConstraints): number {
+  return Math.min(dmaMask ?? Number.MAX_SAFE_INTEGER, addressLimit ?? Number.MAX_SAFE_INTEGER);
 }
 
 /**

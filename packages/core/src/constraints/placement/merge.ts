@@ -7,25 +7,20 @@
  */
 
 import { leastCommonMultiple, primePowers } from '../numbers.js';
-import {
-  ALL_ADDRESSES,
-  containsWindow,
-  intersectWindows,
-  normalizeWindows,
-  sizeOfWindows,
-  windowOfBits,
-} from './address-windows.js';
+import { ALL_ADDRESSES, containsWindow, intersectWindows, sizeOfWindows } from './address-windows.js';
+import { assertDeviceConstraints } from './check-device-constraints.js';
 import {
   type AddressWindow,
-  assertDeviceConstraints,
+  type CoherencyDomain,
   type DeviceConstraints,
   iommuGranuleOf,
   segmentBoundaryBytesOf,
 } from './device-constraints.js';
 import type { ConstraintField } from './facts.js';
+import { reachesOf } from './reach.js';
 
 /** How values of several devices become one. */
-export type MergeOperator = 'interval-set intersection' | 'or' | 'min' | 'lcm';
+export type MergeOperator = 'interval-set intersection' | 'set intersection' | 'or' | 'min' | 'lcm';
 
 /** What one device brought to a merged value. */
 export interface Contribution<T> {
@@ -67,7 +62,16 @@ export interface MergedConstraints {
   readonly alignmentBytes: Resolved<number>;
   /** What starts and lengths of runs are multiples of, in bytes, for the IOMMUs; 1 when there is none. */
   readonly granuleBytes: Resolved<number>;
+  /** Domains everybody works with; empty when there is none. */
+  readonly coherency: Resolved<readonly CoherencyDomain[]>;
+  /** Heaps everybody may use; `['*']` when nobody minds, empty when there is none. */
+  readonly heaps: Resolved<readonly string[]>;
+  /** Whether anybody needs protected memory. */
+  readonly isProtected: Resolved<boolean>;
 }
+
+const ALL_DOMAINS: readonly CoherencyDomain[] = ['cpu', 'ram', 'inaccessible'];
+const ANY_HEAP: readonly string[] = ['*'];
 
 type Given<T> = Omit<Contribution<T>, 'slack'>;
 
@@ -90,13 +94,22 @@ export function mergeConstraints(devices: readonly DeviceConstraints[]): MergedC
     });
   };
   return resolveAll({
-    windows: devices.flatMap(reachOf),
+    windows: devices.flatMap((c) =>
+      reachesOf(c).map(({ field, windows }) => ({ device: c.device, field, value: windows })),
+    ),
     contiguous: direct.flatMap((c) => (c.contiguous ? [{ device: c.device, field: 'contiguous', value: true }] : [])),
     maxSegments: numbers(direct, 'maxSegments', (c) => c.maxSegments),
     maxSegmentBytes: numbers(direct, 'maxSegmentBytes', (c) => c.maxSegmentBytes),
     segmentBoundaryBytes: numbers(direct, 'segmentBoundaryMask', segmentBoundaryBytesOf),
     alignmentBytes: numbers(direct, 'alignmentBytes', (c) => c.alignmentBytes),
     granuleBytes: numbers(devices, 'iommu.pageSizes', (c) => c.iommu && iommuGranuleOf(c.iommu)),
+    coherency: devices.flatMap((c) =>
+      c.coherency ? [{ device: c.device, field: 'coherency', value: c.coherency }] : [],
+    ),
+    heaps: devices.flatMap((c) => (c.heaps ? [{ device: c.device, field: 'heaps', value: c.heaps }] : [])),
+    isProtected: devices.flatMap((c) =>
+      c.protected === 'required' ? [{ device: c.device, field: 'protected', value: true }] : [],
+    ),
   });
 }
 
@@ -110,6 +123,9 @@ export function combineMerged(a: MergedConstraints, b: MergedConstraints): Merge
     segmentBoundaryBytes: [...a.segmentBoundaryBytes.contributions, ...b.segmentBoundaryBytes.contributions],
     alignmentBytes: [...a.alignmentBytes.contributions, ...b.alignmentBytes.contributions],
     granuleBytes: [...a.granuleBytes.contributions, ...b.granuleBytes.contributions],
+    coherency: [...a.coherency.contributions, ...b.coherency.contributions],
+    heaps: [...a.heaps.contributions, ...b.heaps.contributions],
+    isProtected: [...a.isProtected.contributions, ...b.isProtected.contributions],
   });
 }
 
@@ -121,6 +137,9 @@ interface AllGiven {
   readonly segmentBoundaryBytes: readonly Given<number>[];
   readonly alignmentBytes: readonly Given<number>[];
   readonly granuleBytes: readonly Given<number>[];
+  readonly coherency: readonly Given<readonly CoherencyDomain[]>[];
+  readonly heaps: readonly Given<readonly string[]>[];
+  readonly isProtected: readonly Given<boolean>[];
 }
 
 function resolveAll(given: AllGiven): MergedConstraints {
@@ -134,22 +153,10 @@ function resolveAll(given: AllGiven): MergedConstraints {
     segmentBoundaryBytes: resolveMin(given.segmentBoundaryBytes),
     alignmentBytes: resolveLcm(given.alignmentBytes),
     granuleBytes: resolveLcm(given.granuleBytes),
+    coherency: resolveSet(given.coherency, ALL_DOMAINS),
+    heaps: resolveSet(given.heaps, ANY_HEAP),
+    isProtected: resolveOr(given.isProtected),
   };
-}
-
-function reachOf(c: DeviceConstraints): Given<readonly AddressWindow[]>[] {
-  const reach: Given<readonly AddressWindow[]>[] = [];
-  const { device, addressLimit, windows, iommu } = c;
-  if (iommu?.physBits !== undefined) {
-    reach.push({ device, field: 'iommu.physBits', value: [windowOfBits(iommu.physBits)] });
-  }
-  if (iommu === undefined && addressLimit !== undefined) {
-    reach.push({ device, field: 'addressLimit', value: [{ base: 0, sizeBytes: addressLimit + 1 }] });
-  }
-  if (iommu === undefined && windows !== undefined) {
-    reach.push({ device, field: 'windows', value: normalizeWindows(windows) });
-  }
-  return reach;
 }
 
 function resolveWindows(given: readonly Given<readonly AddressWindow[]>[]): MergedConstraints['windows'] {
@@ -171,6 +178,20 @@ function resolveWindows(given: readonly Given<readonly AddressWindow[]>[]): Merg
 function resolveOr(given: readonly Given<boolean>[]): Resolved<boolean> {
   const contributions = inOrder(given).map((one) => ({ ...one, slack: 0 }));
   return { value: contributions.length > 0, operator: 'or', contributions, binding: names(contributions) };
+}
+
+function resolveSet<T extends string>(
+  given: readonly Given<readonly T[]>[],
+  all: readonly T[],
+): Resolved<readonly T[]> {
+  const unique = inOrder(given.map((one) => ({ ...one, value: [...new Set(one.value)].sort() })));
+  const common = (some: typeof unique): readonly T[] =>
+    some.length === 0 ? all : some[0].value.filter((item) => some.every((one) => one.value.includes(item)));
+  const value = common(unique);
+  const contributions = unique.map((one) => ({ ...one, slack: one.value.length - value.length }));
+  const binding = unique.filter((one) => common(unique.filter((other) => other !== one)).length > value.length);
+  const bound = names(binding.length === 0 && value !== all ? unique : binding);
+  return { value, operator: 'set intersection', contributions, binding: bound };
 }
 
 function resolveMin(given: readonly Given<number>[]): Resolved<number> {

@@ -3,24 +3,32 @@
  *
  * The answer does not depend on the order of the devices. All of it is data; `explanation.prose` says it in a sentence.
  */
-import { assertDeviceConstraints, type DeviceConstraints, pageAlignedBytes } from './device-constraints.js';
+import { type ConflictLimits, conflictSets } from '../conflict-sets.js';
+import { alignUp } from '../numbers.js';
+import { assertDeviceConstraints } from './check-device-constraints.js';
+import { type CoherencyDomain, type DeviceConstraints, PAGE_BYTES, pageAlignedBytes } from './device-constraints.js';
 import { explainPlaced, explainUnsatisfiable } from './explain.js';
-import { type ConstraintFact, constraintFacts, withoutField } from './facts.js';
-import {
-  checkHeapTraits,
-  type HeapTraits,
-  type HeapVerdict,
-  judgeHeap,
-  windowsFor,
-  worstSegments,
-} from './heap-verdict.js';
+import { type ConstraintFact, compareFacts } from './facts.js';
+import { checkHeapTraits, type HeapTraits, sharedWindows, windowsFor, worstSegments } from './heap-traits.js';
+import { type HeapVerdict, verdictOf } from './heap-verdict.js';
 import { type MergedConstraints, mergeConstraints } from './merge.js';
+import { type BufferDemand, type Objection, objectionsTo } from './objections.js';
+import { coherencyDomain, type PreferenceVerdict, preferencesIn } from './preferences.js';
 
-/** What is asked: a buffer of so many bytes, for these devices, from one of these heaps. */
+/** What is asked: buffers of so many bytes, for these devices, from one of these heaps. */
 export interface PlacementRequest {
   readonly devices: readonly DeviceConstraints[];
   readonly heaps: readonly HeapTraits[];
+  /** Of one buffer. */
   readonly sizeBytes: number;
+  /** How many; 1 when absent. What a budget of IOVAs and the room in a heap are counted for. */
+  readonly buffers?: number;
+  /** Whether the CPU is going to access them; absent = false. */
+  readonly cpuAccess?: boolean;
+  /** Bytes of IOVA that devices have mapped already, by name. */
+  readonly iovaInUse?: Readonly<Record<string, number>>;
+  /** How many conflicts to look for. */
+  readonly limits?: ConflictLimits;
 }
 
 /** Most segments a device can see of the buffer. */
@@ -48,16 +56,25 @@ export interface PlacedResult {
   readonly status: 'placed';
   /** Name of the heap. */
   readonly heap: string;
-  /** Whole pages, which is also what a move would copy. */
+  /** Of one buffer: whole pages, which is also what a move would copy. */
   readonly sizeBytes: number;
+  readonly buffers: number;
   /** One for each window the buffer may come to lie in. */
   readonly startRanges: readonly StartRange[];
-  /** Every heap in order of preference. */
+  /** In which domain it is shared; undefined when nothing is known of it. */
+  readonly coherency: CoherencyDomain | undefined;
+  /** Device-local memory must come from the part that others see. */
+  readonly visible: boolean;
+  /** Every heap, cheapest first. */
   readonly candidates: readonly HeapVerdict[];
+  /** What devices would rather have, in the chosen heap. */
+  readonly preferences: readonly PreferenceVerdict[];
   /** The devices each of which, if it left, would let a cheaper heap win; sorted. Empty also when two force it jointly. */
   readonly bindingDevices: readonly string[];
-  /** One minimal set of facts that rules out every cheaper heap; empty when there is no cheaper one. */
+  /** A smallest set of facts that rules out every cheaper heap; empty when there is no cheaper one. */
   readonly forcedBy: readonly ConstraintFact[];
+  /** All such sets that are minimal, smallest first, up to the limit. */
+  readonly forcedByAll: readonly (readonly ConstraintFact[])[];
   readonly explanation: PlacementExplanation & {
     /** What each device can see at most, by name. */
     readonly segments: readonly DeviceSegments[];
@@ -68,12 +85,21 @@ export interface PlacedResult {
 export interface UnsatisfiableResult {
   readonly status: 'unsatisfiable';
   readonly sizeBytes: number;
+  readonly buffers: number;
   readonly candidates: readonly HeapVerdict[];
   /**
-   * One minimal conflict: these facts leave no heap, and any of them taken away leaves one. The request is not listed;
+   * A smallest conflict: these facts leave no heap, and any of them taken away leaves one. The request is not listed;
    * empty when no heap is large enough whoever asks.
    */
   readonly conflict: readonly ConstraintFact[];
+  /** All minimal conflicts, smallest first, up to the limit. */
+  readonly conflicts: readonly (readonly ConstraintFact[])[];
+  /** The same by participant: sets of devices that cannot share, and any of which left out leaves a heap for the others. */
+  readonly conflictingDevices: readonly (readonly string[])[];
+  /** Whether these are all conflicts. */
+  readonly complete: boolean;
+  /** Sets of facts without which the rest could be met, smallest first; not all there are. */
+  readonly waysOut: readonly (readonly ConstraintFact[])[];
   readonly explanation: PlacementExplanation;
 }
 
@@ -83,89 +109,148 @@ export type PlacementResult = PlacedResult | UnsatisfiableResult;
 /**
  * Chooses the heap of a buffer, before any page exists.
  *
- * Context: any-thread; pure; slow path. Conflicts are found by deletion, one trial a fact.
+ * Context: any-thread; pure; slow path.
  *
- * @returns the cheapest heap that suits every device, the earlier in the list among equals; or the conflict
- * @throws RangeError when sizeBytes, a device or a heap is malformed
+ * @returns the cheapest heap that suits every device, the earlier in the list among equals; or the conflicts
+ * @throws RangeError when a size, a device or a heap is malformed
  */
 export function solvePlacement(request: PlacementRequest): PlacementResult {
-  const { sizeBytes: askedBytes } = request;
-  if (!Number.isSafeInteger(askedBytes) || askedBytes < 1) {
+  const { sizeBytes: askedBytes, buffers = 1, cpuAccess = false, iovaInUse = {}, limits } = request;
+  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1;
+  if (!isCount(askedBytes))
     throw new RangeError(`Cannot place a buffer: sizeBytes must be at least 1, got ${askedBytes}`);
-  }
+  if (!isCount(buffers)) throw new RangeError(`Cannot place buffers: there must be at least 1, got ${buffers}`);
   for (const c of request.devices) assertDeviceConstraints(c);
   for (const heap of request.heaps) {
     const problems = checkHeapTraits(heap);
     if (problems.length > 0) throw new RangeError(`Cannot use the heap ${heap.name}: ${problems.join('; ')}`);
   }
   const sizeBytes = pageAlignedBytes(askedBytes);
+  const demand: BufferDemand = { bytes: sizeBytes, buffers, cpuAccess, iovaInUse };
   const devices = [...request.devices].sort((a, b) => (a.device < b.device ? -1 : a.device > b.device ? 1 : 0));
-  const heaps = [...request.heaps].sort((a, b) => a.cost - b.cost);
-  const candidates = heaps.map((heap) => judgeHeap(heap, devices, sizeBytes));
+  const judged = request.heaps.map((heap) => judge(heap, devices, demand));
+  judged.sort((a, b) => a.verdict.totalCost - b.verdict.totalCost);
+  const candidates = judged.map(({ verdict }) => verdict);
   const requirements = mergeConstraints(devices);
-  const heap = heaps.find((_, index) => candidates[index].suits);
-  if (heap === undefined) {
-    const conflict = minimalConflict(heaps, devices, sizeBytes);
+  const chosen = judged.find(({ verdict }) => verdict.suits);
+  if (chosen === undefined) {
+    const found = conflictsAmong(judged, limits);
+    const { conflicts, corrections: waysOut, complete } = found;
+    const conflict = conflicts[0] ?? [];
     const prose = explainUnsatisfiable(candidates, conflict, sizeBytes);
-    return { status: 'unsatisfiable', sizeBytes, candidates, conflict, explanation: { prose, requirements } };
+    const conflictingDevices = devicesInConflict(judged, devices, limits);
+    const explanation = { prose, requirements };
+    const status = 'unsatisfiable';
+    return {
+      status,
+      sizeBytes,
+      buffers,
+      candidates,
+      conflict,
+      conflicts,
+      conflictingDevices,
+      complete,
+      waysOut,
+      explanation,
+    };
   }
-  const cheaper = heaps.filter((other) => other.cost < heap.cost);
-  const forcedBy = cheaper.length === 0 ? [] : minimalConflict(cheaper, devices, sizeBytes);
-  const bindingDevices = namesOf(devices).filter((name) => {
-    const others = devices.filter((c) => c.device !== name);
-    return anySuits(cheaper, others, sizeBytes);
-  });
-  const segments = devices.map((c) => ({ device: c.device, segments: worstSegments(heap, c, sizeBytes) }));
-  const prose = explainPlaced(heap.name, devices, candidates, forcedBy);
-  const startRanges = windowsFor(heap, sizeBytes).flatMap((window) => startRangeIn(window, heap, sizeBytes));
+  const { heap, verdict } = chosen;
+  const cheaper = judged.filter((other) => other.verdict.totalCost < verdict.totalCost);
+  const forcedByAll = cheaper.length === 0 ? [] : conflictsAmong(cheaper, limits).conflicts;
+  const forcedBy = forcedByAll[0] ?? [];
+  const bindingDevices = namesOf(devices).filter((name) =>
+    cheaper.some(({ objections }) => objections.every((o) => o.facts.some((f) => f.device === name))),
+  );
+  const visible =
+    heap.deviceLocal !== undefined && (cpuAccess || devices.some((c) => c.device !== heap.deviceLocal?.owner));
+  const windows = windowsFor(heap, sizeBytes, visible ? sharedWindows(heap) : heap.windows);
+  const segments = devices.map((c) => ({
+    device: c.device,
+    segments: worstSegments(heap, c, sizeBytes, visible ? sharedWindows(heap) : heap.windows),
+  }));
   return {
     status: 'placed',
     heap: heap.name,
     sizeBytes,
-    startRanges,
+    buffers,
+    startRanges: windows.flatMap((window) => startRangeIn(window, heap, sizeBytes)),
+    coherency: coherencyDomain(heap, devices),
+    visible,
     candidates,
+    preferences: verdict.preferences,
     bindingDevices,
     forcedBy,
-    explanation: { prose, requirements, segments },
+    forcedByAll,
+    explanation: { prose: explainPlaced(heap.name, devices, candidates, forcedByAll), requirements, segments },
   };
 }
 
-/**
- * Facts which together leave none of the heaps, and of which any taken away leaves one.
- *
- * Deletion: a fact without which the rest still conflict is dropped for good. Right because taking a fact away never
- * makes a heap unsuitable.
- */
-function minimalConflict(
-  heaps: readonly HeapTraits[],
-  devices: readonly DeviceConstraints[],
-  sizeBytes: number,
-): ConstraintFact[] {
-  let rest = devices;
-  const core: ConstraintFact[] = [];
-  const tried = new Set<string>();
-  for (const fact of devices.flatMap(constraintFacts)) {
-    const key = JSON.stringify([fact.device, fact.field]);
-    if (tried.has(key)) continue; // several entries of one participant fall together
-    tried.add(key);
-    const trial = rest.map((c) => (c.device === fact.device ? withoutField(c, fact.field) : c));
-    if (anySuits(heaps, trial, sizeBytes)) core.push(fact);
-    else rest = trial;
-  }
-  return core;
+interface JudgedHeap {
+  readonly heap: HeapTraits;
+  readonly verdict: HeapVerdict;
+  readonly objections: readonly Objection[];
 }
 
-function anySuits(heaps: readonly HeapTraits[], devices: readonly DeviceConstraints[], sizeBytes: number): boolean {
-  return heaps.some((heap) => judgeHeap(heap, devices, sizeBytes).suits);
+function judge(heap: HeapTraits, devices: readonly DeviceConstraints[], demand: BufferDemand): JudgedHeap {
+  const objections = objectionsTo(heap, devices, demand);
+  const preferences = preferencesIn(heap, devices, demand.bytes);
+  const totalCost = preferences.reduce((sum, { cost }) => sum + cost, heap.cost);
+  const score = { heap: heap.name, cost: heap.cost, totalCost, preferences };
+  return { heap, objections, verdict: verdictOf(score, objections) };
 }
+
+/**
+ * Minimal sets of facts which together leave none of the heaps. What rules each heap out is known, so that a set of facts
+ * leaves a heap unless it contains one of that heap's objections.
+ */
+function conflictsAmong(
+  judged: readonly JudgedHeap[],
+  limits?: ConflictLimits,
+): { conflicts: ConstraintFact[][]; corrections: ConstraintFact[][]; complete: boolean } {
+  const byKey = new Map<string, ConstraintFact>();
+  for (const { objections } of judged)
+    for (const { facts } of objections) for (const fact of facts) byKey.set(keyOf(fact), fact);
+  const facts = [...byKey.values()].sort(compareFacts);
+  const indexOf = new Map(facts.map((fact, index) => [keyOf(fact), index]));
+  const against = judged.map(({ objections }) =>
+    objections.map((one) => one.facts.map((fact) => indexOf.get(keyOf(fact)) ?? 0)),
+  );
+  const leavesOne = (kept: readonly boolean[]): boolean =>
+    against.some((objections) => objections.every((objection) => objection.some((index) => !kept[index])));
+  const found = conflictSets(facts.length, leavesOne, limits);
+  const named = (sets: readonly (readonly number[])[]): ConstraintFact[][] =>
+    sets.map((set) => set.map((index) => facts[index]));
+  return { conflicts: named(found.conflicts), corrections: named(found.corrections), complete: found.complete };
+}
+
+/** Minimal sets of devices, all their demands taken together, which leave no heap. */
+function devicesInConflict(
+  judged: readonly JudgedHeap[],
+  devices: readonly DeviceConstraints[],
+  limits?: ConflictLimits,
+): string[][] {
+  const stated = judged.flatMap(({ objections }) =>
+    objections.flatMap(({ facts }) => facts.map((fact) => fact.device)),
+  );
+  const names = [...new Set([...namesOf(devices), ...stated])].sort();
+  const against = judged.map(({ objections }) =>
+    objections.map(({ facts }) => facts.map((fact) => names.indexOf(fact.device))),
+  );
+  const leavesOne = (kept: readonly boolean[]): boolean =>
+    against.some((objections) => objections.every((objection) => objection.some((index) => !kept[index])));
+  return conflictSets(names.length, leavesOne, limits).conflicts.map((set) => set.map((index) => names[index]));
+}
+
+/** Several entries of one participant fall together. */
+const keyOf = ({ device, field }: ConstraintFact): string => `${device}\0${field}`;
 
 function namesOf(devices: readonly DeviceConstraints[]): string[] {
   return [...new Set(devices.map((c) => c.device))];
 }
 
 function startRangeIn(window: { base: number; sizeBytes: number }, heap: HeapTraits, sizeBytes: number): StartRange[] {
-  const needed = heap.contiguous ? sizeBytes : Math.min(sizeBytes, heap.chunkBytes ?? 4096);
-  const first = Math.ceil(window.base / heap.alignmentBytes) * heap.alignmentBytes;
+  const needed = heap.contiguous ? sizeBytes : Math.min(sizeBytes, heap.chunkBytes ?? PAGE_BYTES);
+  const first = alignUp(window.base, heap.alignmentBytes);
   const last = Math.floor((window.base + window.sizeBytes - needed) / heap.alignmentBytes) * heap.alignmentBytes;
   return first <= last ? [{ first, last }] : [];
 }
