@@ -1,5 +1,6 @@
 import type { ActorId, AttachmentSlot, BufferSlot, Nanoseconds } from '../base/index.js';
-import { checkMapping, type DeviceConstraints } from '../constraints/index.js';
+import { type BufferSituation, checkMapping, type DeviceConstraints } from '../constraints/index.js';
+import type { BufferWords } from './buffer-words.js';
 import type { HeapAllocation } from './dma-heap.js';
 import type { CreateRequest, MappingStyle } from './protocol.js';
 
@@ -79,10 +80,19 @@ export class ExportedBuffer {
     return this.request.name;
   }
 
-  /** The constraints of all attached devices, with one more if given. */
-  constraints(also?: DeviceConstraints): DeviceConstraints[] {
-    const all = [...this.attachments.values()].map((attached) => attached.constraints);
-    return also === undefined ? all : [...all, also];
+  /** The constraints of all attached devices. */
+  constraints(): DeviceConstraints[] {
+    return [...this.attachments.values()].map((attached) => attached.constraints);
+  }
+
+  /** The buffer as the plans for late devices take it. */
+  situation(words: BufferWords): BufferSituation {
+    const users = [...this.attachments.values()].map(({ slot, device, constraints, mapping }) => {
+      return { device, constraints, mapping, mapped: words.mappings(slot), blocking: this.blockers.has(slot) };
+    });
+    const { name: buffer, sizeBytes, allocation } = this;
+    const storage = allocation && { heap: allocation.heap, runs: allocation.sgTable.runs };
+    return { buffer, sizeBytes, ...(storage && { storage }), users, pins: words.pins(this.slot) };
   }
 
   /** Attached devices that cannot reach the present storage, by the real addresses. */

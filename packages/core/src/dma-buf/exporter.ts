@@ -23,6 +23,7 @@ import {
   type Task,
   TIMED_OUT,
 } from '../base/index.js';
+import { type BufferPlan, forcingDevices } from '../constraints/index.js';
 import { pageAlign } from '../memory/index.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import { type AttachedDevice, type AttachRecord, ExportedBuffer } from './exported-buffer.js';
@@ -38,7 +39,7 @@ import type {
   MapRequest,
 } from './protocol.js';
 import { SlotPool } from './slot-pool.js';
-import { forcingDevices, StoragePlanner } from './storage-planner.js';
+import { StoragePlanner } from './storage-planner.js';
 
 export class Exporter {
   readonly #buffers = new Map<BufferSlot, ExportedBuffer>();
@@ -118,21 +119,14 @@ export class Exporter {
     if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
     const { device, constraints } = request;
     const atNs = this.parts.services.clock.now();
-    const violation = buffer.violationFor(constraints);
-    let forcedBy: readonly string[] = [];
-    let why = buffer.allocation === undefined ? 'nothing is allocated yet' : 'it can reach the present storage';
-    let target: HeapAllocation | undefined;
+    const plan = this.#planner.planAttach(buffer.situation(this.parts.buffers), request, this.parts.policy);
     const slot = attachmentSlot(this.#attachmentSlots.take(`attach ${device} to ${buffer.name}`));
+    let target: HeapAllocation | undefined;
     try {
-      const placement = this.#planner.solve(buffer, request);
-      if (violation !== undefined) {
-        this.#refuseIfBusy(buffer, device);
-        forcedBy = forcingDevices(placement);
-        why = `${violation}; ${placement.explanation.prose}`;
-      }
-      const wanted = violation !== undefined && buffer.reserved === undefined;
-      if (wanted || buffer.reservedIsOutOfReach(constraints)) {
-        target = this.#planner.allocate(buffer, placement, false);
+      if (plan.action === 'refuse') throw refusedByPlan(buffer, device, plan);
+      const moves = plan.action === 'migrate' && buffer.reserved === undefined;
+      if (plan.placement !== undefined && (moves || buffer.reservedIsOutOfReach(constraints))) {
+        target = this.#planner.allocate(buffer, plan.placement, false);
       }
     } catch (error) {
       this.#attachmentSlots.give(slot);
@@ -143,12 +137,12 @@ export class Exporter {
     this.parts.buffers.openAttachment(slot);
     buffer.attachments.set(slot, attached);
     if (target !== undefined) this.#reserve(buffer, target);
-    const moved = violation !== undefined && this.parts.policy.moveAt === 'attach';
+    const moved = plan.action === 'migrate' && this.parts.policy.moveAt === 'attach';
     if (moved) {
-      yield* this.#moveForAttach(buffer, attached, why, forcedBy);
+      yield* this.#moveForAttach(buffer, attached, plan.why, plan.forcedBy);
     }
     buffer.awaited.delete(device);
-    this.#record(buffer, device, violation === undefined ? 'compatible' : 'will-move', why, forcedBy, atNs);
+    this.#record(buffer, device, plan.action === 'migrate' ? 'will-move' : 'compatible', plan.why, plan.forcedBy, atNs);
     this.parts.queues.changed(buffer.slot);
     return { attachment: slot, name: buffer.name, sizeBytes: buffer.sizeBytes, moved };
   }
@@ -249,12 +243,11 @@ export class Exporter {
 
   *#moveBackNow(buffer: ExportedBuffer, gone: string, requestedNs: number): Task<void> {
     if (buffer.dying || buffer.allocation === undefined || buffer.attachments.size === 0) return;
-    const placement = this.#planner.trySolve(buffer);
-    if (placement.status !== 'placed' || !this.#planner.isCheaper(placement.heap, buffer.allocation.heap, buffer))
-      return;
+    const plan = this.#planner.planDetach(buffer.situation(this.parts.buffers), gone);
+    if (plan.action !== 'migrate') return;
     try {
       yield* this.#move(buffer, {
-        reason: `${gone} has detached; ${placement.explanation.prose}`,
+        reason: plan.why,
         forcedBy: [],
         requestedNs,
       });
@@ -340,18 +333,7 @@ export class Exporter {
     this.parts.buffers.publish(buffer.slot);
   }
 
-  /** A late device is refused at its attach where it is known already that the buffer cannot move. */
-  #refuseIfBusy(buffer: ExportedBuffer, device: string): void {
-    const pins = this.parts.buffers.pins(buffer.slot);
-    if (pins > 0) throw cannotMove(buffer, device, `it is pinned ${pins} times`, []);
-    this.#refuseIfBlocked(buffer, device);
-    if (this.parts.policy.onBusy !== 'busy') return;
-    const users = [...buffer.attachments.values()].filter((a) => this.parts.buffers.mappings(a.slot) > 0);
-    if (users.length === 0) return;
-    const names = users.map((user) => user.device);
-    throw cannotMove(buffer, device, `${names.join(', ')} has it mapped, and the policy is not to wait`, names);
-  }
-
+  /** A map that needs a move is refused where it is known already that the move would wait in vain. */
   #refuseIfBlocked(buffer: ExportedBuffer, device: string): void {
     const holders: string[] = [];
     for (const slot of buffer.blockers) {
@@ -402,6 +384,14 @@ function staleHandle(op: string, handle: BufferHandle): ErrnoError {
   return new ErrnoError('ESTALE', op, `Cannot use buffer ${handle.slot} of life ${handle.life}: it is gone`, {
     ...handle,
   });
+}
+
+function refusedByPlan(buffer: ExportedBuffer, device: string, { refusal }: BufferPlan): ErrnoError {
+  assert(refusal !== undefined, 'a plan that refuses says why');
+  const { errno, call, reason, holders, conflict } = refusal;
+  if (errno === 'EBUSY') return cannotMove(buffer, device, reason, holders);
+  const details = { buffer: buffer.name, device, conflict };
+  return new ErrnoError(errno, call, `Cannot attach ${device} to ${buffer.name}: ${reason}`, details);
 }
 
 function cannotMove(buffer: ExportedBuffer, device: string, reason: string, holders: readonly string[]): ErrnoError {

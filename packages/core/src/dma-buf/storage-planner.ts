@@ -1,11 +1,17 @@
 import { ErrnoError, isErrno } from '../base/index.js';
-import { type PlacementResult, solvePlacement } from '../constraints/index.js';
+import {
+  type BufferPlan,
+  type BufferSituation,
+  type HeapTraits,
+  type LatePolicy,
+  type PlacedResult,
+  planAttach,
+  planDetach,
+  solvePlacement,
+} from '../constraints/index.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import type { ExportedBuffer } from './exported-buffer.js';
 import type { AttachRequest } from './protocol.js';
-
-/** A placement that suits everybody, with its reasons. */
-export type SolvedPlacement = Extract<PlacementResult, { status: 'placed' }>;
 
 /** Decides which heap a buffer belongs in, and takes storage from it. Holds no state of its own. */
 export class StoragePlanner {
@@ -20,24 +26,34 @@ export class StoragePlanner {
     throw new ErrnoError('ENODEV', 'dma_heap_find', `Cannot find heap ${name}: the heaps are ${names}`);
   }
 
-  /** Where a buffer would go now, for the devices that are attached. */
-  trySolve(buffer: ExportedBuffer): PlacementResult {
-    return solvePlacement(this.#problem(buffer));
+  /**
+   * What the attach of a device means for a buffer: the same plan that a forecast shows.
+   *
+   * @param situation the buffer as it is
+   */
+  planAttach(situation: BufferSituation, newcomer: AttachRequest, policy: LatePolicy): BufferPlan {
+    return planAttach(situation, newcomer.constraints, this.#traits(situation.sizeBytes), policy);
+  }
+
+  /** What becomes possible for a buffer once a device has detached. */
+  planDetach(situation: BufferSituation, leaving: string): BufferPlan {
+    return planDetach(situation, leaving, this.#traits(situation.sizeBytes));
   }
 
   /**
-   * Where a buffer has to go, for the devices that are attached and a newcomer.
+   * Where a buffer has to go, for the devices that are attached.
    *
    * @throws ErrnoError EINVAL with the conflict when no heap suits everybody
    */
-  solve(buffer: ExportedBuffer, newcomer?: AttachRequest): SolvedPlacement {
-    const result = solvePlacement(this.#problem(buffer, newcomer));
+  solve(buffer: ExportedBuffer): PlacedResult {
+    const { sizeBytes } = buffer;
+    const result = solvePlacement({ devices: buffer.constraints(), heaps: this.#traits(sizeBytes), sizeBytes });
     if (result.status === 'placed') return result;
     throw new ErrnoError(
       'EINVAL',
-      newcomer === undefined ? 'dma_buf_map_attachment' : 'dma_buf_attach',
-      `Cannot ${newcomer === undefined ? 'place' : `attach ${newcomer.device} to`} ${buffer.name}: ${result.explanation.prose}`,
-      { buffer: buffer.name, conflict: result.conflict, candidates: result.candidates },
+      'dma_buf_map_attachment',
+      `Cannot place ${buffer.name}: ${result.explanation.prose}`,
+      { buffer: buffer.name, conflict: result.conflict },
     );
   }
 
@@ -46,7 +62,7 @@ export class StoragePlanner {
    *
    * @throws ErrnoError ENOMEM of the last heap tried
    */
-  allocate(buffer: ExportedBuffer, placement: SolvedPlacement, zero: boolean): HeapAllocation {
+  allocate(buffer: ExportedBuffer, placement: PlacedResult, zero: boolean): HeapAllocation {
     const suitable = placement.candidates
       .filter((candidate) => candidate.suits)
       .map((candidate) => this.heap(candidate.heap));
@@ -62,22 +78,7 @@ export class StoragePlanner {
     throw last;
   }
 
-  /** Whether a heap is less scarce than another. */
-  isCheaper(heap: string, than: string, buffer: ExportedBuffer): boolean {
-    return this.heap(heap).traits(buffer.sizeBytes).cost < this.heap(than).traits(buffer.sizeBytes).cost;
+  #traits(sizeBytes: number): HeapTraits[] {
+    return this.heaps.map((heap) => heap.traits(sizeBytes));
   }
-
-  #problem(buffer: ExportedBuffer, newcomer?: AttachRequest): Parameters<typeof solvePlacement>[0] {
-    return {
-      devices: buffer.constraints(newcomer?.constraints),
-      heaps: this.heaps.map((heap) => heap.traits(buffer.sizeBytes)),
-      sizeBytes: buffer.sizeBytes,
-    };
-  }
-}
-
-/** Who forced a placement: each device that did so alone, else all that did so jointly. */
-export function forcingDevices(placement: SolvedPlacement): string[] {
-  if (placement.bindingDevices.length > 0) return [...placement.bindingDevices];
-  return [...new Set(placement.forcedBy.map((fact) => fact.device))];
 }

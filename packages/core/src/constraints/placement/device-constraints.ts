@@ -105,6 +105,8 @@ export interface DeviceConstraints {
   readonly heaps?: readonly string[];
   /** What it would rather have. */
   readonly prefers?: PlacementPreferences;
+  /** Whose calls import buffers for it, so that failures can be told as Linux tells them; absent = DRM. */
+  readonly subsystem?: 'v4l2' | 'drm';
   /** Where these numbers come from: kernel file and line. */
   readonly source?: string;
 }

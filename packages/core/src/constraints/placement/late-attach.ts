@@ -1,0 +1,268 @@
+/**
+ * What happens to buffers when a device comes late, or leaves: the plan that the exporter follows, and that is shown in
+ * advance as a forecast.
+ */
+import { formatList, formatSize } from '../describe.js';
+import { checkMapping } from './check.js';
+import type { AddressRun, DeviceConstraints } from './device-constraints.js';
+import type { ConstraintFact } from './facts.js';
+import type { HeapTraits } from './heap-traits.js';
+import { objectionToHeap } from './heap-verdict.js';
+import { type PlacedResult, solvePlacement } from './solve.js';
+
+/** A device that is attached to a buffer. */
+export interface BufferUser {
+  readonly device: string;
+  readonly constraints: DeviceConstraints;
+  /** `held`: keeps its mapping between jobs, until REQBUFS(0). */
+  readonly mapping: 'per-job' | 'held';
+  /** Mappings it has now; where the future is asked for, 1 for whoever will have some. */
+  readonly mapped: number;
+  /** A move has waited for it in vain, so that no further one is tried while it stays mapped. */
+  readonly blocking?: boolean;
+}
+
+/** A buffer as it is. */
+export interface BufferSituation {
+  readonly buffer: string;
+  /** Whole pages. */
+  readonly sizeBytes: number;
+  /** Absent = nothing is allocated yet. */
+  readonly storage?: {
+    readonly heap: string;
+    /** Absent = not known, so that what the heap promises counts. */
+    readonly runs?: readonly AddressRun[];
+  };
+  readonly users: readonly BufferUser[];
+  readonly pins: number;
+  /** Who pinned it, as far as known. */
+  readonly pinnedBy?: readonly string[];
+  /** Whether its exporter moves it at all; absent = true. */
+  readonly movable?: boolean;
+}
+
+/** How the exporter behaves towards buffers in use. */
+export interface LatePolicy {
+  /** A move waits for mappings, or is refused while there are any. */
+  readonly onBusy: 'wait' | 'busy';
+}
+
+/** Why a late device is refused. */
+export interface PlannedRefusal {
+  readonly errno: 'EBUSY' | 'EINVAL';
+  readonly call: 'dma_buf_attach';
+  readonly reason: string;
+  /** Devices that stand in the way. */
+  readonly holders: readonly string[];
+  /** The demands that cannot be met together; empty when that is not why. */
+  readonly conflict: readonly ConstraintFact[];
+}
+
+/** What will happen to one buffer. */
+export interface BufferPlan {
+  readonly buffer: string;
+  /** `place`: nothing is allocated yet, so that the first map decides; `none`: stays where it is. */
+  readonly action: 'place' | 'none' | 'migrate' | 'refuse';
+  /** Heap it lies in; absent while there is none. */
+  readonly from?: string;
+  /** Heap it goes to; absent when it does not move. */
+  readonly to?: string;
+  /** To copy. */
+  readonly bytes: number;
+  /** In one sentence. */
+  readonly why: string;
+  /** The devices without which it could stay. */
+  readonly forcedBy: readonly string[];
+  /** Devices whose mappings and fences must end first. */
+  readonly waitsFor: readonly string[];
+  /** Those among them that end only with REQBUFS(0). */
+  readonly heldBy: readonly string[];
+  /** Who has it pinned; `somebody` where that is not known. */
+  readonly pinnedBy: readonly string[];
+  /** Why it is refused. */
+  readonly refusal?: PlannedRefusal;
+  /** The placement that suits everybody; absent when there is none, or nothing was solved. */
+  readonly placement?: PlacedResult;
+}
+
+/** What happens to a buffer if that device attached now. Pure: the exporter acts on it, the forecast shows it. */
+export function planAttach(
+  situation: BufferSituation,
+  newcomer: DeviceConstraints,
+  heaps: readonly HeapTraits[],
+  policy: LatePolicy,
+): BufferPlan {
+  const { buffer, sizeBytes, storage, users } = situation;
+  const { device } = newcomer;
+  const base = {
+    buffer,
+    ...(storage && { from: storage.heap }),
+    bytes: 0,
+    forcedBy: [],
+    waitsFor: [],
+    heldBy: [],
+    pinnedBy: [],
+  };
+  const devices = [...users.map((user) => user.constraints), newcomer];
+  const solved = solvePlacement({ devices, heaps, sizeBytes });
+  const refuse = (refusal: Omit<PlannedRefusal, 'call'>, more: Partial<BufferPlan> = {}): BufferPlan => ({
+    ...base,
+    ...more,
+    action: 'refuse',
+    why: refusal.reason,
+    refusal: { ...refusal, call: 'dma_buf_attach' },
+  });
+  if (solved.status === 'unsatisfiable') {
+    const { conflict } = solved;
+    return refuse({ errno: 'EINVAL', reason: solved.explanation.prose, holders: [], conflict });
+  }
+  if (storage === undefined)
+    return { ...base, action: 'place', to: solved.heap, why: 'nothing is allocated yet', placement: solved };
+  const violation = violationIn(storage, newcomer, heaps, sizeBytes);
+  if (violation === undefined) {
+    return { ...base, action: 'none', why: 'it can reach the present storage', placement: solved };
+  }
+  const forcedBy = forcingDevices(solved);
+  const why = `${violation}; ${solved.explanation.prose}`;
+  const obstacle = obstacleTo(situation, policy);
+  const pinnedBy = situation.pins === 0 ? [] : [...(situation.pinnedBy ?? ['somebody'])];
+  if (obstacle !== undefined) {
+    const { reason, holders } = obstacle;
+    return refuse({ errno: 'EBUSY', reason, holders, conflict: [] }, { forcedBy, pinnedBy, placement: solved });
+  }
+  const using = users.filter((user) => user.mapped > 0 && user.device !== device);
+  return {
+    ...base,
+    action: 'migrate',
+    to: solved.heap,
+    bytes: sizeBytes,
+    why,
+    forcedBy,
+    waitsFor: namesOf(using),
+    heldBy: namesOf(using.filter((user) => user.mapping === 'held')),
+    placement: solved,
+  };
+}
+
+/**
+ * What could happen to a buffer that a device has left: whether a less scarce heap suits those that stay.
+ *
+ * @param situation without the device
+ * @param leaving its name, for the explanation
+ */
+export function planDetach(situation: BufferSituation, leaving: string, heaps: readonly HeapTraits[]): BufferPlan {
+  const { buffer, sizeBytes, storage, users: staying } = situation;
+  const base = {
+    buffer,
+    ...(storage && { from: storage.heap }),
+    bytes: 0,
+    forcedBy: [],
+    waitsFor: [],
+    heldBy: [],
+    pinnedBy: [],
+  };
+  const stay = (why: string): BufferPlan => ({ ...base, action: 'none', why });
+  if (storage === undefined) return stay('nothing is allocated');
+  if (staying.length === 0) return stay('nobody is left who would gain');
+  const solved = solvePlacement({ devices: staying.map((user) => user.constraints), heaps, sizeBytes });
+  const present = heaps.find((heap) => heap.name === storage.heap);
+  const better = heaps.find((heap) => solved.status === 'placed' && heap.name === solved.heap);
+  if (solved.status !== 'placed' || present === undefined || better === undefined || better.cost >= present.cost) {
+    return stay('no less scarce heap suits those that stay');
+  }
+  const using = staying.filter((user) => user.mapped > 0);
+  const why = `${leaving} has detached; ${solved.explanation.prose}`;
+  if (situation.movable === false || situation.pins > 0) {
+    const pinnedBy = situation.pins === 0 ? [] : [...(situation.pinnedBy ?? ['somebody'])];
+    return {
+      ...base,
+      action: 'none',
+      why: situation.pins > 0 ? 'it is pinned' : 'its exporter does not move it',
+      pinnedBy,
+    };
+  }
+  return {
+    ...base,
+    action: 'migrate',
+    to: solved.heap,
+    bytes: sizeBytes,
+    why,
+    waitsFor: namesOf(using),
+    heldBy: namesOf(using.filter((user) => user.mapping === 'held')),
+    placement: solved,
+  };
+}
+
+/** `3 buffers of 3.1 MB move …` for plans of several buffers that fare alike or not. */
+export function describePlans(plans: readonly BufferPlan[]): string {
+  const groups = new Map<string, BufferPlan[]>();
+  for (const plan of plans) {
+    const key = JSON.stringify([plan.action, plan.from, plan.to, plan.why, plan.waitsFor, plan.heldBy]);
+    groups.set(key, [...(groups.get(key) ?? []), plan]);
+  }
+  return [...groups.values()].map(describeAlike).join(' ');
+}
+
+function describeAlike(plans: readonly BufferPlan[]): string {
+  const [plan] = plans;
+  const names = formatList(plans.map((one) => one.buffer));
+  const verb = plans.length === 1 ? ['stays', 'moves'] : ['stay', 'move'];
+  switch (plan.action) {
+    case 'none':
+      return `${names} ${verb[0]} in ${plan.from}: ${plan.why}.`;
+    case 'place':
+      return `${names}: ${plan.why}, so the first map places ${plans.length === 1 ? 'it' : 'them'} in ${plan.to}.`;
+    case 'refuse':
+      return `Refused with ${plan.refusal?.errno} for ${names}: ${plan.why.replace(/\.$/, '')}.`;
+    case 'migrate': {
+      const bytes = plans.reduce((sum, one) => sum + one.bytes, 0);
+      const waits =
+        plan.waitsFor.length === 0 ? '' : ` once the mappings and fences of ${formatList(plan.waitsFor)} have ended`;
+      const held = plan.heldBy.length === 0 ? '' : ` (${formatList(plan.heldBy)}: not before REQBUFS(0))`;
+      const copied = `${formatSize(bytes)} (${bytes} bytes) to copy`;
+      return `${names} ${verb[1]} from ${plan.from} to ${plan.to}${waits}${held}, ${copied}: ${plan.why}`;
+    }
+  }
+}
+
+/** Who forced a placement: each device that did so alone, else all that did so jointly. */
+export function forcingDevices(placement: PlacedResult): string[] {
+  if (placement.bindingDevices.length > 0) return [...placement.bindingDevices];
+  return [...new Set(placement.forcedBy.map((fact) => fact.device))];
+}
+
+function violationIn(
+  { heap: name, runs }: NonNullable<BufferSituation['storage']>,
+  c: DeviceConstraints,
+  heaps: readonly HeapTraits[],
+  sizeBytes: number,
+): string | undefined {
+  const heap = heaps.find((candidate) => candidate.name === name);
+  const isPlain = heap?.protected !== true && heap?.deviceLocal === undefined;
+  // What pages tell is not all: memory that is protected, or another device's, may lie in reach and yet be closed.
+  if (runs !== undefined && isPlain) return checkMapping(runs, c)?.message;
+  return heap === undefined ? `heap ${name} is unknown` : objectionToHeap(heap, [c], sizeBytes)?.message;
+}
+
+function obstacleTo(
+  { users, pins, pinnedBy, movable }: BufferSituation,
+  { onBusy }: LatePolicy,
+): { reason: string; holders: string[] } | undefined {
+  if (movable === false) return { reason: 'its exporter does not move it', holders: [] };
+  if (pins > 0) {
+    const by = pinnedBy === undefined ? '' : ` by ${formatList(pinnedBy)}`;
+    return { reason: `it is pinned ${pins} times${by}`, holders: [...(pinnedBy ?? [])] };
+  }
+  const blocking = namesOf(users.filter((user) => user.blocking && user.mapped > 0));
+  if (blocking.length > 0) {
+    const reason = `${blocking.join(', ')} holds it mapped until REQBUFS(0), and a move has waited in vain`;
+    return { reason, holders: blocking };
+  }
+  const using = namesOf(users.filter((user) => user.mapped > 0));
+  if (onBusy === 'wait' || using.length === 0) return undefined;
+  return { reason: `${using.join(', ')} has it mapped, and the policy is not to wait`, holders: using };
+}
+
+function namesOf(users: readonly BufferUser[]): string[] {
+  return [...new Set(users.map((user) => user.device))];
+}
