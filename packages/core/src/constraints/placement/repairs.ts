@@ -1,0 +1,149 @@
+/**
+ * Ways out of a placement that cannot be had, each tried before it is offered.
+ *
+ * A repair names what to change and what it costs. None changes what the user did not ask about: the facts, the board and
+ * the pipeline stay but for that one change.
+ */
+import { formatList, formatSize, formatWindow } from '../describe.js';
+import { alignUp } from '../numbers.js';
+import { ALL_ADDRESSES, intersectWindows } from './address-windows.js';
+import { type DeviceConstraints, PAGE_BYTES } from './device-constraints.js';
+import { type ConstraintFact, CPU, withoutFields } from './facts.js';
+import type { HeapTraits } from './heap-traits.js';
+import { reachOf } from './reach.js';
+import { type PlacementRequest, solvePlacement, type UnsatisfiableResult } from './solve.js';
+
+/** What a repair costs. Fields that are absent cost nothing. */
+export interface RepairCost {
+  /** Copied for each frame. */
+  readonly bytesPerFrame?: number;
+  /** Set aside for good. */
+  readonly bytesReserved?: number;
+  /** Buffers fewer than asked for. */
+  readonly buffersFewer?: number;
+  /** Other hardware, or another driver. */
+  readonly hardware?: boolean;
+}
+
+/** A change with which the buffers can be placed. */
+export interface PlacementRepair {
+  readonly kind: 'fewer-buffers' | 'add-heap' | 'blit' | 'add-iommu' | 'relax';
+  /** In one sentence. */
+  readonly text: string;
+  /** The devices concerned. */
+  readonly devices: readonly string[];
+  /** Where the buffers lie then. */
+  readonly heap: string;
+  readonly cost: RepairCost;
+}
+
+/**
+ * Looks for repairs, cheapest kind first: fewer buffers, a heap that the board could set aside, a copy, other hardware.
+ *
+ * @param most how many to offer; 8 by default
+ */
+export function repairPlacement(request: PlacementRequest, result: UnsatisfiableResult, most = 8): PlacementRepair[] {
+  const repairs = [
+    ...fewerBuffers(request),
+    ...anotherHeap(request, result),
+    ...copies(request, result),
+    ...iommus(request, result),
+    ...relaxations(request, result),
+  ];
+  return repairs.slice(0, most);
+}
+
+function heapWith(request: PlacementRequest): string | undefined {
+  const result = solvePlacement({ ...request, limits: { maxConflicts: 1 } });
+  return result.status === 'placed' ? result.heap : undefined;
+}
+
+function fewerBuffers(request: PlacementRequest): PlacementRepair[] {
+  const { buffers = 1 } = request;
+  let [low, high] = [0, buffers];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (heapWith({ ...request, buffers: middle }) === undefined) high = middle;
+    else low = middle;
+  }
+  const heap = low === 0 ? undefined : heapWith({ ...request, buffers: low });
+  if (heap === undefined) return [];
+  const text = `use ${low} buffer${low === 1 ? '' : 's'} instead of ${buffers}: so many fit ${heap}`;
+  return [{ kind: 'fewer-buffers', text, devices: [], heap, cost: { buffersFewer: buffers - low } }];
+}
+
+/** A region of contiguous memory where every device reaches it, cut out of a heap's window that has the room. */
+function anotherHeap(request: PlacementRequest, { sizeBytes }: UnsatisfiableResult): PlacementRepair[] {
+  const { devices, heaps, buffers = 1 } = request;
+  const alignmentBytes = devices.reduce(
+    (most, c) => Math.max(most, alignUp(c.alignmentBytes ?? 1, PAGE_BYTES)),
+    2 ** 20,
+  );
+  const needed = alignUp(sizeBytes, alignmentBytes) * buffers;
+  const reach = devices.reduce<typeof ALL_ADDRESSES>((set, c) => intersectWindows(set, reachOf(c)), ALL_ADDRESSES);
+  const ram = heaps.filter((heap) => !heap.protected && heap.deviceLocal === undefined).flatMap((heap) => heap.windows);
+  const isProtected = devices.some((c) => c.protected === 'required');
+  for (const window of intersectWindows(reach, ram)) {
+    const base = alignUp(window.base, alignmentBytes);
+    if (base + needed > window.base + window.sizeBytes) continue;
+    const name = isProtected ? 'a protected region' : 'a cma region';
+    const windows = [{ base, sizeBytes: needed }];
+    const common = { name, windows, contiguous: true, alignmentBytes, cost: 2 };
+    const heap: HeapTraits = isProtected ? { ...common, protected: true } : common;
+    if (heapWith({ ...request, heaps: [heap] }) === undefined) continue;
+    const text = `set aside ${name} of at least ${formatSize(needed)} within ${formatWindow(window)}`;
+    return [{ kind: 'add-heap', text, devices: [], heap: name, cost: { bytesReserved: needed } }];
+  }
+  return [];
+}
+
+/** One device works on a copy: it and the others must each find a heap. */
+function copies(request: PlacementRequest, result: UnsatisfiableResult): PlacementRepair[] {
+  const involved = [...new Set(result.conflicts.flatMap((set) => set.map((fact) => fact.device)))].sort();
+  return involved.flatMap((device): PlacementRepair[] => {
+    const alone = request.devices.filter((c) => c.device === device);
+    const others = request.devices.filter((c) => c.device !== device);
+    if (alone.length === 0 || others.length === 0) return [];
+    const heap = heapWith({ ...request, devices: others });
+    const copy = heapWith({ ...request, devices: alone, cpuAccess: false });
+    if (heap === undefined || copy === undefined) return [];
+    const bytesPerFrame = result.sizeBytes;
+    const text = `give ${device} a copy: a blit of ${formatSize(bytesPerFrame)} a frame from ${heap} to ${copy}`;
+    return [{ kind: 'blit', text, devices: [device], heap, cost: { bytesPerFrame } }];
+  });
+}
+
+function iommus(request: PlacementRequest, result: UnsatisfiableResult): PlacementRepair[] {
+  const involved = [...new Set(result.conflicts.flatMap((set) => set.map((fact) => fact.device)))].sort();
+  return involved.flatMap((device): PlacementRepair[] => {
+    const translated = (c: DeviceConstraints): DeviceConstraints => {
+      if (c.device !== device || c.iommu !== undefined) return c;
+      const { windows: _, ...rest } = c;
+      return { ...rest, iommu: { iovaBits: 32 } };
+    };
+    if (!request.devices.some((c) => c.device === device && c.iommu === undefined)) return [];
+    const heap = heapWith({ ...request, devices: request.devices.map(translated) });
+    if (heap === undefined) return [];
+    const text = `put ${device} behind an IOMMU with 32-bit addresses: the buffers then lie in ${heap}`;
+    return [{ kind: 'add-iommu', text, devices: [device], heap, cost: { hardware: true } }];
+  });
+}
+
+function relaxations(request: PlacementRequest, { waysOut }: UnsatisfiableResult): PlacementRepair[] {
+  return waysOut.flatMap((facts): PlacementRepair[] => {
+    const devices = request.devices.map((c) => {
+      const fields = facts.filter((fact) => fact.device === c.device).map((fact) => fact.field);
+      return fields.length === 0 ? c : withoutFields(c, fields);
+    });
+    const cpuAccess = request.cpuAccess === true && !facts.some((fact) => fact.device === CPU);
+    const heap = heapWith({ ...request, devices, cpuAccess });
+    if (heap === undefined) return [];
+    const text = `do without ${formatList(facts.map(describeFact))}: the buffers then lie in ${heap}`;
+    const named = [...new Set(facts.map((fact) => fact.device))];
+    return [{ kind: 'relax', text, devices: named, heap, cost: { hardware: true } }];
+  });
+}
+
+function describeFact({ device, field }: ConstraintFact): string {
+  return `${device}.${field}`;
+}
