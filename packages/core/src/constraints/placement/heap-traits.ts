@@ -17,6 +17,8 @@ export interface HeapTraits {
   readonly alignmentBytes: number;
   /** Every run but the last is a whole number of these, so no run is shorter; absent = 4096. Only if scattered. */
   readonly chunkBytes?: number;
+  /** Largest buffer, however much is free; absent = no such limit. */
+  readonly maxBytes?: number;
   /** Scarcity: system 0 < system-dma32 1 < cma 2 < device-local 3, unless configured. The lowest that suits wins. */
   readonly cost: number;
   /** The CPU may not access it, nor any device that is not allowed in. Absent = false. */

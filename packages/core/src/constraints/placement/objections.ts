@@ -73,6 +73,10 @@ export function objectionsTo(
 }
 
 function objectionsOfSize(heap: HeapTraits, { bytes, buffers }: BufferDemand): Objection[] {
+  if (heap.maxBytes !== undefined && bytes > heap.maxBytes) {
+    const most = `${heap.name} gives at most ${formatSize(heap.maxBytes)} in one buffer, but ${formatSize(bytes)} are needed`;
+    return [{ facts: [], value: bytes, message: most }];
+  }
   const room = buffersFitting(heap, bytes);
   if (room >= buffers) return [];
   const run = heap.contiguous ? ' in one run' : '';
