@@ -4,7 +4,7 @@ import { windowEnd } from './address-windows.js';
 import { checkAddressWindow } from './check-device-constraints.js';
 import { type AddressWindow, type CoherencyDomain, type DeviceConstraints, PAGE_BYTES } from './device-constraints.js';
 import { dmaSegments, worstSegmentsOfRun } from './dma-segments.js';
-import { busOffsets } from './reach.js';
+import { busCuts, busOffsets } from './reach.js';
 
 /** What a heap promises of every buffer it hands out. */
 export interface HeapTraits {
@@ -150,5 +150,5 @@ function worstInWindow(w: AddressWindow, lengthBytes: number, alignmentBytes: nu
     );
   });
   // A run that reaches from one translation into the next is cut there.
-  return Math.max(...most) + offsets.length - 1;
+  return Math.max(...most) + busCuts(w, c) - 1;
 }

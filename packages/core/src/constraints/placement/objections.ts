@@ -36,7 +36,7 @@ import {
   worstSegments,
 } from './heap-traits.js';
 import { highestIssued, lowestIova } from './iova.js';
-import { busOffsets, type Reach, type ReachField, reachesOf } from './reach.js';
+import { busCuts, busOffsets, type Reach, type ReachField, reachesOf } from './reach.js';
 
 /** A set of facts that rules a heap out. */
 export interface Objection {
@@ -187,7 +187,7 @@ function objectToPages(
   object: Object,
 ): void {
   const offsets = busOffsets(c, windows);
-  const isCut = offsets.length > 1 && windows.some((window) => busOffsets(c, [window]).length > 1);
+  const isCut = windows.some((window) => busCuts(window, c) > 1);
   if (c.contiguous && (!isOneRun(heap, bytes) || isCut)) {
     object('contiguous', `needs contiguous memory and has no IOMMU, but ${heap.name} may scatter the pages`);
   }
