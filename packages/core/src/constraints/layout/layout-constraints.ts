@@ -3,7 +3,16 @@
  *
  * Conventions: bytes unless the name says otherwise; the stride of a tiled format is the stride it would have if it were
  * linear (Linux, Documentation/userspace-api/dma-buf-alloc-exchange.rst, v6.12). Alignments merge by least common
- * multiple, limits by the stricter, slack at the end by the larger. An absent field constrains nothing.
+ * multiple (PipeWire and GStreamer use the maximum of powers of two), limits by the stricter, slack at the end by the
+ * larger. An absent field constrains nothing.
+ *
+ * A rule on strides or offsets holds for every plane; `planes` speaks of one. The strides of further planes derive from
+ * the first plane's, so a rule met by half a stride doubles it: 64 for each plane of YUV420 makes the first a multiple of
+ * 128. A driver that rounds the luma stride alone says so with `planes: [{ strideAlignmentBytes: 64 }]`.
+ *
+ * Modifiers are all explicit or all implicit, never mixed. Who takes part without modifiers speaks of its implicit layout
+ * only, unless it says that this is linear. Implicit layouts are shared within one implicitDomain; who states none may
+ * share, and the result names the hazard. Who does not care (absent formats, or ANY_MODIFIER) goes along with either.
  */
 
 /** Matches any modifier that the others support. */
@@ -35,10 +44,11 @@ export interface LayoutRules {
   readonly strideAlignmentPixels?: number;
   readonly minStrideBytes?: number;
   readonly maxStrideBytes?: number;
-  /** The stride is the width, without padding. */
+  /** The stride is the width, with no padding but what the format itself needs. */
   readonly strideExact?: boolean;
+  /** The stride of the first plane is 1, 2, 4, … */
   readonly stridePowerOfTwo?: boolean;
-  /** All planes have the same stride, in bytes. */
+  /** All planes have the same stride, in bytes; rules out formats whose planes differ, such as YUV420. */
   readonly equalPlaneStride?: boolean;
   /** Rows set aside for the first plane are a multiple of it; subsampled planes follow. */
   readonly heightAlignment?: number;
@@ -65,7 +75,7 @@ export interface LayoutRules {
 export interface FormatSupport {
   /** fourcc, as drm_fourcc.h writes it without the prefix: `NV12`, `XRGB8888`. */
   readonly format: string;
-  /** Absent = the participant does not speak of modifiers: LINEAR and INVALID both mean its implicit layout. */
+  /** Absent = the participant does not speak of modifiers and means its implicit layout: INVALID, see implicitIsLinear. */
   readonly modifiers?: readonly string[];
   /** Rules in addition, for this format. */
   readonly rules?: LayoutRules;
@@ -73,6 +83,8 @@ export interface FormatSupport {
   readonly rulesByModifier?: Readonly<Record<string, LayoutRules>>;
   /** How unwelcome it is to this participant; 0 when absent. The cheapest sum wins. */
   readonly cost?: number;
+  /** In addition, by modifier: such as 0.5 for LINEAR where a tiled one is faster. */
+  readonly costByModifier?: Readonly<Record<string, number>>;
 }
 
 /** How many buffers a participant needs. Source: BufferMemory constraints of Fuchsia's sysmem. */
@@ -91,7 +103,7 @@ export interface BufferCounts {
 
 /** What a participant would rather have, and what going without costs. */
 export interface LayoutPreferences {
-  /** Such as the burst length of its bus, in bytes. */
+  /** For every plane, such as the burst length of its bus. */
   readonly strideAlignmentBytes?: number;
   /** Cost of each preference not met; 0.1 when absent. */
   readonly cost?: number;
@@ -110,6 +122,8 @@ export interface LayoutOption {
   readonly cost?: number;
   /** The GPU or display whose implicit layouts it shares; two participants of different ones never share INVALID. */
   readonly implicitDomain?: string;
+  /** Its formats without modifiers are row after row, as those of V4L2 are: LINEAR may be assumed. */
+  readonly implicitIsLinear?: boolean;
   /** Fields it does not check: a buffer that breaks them is accepted and the picture is wrong. */
   readonly silent?: readonly (keyof LayoutRules)[];
 }
@@ -122,9 +136,18 @@ export interface LayoutConstraints {
   readonly optional?: boolean;
   /** Announced, and has not said yet what it needs: the negotiation waits for it. */
   readonly missing?: boolean;
-  /** At least one. */
+  /** At least one, unless missing. */
   readonly options: readonly LayoutOption[];
+  /** Further ways, such as another port, which are not taken but offered where nothing else works. */
+  readonly alternatives?: readonly LayoutOption[];
+  /** Through which interface it would import a buffer; foretells how Linux would refuse. `drm` when absent. */
+  readonly api?: ImportApi;
+  /** The driver as its messages name it, such as `panfrost`. */
+  readonly driver?: string;
 }
+
+/** V4L2 queue, DRM framebuffer, EGL image. */
+export type ImportApi = 'v4l2' | 'drm' | 'egl';
 
 /** The image that is asked for. */
 export interface ImageRequest {
@@ -132,4 +155,6 @@ export interface ImageRequest {
   readonly heightPixels: number;
   /** Formats in order of preference; absent = whatever the participants agree on. */
   readonly formats?: readonly string[];
+  /** The only modifiers to consider; absent = all that participants name, LINEAR, and INVALID if somebody means it. */
+  readonly modifiers?: readonly string[];
 }

@@ -1,0 +1,327 @@
+/**
+ * A negotiation prepared for searching: facts by index, and for every format and modifier what each option of each
+ * participant demands, as slots and numbers.
+ *
+ * Prepared once; the search then asks the same problem without some of its facts, or for another width, without looking
+ * at the constraints again.
+ */
+
+import { byName } from '../provenance.js';
+import { mayOverflow, rowOfFormat } from './arrange.js';
+import { canonicalFormat, type PixelFormat, pixelFormatOf } from './formats.js';
+import {
+  ANY_MODIFIER,
+  type FormatSupport,
+  IMPLICIT_MODIFIER,
+  type ImageRequest,
+  type LayoutConstraints,
+  type LayoutOption,
+  LINEAR_MODIFIER,
+} from './layout-constraints.js';
+import {
+  alignmentForAll,
+  countStatements,
+  demandsOf,
+  isSizeRule,
+  type LayoutFact,
+  type LayoutField,
+  type LayoutValue,
+  meetsSizeRule,
+  modifiersOf,
+  optionName,
+  type RuleStatement,
+  ruleStatements,
+  rulesOutFormat,
+  takesModifier,
+} from './layout-facts.js';
+import { type LayoutRow, mergeSlot, SLOT } from './layout-slots.js';
+
+/** Costs are added as whole millionths, so that the sum does not depend on the order. */
+export const COST_UNIT = 1_000_000;
+
+/** A wish for aligned strides. */
+export interface CompiledPreference {
+  readonly device: string;
+  /** As stated, for every plane. */
+  readonly strideAlignmentBytes: number;
+  /** What the first plane's stride must be a multiple of. */
+  readonly alignmentBytes: number;
+  /** Millionths. */
+  readonly cost: number;
+}
+
+/** What one option demands in one format and modifier. */
+export interface CompiledOption {
+  readonly participant: number;
+  /** Among the participant's options. */
+  readonly index: number;
+  /** Millionths. */
+  readonly cost: number;
+  /** Facts each of which rules this option out here, if the image fails them or they do not depend on the image. */
+  readonly killers: readonly number[];
+  /** By position: the fact, its slot and its value. */
+  readonly facts: readonly number[];
+  readonly slots: readonly number[];
+  readonly values: readonly number[];
+  readonly preferences: readonly CompiledPreference[];
+}
+
+/** One format in one modifier. */
+export interface CompiledCandidate {
+  readonly format: PixelFormat;
+  readonly modifier: string;
+  /** What the format demands by itself. */
+  readonly row: LayoutRow;
+  /** By participant, then by option. */
+  readonly options: readonly (readonly CompiledOption[])[];
+  /** Whether sizes can come so near to 2^53 that padding rules may conflict. */
+  readonly mayOverflow: boolean;
+}
+
+/** A prepared negotiation. */
+export interface LayoutProblem {
+  readonly image: ImageRequest;
+  /** Sorted by name. */
+  readonly participants: readonly LayoutConstraints[];
+  readonly facts: readonly LayoutFact[];
+  /** The participant of each fact. */
+  readonly participantOfFact: readonly number[];
+  /** Whether a fact speaks of the size of the image, and so rules out an option only where the image fails it. */
+  readonly isSizeFact: readonly boolean[];
+  /** In order of preference among equals. */
+  readonly candidates: readonly CompiledCandidate[];
+}
+
+/** Some of a problem, for an image of some size. */
+export interface LayoutView {
+  readonly widthPixels: number;
+  readonly heightPixels: number;
+  /** By fact: 1 if it counts. */
+  readonly kept: Uint8Array;
+  /** By fact: 1 if it rules out the options that name it as killer, for this size. */
+  readonly failing: Uint8Array;
+}
+
+/** Prepares a negotiation. The constraints have been checked, and no name is there twice. */
+export function compileLayout(image: ImageRequest, participants: readonly LayoutConstraints[]): LayoutProblem {
+  const sorted = [...participants].sort((a, b) => byName(a.device, b.device));
+  const builder: FactBuilder = { facts: [], participantOfFact: [], isSizeFact: [] };
+  const prepared = sorted.map((c, participant) =>
+    c.options.map((option, index) => prepareOption(builder, c, participant, option, index)),
+  );
+  const domains = new Map<string, number>();
+  for (const fact of builder.facts) {
+    const domain = String(fact.value);
+    if (fact.field === 'implicitDomain' && !domains.has(domain)) domains.set(domain, domains.size + 1);
+  }
+  const candidates: CompiledCandidate[] = [];
+  for (const name of formatsOf(image, sorted)) {
+    const format = pixelFormatOf(name);
+    if (format === undefined) continue;
+    const byOption = prepared.map((options) => options.map((option) => compileForFormat(option, format)));
+    for (const modifier of modifierUniverse(image, sorted, name)) {
+      const options = byOption.map((all) => all.map((one) => compileForModifier(one, format, modifier, domains)));
+      candidates.push({ ...candidateOf(image, format, options), modifier });
+    }
+  }
+  return { image, participants: sorted, ...builder, candidates };
+}
+
+/** The whole problem, for the image asked for or another. */
+export function viewOf(problem: LayoutProblem, image: ImageRequest = problem.image): LayoutView {
+  const { widthPixels, heightPixels } = image;
+  const kept = new Uint8Array(problem.facts.length).fill(1);
+  const failing = Uint8Array.from(problem.facts, (fact, index) =>
+    problem.isSizeFact[index] && meetsSizeRule(fact, widthPixels, heightPixels) ? 0 : 1,
+  );
+  return { widthPixels, heightPixels, kept, failing };
+}
+
+/** The formats to consider: those asked for, in that order, else all that are named, by name. */
+function formatsOf(image: ImageRequest, participants: readonly LayoutConstraints[]): string[] {
+  if (image.formats !== undefined) return [...new Set(image.formats.map(canonicalFormat))];
+  const named = participants.flatMap((c) => c.options.flatMap((option) => option.formats ?? []));
+  return [...new Set(named.map((support) => canonicalFormat(support.format)))].sort(byName);
+}
+
+/** The modifiers to consider for a format: LINEAR, then those named, by name, then INVALID if somebody means it. */
+function modifierUniverse(image: ImageRequest, participants: readonly LayoutConstraints[], format: string): string[] {
+  if (image.modifiers !== undefined) return [...new Set(image.modifiers)];
+  const named = new Set<string>();
+  for (const c of participants) {
+    for (const option of c.options) {
+      for (const support of option.formats ?? []) {
+        if (canonicalFormat(support.format) !== format) continue;
+        for (const modifier of modifiersOf(support, option)) named.add(modifier);
+      }
+    }
+  }
+  const implicit = named.delete(IMPLICIT_MODIFIER) ? [IMPLICIT_MODIFIER] : [];
+  named.delete(ANY_MODIFIER);
+  named.delete(LINEAR_MODIFIER);
+  return [LINEAR_MODIFIER, ...[...named].sort(byName), ...implicit];
+}
+
+interface FactBuilder {
+  readonly facts: LayoutFact[];
+  readonly participantOfFact: number[];
+  readonly isSizeFact: boolean[];
+}
+
+type NumberedStatement = RuleStatement & { readonly fact: number };
+
+interface PreparedFormat {
+  readonly support: FormatSupport;
+  readonly modifiers: readonly string[];
+  readonly modifiersFact: number;
+  readonly rules: readonly NumberedStatement[];
+  readonly rulesByModifier: ReadonlyMap<string, readonly NumberedStatement[]>;
+}
+
+interface PreparedOption {
+  readonly device: string;
+  readonly participant: number;
+  readonly index: number;
+  readonly option: LayoutOption;
+  readonly formatsFact: number | undefined;
+  readonly domainFact: number | undefined;
+  readonly rules: readonly NumberedStatement[];
+  readonly counts: readonly (NumberedStatement & { readonly slot: number })[];
+  readonly formats: ReadonlyMap<string, PreparedFormat>;
+}
+
+/** Numbers the facts of an option, in a fixed order. */
+function prepareOption(
+  builder: FactBuilder,
+  c: LayoutConstraints,
+  participant: number,
+  option: LayoutOption,
+  index: number,
+): PreparedOption {
+  const { device } = c;
+  const name = optionName(option, index, c.options.length);
+  const add = (field: LayoutField, value: LayoutValue, format?: string, modifier?: string): number => {
+    const scope = { ...(name && { option: name }), ...(format && { format }), ...(modifier && { modifier }) };
+    builder.participantOfFact.push(participant);
+    builder.isSizeFact.push(isSizeRule(field));
+    return builder.facts.push({ device, ...scope, field, value }) - 1;
+  };
+  const addRules = (rules: LayoutOption['rules'], format?: string, modifier?: string): NumberedStatement[] =>
+    ruleStatements(rules).map((one) => ({ ...one, fact: add(one.field, one.value, format, modifier) }));
+  const formatNames = option.formats?.map((support) => support.format);
+  const formatsFact = formatNames && add('formats', formatNames);
+  const domainFact = option.implicitDomain === undefined ? undefined : add('implicitDomain', option.implicitDomain);
+  const rules = addRules(option.rules);
+  const counts = countStatements(option.counts).map((one) => ({ ...one, fact: add(one.field, one.value) }));
+  const formats = new Map<string, PreparedFormat>();
+  for (const support of option.formats ?? []) {
+    const modifiers = modifiersOf(support, option);
+    const byModifier = Object.keys(support.rulesByModifier ?? {}).sort(byName);
+    formats.set(canonicalFormat(support.format), {
+      support,
+      modifiers,
+      modifiersFact: add('modifiers', modifiers, support.format),
+      rules: addRules(support.rules, support.format),
+      rulesByModifier: new Map(
+        byModifier.map((modifier) => [
+          modifier,
+          addRules(support.rulesByModifier?.[modifier], support.format, modifier),
+        ]),
+      ),
+    });
+  }
+  return { device, participant, index, option, formatsFact, domainFact, rules, counts, formats };
+}
+
+interface OptionOfFormat {
+  readonly prepared: PreparedOption;
+  readonly support: PreparedFormat | undefined;
+  readonly compiled: CompiledOption;
+}
+
+interface Demands {
+  readonly killers: number[];
+  readonly facts: number[];
+  readonly slots: number[];
+  readonly values: number[];
+}
+
+function addDemands(to: Demands, statements: readonly NumberedStatement[], format: PixelFormat): void {
+  for (const statement of statements) {
+    if (isSizeRule(statement.field) || rulesOutFormat(statement, format)) {
+      to.killers.push(statement.fact);
+      continue;
+    }
+    for (const [slot, value] of demandsOf(statement, format)) addDemand(to, statement.fact, slot, value);
+  }
+}
+
+function addDemand(to: Demands, fact: number, slot: number, value: number): void {
+  to.facts.push(fact);
+  to.slots.push(slot);
+  to.values.push(value);
+}
+
+/** What an option demands in a format, whatever the modifier. */
+function compileForFormat(prepared: PreparedOption, format: PixelFormat): OptionOfFormat {
+  const { option, participant, index, device } = prepared;
+  const support = prepared.formats.get(format.name);
+  const demands: Demands = { killers: [], facts: [], slots: [], values: [] };
+  if (prepared.formatsFact !== undefined && support === undefined) demands.killers.push(prepared.formatsFact);
+  addDemands(demands, prepared.rules, format);
+  if (support !== undefined) addDemands(demands, support.rules, format);
+  for (const { fact, slot, value } of prepared.counts) addDemand(demands, fact, slot, value as number);
+  const wish = option.prefers?.strideAlignmentBytes;
+  const preferences: CompiledPreference[] = [];
+  if (wish !== undefined) {
+    const cost = micro(option.prefers?.cost ?? 0.1);
+    preferences.push({ device, strideAlignmentBytes: wish, alignmentBytes: alignmentForAll(format, wish), cost });
+  }
+  const cost = micro(option.cost ?? 0) + micro(support?.support.cost ?? 0);
+  return { prepared, support, compiled: { participant, index, cost, ...demands, preferences } };
+}
+
+/** The same, with what the modifier adds. */
+function compileForModifier(
+  { prepared, support, compiled }: OptionOfFormat,
+  format: PixelFormat,
+  modifier: string,
+  domains: ReadonlyMap<string, number>,
+): CompiledOption {
+  const rules = support?.rulesByModifier.get(modifier);
+  const refused = support !== undefined && !takesModifier(support.modifiers, modifier);
+  const domainFact = modifier === IMPLICIT_MODIFIER ? prepared.domainFact : undefined;
+  const extraCost = micro(support?.support.costByModifier?.[modifier] ?? 0);
+  if (rules === undefined && !refused && domainFact === undefined && extraCost === 0) return compiled;
+  const demands: Demands = {
+    killers: [...compiled.killers],
+    facts: [...compiled.facts],
+    slots: [...compiled.slots],
+    values: [...compiled.values],
+  };
+  if (refused && support !== undefined) demands.killers.push(support.modifiersFact);
+  if (rules !== undefined) addDemands(demands, rules, format);
+  if (domainFact !== undefined) {
+    const domain = domains.get(prepared.option.implicitDomain ?? '') ?? 0;
+    addDemand(demands, domainFact, SLOT.implicitDomain, domain);
+  }
+  return { ...compiled, ...demands, cost: compiled.cost + extraCost };
+}
+
+function candidateOf(
+  image: ImageRequest,
+  format: PixelFormat,
+  options: readonly (readonly CompiledOption[])[],
+): Omit<CompiledCandidate, 'modifier'> {
+  const row = rowOfFormat(format);
+  const everything = row.slice();
+  for (const { slots, values } of options.flat()) {
+    for (let i = 0; i < slots.length; i++) mergeSlot(everything, slots[i], values[i]);
+  }
+  const overflows = mayOverflow(everything, format, 2 * image.widthPixels, 2 * image.heightPixels);
+  return { format, row, options, mayOverflow: overflows };
+}
+
+function micro(cost: number): number {
+  return Math.round(cost * COST_UNIT);
+}

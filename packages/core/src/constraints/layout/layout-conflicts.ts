@@ -1,0 +1,139 @@
+/** The minimal conflicts of a negotiation that cannot succeed, at the level of facts and of participants. */
+import { type ConflictLimits, conflictSets } from '../conflict-sets.js';
+import type { LayoutProblem, LayoutView } from './compile-layout.js';
+import { describeFact } from './layout-facts.js';
+import { rejectionOf } from './layout-rejections.js';
+import type { LayoutConflict } from './layout-result.js';
+import { SLOT } from './layout-slots.js';
+import { isFeasible } from './search-layout.js';
+
+/** Conflicts as facts by index. */
+export interface FoundConflicts {
+  readonly conflicts: readonly LayoutConflict[];
+  /** By conflict: the indices of its facts. */
+  readonly facts: readonly (readonly number[])[];
+  readonly participantConflicts: readonly (readonly string[])[];
+  readonly complete: boolean;
+}
+
+/** Most reasons that a sentence lists. */
+const MAX_REASONS = 3;
+
+/**
+ * Finds the conflicts among those who must take part.
+ *
+ * Facts that rule nothing out are left aside at once: they are in no conflict.
+ */
+export function findConflicts(problem: LayoutProblem, view: LayoutView, limits?: ConflictLimits): FoundConflicts {
+  const relevant = relevantFacts(problem, view);
+  const oracle = feasibilityOracle(problem, view);
+  const found = conflictSets(relevant.length, (kept) => oracle((index) => kept[index], relevant), limits);
+  const facts = found.conflicts.map((conflict) => conflict.map((index) => relevant[index]));
+  const conflicts = facts.map((conflict) => describeConflict(problem, view, conflict));
+  const owners = [...new Set(relevant.map((fact) => problem.participantOfFact[fact]))].sort((a, b) => a - b);
+  const ownerOf = relevant.map((fact) => owners.indexOf(problem.participantOfFact[fact]));
+  const byOwner = conflictSets(owners.length, (kept) => oracle((index) => kept[ownerOf[index]], relevant), limits);
+  const participantConflicts = byOwner.conflicts.map((conflict) =>
+    conflict.map((index) => problem.participants[owners[index]].device),
+  );
+  return { conflicts, facts, participantConflicts, complete: found.complete && byOwner.complete };
+}
+
+/** A conflict as data, with its sentence. */
+export function describeConflict(problem: LayoutProblem, view: LayoutView, facts: readonly number[]): LayoutConflict {
+  const kept = new Uint8Array(problem.facts.length);
+  for (const fact of facts) kept[fact] = 1;
+  const named = facts.map((fact) => problem.facts[fact]);
+  const devices = [...new Set(named.map((fact) => fact.device))];
+  return { facts: named, devices, why: whyOf(problem, { ...view, kept }) };
+}
+
+/** `rkisp1.strideExact and mali.strideAlignmentBytes`. */
+export function namesOfFacts(conflict: LayoutConflict): string[] {
+  return conflict.facts.map(describeFact);
+}
+
+/** Whether something works with some of the facts; remembers what did last, and what kills each candidate. */
+function feasibilityOracle(
+  problem: LayoutProblem,
+  view: LayoutView,
+): (isKept: (index: number) => boolean, relevant: readonly number[]) => boolean {
+  const { candidates } = problem;
+  const watch = candidates.map((candidate) => watchedKillers(problem, candidate.options, view));
+  const kept = new Uint8Array(problem.facts.length);
+  const partial: LayoutView = { ...view, kept };
+  let witness = 0;
+  const works = (index: number): boolean => {
+    for (const fact of watch[index]) {
+      if (kept[fact] === 1) return false;
+    }
+    return isFeasible(problem, candidates[index], partial);
+  };
+  return (isKept, relevant) => {
+    for (let index = 0; index < relevant.length; index++) kept[relevant[index]] = isKept(index) ? 1 : 0;
+    if (candidates.length === 0) return false;
+    if (works(witness)) return true;
+    for (let index = 0; index < candidates.length; index++) {
+      if (index === witness || !works(index)) continue;
+      witness = index;
+      return true;
+    }
+    return false;
+  };
+}
+
+type Options = LayoutProblem['candidates'][number]['options'];
+
+/** The facts each of which alone rules a candidate out, because its owner has no other option. */
+function watchedKillers(problem: LayoutProblem, options: Options, view: LayoutView): readonly number[] {
+  return options.flatMap((own, participant) => {
+    if (own.length !== 1 || problem.participants[participant].optional) return [];
+    return own[0].killers.filter((fact) => view.failing[fact] === 1);
+  });
+}
+
+/** Facts of those who must take part that can rule anything out: by themselves, or with others. */
+function relevantFacts(problem: LayoutProblem, view: LayoutView): number[] {
+  const relevant = new Set<number>();
+  for (const candidate of problem.candidates) {
+    for (const [participant, options] of candidate.options.entries()) {
+      if (problem.participants[participant].optional) continue;
+      for (const { killers, facts, slots } of options) {
+        for (const fact of killers) if (view.kept[fact] === 1 && view.failing[fact] === 1) relevant.add(fact);
+        for (let i = 0; i < facts.length; i++) {
+          const matters = canClash(slots[i]) || candidate.mayOverflow;
+          if (matters && view.kept[facts[i]] === 1) relevant.add(facts[i]);
+        }
+      }
+    }
+  }
+  return [...relevant].sort((a, b) => a - b);
+}
+
+/** Whether a slot bounds something; the others only pad. */
+function canClash(slot: number): boolean {
+  return slot <= SLOT.blockWidth || slot >= SLOT.implicitDomain;
+}
+
+/** Why nothing works with the facts that are kept. */
+function whyOf(problem: LayoutProblem, view: LayoutView): string {
+  const reasons = new Map<string, Map<string, string[]>>();
+  for (const candidate of problem.candidates) {
+    const text = rejectionOf(problem, candidate, view)?.text ?? 'it works';
+    const byFormat = reasons.get(text) ?? new Map<string, string[]>();
+    byFormat.set(candidate.format.name, [...(byFormat.get(candidate.format.name) ?? []), candidate.modifier]);
+    reasons.set(text, byFormat);
+  }
+  if (reasons.size === 0) return 'no format and modifier is left to consider';
+  if (reasons.size === 1) return [...reasons.keys()][0];
+  const modifiers = new Map<string, number>();
+  for (const { format } of problem.candidates) modifiers.set(format.name, (modifiers.get(format.name) ?? 0) + 1);
+  const clauses = [...reasons].map(([text, byFormat]) => {
+    const labels = [...byFormat].map(([format, list]) =>
+      list.length === modifiers.get(format) ? format : `${format} ${list.slice(0, 3).join('/')}`,
+    );
+    return `${labels.slice(0, 3).join(', ')}: ${text}`;
+  });
+  const more = clauses.length - MAX_REASONS;
+  return `${clauses.slice(0, MAX_REASONS).join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
+}
