@@ -5,7 +5,7 @@
 import { checkDeviceConstraints, checkLayoutConstraints, contradictionsOf } from '@dmabuf-lab/core/constraints';
 import { suggestion } from '../scenario/issues.js';
 import type { StatedConstraints } from '../scenario/schema-constraints.js';
-import type { StatedLayout } from '../scenario/schema-layout.js';
+import type { StatedLayout, StatedOption } from '../scenario/schema-layout.js';
 import { deviceConstraintsOf, layoutConstraintsOf } from './constraints-of.js';
 
 /** Something wrong, with the path of the field below the constraints or the layout. */
@@ -32,14 +32,23 @@ export function layoutProblems(stated: StatedLayout): FieldProblem[] {
     if (Object.hasOwn(stated.options, name)) return [];
     return [{ path: ['use', i], message: `unknown option "${name}"${suggestion(name, names)}` }];
   });
-  // One option at a time: core counts options, and alternatives apart from them.
-  const wrong = Object.entries(stated.options).flatMap(([name, option]) =>
-    checkLayoutConstraints(layoutConstraintsOf('device', { options: { [name]: option } })).map((sentence) => {
-      const { path, message } = problemOf(sentence);
-      return { path: ['options', name, ...path.slice(2)], message: message.replaceAll('options.0.', '') };
-    }),
-  );
+  const wrong = Object.entries(stated.options).flatMap(([name, option]) => optionProblems(name, option));
   return [...unknown, ...wrong];
+}
+
+/** One option at a time: core counts options, and alternatives apart from them. */
+function optionProblems(name: string, option: StatedOption): FieldProblem[] {
+  const constraints = layoutConstraintsOf('device', { options: { [name]: option } });
+  // An entry of the file may speak of several formats, which are one each in core.
+  const entries = (option.formats ?? []).flatMap((entry, i) =>
+    typeof entry === 'string' ? [i] : [entry.format].flat().map(() => i),
+  );
+  return checkLayoutConstraints(constraints).map((sentence) => {
+    const [field, ...words] = sentence.replaceAll('options[0].', '').split(' ');
+    const path = pathOf(field);
+    if (path[0] === 'formats' && typeof path[1] === 'number') path[1] = entries[path[1]];
+    return { path: ['options', name, ...path], message: `${path.join('.')} ${inFileKeys(words.join(' '))}` };
+  });
 }
 
 const FILE_KEYS: Readonly<Record<string, string>> = {
@@ -61,13 +70,17 @@ const FILE_KEYS: Readonly<Record<string, string>> = {
 
 /** A sentence of core begins with the field that it is about, such as `windows[0].sizeBytes`. */
 function problemOf(sentence: string): FieldProblem {
-  const [field] = sentence.split(' ', 1);
-  const path = field
-    .split(/[.[\]]+/)
-    .filter((key) => key !== '')
-    .map((key) => (/^\d+$/.test(key) ? Number(key) : (FILE_KEYS[key] ?? key)));
-  const message = sentence
-    .replace(/\[(\d+)\]/g, '.$1')
-    .replace(/[A-Za-z]+/g, (word) => (Object.hasOwn(FILE_KEYS, word) ? FILE_KEYS[word] : word));
-  return { path, message };
+  const [field, ...words] = sentence.split(' ');
+  const path = pathOf(field);
+  return { path, message: `${path.join('.')} ${inFileKeys(words.join(' '))}` };
+}
+
+function pathOf(field: string): (string | number)[] {
+  const keys = field.split(/[.[\]]+/).filter((key) => key !== '');
+  return keys.map((key) => (/^\d+$/.test(key) ? Number(key) : inFileKeys(key)));
+}
+
+function inFileKeys(text: string): string {
+  const renamed = text.replace(/[A-Za-z]+/g, (word) => (Object.hasOwn(FILE_KEYS, word) ? FILE_KEYS[word] : word));
+  return renamed.replace(/\[(\d+)\]/g, '.$1');
 }

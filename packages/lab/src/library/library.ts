@@ -130,7 +130,8 @@ function assertNamedAsFile(id: string, expected: string, document: YamlFile['doc
 /** What is wrong with a directory as a library; undefined when it is one. */
 export function libraryProblem({ path }: LibraryDirectory): string | undefined {
   const expected = 'expected a directory with a folder profiles or boards in it';
-  const isFolder = (name: string): boolean => statSync(join(path, name), { throwIfNoEntry: false })?.isDirectory() === true;
+  const isFolder = (name: string): boolean =>
+    statSync(join(path, name), { throwIfNoEntry: false })?.isDirectory() === true;
   return isFolder('profiles') || isFolder('boards') ? undefined : expected;
 }
 

@@ -47,7 +47,9 @@ export function completeProfile(stated: StatedProfile, document: ScenarioDocumen
   const own = [...leavesOf(stated.constraints, ['constraints']), ...leavesOf(stated.layout, ['layout'])];
   const origin = resolveOrigin(own, stated);
   const problems = [
-    ...missing.map(([key]) => document.problemAt([key], 'missing, expected a text, or a profile that this one extends')),
+    ...missing.map(([key]) =>
+      document.problemAt([key], 'missing, expected a text, or a profile that this one extends'),
+    ),
     ...origin.problems.map(({ path, message }) => document.problemAt(path, message)),
     ...constraintProblems(constraints).map(({ path, message }) =>
       document.problemAt(['constraints', ...path], message),

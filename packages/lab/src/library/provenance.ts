@@ -4,6 +4,15 @@
  */
 import { isMapping } from './overlay.js';
 
+/** The trees that sources point into, by the first word of a source. The only place that says which version is meant. */
+export const SOURCE_TREES: Readonly<Record<string, string>> = {
+  K: 'Linux v6.12.25',
+  NEXT: 'Linux after v6.12, into which the driver came later',
+  RPI: "Raspberry Pi's kernel",
+  MESA: 'Mesa',
+  thread: 'an issue or a pull request on GitHub',
+};
+
 /** Where one value comes from. */
 export interface Provenance {
   /** Kernel file and line, or another place to look it up. */
@@ -67,7 +76,8 @@ export function resolveOrigin(
   const keys = leaves.map(({ path }) => path.join('.'));
   const isIdle = (field: string): boolean => !keys.some((key) => covers(field, key));
   const idle = 'expected a field with a value in this file, such as constraints.iommu';
-  for (const field of Object.keys(sources)) if (isIdle(field)) problems.push({ path: ['sources', field], message: idle });
+  for (const field of Object.keys(sources))
+    if (isIdle(field)) problems.push({ path: ['sources', field], message: idle });
   for (const [i, field] of inferred.entries()) {
     if (isIdle(field)) problems.push({ path: ['inferred', i], message: `${idle}, got ${JSON.stringify(field)}` });
   }

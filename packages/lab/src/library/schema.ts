@@ -1,9 +1,9 @@
 /** The format of the files of the library: device profiles and boards. `docs/library.md` is the same for readers. */
 import { z } from 'zod';
+import { heapsSchema, memorySchema } from '../scenario/schema.js';
 import { constraintsSchema } from '../scenario/schema-constraints.js';
 import { layoutSchema } from '../scenario/schema-layout.js';
 import { name } from '../scenario/schema-values.js';
-import { heapsSchema, memorySchema } from '../scenario/schema.js';
 
 /** What devices of the library do. */
 export const DEVICE_KINDS = ['camera', 'gpu', 'display', 'encoder', 'decoder', 'converter', 'capture'] as const;
@@ -39,7 +39,10 @@ export const profileSchema = z
     layout: layoutSchema.prefault({}),
     ...origin,
   })
-  .meta({ title: 'dmabuf-lab device profile', description: 'What a real device asks of buffers, and how that is known.' });
+  .meta({
+    title: 'dmabuf-lab device profile',
+    description: 'What a real device asks of buffers, and how that is known.',
+  });
 
 /** A board as it is written. */
 export const boardSchema = z

@@ -17,7 +17,9 @@ interface NamedRange extends Range {
 }
 
 /** The part of a scenario or a board that is about memory. */
-export type MemoryOfBoard = Pick<Scenario, 'memory' | 'heaps'> & { readonly devices: Readonly<Record<string, unknown>> };
+export type MemoryOfBoard = Pick<Scenario, 'memory' | 'heaps'> & {
+  readonly devices: Readonly<Record<string, unknown>>;
+};
 
 export function checkMemory(scenario: MemoryOfBoard, report: Report): void {
   const { windows } = scenario.memory;

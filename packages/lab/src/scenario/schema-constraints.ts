@@ -91,13 +91,10 @@ const fields = {
     .meta({ description: 'names of the heaps that it may use; any when absent' }),
   prefers: preferencesSchema.optional(),
   subsystem: z.enum(['drm', 'v4l2']).optional().meta({
-    description: 'whose calls import buffers for it, so that failures are foretold as Linux tells them; drm when absent',
+    description:
+      'whose calls import buffers for it, so that failures are foretold as Linux tells them; drm when absent',
   }),
-  source: z
-    .string()
-    .max(1000)
-    .optional()
-    .meta({ description: 'where these numbers come from: kernel file and line' }),
+  source: z.string().max(1000).optional().meta({ description: 'where these numbers come from: kernel file and line' }),
 };
 
 const [firstField, ...otherFields] = Object.keys(fields) as (keyof typeof fields)[];

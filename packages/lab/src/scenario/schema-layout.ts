@@ -5,8 +5,12 @@ import { cost, name, positiveSize, size } from './schema-values.js';
 const MAX_FORMATS = 256;
 const MAX_PLANES = 4;
 
-const pixels = z.int().min(1).max(2 ** 20);
-const pair = (description: string) => z.tuple([pixels, pixels]).meta({ description: `${description}: [width, height]` });
+const pixels = z
+  .int()
+  .min(1)
+  .max(2 ** 20);
+const pair = (description: string) =>
+  z.tuple([pixels, pixels]).meta({ description: `${description}: [width, height]` });
 const rows = (description: string) => z.int().min(1).max(65536).meta({ description });
 const count = (description: string) => z.int().min(0).max(1024).optional().meta({ description });
 const fourcc = z
@@ -48,8 +52,18 @@ const ruleFields = {
   maxSize: pair('largest image').optional(),
   sizeStep: pair('width and height are multiples of these').optional(),
   maxPixels: z.int().min(1).optional().meta({ description: 'width times height at most' }),
-  sizes: z.array(z.tuple([pixels, pixels])).min(1).max(256).optional().meta({ description: 'the only sizes there are' }),
-  planes: z.array(planeSchema).min(1).max(MAX_PLANES).optional().meta({ description: 'rules by plane, the first first' }),
+  sizes: z
+    .array(z.tuple([pixels, pixels]))
+    .min(1)
+    .max(256)
+    .optional()
+    .meta({ description: 'the only sizes there are' }),
+  planes: z
+    .array(planeSchema)
+    .min(1)
+    .max(MAX_PLANES)
+    .optional()
+    .meta({ description: 'rules by plane, the first first' }),
 };
 
 const rulesSchema = z.strictObject(ruleFields).meta({ description: 'rules of the memory layout' });
@@ -66,10 +80,7 @@ const formatSchema = z.strictObject({
     .optional()
     .meta({ description: 'modifiers that it takes the format in; when absent it does not speak of modifiers' }),
   rules: rulesSchema.optional().meta({ description: 'rules in addition, for this format' }),
-  rulesByModifier: z
-    .record(modifier, rulesSchema)
-    .optional()
-    .meta({ description: 'rules in addition, by modifier' }),
+  rulesByModifier: z.record(modifier, rulesSchema).optional().meta({ description: 'rules in addition, by modifier' }),
   cost: cost('how unwelcome it is; 0 when absent').optional(),
   costByModifier: z
     .record(modifier, z.number().min(0).max(1e6))
@@ -114,7 +125,9 @@ const optionSchema = z
       .min(1)
       .max(otherRules.length + 1)
       .optional()
-      .meta({ description: 'rules that it does not check: a buffer that breaks them is taken, and the picture is wrong' }),
+      .meta({
+        description: 'rules that it does not check: a buffer that breaks them is taken, and the picture is wrong',
+      }),
   })
   .meta({ description: 'one way of taking part: a port or a path' });
 

@@ -72,7 +72,9 @@ function parseYaml(text: string, file: string, noun: string): { yaml: Document; 
   const faults = [...yaml.errors, ...yaml.warnings].sort((a, b) => a.pos[0] - b.pos[0]).slice(0, MAX_SYNTAX_PROBLEMS);
   if (faults.length === 0) return { yaml, lines };
   const document = new ScenarioDocument(file, yaml, lines);
-  throw new ScenarioError(faults.map((fault) => document.problemAtOffset(fault.pos[0], syntaxMessage(fault, text, noun))));
+  throw new ScenarioError(
+    faults.map((fault) => document.problemAtOffset(fault.pos[0], syntaxMessage(fault, text, noun))),
+  );
 }
 
 function syntaxMessage({ code, message, pos }: YAMLError, text: string, noun: string): string {
