@@ -7,6 +7,7 @@
 
 /** The errno values that dmabuf-lab uses. Source: include/uapi/asm-generic/errno-base.h and errno.h, v6.12. */
 export const ERRNO = {
+  EPERM: 1,
   ENOENT: 2,
   EINTR: 4,
   EIO: 5,

@@ -58,6 +58,8 @@ export class ExportedBuffer {
   readonly placements: Placement[] = [];
   readonly moves: MoveRecord[] = [];
   allocation: HeapAllocation | undefined;
+  /** Whose map placed it: too early, if a device that comes later forces a move. */
+  firstMap: { readonly device: string; readonly atNs: Nanoseconds } | undefined;
   /** Storage set aside for a move that a newcomer's first map will start. */
   reserved: HeapAllocation | undefined;
   /** Devices announced and not yet attached; the first map waits for them. */
@@ -92,7 +94,8 @@ export class ExportedBuffer {
     });
     const { name: buffer, sizeBytes, allocation } = this;
     const storage = allocation && { heap: allocation.heap, runs: allocation.sgTable.runs };
-    return { buffer, sizeBytes, ...(storage && { storage }), users, pins: words.pins(this.slot) };
+    const movable = this.request.movable ?? true;
+    return { buffer, sizeBytes, ...(storage && { storage }), users, pins: words.pins(this.slot), movable };
   }
 
   /** Attached devices that cannot reach the present storage, by the real addresses. */

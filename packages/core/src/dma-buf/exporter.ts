@@ -23,11 +23,12 @@ import {
   type Task,
   TIMED_OUT,
 } from '../base/index.js';
-import { type BufferPlan, forcingDevices } from '../constraints/index.js';
+import { type BufferPlan, type DeviceConstraints, forcingDevices } from '../constraints/index.js';
 import { pageAlign } from '../memory/index.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
-import { type AttachedDevice, type AttachRecord, ExportedBuffer } from './exported-buffer.js';
+import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
 import type { ExporterParts, MoveCause } from './exporter-ports.js';
+import { ExporterRecords } from './exporter-records.js';
 import type {
   AttachReply,
   AttachRequest,
@@ -39,7 +40,7 @@ import type {
   MapRequest,
 } from './protocol.js';
 import { SlotPool } from './slot-pool.js';
-import { StoragePlanner } from './storage-planner.js';
+import { type EagerAllocation, StoragePlanner } from './storage-planner.js';
 
 export class Exporter {
   readonly #buffers = new Map<BufferSlot, ExportedBuffer>();
@@ -47,7 +48,7 @@ export class Exporter {
   readonly #past: ExportedBuffer[] = [];
   readonly #bufferSlots: SlotPool;
   readonly #attachmentSlots: SlotPool;
-  readonly attaches: AttachRecord[] = [];
+  readonly records = new ExporterRecords();
   /** Mappings that were not ended when their device detached. */
   leakedMappings = 0;
 
@@ -85,26 +86,25 @@ export class Exporter {
     return this.#planner.heap(name);
   }
 
-  /** Creates a buffer; allocates nothing unless a heap is named. @throws ErrnoError EINVAL, ENOMEM, ENOSPC */
+  /** Creates a buffer; allocates nothing when that is deferred. @throws ErrnoError EINVAL, ENODEV, ENOMEM, ENOSPC */
   *create(request: CreateRequest): Task<BufferHandle> {
     if (!Number.isSafeInteger(request.sizeBytes) || request.sizeBytes <= 0) {
       throw new ErrnoError('EINVAL', 'dma_buf_export', `Cannot create ${request.name}: size ${request.sizeBytes}`);
     }
     const sizeBytes = pageAlign(request.sizeBytes);
-    const target = request.allocate === 'deferred' ? undefined : this.#planner.heap(request.allocate.heap);
     const slot = bufferSlot(this.#bufferSlots.take(`create ${request.name}`));
-    let allocation: HeapAllocation | undefined;
+    let eager: EagerAllocation | undefined;
     try {
-      allocation = target?.allocate(sizeBytes, { zero: true });
+      eager = this.#planner.allocateAtCreate(request.allocate, sizeBytes);
     } catch (error) {
       this.#bufferSlots.give(slot);
       throw error;
     }
     const buffer = new ExportedBuffer(slot, this.parts.buffers.openBuffer(slot), request, sizeBytes);
     this.#buffers.set(slot, buffer);
-    if (allocation !== undefined) {
-      yield* this.#spend(this.parts.costs.allocationNs(allocation) + this.parts.costs.zeroNs(sizeBytes));
-      this.#back(buffer, allocation, `its creator named the heap ${allocation.heap}`);
+    if (eager !== undefined) {
+      yield* this.#spend(this.parts.costs.allocationNs(eager.allocation) + this.parts.costs.zeroNs(sizeBytes));
+      this.#back(buffer, eager.allocation, eager.why);
     }
     return { slot, life: buffer.life };
   }
@@ -130,7 +130,7 @@ export class Exporter {
       }
     } catch (error) {
       this.#attachmentSlots.give(slot);
-      if (isErrno(error)) this.#record(buffer, device, 'refused', error.message, []);
+      if (isErrno(error)) this.records.attach(buffer, device, 'refused', error.message, [], atNs);
       throw error;
     }
     const attached: AttachedDevice = { slot, device, actor: request.actor, constraints, mapping: request.mapping };
@@ -142,7 +142,15 @@ export class Exporter {
       yield* this.#moveForAttach(buffer, attached, plan.why, plan.forcedBy);
     }
     buffer.awaited.delete(device);
-    this.#record(buffer, device, plan.action === 'migrate' ? 'will-move' : 'compatible', plan.why, plan.forcedBy, atNs);
+    this.records.attach(
+      buffer,
+      device,
+      plan.action === 'migrate' ? 'will-move' : 'compatible',
+      plan.why,
+      plan.forcedBy,
+      atNs,
+    );
+    this.#lookForHazards(buffer, [constraints]);
     this.parts.queues.changed(buffer.slot);
     return { attachment: slot, name: buffer.name, sizeBytes: buffer.sizeBytes, moved };
   }
@@ -165,7 +173,15 @@ export class Exporter {
       yield* this.#move(buffer, { reason, forcedBy, requestedNs, attachment: attached.slot });
     } catch (error) {
       this.#dropAttachment(buffer, attached.slot);
-      if (isErrno(error)) this.#record(buffer, attached.device, 'refused', error.message, forcedBy);
+      if (isErrno(error))
+        this.records.attach(
+          buffer,
+          attached.device,
+          'refused',
+          error.message,
+          forcedBy,
+          this.parts.services.clock.now(),
+        );
       throw error;
     }
   }
@@ -185,6 +201,7 @@ export class Exporter {
     if (buffer.allocation === undefined) {
       did = 'placing';
       yield* this.#place(buffer);
+      buffer.firstMap = { device: attached.device, atNs: requestedNs };
     } else if (buffer.unreachableFor().length > 0) {
       did = 'moving';
       try {
@@ -217,6 +234,7 @@ export class Exporter {
     buffer.reserved = undefined;
     yield* this.#spend(this.parts.costs.allocationNs(target));
     yield* this.parts.mover.move(buffer, target, cause);
+    this.#lookForHazards(buffer, buffer.constraints());
   }
 
   /** Detaches a device. Served at once, also while the buffer moves; the constraints widen. */
@@ -325,6 +343,7 @@ export class Exporter {
     const atNs = this.parts.services.clock.now();
     buffer.allocation = allocation;
     buffer.placements.push({ heap: allocation.heap, atNs, why });
+    this.#lookForHazards(buffer, buffer.constraints());
     this.parts.services.trace.add({
       track: `buffer ${buffer.name}`,
       name: `placed in ${allocation.heap}`,
@@ -358,15 +377,10 @@ export class Exporter {
     this.parts.queues.changed(buffer.slot);
   }
 
-  #record(
-    buffer: ExportedBuffer,
-    device: string,
-    outcome: AttachRecord['outcome'],
-    why: string,
-    forcedBy: readonly string[],
-    atNs = this.parts.services.clock.now(),
-  ): void {
-    this.attaches.push({ device, buffer: buffer.name, pool: buffer.request.pool, atNs, outcome, why, forcedBy });
+  #lookForHazards(buffer: ExportedBuffer, devices: readonly DeviceConstraints[]): void {
+    if (buffer.allocation === undefined) return;
+    const traits = this.heap(buffer.allocation.heap).traits(buffer.sizeBytes);
+    this.records.look(buffer, traits, devices, this.parts.services.clock.now());
   }
 
   *#spend(costNs: number): Task<void> {
@@ -390,7 +404,7 @@ function refusedByPlan(buffer: ExportedBuffer, device: string, { refusal }: Buff
   assert(refusal !== undefined, 'a plan that refuses says why');
   const { errno, call, reason, holders, conflict } = refusal;
   if (errno === 'EBUSY') return cannotMove(buffer, device, reason, holders);
-  const details = { buffer: buffer.name, device, conflict };
+  const details = { buffer: buffer.name, device, holders, conflict };
   return new ErrnoError(errno, call, `Cannot attach ${device} to ${buffer.name}: ${reason}`, details);
 }
 

@@ -4,6 +4,7 @@ export * from './dma-heap.js';
 export * from './exported-buffer.js';
 export * from './exporter.js';
 export * from './exporter-ports.js';
+export * from './exporter-records.js';
 export * from './exporter-words.js';
 export * from './importer.js';
 export * from './protocol.js';

@@ -13,12 +13,26 @@ export interface BufferHandle {
   readonly life: number;
 }
 
+/**
+ * Who chooses the heap.
+ *
+ * `deferred`: nothing is allocated; the attached devices decide at the first map (cenalloc). Else storage is taken at once:
+ * from a heap by name (dma-buf heaps), from the first of several that has room (ION's mask, in order of priority), or
+ * where one device can reach it, which knows of no other (a dumb buffer that others import).
+ */
+export type AllocationRequest =
+  | 'deferred'
+  | { readonly heap: string }
+  | { readonly ion: readonly string[] }
+  | { readonly onDevice: DeviceConstraints };
+
 export interface CreateRequest {
   readonly name: string;
   readonly pool: string;
   readonly sizeBytes: number;
-  /** `deferred`: the attached devices decide at the first map; else the heap to take at once. */
-  readonly allocate: 'deferred' | { readonly heap: string };
+  readonly allocate: AllocationRequest;
+  /** Whether it moves for a late device; absent = true. Linux exporters of system memory never do. */
+  readonly movable?: boolean;
   /** Devices that must have attached before the first map may place the buffer. */
   readonly expect: readonly string[];
   readonly expectTimeoutNs: Nanoseconds;

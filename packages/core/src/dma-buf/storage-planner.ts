@@ -3,6 +3,7 @@ import {
   type BufferPlan,
   type BufferSituation,
   type HeapTraits,
+  ionIds,
   type LatePolicy,
   type PlacedResult,
   planAttach,
@@ -11,7 +12,13 @@ import {
 } from '../constraints/index.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import type { ExportedBuffer } from './exported-buffer.js';
-import type { AttachRequest } from './protocol.js';
+import type { AllocationRequest, AttachRequest } from './protocol.js';
+
+/** Storage that a buffer has from its creation on, and why it is that. */
+export interface EagerAllocation {
+  readonly allocation: HeapAllocation;
+  readonly why: string;
+}
 
 /** Decides which heap a buffer belongs in, and takes storage from it. Holds no state of its own. */
 export class StoragePlanner {
@@ -24,6 +31,38 @@ export class StoragePlanner {
     if (heap !== undefined) return heap;
     const names = this.heaps.map((candidate) => candidate.name).join(', ');
     throw new ErrnoError('ENODEV', 'dma_heap_find', `Cannot find heap ${name}: the heaps are ${names}`);
+  }
+
+  /**
+   * Storage for a buffer that is allocated when it is created.
+   *
+   * @returns undefined when the allocation is deferred
+   * @throws ErrnoError ENODEV when a heap does not exist, ENOMEM, EINVAL when no heap suits the device that allocates
+   */
+  allocateAtCreate(request: AllocationRequest, sizeBytes: number): EagerAllocation | undefined {
+    if (request === 'deferred') return undefined;
+    if ('heap' in request) {
+      const allocation = this.heap(request.heap).allocate(sizeBytes, { zero: true });
+      return { allocation, why: `its creator named the heap ${request.heap}` };
+    }
+    if ('ion' in request) {
+      const names = request.ion.map((name) => this.heap(name).name);
+      const byPriority = ionIds(this.#traits(sizeBytes))
+        .filter(({ heap }) => names.includes(heap))
+        .reverse();
+      const heaps = byPriority.map(({ heap }) => this.heap(heap));
+      const allocation = this.#allocateFromFirst(heaps, sizeBytes, true);
+      const tried = heaps.map(({ name }) => name).join(', ');
+      return { allocation, why: `the first heap of ION's mask that has room, in order of priority: ${tried}` };
+    }
+    const { device } = request.onDevice;
+    const solved = solvePlacement({ devices: [request.onDevice], heaps: this.#traits(sizeBytes), sizeBytes });
+    if (solved.status === 'unsatisfiable') {
+      const message = `Cannot allocate on ${device}: ${solved.explanation.prose}`;
+      throw new ErrnoError('EINVAL', 'dma_heap_alloc', message, { device, conflict: solved.conflict });
+    }
+    const allocation = this.#allocateFromFirst(this.#suitable(solved), sizeBytes, true);
+    return { allocation, why: `${device} allocated it for itself: ${solved.explanation.prose}` };
   }
 
   /**
@@ -63,13 +102,19 @@ export class StoragePlanner {
    * @throws ErrnoError ENOMEM of the last heap tried
    */
   allocate(buffer: ExportedBuffer, placement: PlacedResult, zero: boolean): HeapAllocation {
-    const suitable = placement.candidates
-      .filter((candidate) => candidate.suits)
-      .map((candidate) => this.heap(candidate.heap));
+    return this.#allocateFromFirst(this.#suitable(placement), buffer.sizeBytes, zero);
+  }
+
+  #suitable({ candidates }: PlacedResult): DmaHeap[] {
+    return candidates.filter(({ suits }) => suits).map(({ heap }) => this.heap(heap));
+  }
+
+  /** From the first that has room. @throws ErrnoError ENOMEM of the last heap tried */
+  #allocateFromFirst(heaps: readonly DmaHeap[], sizeBytes: number, zero: boolean): HeapAllocation {
     let last: unknown;
-    for (const heap of suitable) {
+    for (const heap of heaps) {
       try {
-        return heap.allocate(buffer.sizeBytes, { zero });
+        return heap.allocate(sizeBytes, { zero });
       } catch (error) {
         if (!isErrno(error, 'ENOMEM')) throw error;
         last = error;

@@ -156,7 +156,7 @@ export class DriverContext<Parameters = unknown, Declared extends PortDeclaratio
     try {
       return yield* Job.begin(this.parts, lane, accesses, options);
     } catch (error) {
-      if (!isErrno(error, 'ETIMEDOUT', 'EBUSY', 'ENOMEM', 'EINVAL', 'ECANCELED')) throw error;
+      if (!isErrno(error, 'ETIMEDOUT', 'EBUSY', 'ENOMEM', 'EINVAL', 'EPERM', 'EOPNOTSUPP', 'ECANCELED')) throw error;
       this.count('refused');
       this.count(`refused${error.code}`);
       if (this.tracing) this.trace(`refused: ${error.code}`, this.now());

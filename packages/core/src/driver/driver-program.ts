@@ -118,8 +118,9 @@ class DriverActor {
       if (!(yield* this.host.untilScenarioTime(presence.fromNs))) return;
       this.host.trace.add({ track: this.host.name, name: 'attach', startNs: this.host.clock.now() });
     }
-    if (!(yield* this.#join(late))) return;
+    const joined = yield* this.#join(late);
     if (first && !late) yield* this.host.ready();
+    if (!joined) return;
     if (presence.untilNs !== undefined) this.host.spawn('leave', this.#leaveAt(presence.untilNs));
     if (first) for (const timeNs of this.start.reqbufsNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
     // A generator of its own: what it waits for then passes through fewer frames each time.
@@ -129,12 +130,12 @@ class DriverActor {
     if (presence.untilNs !== undefined) yield* this.#letGo(false);
   }
 
-  /** Attaches to the buffers of every input and opens the links. @returns false when a late device is refused */
+  /** Attaches to the buffers of every input and opens the links. @returns false when it is refused: a late device, or a buffer that never moves */
   *#join(late: boolean): Task<boolean> {
     try {
       for (const { link } of this.#inputs) yield* this.#attachTo(link);
     } catch (error) {
-      if (!late || !isErrno(error)) throw error;
+      if (!isErrno(error) || !(late || isErrno(error, 'EOPNOTSUPP', 'EPERM'))) throw error;
       this.#statistics.count('attachRefused');
       yield* this.#letGo(false);
       return false;

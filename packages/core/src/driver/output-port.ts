@@ -213,6 +213,7 @@ export class OutputPort {
       pool: pool.name,
       sizeBytes: pool.format.sizeBytes,
       allocate: pool.allocate,
+      movable: pool.movable,
       expect: index < pool.initialBuffers ? pool.expect : [],
       expectTimeoutNs: pool.expectTimeoutNs,
     });

@@ -1,5 +1,5 @@
 import type { ActorServices } from '../base/index.js';
-import type { DmaBufImporter } from '../dma-buf/index.js';
+import type { AllocationRequest, DmaBufImporter } from '../dma-buf/index.js';
 import type { FrameFormat } from './frame-format.js';
 import type { PoolRegion } from './frame-words.js';
 import type { OpenTables } from './shared-tables.js';
@@ -36,7 +36,8 @@ export interface PoolSpec {
   readonly region: PoolRegion;
   readonly initialBuffers: number;
   readonly format: FrameFormat;
-  readonly allocate: 'deferred' | { readonly heap: string };
+  readonly allocate: AllocationRequest;
+  readonly movable: boolean;
   readonly expect: readonly string[];
   readonly expectTimeoutNs: number;
 }

@@ -2,6 +2,7 @@
 /** The command line of dmabuf-lab. Modules that take time to load are loaded by the command that needs them. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addCompareCommand } from './compare-command.js';
 import { EXIT } from './errors.js';
 import { addCheckCommand, addSchemaCommand } from './other-commands.js';
 import { addRunCommand } from './run-command.js';
@@ -9,6 +10,7 @@ import { addRunCommand } from './run-command.js';
 const HELP = `
 Examples:
   dmabuf-lab run examples/late-encoder.yaml --out out/
+  dmabuf-lab compare examples/who-chooses-the-heap.yaml
   dmabuf-lab check my-board.yaml
   dmabuf-lab schema scenario
   dmabuf-lab help run`;
@@ -28,6 +30,7 @@ const program = new Command('dmabuf-lab')
   .showSuggestionAfterError()
   .exitOverride();
 addRunCommand(program);
+addCompareCommand(program);
 addCheckCommand(program);
 addSchemaCommand(program);
 for (const command of program.commands) command.copyInheritedSettings(program);

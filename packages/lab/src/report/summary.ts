@@ -6,6 +6,7 @@
 import { basename } from 'node:path';
 import type { DeviceResult, RunResult } from '../result/index.js';
 import { changeLines, placementLines } from './summary-buffers.js';
+import { findingLines } from './summary-findings.js';
 import { table, wrap } from './text-layout.js';
 import { formatBytes, formatDuration, formatList, formatMoment, formatRanges, plural } from './units.js';
 
@@ -17,6 +18,7 @@ export function summarize(result: RunResult, files: { readonly dir?: string } = 
   const sections: [string, string[]][] = [
     ['WHERE THE BUFFERS WERE', placementLines(result)],
     ['WHAT CHANGED', changeLines(result)],
+    ['FINDINGS', findingLines(result)],
     ['FRAMES', frameLines(result)],
     ['LATENCY SINCE CAPTURE', latencyLines(result)],
     ['COST', costLines(result)],

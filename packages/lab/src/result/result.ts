@@ -112,6 +112,27 @@ const attachSchema = z.strictObject({
   forcedBy: z.array(z.string()),
 });
 
+const hazardSchema = z.strictObject({
+  kind: z
+    .enum(['contiguous-by-luck', 'reachable-by-luck', 'bounce', 'silent-corruption', 'implicit-modifier'])
+    .describe('what works, or seems to, though nobody promises it; Linux says nothing of it'),
+  device: z.string(),
+  pool: z.string(),
+  buffers: count.describe('how many buffers of the pool are concerned'),
+  heap: z.string().optional(),
+  bytesPerMap: sizeBytes.describe('copied by swiotlb each time one of them is mapped; 0 for other kinds'),
+  message: z.string(),
+});
+
+const prematureMapSchema = z.strictObject({
+  pool: z.string(),
+  buffers: count,
+  mappedBy: z.string().describe('the device whose map placed the buffers'),
+  mappedNs: timeNs,
+  forcedBy: z.array(z.string()).describe('the devices that came later and forced a move'),
+  bytes: sizeBytes.describe('copied for it'),
+});
+
 const heapSchema = z.strictObject({
   name: z.string(),
   sizeBytes,
@@ -166,6 +187,10 @@ export const runResultSchema = z
     latency: z.array(endToEndSchema),
     buffers: z.array(bufferSchema),
     attaches: z.array(attachSchema),
+    hazards: z.array(hazardSchema),
+    prematureMaps: z
+      .array(prematureMapSchema)
+      .describe('maps that placed buffers before a device came that could not reach them'),
     heaps: z.array(heapSchema),
     pools: z.array(
       z.strictObject({

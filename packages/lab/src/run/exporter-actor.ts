@@ -6,6 +6,7 @@ import {
   type ExportedBuffer,
   Exporter,
   type ExporterPolicy,
+  type HazardRecord,
   type HeapStats,
   type MoveRecord,
   type Placement,
@@ -55,8 +56,10 @@ export interface ExporterReport {
     readonly sizeBytes: number;
     readonly placements: readonly Placement[];
     readonly moves: readonly MoveRecord[];
+    readonly firstMap: { readonly device: string; readonly atNs: number } | undefined;
   }[];
   readonly attaches: readonly AttachRecord[];
+  readonly hazards: readonly HazardRecord[];
   readonly heaps: readonly ({ readonly name: string } & HeapStats)[];
   readonly bytesCopied: number;
   /** What is left, which ought to be nothing. */
@@ -121,8 +124,10 @@ function report(
       sizeBytes: buffer.sizeBytes,
       placements: buffer.placements,
       moves: buffer.moves,
+      firstMap: buffer.firstMap,
     })),
-    attaches: exporter.attaches,
+    attaches: exporter.records.attaches,
+    hazards: exporter.records.hazards,
     heaps: heaps.map((heap) => ({ name: heap.name, ...heap.stats() })),
     bytesCopied: mover.bytesCopied,
     left: {

@@ -1,2 +1,2 @@
 export { executeRun } from './execute.js';
-export { type PreparedRun, prepareRun } from './prepare.js';
+export { type PoolAllocation, type PreparedRun, prepareRun } from './prepare.js';

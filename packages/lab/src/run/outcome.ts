@@ -10,6 +10,7 @@ import {
   type RunResult,
   summarizeLatency,
 } from '../result/index.js';
+import { attachResults, bufferResults, hazardResults, prematureMaps } from './buffer-results.js';
 import type { ExporterReport } from './exporter-actor.js';
 import { endpoint } from './pipeline.js';
 import type { PreparedRun } from './prepare.js';
@@ -40,6 +41,8 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     latency: latencies(prepared, devices),
     buffers: bufferResults(exporter, devices),
     attaches: attachResults(exporter),
+    hazards: hazardResults(exporter),
+    prematureMaps: prematureMaps(exporter),
     heaps: exporter.heaps.map(({ name, sizeBytes, peakBytes, largestFreeRunBytes, usedBytes }) => ({
       name,
       sizeBytes,
@@ -116,52 +119,6 @@ function latencies(prepared: PreparedRun, devices: ReadonlyMap<string, DeviceRep
 function sourceOf(prepared: PreparedRun, device: string): string {
   const link = prepared.scenario.links.find(({ to }) => endpoint(to).device === device);
   return link === undefined ? device : sourceOf(prepared, endpoint(link.from).device);
-}
-
-function bufferResults(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceReport>): RunResult['buffers'] {
-  return exporter.buffers.map(({ name, pool, sizeBytes, placements, moves }) => ({
-    name,
-    pool,
-    sizeBytes,
-    placements: placements.map((placement) => ({ ...placement })),
-    moves: moves.map(({ buffer: _, forcedBy, waited, error, ...move }) => ({
-      ...move,
-      forcedBy: [...forcedBy],
-      waited: waited.map((wait) => ({ ...wait })),
-      stalled: stalledBy(name, move.startNs, move.endNs, devices),
-      ...(error !== undefined && { error: { ...error, holders: [...error.holders] } }),
-    })),
-  }));
-}
-
-/** Which devices waited for a buffer while it was being moved, and how long of it. */
-function stalledBy(
-  buffer: string,
-  startNs: number,
-  endNs: number,
-  devices: ReadonlyMap<string, DeviceReport>,
-): { device: string; ns: number }[] {
-  return [...devices].flatMap(([device, { stalls }]) => {
-    let ns = 0;
-    for (const stall of stalls) {
-      if (stall.buffer !== buffer || stall.why !== 'moving') continue;
-      ns += Math.max(0, Math.min(endNs, stall.endNs) - Math.max(startNs, stall.startNs));
-    }
-    return ns > 0 ? [{ device, ns }] : [];
-  });
-}
-
-/** One line for each device and pool, where the buffers of a pool fared alike. */
-function attachResults(exporter: ExporterReport): RunResult['attaches'] {
-  const results: RunResult['attaches'] = [];
-  for (const { device, pool, atNs, outcome, why, forcedBy } of exporter.attaches) {
-    const same = results.find(
-      (r) => r.device === device && r.pool === pool && r.atNs === atNs && r.outcome === outcome,
-    );
-    if (same !== undefined) same.buffers += 1;
-    else results.push({ device, pool, atNs, buffers: 1, outcome, why, forcedBy: [...forcedBy] });
-  }
-  return results;
 }
 
 function ledger(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceReport>): RunResult['ledger'] {

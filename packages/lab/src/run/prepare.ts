@@ -1,6 +1,6 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
 import { type ActorId, actorId } from '@dmabuf-lab/core/base';
-import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
+import { type AllocationRequest, EXPORTER } from '@dmabuf-lab/core/dma-buf';
 import {
   type DriverStart,
   type LinkSpec,
@@ -28,18 +28,28 @@ export interface PreparedRun {
   readonly drivers: Readonly<Record<string, string>>;
 }
 
+export interface PrepareOptions {
+  /** A clip for every camera, in place of its own. */
+  readonly cameraFile?: string;
+  /** Who chooses the heap of every pool, in place of what the scenario says; told the devices that use it. */
+  readonly allocate?: (users: readonly string[]) => PoolAllocation;
+}
+
+/** How the buffers of a pool are allocated. */
+export interface PoolAllocation {
+  readonly allocate: Scenario['pools'][string]['allocate'];
+  readonly movable: boolean;
+}
+
 /**
  * Checks everything that can be checked before a run, and lays it out. Nothing has started when it throws.
  *
  * @throws ScenarioError, MediaError
  */
-export async function prepareRun(
-  loaded: LoadedScenario,
-  options: { readonly cameraFile?: string } = {},
-): Promise<PreparedRun> {
+export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions = {}): Promise<PreparedRun> {
   const { scenario } = loaded;
   const planned = await planDevices(loaded, options.cameraFile);
-  const pools = layOutPools(scenario, planned);
+  const pools = layOutPools(scenario, planned, options.allocate);
   checkHeapSizes(loaded, pools);
   checkExpected(loaded, planned);
   const links = scenario.links.map((_, index) => layOutLink(scenario, planned, pools, index));
@@ -152,14 +162,19 @@ function presenceOf(scenario: Scenario, device: string): Presence[] {
 }
 
 /** Gives every output that owns its frames a pool. */
-function layOutPools(scenario: Scenario, planned: ReadonlyMap<string, PlannedDevice>): Map<string, PoolSpec> {
+function layOutPools(
+  scenario: Scenario,
+  planned: ReadonlyMap<string, PlannedDevice>,
+  allocate?: PrepareOptions['allocate'],
+): Map<string, PoolSpec> {
   const pools = new Map<string, PoolSpec>();
   let firstFrame = 0;
   for (const device of planned.values()) {
     for (const [port, format] of Object.entries(device.outputs)) {
       if (device.forwards[port] !== undefined) continue;
       const name = `${device.name}.${port}`;
-      const given = scenario.pools[name] ?? { buffers: 4, allocate: 'deferred', expectTimeout: 1_000_000_000 };
+      const asWritten: PoolInput = scenario.pools[name] ?? DEFAULT_POOL;
+      const given = { ...asWritten, ...allocate?.(usersOf(scenario, planned, name)) };
       const limit = given.growTo ?? given.buffers;
       const region: PoolRegion = { row: pools.size, firstFrame, limit };
       firstFrame += limit;
@@ -168,13 +183,26 @@ function layOutPools(scenario: Scenario, planned: ReadonlyMap<string, PlannedDev
         region,
         initialBuffers: given.buffers,
         format,
-        allocate: given.allocate === 'deferred' ? 'deferred' : { heap: given.allocate },
+        allocate: allocationOf(scenario, given.allocate),
+        movable: given.movable ?? typeof given.allocate === 'string',
         expect: given.expect ?? expectedDevices(scenario, planned, name),
         expectTimeoutNs: given.expectTimeout,
       });
     }
   }
   return pools;
+}
+
+type PoolInput = Scenario['pools'][string];
+
+const DEFAULT_POOL: PoolInput = { buffers: 4, allocate: 'deferred', expectTimeout: 1_000_000_000 };
+
+function allocationOf(scenario: Scenario, allocate: PoolInput['allocate']): AllocationRequest {
+  if (allocate === 'deferred') return 'deferred';
+  if (typeof allocate === 'string') return { heap: allocate };
+  if ('ion' in allocate) return { ion: allocate.ion };
+  const { device } = allocate;
+  return { onDevice: deviceConstraintsOf(device, scenario.devices[device].constraints) };
 }
 
 /** The devices that use a pool's buffers and are there from the start: its owner and all it reaches by links. */
@@ -261,7 +289,7 @@ function checkHeapSizes({ scenario, document }: LoadedScenario, pools: ReadonlyM
     const { allocate } = pool;
     return scenario.heaps.flatMap((heap, i) => {
       const size = heap.kind === 'cma' ? heap.size : systemBytes(scenario, heap.window);
-      const wanted = allocate === 'deferred' || allocate.heap === heap.name;
+      const wanted = allocate === 'deferred' || !('heap' in allocate) || allocate.heap === heap.name;
       if (!wanted || size >= sizeBytes) return [];
       const message = `heap ${heap.name} has ${size} bytes, less than one buffer of ${pool.name} (${sizeBytes} bytes)`;
       return [document.problemAt(['heaps', i], message)];

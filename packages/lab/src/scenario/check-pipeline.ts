@@ -62,8 +62,21 @@ function checkPools(scenario: Scenario, report: Report): void {
   for (const [key, { allocate, buffers, growTo, expect }] of Object.entries(scenario.pools)) {
     const path = ['pools', key];
     isDevice(scenario, deviceOf(key), path, report);
-    if (allocate !== 'deferred' && !heaps.includes(allocate)) {
-      report([...path, 'allocate'], `unknown heap "${allocate}"${suggestion(allocate, ['deferred', ...heaps])}`);
+    if (typeof allocate === 'string') {
+      if (allocate !== 'deferred' && !heaps.includes(allocate)) {
+        report([...path, 'allocate'], `unknown heap "${allocate}"${suggestion(allocate, ['deferred', ...heaps])}`);
+      }
+    } else if ('ion' in allocate) {
+      for (const [i, heap] of allocate.ion.entries()) {
+        if (heaps.includes(heap)) continue;
+        report([...path, 'allocate', 'ion', i], `unknown heap "${heap}"${suggestion(heap, heaps)}`);
+      }
+    } else if (!(allocate.device in scenario.devices)) {
+      const { device } = allocate;
+      report(
+        [...path, 'allocate', 'device'],
+        `unknown device "${device}"${suggestion(device, Object.keys(scenario.devices))}`,
+      );
     }
     if (growTo !== undefined && growTo < buffers) {
       report([...path, 'growTo'], `expected at least the ${buffers} of buffers, got ${growTo}`);

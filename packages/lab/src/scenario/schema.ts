@@ -99,6 +99,21 @@ const deviceSchema = z
   })
   .meta({ description: 'a device and its driver' });
 
+const allocateSchema = z
+  .union([
+    name,
+    z.strictObject({
+      ion: z.array(name).min(1).max(32).meta({ description: 'heaps of the mask' }),
+    }),
+    z.strictObject({ device: name.meta({ description: 'the device that allocates' }) }),
+  ])
+  .meta({
+    description:
+      "who chooses the heap: 'deferred', the exporter, once it knows the devices; the name of a heap to allocate from at " +
+      'once; ion: the first of several heaps with room, the least scarce first, whatever the devices need; device: where ' +
+      'that device reaches it, which knows of no other',
+  });
+
 const poolSchema = z
   .strictObject({
     buffers: z
@@ -110,8 +125,10 @@ const poolSchema = z
     growTo: z.int().min(1).max(MAX_POOL_BUFFERS).optional().meta({
       description: 'how many there may be at most, when all are in use; no more than buffers when absent',
     }),
-    allocate: name.default('deferred').meta({
-      description: "the heap to allocate from at once, or 'deferred': the exporter chooses, once it knows the devices",
+    allocate: allocateSchema.default('deferred'),
+    movable: z.boolean().optional().meta({
+      description:
+        'whether buffers move for a device that attaches late; true, but false for ion and device, as on Linux',
     }),
     expect: z.array(name).max(MAX_DEVICES).optional().meta({
       description:

@@ -87,6 +87,8 @@ export const quietResult: RunResult = {
     },
   ],
   buffers: [buffer(0), buffer(1)],
+  hazards: [],
+  prematureMaps: [],
   attaches: [
     {
       device: 'camera',

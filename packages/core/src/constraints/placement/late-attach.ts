@@ -49,7 +49,8 @@ export interface LatePolicy {
 
 /** Why a late device is refused. */
 export interface PlannedRefusal {
-  readonly errno: 'EBUSY' | 'EINVAL';
+  /** EOPNOTSUPP where the exporter never moves, as i915 answers for memory it cannot migrate (v6.12). */
+  readonly errno: 'EBUSY' | 'EINVAL' | 'EOPNOTSUPP';
   readonly call: 'dma_buf_attach';
   readonly reason: string;
   /** Devices that stand in the way. */
@@ -124,11 +125,10 @@ export function planAttach(
   }
   const forcedBy = forcingDevices(solved);
   const why = `${violation}; ${solved.explanation.prose}`;
-  const obstacle = obstacleTo(situation, policy);
+  const obstacle = obstacleTo(situation, policy, violation);
   const pinnedBy = situation.pins === 0 ? [] : [...(situation.pinnedBy ?? ['somebody'])];
   if (obstacle !== undefined) {
-    const { reason, holders } = obstacle;
-    return refuse({ errno: 'EBUSY', reason, holders, conflict: [] }, { forcedBy, pinnedBy, placement: solved });
+    return refuse({ ...obstacle, conflict: [] }, { forcedBy, pinnedBy, placement: solved });
   }
   const using = users.filter((user) => user.mapped > 0 && user.device !== device);
   return {
@@ -247,20 +247,24 @@ function violationIn(
 function obstacleTo(
   { users, pins, pinnedBy, movable }: BufferSituation,
   { onBusy }: LatePolicy,
-): { reason: string; holders: string[] } | undefined {
-  if (movable === false) return { reason: 'its exporter does not move it', holders: [] };
+  violation: string,
+): { errno: 'EBUSY' | 'EOPNOTSUPP'; reason: string; holders: string[] } | undefined {
+  const errno = 'EBUSY';
+  if (movable === false) {
+    return { errno: 'EOPNOTSUPP', reason: `${violation}, and its exporter does not move it`, holders: [] };
+  }
   if (pins > 0) {
     const by = pinnedBy === undefined ? '' : ` by ${formatList(pinnedBy)}`;
-    return { reason: `it is pinned ${pins} times${by}`, holders: [...(pinnedBy ?? [])] };
+    return { errno, reason: `it is pinned ${pins} times${by}`, holders: [...(pinnedBy ?? [])] };
   }
   const blocking = namesOf(users.filter((user) => user.blocking && user.mapped > 0));
   if (blocking.length > 0) {
     const reason = `${blocking.join(', ')} holds it mapped until REQBUFS(0), and a move has waited in vain`;
-    return { reason, holders: blocking };
+    return { errno, reason, holders: blocking };
   }
   const using = namesOf(users.filter((user) => user.mapped > 0));
   if (onBusy === 'wait' || using.length === 0) return undefined;
-  return { reason: `${using.join(', ')} has it mapped, and the policy is not to wait`, holders: using };
+  return { errno, reason: `${using.join(', ')} has it mapped, and the policy is not to wait`, holders: using };
 }
 
 function namesOf(users: readonly BufferUser[]): string[] {

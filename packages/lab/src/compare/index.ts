@@ -1,0 +1,2 @@
+export * from './compare-policies.js';
+export { comparisonText } from './comparison-text.js';

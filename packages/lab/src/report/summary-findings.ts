@@ -1,0 +1,37 @@
+/** What a run has shown that nobody asked about: buffers mapped too early, and what works only by luck. */
+import type { RunResult } from '../result/index.js';
+import { wrap } from './text-layout.js';
+import { formatBytes, formatList, formatMoment, plural } from './units.js';
+
+/** One paragraph a finding; empty when there is none. */
+export function findingLines({ hazards, prematureMaps }: RunResult): string[] {
+  const findings = [...prematureMaps.map(prematureText), ...hazards.map(hazardText)];
+  return findings.flatMap((text) => wrap(text, '  ', '    '));
+}
+
+function prematureText({
+  pool,
+  buffers,
+  mappedBy,
+  mappedNs,
+  forcedBy,
+  bytes,
+}: RunResult['prematureMaps'][number]): string {
+  const late = formatList(forcedBy);
+  return (
+    `Mapped too early: ${mappedBy} mapped ${plural(buffers, 'buffer')} of ${pool} from ${formatMoment(mappedNs)} on, before ` +
+    `${late} attached, and ${formatBytes(bytes)} had to be copied; let the pool expect ${late} to avoid it.`
+  );
+}
+
+const KINDS: Readonly<Record<RunResult['hazards'][number]['kind'], string>> = {
+  'contiguous-by-luck': 'Contiguous by luck',
+  'reachable-by-luck': 'Reachable by luck',
+  bounce: 'Bounced',
+  'silent-corruption': 'Accepted and corrupted',
+  'implicit-modifier': 'Implicit modifier',
+};
+
+function hazardText({ kind, pool, buffers, message }: RunResult['hazards'][number]): string {
+  return `${KINDS[kind]}: ${plural(buffers, 'buffer')} of ${pool}: ${message}.`;
+}

@@ -1,0 +1,91 @@
+/** What the exporter reports of buffers, as the result tells it. */
+import type { DeviceReport } from '@dmabuf-lab/core/driver';
+import type { RunResult } from '../result/index.js';
+import type { ExporterReport } from './exporter-actor.js';
+
+/** Every buffer with its places and moves. */
+export function bufferResults(
+  exporter: ExporterReport,
+  devices: ReadonlyMap<string, DeviceReport>,
+): RunResult['buffers'] {
+  return exporter.buffers.map(({ name, pool, sizeBytes, placements, moves }) => ({
+    name,
+    pool,
+    sizeBytes,
+    placements: placements.map((placement) => ({ ...placement })),
+    moves: moves.map(({ buffer: _, forcedBy, waited, error, ...move }) => ({
+      ...move,
+      forcedBy: [...forcedBy],
+      waited: waited.map((wait) => ({ ...wait })),
+      stalled: stalledBy(name, move.startNs, move.endNs, devices),
+      ...(error !== undefined && { error: { ...error, holders: [...error.holders] } }),
+    })),
+  }));
+}
+
+/** Which devices waited for a buffer while it was being moved, and how long of it. */
+function stalledBy(
+  buffer: string,
+  startNs: number,
+  endNs: number,
+  devices: ReadonlyMap<string, DeviceReport>,
+): { device: string; ns: number }[] {
+  return [...devices].flatMap(([device, { stalls }]) => {
+    let ns = 0;
+    for (const stall of stalls) {
+      if (stall.buffer !== buffer || stall.why !== 'moving') continue;
+      ns += Math.max(0, Math.min(endNs, stall.endNs) - Math.max(startNs, stall.startNs));
+    }
+    return ns > 0 ? [{ device, ns }] : [];
+  });
+}
+
+/** One line for each device and pool, where the buffers of a pool fared alike. */
+export function attachResults(exporter: ExporterReport): RunResult['attaches'] {
+  const results: RunResult['attaches'] = [];
+  for (const { device, pool, atNs, outcome, why, forcedBy } of exporter.attaches) {
+    const same = results.find(
+      (r) => r.device === device && r.pool === pool && r.atNs === atNs && r.outcome === outcome,
+    );
+    if (same !== undefined) same.buffers += 1;
+    else results.push({ device, pool, atNs, buffers: 1, outcome, why, forcedBy: [...forcedBy] });
+  }
+  return results;
+}
+
+/** One line for each device, pool and kind. */
+export function hazardResults(exporter: ExporterReport): RunResult['hazards'] {
+  const results: RunResult['hazards'] = [];
+  for (const { kind, device, pool, heap, bytesPerMap, message } of exporter.hazards) {
+    const same = results.find((r) => r.kind === kind && r.device === device && r.pool === pool && r.heap === heap);
+    if (same === undefined) results.push({ kind, device, pool, buffers: 1, heap, bytesPerMap, message });
+    else {
+      same.buffers += 1;
+      same.bytesPerMap = Math.max(same.bytesPerMap, bytesPerMap);
+    }
+  }
+  return results;
+}
+
+/** Buffers that were placed by a map and moved later for a device that came after it. */
+export function prematureMaps(exporter: ExporterReport): RunResult['prematureMaps'] {
+  const results: RunResult['prematureMaps'] = [];
+  for (const { pool, moves, firstMap } of exporter.buffers) {
+    if (firstMap === undefined) continue;
+    const forced = moves.filter(({ outcome, forcedBy }) => outcome === 'moved' && forcedBy.length > 0);
+    if (forced.length === 0) continue;
+    const forcedBy = [...new Set(forced.flatMap((move) => move.forcedBy))].sort();
+    const bytes = forced.reduce((sum, move) => sum + move.bytes, 0);
+    const same = results.find(
+      (r) => r.pool === pool && r.mappedBy === firstMap.device && r.forcedBy.join() === forcedBy.join(),
+    );
+    if (same === undefined) {
+      results.push({ pool, buffers: 1, mappedBy: firstMap.device, mappedNs: firstMap.atNs, forcedBy, bytes });
+    } else {
+      same.buffers += 1;
+      same.bytes += bytes;
+      same.mappedNs = Math.min(same.mappedNs, firstMap.atNs);
+    }
+  }
+  return results;
+}
