@@ -1,6 +1,5 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
 import { type ActorId, actorId } from '@dmabuf-lab/core/base';
-import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import { type AllocationRequest, EXPORTER } from '@dmabuf-lab/core/dma-buf';
 import {
   type DriverStart,
@@ -13,6 +12,7 @@ import {
 } from '@dmabuf-lab/core/driver';
 import { pageAlign } from '@dmabuf-lab/core/memory';
 import type { ActorSpec } from '@dmabuf-lab/core/runtime';
+import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type ExporterStart, firstTimelineOf, type HeapSpec, LANES_PER_DEVICE } from './exporter-actor.js';
@@ -113,7 +113,7 @@ function deviceActor(
   const spec = scenario.devices[name];
   const start: DriverStart = {
     actor: id,
-    device: { name, constraints: deviceConstraints(name, spec.constraints), mapping: spec.mapping },
+    device: { name, constraints: deviceConstraintsOf(name, spec.constraints), mapping: spec.mapping },
     parameters: device.parameters,
     tables,
     inputs: links
@@ -137,25 +137,6 @@ function deviceActor(
   };
   const data: DriverActorStart = { module: device.module, start };
   return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data };
-}
-
-function deviceConstraints(device: string, given: Scenario['devices'][string]['constraints']): DeviceConstraints {
-  const { windows, maxSegmentSize, alignment, iommu, ...rest } = given;
-  return {
-    device,
-    ...rest,
-    ...(windows && { windows: windows.map(({ base, size }) => ({ base, sizeBytes: size })) }),
-    ...(maxSegmentSize !== undefined && { maxSegmentBytes: maxSegmentSize }),
-    ...(alignment !== undefined && { alignmentBytes: alignment }),
-    ...(iommu && { iommu: iommuTraits(iommu) }),
-  };
-}
-
-function iommuTraits(
-  iommu: NonNullable<Scenario['devices'][string]['constraints']['iommu']>,
-): NonNullable<DeviceConstraints['iommu']> {
-  const { iovaSize, ...rest } = iommu;
-  return iovaSize === undefined ? rest : { ...rest, iovaSizeBytes: iovaSize };
 }
 
 /** When a device is there: from the start, unless the timeline attaches it later. */
@@ -221,7 +202,7 @@ function allocationOf(scenario: Scenario, allocate: PoolInput['allocate']): Allo
   if (typeof allocate === 'string') return { heap: allocate };
   if ('ion' in allocate) return { ion: allocate.ion };
   const { device } = allocate;
-  return { onDevice: deviceConstraints(device, scenario.devices[device].constraints) };
+  return { onDevice: deviceConstraintsOf(device, scenario.devices[device].constraints) };
 }
 
 /** The devices that use a pool's buffers and are there from the start: its owner and all it reaches by links. */

@@ -1,4 +1,4 @@
-/** Checks memory windows, heaps, and the constraints of devices. */
+/** Checks memory windows and heaps. */
 import type { Report } from './check.js';
 import { suggestion } from './issues.js';
 import { MAX_MEMORY_BYTES, type Scenario } from './schema.js';
@@ -16,7 +16,12 @@ interface NamedRange extends Range {
   readonly name: string;
 }
 
-export function checkMemory(scenario: Scenario, report: Report): void {
+/** The part of a scenario or a board that is about memory. */
+export type MemoryOfBoard = Pick<Scenario, 'memory' | 'heaps'> & {
+  readonly devices: Readonly<Record<string, unknown>>;
+};
+
+export function checkMemory(scenario: MemoryOfBoard, report: Report): void {
   const { windows } = scenario.memory;
   const path = ['memory', 'windows'];
   reportDuplicates(windows, path, 'window', report);
@@ -26,10 +31,9 @@ export function checkMemory(scenario: Scenario, report: Report): void {
     report(path, `all windows together may hold at most ${showSize(MAX_MEMORY_BYTES)}, got ${showSize(total)}`);
   }
   checkHeaps(scenario, report);
-  checkConstraints(scenario, report);
 }
 
-function checkHeaps({ heaps, memory }: Scenario, report: Report): void {
+function checkHeaps({ heaps, memory }: MemoryOfBoard, report: Report): void {
   reportDuplicates(heaps, ['heaps'], 'heap', report);
   const systemHeaps = new Map<string, string>();
   for (const [i, heap] of heaps.entries()) {
@@ -92,21 +96,6 @@ function reportSystem(
   if (region !== undefined && (region < PAGE_BYTES || region > window.size)) {
     const bounds = `from 4KiB to the ${showSize(window.size)} of window "${window.name}"`;
     report([...path, 'aged', 'region'], `expected a size ${bounds}, got ${showSize(region)}`);
-  }
-}
-
-function checkConstraints({ devices }: Scenario, report: Report): void {
-  for (const [name, { constraints }] of Object.entries(devices)) {
-    const path = ['devices', name, 'constraints'];
-    const { windows, iommu } = constraints;
-    for (const [i, window] of (windows ?? []).entries()) {
-      if (endOf(window) > ADDRESS_END) report([...path, 'windows', i], 'the window must end by 2^53');
-    }
-    if (windows === undefined || iommu === undefined) continue;
-    report(
-      [...path, 'windows'],
-      'windows describe a device without an iommu; behind one give iommu.iovaBase and iommu.iovaSize',
-    );
   }
 }
 

@@ -1,12 +1,13 @@
 /** Reads scenario files. Everything that is wrong with a file is found at once, with its position. */
 import { readFile } from 'node:fs/promises';
-import { type Document, isMap, LineCounter, parseDocument, visit, type YAMLError } from 'yaml';
+import { dirname, resolve } from 'node:path';
+import { Library, type LibraryDirectory, libraryProblem } from '../library/library.js';
 import { checkScenario } from './check.js';
-import { ScenarioDocument } from './document.js';
-import { showValue } from './issues.js';
-import { nestsDeeperThan } from './nesting.js';
+import type { ScenarioDocument } from './document.js';
 import { ScenarioError, type ScenarioProblem } from './problem.js';
-import { type Scenario, scenarioSchema } from './schema.js';
+import { resolveScenario } from './resolve.js';
+import { type Scenario, type StatedScenario, scenarioSchema } from './schema.js';
+import { readError, readYaml, textOf } from './yaml-file.js';
 
 /** A scenario that is in order, with the file it came from. */
 export interface LoadedScenario {
@@ -14,15 +15,13 @@ export interface LoadedScenario {
   readonly document: ScenarioDocument;
 }
 
-/** A scenario of the largest pipeline takes a few dozen KiB. */
-const MAX_FILE_BYTES = 2 ** 20;
-/** A flood of syntax errors after the first few says nothing new. */
-const MAX_SYNTAX_PROBLEMS = 20;
-/** Of collections in one another; a scenario needs seven. */
-const MAX_DEPTH_OF_NESTING = 64;
-/** Each is looked up on its own, which takes the longer the more there are. */
-const MAX_ALIASES = 1000;
-const TOO_MANY_ALIASES = 'too many aliases (*name), refused as an alias bomb';
+/** Where a scenario finds what it names. */
+export interface LoadOptions {
+  /** Directories with profiles and boards beside those of the lab and of the scenario's own `library`. */
+  readonly libraries?: readonly LibraryDirectory[];
+  /** Where relative paths of the file lead from; the working directory when absent. */
+  readonly directory?: string;
+}
 
 /**
  * Reads and checks a scenario file.
@@ -30,15 +29,14 @@ const TOO_MANY_ALIASES = 'too many aliases (*name), refused as an alias bomb';
  * @param shownAs the name of the file in messages
  * @throws ScenarioError when the file cannot be read, is no YAML, or is no scenario that can run
  */
-export async function loadScenario(path: string, shownAs = path): Promise<LoadedScenario> {
+export async function loadScenario(path: string, shownAs = path, options: LoadOptions = {}): Promise<LoadedScenario> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw fileError(shownAs, readFailure(error));
+    throw readError(error, shownAs, 'scenario');
   }
-  if (bytes.length > MAX_FILE_BYTES) throw fileError(shownAs, `too large for a scenario, got ${bytes.length} bytes`);
-  return parseScenario(decode(bytes, shownAs), shownAs);
+  return parseScenario(textOf(bytes, shownAs, 'scenario'), shownAs, { directory: dirname(path), ...options });
 }
 
 /**
@@ -47,108 +45,27 @@ export async function loadScenario(path: string, shownAs = path): Promise<Loaded
  * @param fileName for messages
  * @throws ScenarioError with every problem found
  */
-export function parseScenario(text: string, fileName: string): LoadedScenario {
-  const { yaml, lines } = parseYaml(text, fileName);
-  const document = new ScenarioDocument(fileName, yaml, lines);
-  const value = plainValue(yaml, document);
-  if (value === null || value === undefined) throw fileError(fileName, 'the file is empty, expected a scenario');
-  if (!isMap(yaml.contents)) {
-    throw new ScenarioError([document.problemAt([], `expected a mapping of keys to values, got ${showValue(value)}`)]);
-  }
+export function parseScenario(text: string, fileName: string, options: LoadOptions = {}): LoadedScenario {
+  const { value, document } = readYaml(text, fileName, 'scenario');
   const parsed = document.validateWith(scenarioSchema, value, []);
-  const problems = 'problems' in parsed ? parsed.problems : checkScenario(parsed.value, document);
-  if ('problems' in parsed || problems.length > 0) throw new ScenarioError(inFileOrder(problems));
-  return { scenario: parsed.value, document };
+  if ('problems' in parsed) throw new ScenarioError(inFileOrder(parsed.problems));
+  const resolved = resolveScenario(parsed.value, document, libraryOf(parsed.value, document, options));
+  if ('problems' in resolved) throw new ScenarioError(inFileOrder(resolved.problems));
+  const problems = checkScenario(resolved.scenario, document);
+  if (problems.length > 0) throw new ScenarioError(inFileOrder(problems));
+  return { scenario: resolved.scenario, document };
 }
 
-function parseYaml(text: string, file: string): { yaml: Document; lines: LineCounter } {
-  if (nestsDeeperThan(MAX_DEPTH_OF_NESTING, text)) throw fileError(file, 'nested too deeply for a scenario');
-  const lines = new LineCounter();
-  const yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
-  // An unknown tag is only a warning to the parser; here nothing may be left without a meaning.
-  const faults = [...yaml.errors, ...yaml.warnings].sort((a, b) => a.pos[0] - b.pos[0]).slice(0, MAX_SYNTAX_PROBLEMS);
-  if (faults.length === 0) return { yaml, lines };
-  const document = new ScenarioDocument(file, yaml, lines);
-  throw new ScenarioError(faults.map((fault) => document.problemAtOffset(fault.pos[0], syntaxMessage(fault, text))));
-}
-
-function syntaxMessage({ code, message, pos }: YAMLError, text: string): string {
-  const [start] = pos;
-  switch (code) {
-    case 'DUPLICATE_KEY':
-      return `duplicate key "${keyAt(text, start)}", it stands above already`;
-    case 'MULTIPLE_DOCS':
-      return 'a second document starts here, expected one scenario in a file';
-    case 'TAB_AS_INDENT':
-      return 'indented by a tab, expected spaces';
-    default:
-      return `not valid YAML: ${message.split('\n')[0]}`;
-  }
-}
-
-/** The key that starts at an offset, without its quotes. */
-function keyAt(text: string, start: number): string {
-  const match = /^(?:"([^"]*)"|'([^']*)'|([^:,}\n]+))/.exec(text.slice(start, start + 200));
-  return (match?.[1] ?? match?.[2] ?? match?.[3] ?? '').trim();
-}
-
-/** Aliases that lead nowhere, or back into what they stand in. */
-function reportAliases(yaml: Document, document: ScenarioDocument): void {
-  const problems: ScenarioProblem[] = [];
-  let aliases = 0;
-  visit(yaml, {
-    Alias(_, alias, ancestors) {
-      aliases += 1;
-      if (aliases > MAX_ALIASES) throw fileError(document.file, TOO_MANY_ALIASES);
-      const target = alias.resolve(yaml);
-      const offset = alias.range?.[0] ?? 0;
-      if (target === undefined) problems.push(document.problemAtOffset(offset, `nothing is named &${alias.source}`));
-      else if (ancestors.includes(target)) {
-        problems.push(document.problemAtOffset(offset, `*${alias.source} stands inside of &${alias.source}`));
-      }
-    },
+/** The lab's own library and what the scenario and the command line add to it. */
+function libraryOf(stated: StatedScenario, document: ScenarioDocument, options: LoadOptions): Library {
+  const { directory = '.', libraries = [] } = options;
+  const own = (stated.library ?? []).map((path, i) => {
+    const found = { path: resolve(directory, path), shownAs: path };
+    const problem = libraryProblem(found);
+    if (problem === undefined) return found;
+    throw new ScenarioError([document.problemAt(['library', i], `${problem}, got ${JSON.stringify(path)}`)]);
   });
-  if (problems.length > 0) throw new ScenarioError(problems);
-}
-
-function plainValue(yaml: Document, document: ScenarioDocument): unknown {
-  const { file } = document;
-  try {
-    reportAliases(yaml, document);
-    return yaml.toJS({ maxAliasCount: 100 });
-  } catch (error) {
-    if (error instanceof ScenarioError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    if (/alias count/i.test(message)) throw fileError(file, TOO_MANY_ALIASES);
-    throw fileError(file, `not valid YAML: ${message.split('\n')[0]}`);
-  }
-}
-
-function decode(bytes: Buffer, file: string): string {
-  try {
-    if (bytes.includes(0)) throw new TypeError('holds zero bytes');
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw fileError(file, 'not a text file, expected YAML in UTF-8');
-  }
-}
-
-function readFailure(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  switch (code) {
-    case 'ENOENT':
-      return 'no such file';
-    case 'EISDIR':
-      return 'is a directory, expected a scenario file';
-    case 'EACCES':
-      return 'may not be read: permission denied';
-    default:
-      return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-  }
-}
-
-function fileError(file: string, message: string): ScenarioError {
-  return new ScenarioError([{ file, path: '', message }]);
+  return new Library([...own, ...libraries]);
 }
 
 function inFileOrder(problems: readonly ScenarioProblem[]): ScenarioProblem[] {

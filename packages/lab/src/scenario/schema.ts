@@ -4,34 +4,16 @@
  * A parsed {@link Scenario} holds sizes in bytes, times in integer nanoseconds and addresses as numbers. What concerns
  * two places of the file at once is checked in `check.ts`.
  */
-import { durationSchema } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
-import { addressSchema, sizeSchema } from './units.js';
+import { constraintsSchema } from './schema-constraints.js';
+import { layoutSchema } from './schema-layout.js';
+import { address, bandwidth, duration, name, port, positiveDuration, positiveSize } from './schema-values.js';
 
 export const MAX_DEVICES = 16;
 export const MAX_POOL_BUFFERS = 64;
 export const MAX_LINK_DEPTH = 256;
 export const MAX_MEMORY_BYTES = 16 * 2 ** 30;
 export const MAX_DURATION_NS = 24 * 3_600_000_000_000;
-
-const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_-]*$/;
-const PORT_PATTERN = /^[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z][A-Za-z0-9_-]*$/;
-const NAME_RULE = 'expected a name: a letter, then letters, digits, - or _';
-const PORT_RULE = 'expected device.port, such as camera.out';
-
-const name = z.string().max(64).regex(NAME_PATTERN, NAME_RULE);
-const port = z.string().max(129).regex(PORT_PATTERN, PORT_RULE);
-const size = (description: string) => sizeSchema.meta({ description: `${description}; a size such as 64MiB` });
-const address = (description: string) =>
-  addressSchema.meta({ description: `${description}; an address such as 0x4000_0000` });
-const duration = (description: string) =>
-  durationSchema.meta({ description: `${description}; a duration with a unit, such as 500ms` });
-const positiveDuration = (description: string) =>
-  duration(description).refine((ns) => ns > 0, 'expected a duration of more than 0');
-const positiveSize = (description: string) =>
-  size(description).refine((bytes) => bytes > 0, 'expected a size of at least 1 byte');
-const powerOfTwo = (value: number): boolean => value >= 1 && 2 ** Math.round(Math.log2(value)) === value;
-const bandwidth = (description: string) => z.number().min(1).max(1e15).meta({ description });
 
 const windowSchema = z
   .strictObject({
@@ -41,7 +23,8 @@ const windowSchema = z
   })
   .meta({ description: 'a range of physical memory' });
 
-const memorySchema = z
+/** The memory of a scenario or a board. */
+export const memorySchema = z
   .strictObject({
     windows: z
       .array(windowSchema)
@@ -100,61 +83,6 @@ const exporterSchema = z
   })
   .meta({ description: 'how the exporter of the buffers behaves' });
 
-const iommuSchema = z
-  .strictObject({
-    iovaBits: z.int().min(1).max(64).meta({ description: 'width of the addresses that the device issues' }),
-    iovaBase: address('first byte of the aperture; 0 when absent').optional(),
-    iovaSize: positiveSize('length of the aperture; up to 2^iovaBits when absent').optional(),
-    physBits: z.int().min(1).max(64).optional().meta({
-      description: 'width of the physical addresses that its page table holds; any page when absent',
-    }),
-    pageSizes: z
-      .array(sizeSchema.refine((bytes) => bytes >= 4096 && powerOfTwo(bytes), 'expected a power of two from 4KiB'))
-      .min(1)
-      .max(64)
-      .optional()
-      .meta({ description: 'page sizes it maps, powers of two; [4KiB] when absent' }),
-  })
-  .meta({ description: 'the IOMMU in front of the device, or its own MMU: scattered pages look like one range' });
-
-const constraintsSchema = z
-  .strictObject({
-    addressLimit: address('highest byte address it can issue, a DMA mask; leave it out for 64 bits').optional(),
-    windows: z
-      .array(
-        z.strictObject({
-          base: address('first byte'),
-          size: positiveSize('length'),
-        }),
-      )
-      .min(1)
-      .max(64)
-      .optional()
-      .meta({ description: 'physical ranges that it reaches (dma-ranges), for a device without an iommu' }),
-    contiguous: z.boolean().optional().meta({ description: 'a buffer must be one range, as the device sees it' }),
-    maxSegments: z
-      .int()
-      .min(1)
-      .optional()
-      .meta({ description: 'how many DMA segments it takes, counted after mapping' }),
-    maxSegmentSize: positiveSize('longest DMA segment; 2^32 - 1 when absent')
-      .refine((bytes) => bytes < 2 ** 32, 'expected a size below 4GiB')
-      .optional(),
-    segmentBoundaryMask: address('2^n - 1: no segment crosses a multiple of 2^n')
-      .refine((mask) => powerOfTwo(mask + 1), 'expected a power of two minus 1, such as 0xFFFF')
-      .optional(),
-    alignment: positiveSize('of the start of a buffer, as the device sees it; at most 4GiB')
-      .refine((bytes) => bytes <= 2 ** 32, 'expected a size of at most 4GiB')
-      .optional(),
-    iommu: iommuSchema.optional(),
-    source: z
-      .string()
-      .max(1000)
-      .optional()
-      .meta({ description: 'where these numbers come from: kernel file and line' }),
-  })
-  .meta({ description: 'what the device asks of the place of a buffer; what is absent constrains nothing' });
-
 const deviceSchema = z
   .strictObject({
     driver: z.enum(['camera', 'gpu', 'display', 'encoder']).meta({ description: 'what the device does' }),
@@ -162,7 +90,11 @@ const deviceSchema = z
       description:
         'maps a buffer for each job as a DRM driver does, or from its first use until it lets go, as vb2 does',
     }),
+    profile: name.optional().meta({
+      description: 'the device of the board, or the profile of the library, whose constraints and layout it has',
+    }),
     constraints: constraintsSchema.prefault({}),
+    layout: layoutSchema.optional(),
     parameters: z.record(z.string(), z.unknown()).default({}).meta({ description: 'of the driver' }),
   })
   .meta({ description: 'a device and its driver' });
@@ -248,6 +180,15 @@ const expectationSchema = z
   ])
   .meta({ description: 'a value that it must equal, or a mapping of min, max and equals' });
 
+/** The heaps of a scenario or a board. */
+export const heapsSchema = z
+  .array(z.discriminatedUnion('kind', [systemHeapSchema, cmaHeapSchema]))
+  .min(1)
+  .max(64)
+  .meta({
+    description: 'where buffers can lie; with several that suit, the first of the least scarce kind is taken',
+  });
+
 export const scenarioSchema = z
   .strictObject({
     name: name.meta({ description: 'of the scenario, in reports' }),
@@ -270,14 +211,14 @@ export const scenarioSchema = z
     payload: z.enum(['pixels', 'stamp', 'timing']).default('stamp').meta({
       description: 'what devices do with the contents: real pictures, a checked stamp in each page, or nothing',
     }),
-    memory: memorySchema,
-    heaps: z
-      .array(z.discriminatedUnion('kind', [systemHeapSchema, cmaHeapSchema]))
-      .min(1)
-      .max(64)
-      .meta({
-        description: 'where buffers can lie; with several that suit, the first of the least scarce kind is taken',
-      }),
+    board: name.optional().meta({ description: 'the board of the library that gives memory, heaps and devices' }),
+    library: z
+      .array(z.string().min(1).max(4096))
+      .max(16)
+      .optional()
+      .meta({ description: 'directories with profiles and boards of your own, relative to this file' }),
+    memory: memorySchema.optional(),
+    heaps: heapsSchema.optional(),
     exporter: exporterSchema.prefault({}),
     devices: z.record(name, deviceSchema).meta({ description: `devices by name; 1 to ${MAX_DEVICES}` }),
     pools: z.record(port, poolSchema).default({}).meta({ description: 'buffer pools by output, such as camera.out' }),
@@ -294,7 +235,12 @@ export const scenarioSchema = z
     description: 'A board, a pipeline of devices that share buffers, and what happens to them.',
   });
 
-/** A scenario with units converted and defaults filled in: bytes, integer nanoseconds, numeric addresses. */
-export type Scenario = z.output<typeof scenarioSchema>;
 /** A scenario as it is written. */
 export type ScenarioInput = z.input<typeof scenarioSchema>;
+/** A scenario with units converted and defaults filled in, that still names its board and its profiles. */
+export type StatedScenario = z.output<typeof scenarioSchema>;
+/**
+ * A scenario that names nothing outside of itself any more: bytes, integer nanoseconds, numeric addresses; memory, heaps,
+ * constraints and layouts complete.
+ */
+export type Scenario = StatedScenario & Required<Pick<StatedScenario, 'memory' | 'heaps'>>;

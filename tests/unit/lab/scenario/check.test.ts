@@ -191,7 +191,7 @@ complains(
   'the windows of a device are physical, so it has no IOMMU',
   '{ contiguous: true }',
   '{ windows: [{ base: 0, size: 1GiB }], iommu: { iovaBits: 32 } }',
-  'x.yaml:21:20: devices.encoder.constraints.windows: windows describe a device without an iommu; behind one give iommu.iovaBase and iommu.iovaSize',
+  'x.yaml:21:20: devices.encoder.constraints.windows: windows describe a device without an IOMMU; behind one give iommu.iovaBase and iommu.iovaSize',
 );
 
 complains(

@@ -77,13 +77,13 @@ complains(
   'duration: 10s',
   'duration: 10s\nzzzzzzzzzz: 1',
   'x.yaml:3:1: zzzzzzzzzz: unknown key "zzzzzzzzzz"; known: name, description, duration, runtime, pace, seed, ties, ' +
-    'payload, memory, heaps, exporter, devices, pools, links, timeline, expect',
+    'payload, board, library, memory, heaps, exporter, devices, pools, links, timeline, expect',
 );
 complains(
   'keys that mean something to JavaScript are unknown like others',
   '    driver: gpu',
   '    driver: gpu\n    __proto__: { driver: camera }',
-  'x.yaml:17:5: devices.gpu.__proto__: unknown key "__proto__"; known: driver, mapping, constraints, parameters',
+  'x.yaml:17:5: devices.gpu.__proto__: unknown key "__proto__"; known: driver, mapping, profile, constraints, layout, parameters',
 );
 complains('a missing key is reported', 'name: small\n', '', 'x.yaml:1:1: name: missing, expected a text');
 complains(
