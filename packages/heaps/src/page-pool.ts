@@ -40,21 +40,19 @@ export class PagePool {
     return this.#pages;
   }
 
-  /** Pages below 4 GiB among them. */
-  get lowPageCount(): number {
+  /** Pages of those blocks among them that will do. */
+  pagesThat(will: (page: number) => boolean): number {
     let count = 0;
-    for (const [order, { low }] of this.#byOrder) count += low.length * 2 ** order;
+    for (const [order, { high, low }] of this.#byOrder) {
+      for (const page of [...high, ...low]) if (will(page)) count += 2 ** order;
+    }
     return count;
   }
 
-  /**
-   * Takes a block, above 4 GiB first, and counts whether there was one.
-   *
-   * @param lowOnly only below 4 GiB
-   */
-  take(order: number, lowOnly: boolean): Block | undefined {
+  /** Takes a block, above 4 GiB first, and counts whether there was one. */
+  take(order: number): Block | undefined {
     const lists = this.#byOrder.get(order);
-    const page = (lowOnly ? undefined : lists?.high.pop()) ?? lists?.low.pop();
+    const page = lists?.high.pop() ?? lists?.low.pop();
     if (page === undefined) {
       this.misses += 1;
       return undefined;
@@ -80,17 +78,19 @@ export class PagePool {
   /**
    * Gives back at least so many pages, or all there are: those below 4 GiB first, large blocks first.
    *
-   * @param lowOnly only below 4 GiB
+   * @param will which blocks are worth giving back; all when absent
    */
-  shrink(pageCount: number, lowOnly = false): Block[] {
+  shrink(pageCount: number, will: (page: number) => boolean = () => true): Block[] {
     const freed: Block[] = [];
     let left = pageCount;
     const orders = [...this.#byOrder.keys()].sort((a, b) => b - a);
-    for (const list of lowOnly ? (['low'] as const) : (['low', 'high'] as const)) {
+    for (const list of ['low', 'high'] as const) {
       for (const order of orders) {
         const pages = this.#byOrder.get(order)?.[list] ?? [];
-        while (left > 0 && pages.length > 0) {
-          freed.push({ page: pages.pop() ?? 0, order });
+        for (let i = pages.length - 1; i >= 0 && left > 0; i -= 1) {
+          if (!will(pages[i])) continue;
+          freed.push({ page: pages[i], order });
+          pages.splice(i, 1);
           left -= 2 ** order;
           this.#pages -= 2 ** order;
         }

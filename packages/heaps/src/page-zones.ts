@@ -1,12 +1,12 @@
 /**
- * The page allocator of one memory window: what lies below 4 GiB and what lies above are zones of their own.
+ * The page allocator of a board: of each memory window, what lies below 4 GiB and what lies above are zones of their own.
  *
- * All heaps of scattered or contiguous pages of that window draw from it, so that the system heap can eat the low pages that
- * others need, as on a machine. Pages above 4 GiB are handed out first.
+ * All heaps of scattered or contiguous pages draw from it, so that the system heap can eat the low pages that others need,
+ * as on a machine. The highest pages are handed out first.
  *
  * Source: ZONE_DMA32 and ZONE_NORMAL, and the zonelist order of __alloc_pages, mm/page_alloc.c, v6.12.
  */
-import { ErrnoError, physAddr } from '@dmabuf-lab/core/base';
+import { assert, ErrnoError, physAddr } from '@dmabuf-lab/core/base';
 import type { AddressWindow } from '@dmabuf-lab/core/constraints';
 import { PAGE_SIZE, type PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { BuddyAllocator, MAX_PAGE_ORDER } from './buddy-allocator.js';
@@ -23,8 +23,16 @@ export interface Zone {
   readonly holes?: readonly { readonly offset: number; readonly sizeBytes: number }[];
 }
 
-/** Which pages will do. */
-export type Reach = 'any' | 'low';
+/** Which pages will do; all when nothing is said. */
+export interface Reach {
+  /** Only below 4 GiB. */
+  readonly lowOnly?: boolean;
+  /** Only of these zones, by their place in the list that the allocator was made with. */
+  readonly zones?: readonly number[];
+}
+
+/** Any page. */
+export const ANY_PAGE: Reach = {};
 
 /** A block of 2^order pages. */
 export interface Block {
@@ -45,8 +53,9 @@ export interface Shrinker {
   shrink(pageCount: number, reach: Reach): void;
 }
 
-/** What lies on one side of 4 GiB. */
+/** What of a zone lies on one side of 4 GiB. */
 interface MemoryZone {
+  readonly index: number;
   readonly low: boolean;
   readonly buddy: BuddyAllocator;
   readonly ranges: readonly PageRange[];
@@ -54,63 +63,54 @@ interface MemoryZone {
 
 export class PageZones {
   readonly #shrinkers: Shrinker[] = [];
-  /** The zones that there are: above 4 GiB first. */
+  /** In the order in which they are taken from: the highest first. */
   readonly #zones: readonly MemoryZone[];
 
   /**
-   * @throws ErrnoError EINVAL when the zone or a hole is not whole pages, or the holes leave nothing
-   * @throws ErrnoError EFAULT when no single window of the memory backs the zone
+   * @param zones apart from each other
+   * @throws ErrnoError EINVAL when a zone or a hole is not whole pages, or the holes leave nothing of a zone
+   * @throws ErrnoError EFAULT when no single window of the memory backs a zone
    */
   constructor(
     readonly name: string,
     memory: PhysicalMemory,
-    readonly zone: Zone,
+    readonly zones: readonly Zone[],
   ) {
-    const range = pageRangeOf(zone, `the zone of heap ${name}`);
-    const holes = (zone.holes ?? []).map(({ offset, sizeBytes }) =>
-      pageRangeOf({ base: zone.base + offset, sizeBytes }, `a hole in the zone of heap ${name}`),
-    );
-    memory.view(physAddr(zone.base), zone.sizeBytes);
-    const end = range.firstPage + range.pageCount;
-    const split = Math.min(Math.max(DMA32_END_PAGE, range.firstPage), end);
-    const parts = [
-      { low: false, part: { firstPage: split, pageCount: end - split } },
-      { low: true, part: { firstPage: range.firstPage, pageCount: split - range.firstPage } },
-    ];
-    this.#zones = parts.flatMap(({ low, part }) => {
-      const ranges = part.pageCount > 0 ? withoutHoles(part, holes) : [];
-      return ranges.length === 0 ? [] : [{ low, ranges, buddy: new BuddyAllocator(part, holes) }];
-    });
-    if (this.#zones.length === 0) {
-      throw new ErrnoError('EINVAL', 'heap_create', `Cannot create heap ${name}: holes leave nothing of its zone`);
-    }
+    const parts = zones.flatMap((zone, index) => partsOf(name, memory, zone, index));
+    this.#zones = parts.sort((a, b) => b.buddy.zone.firstPage - a.buddy.zone.firstPage);
+  }
+
+  /** Whether a page is of those that will do. */
+  reaches(page: number, { lowOnly, zones }: Reach): boolean {
+    if (lowOnly && !isLowPage(page)) return false;
+    return zones === undefined || zones.includes(this.#zoneOf(page).index);
   }
 
   /** What is not a hole, in rising order. */
-  ranges(reach: Reach = 'any'): PageRange[] {
+  ranges(reach = ANY_PAGE): PageRange[] {
     const ranges = this.#reached(reach).flatMap((zone) => zone.ranges);
     return ranges.sort((a, b) => a.firstPage - b.firstPage);
   }
 
-  windows(reach: Reach = 'any'): AddressWindow[] {
+  windows(reach = ANY_PAGE): AddressWindow[] {
     return joined(this.ranges(reach)).map(windowOfPages);
   }
 
-  pageCount(reach: Reach = 'any'): number {
+  pageCount(reach = ANY_PAGE): number {
     return this.#reached(reach).reduce((sum, { buddy }) => sum + buddy.pageCount, 0);
   }
 
-  freePageCount(reach: Reach = 'any'): number {
+  freePageCount(reach = ANY_PAGE): number {
     return this.#reached(reach).reduce((sum, { buddy }) => sum + buddy.freePageCount, 0);
   }
 
   /** The longest stretch of free pages within a zone. */
-  largestFreeRunPages(reach: Reach = 'any'): number {
+  largestFreeRunPages(reach = ANY_PAGE): number {
     return Math.max(0, ...this.#reached(reach).map(({ buddy }) => buddy.largestFreeRunPages()));
   }
 
   /** Number of free blocks of each order from 0 to 10, as /proc/buddyinfo shows them. */
-  freeBlocksByOrder(reach: Reach = 'any'): number[] {
+  freeBlocksByOrder(reach = ANY_PAGE): number[] {
     const counts = new Array<number>(MAX_PAGE_ORDER + 1).fill(0);
     for (const { buddy } of this.#reached(reach)) {
       for (const [order, count] of buddy.freeBlocksByOrder().entries()) counts[order] += count;
@@ -124,7 +124,7 @@ export class PageZones {
   }
 
   /** Pages that are free, or would be under pressure. */
-  availablePageCount(reach: Reach = 'any'): number {
+  availablePageCount(reach = ANY_PAGE): number {
     return this.#shrinkers.reduce((sum, one) => sum + one.reclaimablePages(reach), this.freePageCount(reach));
   }
 
@@ -138,9 +138,8 @@ export class PageZones {
   }
 
   /** Takes a block; undefined when there is none of that order. */
-  take(order: number, reach: Reach = 'any'): Block | undefined {
-    for (const { buddy, low } of this.#zones) {
-      if (reach === 'low' && !low) continue;
+  take(order: number, reach = ANY_PAGE): Block | undefined {
+    for (const { buddy } of this.#reached(reach)) {
       const page = buddy.allocPages(order);
       if (page !== undefined) return { page, order };
     }
@@ -148,9 +147,8 @@ export class PageZones {
   }
 
   /** Takes so many abutting pages: a block, whose tail goes back. The blocks returned make one run. */
-  takeRun(pageCount: number, order: number, reach: Reach = 'any'): Block[] | undefined {
-    for (const { buddy, low } of this.#zones) {
-      if (reach === 'low' && !low) continue;
+  takeRun(pageCount: number, order: number, reach = ANY_PAGE): Block[] | undefined {
+    for (const { buddy } of this.#reached(reach)) {
       const page = buddy.allocPages(order);
       if (page !== undefined) return buddy.splitPages(page, order, pageCount);
     }
@@ -159,7 +157,7 @@ export class PageZones {
 
   /** Gives a block back. @throws InvariantError when it is not out */
   give({ page, order }: Block): void {
-    this.#zoneOf(page).freePages(page, order);
+    this.#zoneOf(page).buddy.freePages(page, order);
   }
 
   /** Takes all pages of a range out of the allocator that are free, for good, and gives others back; see `age`. */
@@ -169,14 +167,18 @@ export class PageZones {
     for (const range of [...free].reverse()) this.#byZone(range, (buddy, part) => buddy.releaseRange(part));
   }
 
-  #reached(reach: Reach): readonly MemoryZone[] {
-    return reach === 'any' ? this.#zones : this.#zones.filter(({ low }) => low);
+  #reached({ lowOnly, zones }: Reach): readonly MemoryZone[] {
+    if (!lowOnly && zones === undefined) return this.#zones;
+    return this.#zones.filter(({ low, index }) => (!lowOnly || low) && (zones?.includes(index) ?? true));
   }
 
-  #zoneOf(page: number): BuddyAllocator {
-    const low = isLowPage(page);
-    const zone = this.#zones.find((candidate) => candidate.low === low) ?? this.#zones[0];
-    return zone.buddy;
+  #zoneOf(page: number): MemoryZone {
+    const zone = this.#zones.find(({ buddy }) => {
+      const { firstPage, pageCount } = buddy.zone;
+      return firstPage <= page && page < firstPage + pageCount;
+    });
+    assert(zone !== undefined, `page ${page} is of a zone`);
+    return zone;
   }
 
   #byZone(range: PageRange, act: (buddy: BuddyAllocator, part: PageRange) => void): void {
@@ -186,6 +188,26 @@ export class PageZones {
       if (firstPage < end) act(buddy, { firstPage, pageCount: end - firstPage });
     }
   }
+}
+
+/** A zone in two, where it lies on both sides of 4 GiB. */
+function partsOf(name: string, memory: PhysicalMemory, zone: Zone, index: number): MemoryZone[] {
+  const range = pageRangeOf(zone, `the zone of heap ${name}`);
+  const holes = (zone.holes ?? []).map(({ offset, sizeBytes }) =>
+    pageRangeOf({ base: zone.base + offset, sizeBytes }, `a hole in the zone of heap ${name}`),
+  );
+  memory.view(physAddr(zone.base), zone.sizeBytes);
+  const end = range.firstPage + range.pageCount;
+  const split = Math.min(Math.max(DMA32_END_PAGE, range.firstPage), end);
+  const parts = [
+    { low: false, part: { firstPage: split, pageCount: end - split } },
+    { low: true, part: { firstPage: range.firstPage, pageCount: split - range.firstPage } },
+  ].flatMap(({ low, part }) => {
+    const ranges = part.pageCount > 0 ? withoutHoles(part, holes) : [];
+    return ranges.length === 0 ? [] : [{ index, low, ranges, buddy: new BuddyAllocator(part, holes) }];
+  });
+  if (parts.length > 0) return parts;
+  throw new ErrnoError('EINVAL', 'heap_create', `Cannot create heap ${name}: holes leave nothing of its zone`);
 }
 
 /** Ranges that abut as one: a buffer of scattered pages may have a run across 4 GiB. */

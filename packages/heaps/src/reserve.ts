@@ -11,7 +11,7 @@ import type { HeapBackground } from '@dmabuf-lab/core/dma-buf';
 import { PAGE_SIZE, type PhysicalMemory } from '@dmabuf-lab/core/memory';
 import type { CacheState } from './buf-ops.js';
 import { PagePool, type PoolOptions } from './page-pool.js';
-import { type Block, isLowPage, type PageZones, type Reach, type Shrinker } from './page-zones.js';
+import type { Block, PageZones, Reach, Shrinker } from './page-zones.js';
 
 /** What a heap keeps back. */
 export interface ReserveOptions {
@@ -70,7 +70,7 @@ export class PageReserve implements HeapBackground, Shrinker {
 
   /** Takes a zeroed block. */
   take(order: number): Block | undefined {
-    return this.pool?.take(order, this.reach === 'low');
+    return this.pool?.take(order);
   }
 
   /** Takes freed blocks. */
@@ -95,23 +95,24 @@ export class PageReserve implements HeapBackground, Shrinker {
   }
 
   reclaimablePages(reach: Reach): number {
-    const counts = (block: Block): boolean => reach === 'any' || isLowPage(block.page);
-    const queued = this.#queue.reduce((sum, block) => (counts(block) ? sum + 2 ** block.order : sum), 0);
-    return queued + ((reach === 'any' ? this.pool?.pageCount : this.pool?.lowPageCount) ?? 0);
+    const will = (page: number): boolean => this.zones.reaches(page, reach);
+    const queued = this.#queue.reduce((sum, { page, order }) => (will(page) ? sum + 2 ** order : sum), 0);
+    return queued + (this.pool?.pagesThat(will) ?? 0);
   }
 
   shrink(pageCount: number, reach: Reach): void {
+    const will = (page: number): boolean => this.zones.reaches(page, reach);
     let left = pageCount;
     // What is dirty first: it has cost nothing yet.
     for (let i = this.#queue.length - 1; i >= 0 && left > 0; i -= 1) {
       const block = this.#queue[i];
-      if (reach === 'low' && !isLowPage(block.page)) continue;
+      if (!will(block.page)) continue;
       this.#queue.splice(i, 1);
       this.#queuedPages -= 2 ** block.order;
       left -= 2 ** block.order;
       this.zones.give(block);
     }
-    if (left > 0) for (const block of this.pool?.shrink(left, reach === 'low') ?? []) this.zones.give(block);
+    if (left > 0) for (const block of this.pool?.shrink(left, will) ?? []) this.zones.give(block);
   }
 
   /** Zeroes a block into the pool; a full pool is no reason to zero. @returns bytes zeroed */

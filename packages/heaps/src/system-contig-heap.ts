@@ -17,12 +17,12 @@ import { AllocationLedger, noRoom, pagesOfRequest } from './allocation-ledger.js
 import { MAX_PAGE_ORDER } from './buddy-allocator.js';
 import { PageOps } from './buf-ops.js';
 import { orderOfPages } from './page-range.js';
-import { type Block, PageZones, type Reach, type Zone } from './page-zones.js';
+import { ANY_PAGE, type Block, PageZones, type Reach, type Zone } from './page-zones.js';
 
 export interface SystemContigHeapOptions {
   /** Scarcity; 1.5 when absent: it costs no region, but large blocks are rare on a machine that has been up. */
   readonly cost?: number;
-  /** `low`: only pages below 4 GiB. Absent = any. */
+  /** Which pages it takes; any when absent. */
   readonly reach?: Reach;
 }
 
@@ -43,8 +43,8 @@ export class SystemContigHeap implements DmaHeap {
     zone: Zone | PageZones,
     options: SystemContigHeapOptions = {},
   ) {
-    this.#zones = zone instanceof PageZones ? zone : new PageZones(name, memory, zone);
-    this.#reach = options.reach ?? 'any';
+    this.#zones = zone instanceof PageZones ? zone : new PageZones(name, memory, [zone]);
+    this.#reach = options.reach ?? ANY_PAGE;
     this.#cost = options.cost ?? 1.5;
     if (this.#zones.windows(this.#reach).length === 0) {
       throw new ErrnoError('EINVAL', 'heap_create', `Cannot create heap ${name}: no page of its zone lies below 4 GiB`);

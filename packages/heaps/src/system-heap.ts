@@ -2,7 +2,7 @@
  * The system heap: scattered pages from the page allocator.
  *
  * A buffer is made of the largest blocks that are not larger than what it still needs, and once a size has not been to be
- * had, no larger one is tried again for it. Blocks that happen to abut make one run. With `reach: 'low'` it is the heap
+ * had, no larger one is tried again for it. Blocks that happen to abut make one run. With `lowOnly` it is the heap
  * system-dma32, which takes pages below 4 GiB only; both may draw from the same zones.
  *
  * Context: owner-actor; never blocks.
@@ -18,7 +18,7 @@ import { AllocationLedger, noRoom, pagesOfRequest } from './allocation-ledger.js
 import { MAX_PAGE_ORDER } from './buddy-allocator.js';
 import { type CacheState, PageOps } from './buf-ops.js';
 import type { PoolOptions } from './page-pool.js';
-import { type Block, PageZones, type Reach, type Zone } from './page-zones.js';
+import { ANY_PAGE, type Block, PageZones, type Reach, type Zone } from './page-zones.js';
 import { PageReserve } from './reserve.js';
 import { planAging, smallestAgingOrder } from './zone-aging.js';
 
@@ -43,7 +43,7 @@ export interface Aging {
 export interface SystemHeapOptions {
   /** Scarcity for the placement solver; 0, and 1 below 4 GiB, when absent. */
   readonly cost?: number;
-  /** `low`: only pages below 4 GiB. Absent = any. */
+  /** Which pages it takes; any when absent. */
   readonly reach?: Reach;
   /** Keeps zeroed pages ready. */
   readonly pool?: PoolOptions;
@@ -76,15 +76,15 @@ export class SystemHeap implements DmaHeap {
     zone: Zone | PageZones,
     options: SystemHeapOptions = {},
   ) {
-    const { reach = 'any', cache = 'cached', pool, deferredFree } = options;
-    this.#zones = zone instanceof PageZones ? zone : new PageZones(name, memory, zone);
+    const { reach = ANY_PAGE, cache = 'cached', pool, deferredFree } = options;
+    this.#zones = zone instanceof PageZones ? zone : new PageZones(name, memory, [zone]);
     this.#reach = reach;
     this.#cache = cache;
     const windows = this.#zones.windows(reach);
     if (windows.length === 0) {
       throw new ErrnoError('EINVAL', 'heap_create', `Cannot create heap ${name}: no page of its zone lies below 4 GiB`);
     }
-    const cost = options.cost ?? (reach === 'low' ? 1 : 0);
+    const cost = options.cost ?? (reach.lowOnly ? 1 : 0);
     this.#traits = { name, windows, contiguous: false, alignmentBytes: PAGE_SIZE, chunkBytes: PAGE_SIZE, cost };
     this.#ledger = new AllocationLedger(name);
     this.#reserve = new PageReserve(memory, this.#zones, reach, { pool, deferredFree, cache }, SYSTEM_HEAP_ORDERS);
@@ -157,7 +157,7 @@ export class SystemHeap implements DmaHeap {
 
   /** Gives back so many pooled or queued pages to the page allocator, as the kernel does under pressure. */
   shrink(pageCount: number): void {
-    this.#reserve.shrink(pageCount, 'any');
+    this.#reserve.shrink(pageCount, ANY_PAGE);
   }
 
   /**
@@ -169,7 +169,9 @@ export class SystemHeap implements DmaHeap {
    */
   age(aging: Aging): void {
     const ranges = this.#zones.ranges(this.#reach);
-    const { base, sizeBytes } = this.#zones.zone;
+    const zones = this.#zones.zones.filter((_, index) => this.#reach.zones?.includes(index) ?? true);
+    const base = Math.min(...zones.map((zone) => zone.base));
+    const sizeBytes = Math.max(...zones.map((zone) => zone.base + zone.sizeBytes)) - base;
     const { keep, regionBytes = sizeBytes, random } = aging;
     const [firstPage, zonePages] = [base / PAGE_SIZE, sizeBytes / PAGE_SIZE];
     const regionEnd = firstPage + Math.floor(regionBytes / PAGE_SIZE);

@@ -108,7 +108,7 @@ const heaps: readonly HeapUnderTest[] = [
   {
     what: 'SystemHeap beside another that has pooled half of the pages',
     make: (memory) => {
-      const zones = new PageZones('dram', memory, zone);
+      const zones = new PageZones('dram', memory, [zone]);
       const pool = { limitBytes: 8 * MiB, fillBytes: 8 * MiB };
       new SystemHeap('other', memory, zones, { pool }).fillPool();
       return new SystemHeap('system', memory, zones);

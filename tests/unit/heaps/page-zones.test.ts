@@ -19,7 +19,7 @@ test('SystemHeap, takes pages above 4 GiB first, and falls back to those below',
 });
 
 test('SystemHeap of low reach, gives pages below 4 GiB only, and says so in its traits', (t) => {
-  const heap = new SystemHeap('system-dma32', memoryOf(), zone, { reach: 'low' });
+  const heap = new SystemHeap('system-dma32', memoryOf(), zone, { reach: { lowOnly: true } });
   t.deepEqual(heap.traits().windows, [{ base: zone.base, sizeBytes: 8 * MiB }]);
   t.is(heap.traits().cost, 1);
   t.true(isLow(heap.allocate(8 * MiB, asIs)));
@@ -29,14 +29,14 @@ test('SystemHeap of low reach, gives pages below 4 GiB only, and says so in its 
 test('SystemHeap of low reach, is refused where no page lies below 4 GiB', (t) => {
   const memory = PhysicalMemory.create([{ name: 'high', base: FOUR_GIB, sizeBytes: MiB }]);
   const high = { base: FOUR_GIB, sizeBytes: MiB };
-  t.throws(() => new SystemHeap('system-dma32', memory, high, { reach: 'low' }), { code: 'EINVAL' });
+  t.throws(() => new SystemHeap('system-dma32', memory, high, { reach: { lowOnly: true } }), { code: 'EINVAL' });
 });
 
 test('PageZones, are shared: what one heap takes the others lack', (t) => {
   const memory = memoryOf();
-  const zones = new PageZones('dram', memory, zone);
+  const zones = new PageZones('dram', memory, [zone]);
   const system = new SystemHeap('system', memory, zones);
-  const low = new SystemHeap('system-dma32', memory, zones, { reach: 'low' });
+  const low = new SystemHeap('system-dma32', memory, zones, { reach: { lowOnly: true } });
   const contig = new SystemContigHeap('contig', memory, zones);
   system.allocate(12 * MiB, asIs);
   t.is(low.stats().freeBytes, 4 * MiB);

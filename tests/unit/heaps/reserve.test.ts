@@ -17,13 +17,15 @@ test('PagePool, hands out what lies above 4 GiB first, and shrinks from below', 
   pool.put({ page: highPage, order: 4 });
   pool.put({ page: highPage + 16, order: 0 });
   t.is(pool.pageCount, 33);
-  t.is(pool.lowPageCount, 16);
+  t.is(
+    pool.pagesThat((page) => page < highPage),
+    16,
+  );
   t.deepEqual(pool.shrink(1), [{ page: lowPage, order: 4 }], 'low memory first, though a single page would do');
-  t.deepEqual(pool.take(4, false), { page: highPage, order: 4 });
-  t.is(pool.take(4, false), undefined);
-  t.is(pool.take(0, true), undefined, 'none below 4 GiB is left');
+  t.deepEqual(pool.take(4), { page: highPage, order: 4 });
+  t.is(pool.take(4), undefined);
   t.is(pool.pageCount, 1);
-  t.deepEqual([pool.hits, pool.misses], [1, 2]);
+  t.deepEqual([pool.hits, pool.misses], [1, 1]);
 });
 
 test('PagePool, takes no more than its limit', (t) => {
@@ -33,11 +35,14 @@ test('PagePool, takes no more than its limit', (t) => {
   t.true(pool.put({ page: highPage, order: 0 }));
 });
 
-test('PagePool.shrink, takes of low memory only where that is asked', (t) => {
+test('PagePool.shrink, takes only blocks that will do', (t) => {
   const pool = new PagePool('cached', 100);
   pool.put({ page: lowPage, order: 0 });
   pool.put({ page: highPage, order: 0 });
-  t.deepEqual(pool.shrink(5, true), [{ page: lowPage, order: 0 }]);
+  t.deepEqual(
+    pool.shrink(5, (page) => page < highPage),
+    [{ page: lowPage, order: 0 }],
+  );
   t.is(pool.pageCount, 1);
 });
 
@@ -95,10 +100,10 @@ test('SystemHeap with uncached pages, converts those that are fresh and none fro
 
 test('PageZones under pressure, have every heap give back what it keeps, low memory first', (t) => {
   const memory = memoryOf();
-  const zones = new PageZones('dram', memory, zone);
+  const zones = new PageZones('dram', memory, [zone]);
   const hoarder = new SystemHeap('hoarder', memory, zones, { pool: { limitBytes: 16 * MiB, fillBytes: 16 * MiB } });
   hoarder.fillPool();
-  const low = new SystemHeap('system-dma32', memory, zones, { reach: 'low' });
+  const low = new SystemHeap('system-dma32', memory, zones, { reach: { lowOnly: true } });
   t.is(low.stats().freeBytes, 8 * MiB, 'what others keep below 4 GiB counts as free');
   t.is(low.allocate(2 * MiB, zeroed).sgTable.lengthBytes, 2 * MiB);
   t.is(hoarder.stats().pooledBytes, 14 * MiB);
