@@ -15,7 +15,7 @@ import { type Block, isLowPage } from './page-zones.js';
 export interface PoolOptions {
   /** Most that it keeps, in bytes. */
   readonly limitBytes: number;
-  /** What it is filled with before the run, in bytes, in blocks of the largest order there are. */
+  /** What it is filled with before the run, in bytes, an equal share in blocks of each order. */
   readonly fillBytes: number;
 }
 

@@ -43,19 +43,17 @@ export class PageReserve implements HeapBackground, Shrinker {
     zones.addShrinker(this);
   }
 
-  /** Fills the pool before the run; as far as there are pages. */
+  /** Fills the pool before the run, as far as there are pages: the same share of bytes in blocks of each order. */
   fill(): void {
-    let left = Math.floor((this.options.pool?.fillBytes ?? 0) / PAGE_SIZE);
+    const share = Math.floor((this.options.pool?.fillBytes ?? 0) / PAGE_SIZE / this.orders.length);
     for (const order of this.orders) {
-      while (left >= 2 ** order) {
+      for (let left = share; left >= 2 ** order; left -= 2 ** order) {
         const block = this.zones.take(order, this.reach);
         if (block === undefined) break;
         this.#zero(block);
-        if (this.pool?.put(block) !== true) {
-          this.zones.give(block);
-          return;
-        }
-        left -= 2 ** order;
+        if (this.pool?.put(block) === true) continue;
+        this.zones.give(block);
+        return;
       }
     }
   }

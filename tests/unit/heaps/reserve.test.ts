@@ -48,17 +48,16 @@ test('PagePool.shrink, takes only blocks that will do', (t) => {
 
 test('SystemHeap with a filled pool, takes zeroed blocks from it, which cost next to nothing', (t) => {
   const memory = memoryOf();
-  const heap = new SystemHeap('system', memory, zone, { pool: { limitBytes: 4 * MiB, fillBytes: 2 * MiB } });
+  const heap = new SystemHeap('system', memory, zone, { pool: { limitBytes: 8 * MiB, fillBytes: 6 * MiB } });
   heap.fillPool();
-  t.is(heap.stats().pooledBytes, 2 * MiB);
+  t.is(heap.stats().pooledBytes, 6 * MiB);
   const warm = heap.allocate(2 * MiB, zeroed);
   t.is(warm.pooledBytes, 2 * MiB);
   t.deepEqual([...(warm.pooledByOrder ?? [])], [[8, 2]]);
   t.is(allocationCostNs(warm), 2 * 60);
-  const cold = heap.allocate(2 * MiB, zeroed);
-  t.is(cold.pooledBytes, undefined);
-  t.is(allocationCostNs(cold), 2 * 2000);
-  t.like(heap.stats(), { poolHits: 2, pooledBytes: 0 });
+  const next = heap.allocate(2 * MiB, zeroed);
+  t.deepEqual([...(next.pooledByOrder ?? [])], [], 'blocks of the largest order are to be had from the page allocator');
+  t.like(heap.stats(), { poolHits: 2, poolMisses: 2, pooledBytes: 4 * MiB });
 });
 
 test('SystemHeap with a pool, zeroes what is freed before anybody else sees it', (t) => {
@@ -90,7 +89,7 @@ test('SystemHeap with deferred free, zeroes later and pools; under pressure page
 
 test('SystemHeap with uncached pages, converts those that are fresh and none from the pool', (t) => {
   const memory = memoryOf();
-  const pool = { limitBytes: MiB, fillBytes: MiB };
+  const pool = { limitBytes: 3 * MiB, fillBytes: 3 * MiB };
   const heap = new SystemHeap('uncached', memory, zone, { cache: 'uncached', pool });
   heap.fillPool();
   const mixed = heap.allocate(2 * MiB, zeroed);
@@ -103,10 +102,11 @@ test('PageZones under pressure, have every heap give back what it keeps, low mem
   const zones = new PageZones('dram', memory, [zone]);
   const hoarder = new SystemHeap('hoarder', memory, zones, { pool: { limitBytes: 16 * MiB, fillBytes: 16 * MiB } });
   hoarder.fillPool();
+  const before = hoarder.stats().pooledBytes ?? 0;
   const low = new SystemHeap('system-dma32', memory, zones, { reach: { lowOnly: true } });
   t.is(low.stats().freeBytes, 8 * MiB, 'what others keep below 4 GiB counts as free');
-  t.is(low.allocate(2 * MiB, zeroed).sgTable.lengthBytes, 2 * MiB);
-  t.is(hoarder.stats().pooledBytes, 14 * MiB);
+  t.is(low.allocate(6 * MiB, zeroed).sgTable.lengthBytes, 6 * MiB);
+  t.true((hoarder.stats().pooledBytes ?? 0) < before);
   hoarder.shrink(Number.POSITIVE_INFINITY);
   t.is(hoarder.stats().pooledBytes, 0);
 });

@@ -1,7 +1,8 @@
 /** The format of the files of the library: device profiles and boards. `docs/library.md` is the same for readers. */
 import { z } from 'zod';
-import { heapsSchema, memorySchema } from '../scenario/schema.js';
+import { memorySchema } from '../scenario/schema.js';
 import { constraintsSchema } from '../scenario/schema-constraints.js';
+import { heapsSchema } from '../scenario/schema-heaps.js';
 import { layoutSchema } from '../scenario/schema-layout.js';
 import { name } from '../scenario/schema-values.js';
 

@@ -5,6 +5,7 @@
  */
 import { basename } from 'node:path';
 import type { DeviceResult, RunResult } from '../result/index.js';
+import { allocationLines } from './summary-allocations.js';
 import { changeLines, placementLines } from './summary-buffers.js';
 import { findingLines } from './summary-findings.js';
 import { table, wrap } from './text-layout.js';
@@ -147,7 +148,7 @@ function costLines(result: RunResult): string[] {
     ]);
     lines.push(...table([['heap', 'size', 'peak use', 'left at the end'], ...rows], 'lrrr'));
   }
-  return lines;
+  return [...lines, ...allocationLines(result)];
 }
 
 /** By whom bytes were copied: moves that succeeded, and moves that were given up after their copy. */

@@ -1,6 +1,6 @@
 /** What the exporter reports of buffers, as the result tells it. */
 import type { DeviceReport } from '@dmabuf-lab/core/driver';
-import type { RunResult } from '../result/index.js';
+import { type RunResult, summarizeLatency } from '../result/index.js';
 import type { ExporterReport } from './exporter-actor.js';
 
 /** Every buffer with its places and moves. */
@@ -88,4 +88,44 @@ export function prematureMaps(exporter: ExporterReport): RunResult['prematureMap
     }
   }
   return results;
+}
+
+/** Every heap at the end of the run. */
+export function heapResults({ heaps }: ExporterReport): RunResult['heaps'] {
+  return heaps.map(({ name, sizeBytes, peakBytes, freeBytes, largestFreeRunBytes, usedBytes, ...kept }) => {
+    const { poolHits, poolMisses = 0, pooledBytes = 0, deferredBytes, backgroundZeroedBytes = 0 } = kept;
+    return {
+      name,
+      sizeBytes,
+      peakBytes,
+      freeBytes,
+      largestFreeRunBytes,
+      fragmentation: freeBytes === 0 ? 0 : 1 - largestFreeRunBytes / freeBytes,
+      bytesAtEnd: usedBytes,
+      ...(poolHits !== undefined && { pool: { hits: poolHits, misses: poolMisses, bytesAtEnd: pooledBytes } }),
+      ...(deferredBytes !== undefined && {
+        deferredFree: { zeroedBytes: backgroundZeroedBytes, bytesAtEnd: deferredBytes },
+      }),
+    };
+  });
+}
+
+/** How long allocations took, those alike together. */
+export function allocationResults({ allocations }: ExporterReport): RunResult['allocations'] {
+  const groups = new Map<string, ExporterReport['allocations'][number][]>();
+  for (const one of allocations) {
+    const key = `${one.heap} ${one.kind} ${one.pooledBytes > 0}`;
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].map((alike) => {
+    const [{ heap, kind, pooledBytes }] = alike;
+    return {
+      heap,
+      kind,
+      pooled: pooledBytes > 0,
+      bytes: alike.reduce((sum, one) => sum + one.bytes, 0),
+      pooledBytes: alike.reduce((sum, one) => sum + one.pooledBytes, 0),
+      ...summarizeLatency(alike.map(({ ns }) => ns)),
+    };
+  });
 }

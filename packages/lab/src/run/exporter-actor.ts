@@ -1,6 +1,7 @@
 /** The exporter actor: hosts the heaps, serves the importers and moves buffers. */
-import { type ActorId, bufferSlot, ERRNO, RandomStream, type Task, timelineSlot } from '@dmabuf-lab/core/base';
+import { type ActorId, bufferSlot, ERRNO, type Task, timelineSlot } from '@dmabuf-lab/core/base';
 import {
+  type AllocationRecord,
   type AttachRecord,
   type DmaHeap,
   type ExportedBuffer,
@@ -15,7 +16,8 @@ import { openTables, type SharedTables } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { BufferMover } from '@dmabuf-lab/core/migration';
 import { type ActorHost, PEER_DIED, type PeerDeath } from '@dmabuf-lab/core/runtime';
-import { type Bandwidths, CmaHeap, SystemHeap, storageCosts, type Zone } from '@dmabuf-lab/heaps';
+import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
+import { type BoardSpec, makeHeaps } from './board.js';
 
 /** Lanes that a device may have: frames it serves at once. */
 export const LANES_PER_DEVICE = 8;
@@ -23,27 +25,11 @@ export const LANES_PER_DEVICE = 8;
 /** The first of a device's timelines. */
 export const firstTimelineOf = (actor: ActorId): number => (actor - 1) * LANES_PER_DEVICE;
 
-/** A heap of the board: plain data. */
-export type HeapSpec =
-  | {
-      readonly kind: 'system';
-      readonly name: string;
-      readonly zone: Zone;
-      readonly aged?: { readonly keep: number; readonly regionBytes?: number; readonly seed: number };
-    }
-  | {
-      readonly kind: 'cma';
-      readonly name: string;
-      readonly base: number;
-      readonly sizeBytes: number;
-      readonly alignmentOrder: number;
-    };
-
 /** What the exporter starts with: plain data. */
 export interface ExporterStart {
   readonly actor: ActorId;
   readonly tables: SharedTables;
-  readonly heaps: readonly HeapSpec[];
+  readonly board: BoardSpec;
   readonly policy: ExporterPolicy;
   readonly bandwidths: Bandwidths;
 }
@@ -60,6 +46,7 @@ export interface ExporterReport {
   }[];
   readonly attaches: readonly AttachRecord[];
   readonly hazards: readonly HazardRecord[];
+  readonly allocations: readonly AllocationRecord[];
   readonly heaps: readonly ({ readonly name: string } & HeapStats)[];
   readonly bytesCopied: number;
   /** What is left, which ought to be nothing. */
@@ -69,7 +56,7 @@ export interface ExporterReport {
 export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
-  const heaps = start.heaps.map((spec) => makeHeap(spec, memory));
+  const heaps = makeHeaps(start.board, memory);
   const costs = storageCosts(start.bandwidths);
   const { policy } = start;
   const mover: BufferMover = new BufferMover({
@@ -102,18 +89,6 @@ function* reclaim({ actor }: PeerDeath, exporter: Exporter, tables: ReturnType<t
   for (let slot = 0; slot < tables.buffers.bufferCount; slot += 1) tables.resv.reclaimLock(bufferSlot(slot), actor);
 }
 
-function makeHeap(spec: HeapSpec, memory: PhysicalMemory): DmaHeap {
-  if (spec.kind === 'cma') {
-    return new CmaHeap(spec.name, memory, { base: spec.base, sizeBytes: spec.sizeBytes }, spec.alignmentOrder);
-  }
-  const heap = new SystemHeap(spec.name, memory, spec.zone);
-  if (spec.aged !== undefined) {
-    const { keep, regionBytes, seed } = spec.aged;
-    heap.age({ keep, regionBytes, random: new RandomStream(seed, `heap.${spec.name}.aged`) });
-  }
-  return heap;
-}
-
 function report(
   exporter: Exporter,
   mover: BufferMover,
@@ -133,6 +108,7 @@ function report(
     })),
     attaches: exporter.records.attaches,
     hazards: exporter.records.hazards,
+    allocations: exporter.records.allocations,
     heaps: heaps.map((heap) => ({ name: heap.name, ...heap.stats() })),
     bytesCopied: mover.bytesCopied,
     left: {

@@ -10,7 +10,14 @@ import {
   type RunResult,
   summarizeLatency,
 } from '../result/index.js';
-import { attachResults, bufferResults, hazardResults, prematureMaps } from './buffer-results.js';
+import {
+  allocationResults,
+  attachResults,
+  bufferResults,
+  hazardResults,
+  heapResults,
+  prematureMaps,
+} from './buffer-results.js';
 import type { ExporterReport } from './exporter-actor.js';
 import { endpoint } from './pipeline.js';
 import type { PreparedRun } from './prepare.js';
@@ -43,13 +50,8 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     attaches: attachResults(exporter),
     hazards: hazardResults(exporter),
     prematureMaps: prematureMaps(exporter),
-    heaps: exporter.heaps.map(({ name, sizeBytes, peakBytes, largestFreeRunBytes, usedBytes }) => ({
-      name,
-      sizeBytes,
-      peakBytes,
-      largestFreeRunBytes,
-      bytesAtEnd: usedBytes,
-    })),
+    heaps: heapResults(exporter),
+    allocations: allocationResults(exporter),
     pools: [...devices.values()].flatMap(({ pools }) =>
       Object.entries(pools).map(([name, pool]) => ({ name, ...pool })),
     ),

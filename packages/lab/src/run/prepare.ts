@@ -14,8 +14,9 @@ import { pageAlign } from '@dmabuf-lab/core/memory';
 import type { ActorSpec } from '@dmabuf-lab/core/runtime';
 import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
+import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
-import { type ExporterStart, firstTimelineOf, type HeapSpec, LANES_PER_DEVICE } from './exporter-actor.js';
+import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
 import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
 
 /** A scenario that can run. */
@@ -80,25 +81,11 @@ function exporterActor(scenario: Scenario, tables: SharedTables): ActorSpec {
   const data: ExporterStart = {
     actor: id,
     tables,
-    heaps: scenario.heaps.map((heap) => heapSpec(scenario, heap)),
+    board: boardOf(scenario),
     policy: { onBusy: policy, timeoutNs: timeout, moveAt, moveBack },
     bandwidths: { copyBytesPerSecond, zeroBytesPerSecond },
   };
   return { name: EXPORTER, id, module: moduleUrl('./exporter-actor.js'), calls: [], data };
-}
-
-function heapSpec(scenario: Scenario, heap: Scenario['heaps'][number]): HeapSpec {
-  if (heap.kind === 'cma') {
-    const { name, base, size, alignmentOrder } = heap;
-    return { kind: 'cma', name, base, sizeBytes: size, alignmentOrder };
-  }
-  const window = scenario.memory.windows.find((candidate) => candidate.name === heap.window);
-  const { base, size } = window ?? { base: 0, size: 0 };
-  const holes = scenario.heaps.flatMap((other) =>
-    other.kind === 'cma' && other.window === heap.window ? [{ offset: other.base - base, sizeBytes: other.size }] : [],
-  );
-  const aged = heap.aged && { keep: heap.aged.keep, regionBytes: heap.aged.region, seed: heap.aged.seed ?? 1 };
-  return { kind: 'system', name: heap.name, zone: { base, sizeBytes: size, holes }, ...(aged && { aged }) };
 }
 
 function deviceActor(
@@ -282,28 +269,22 @@ function poolOf(
   return poolOf(scenario, planned, pools, link.from);
 }
 
-/** A heap that cannot hold even one buffer is a mistake in the file. */
+/** A heap that cannot hold even one buffer is a mistake in the file, where it is named or the only one. */
 function checkHeapSizes({ scenario, document }: LoadedScenario, pools: ReadonlyMap<string, PoolSpec>): void {
   const problems = [...pools.values()].flatMap((pool) => {
     const sizeBytes = pageAlign(pool.format.sizeBytes);
     const { allocate } = pool;
-    return scenario.heaps.flatMap((heap, i) => {
-      const size = heap.kind === 'cma' ? heap.size : systemBytes(scenario, heap.window);
-      const wanted = allocate === 'deferred' || !('heap' in allocate) || allocate.heap === heap.name;
-      if (!wanted || size >= sizeBytes) return [];
+    const tooSmall = scenario.heaps.flatMap((heap, i) => {
+      const size = bytesOfHeap(scenario, heap);
+      const isNamed = typeof allocate === 'object' && 'heap' in allocate;
+      if ((isNamed && allocate.heap !== heap.name) || size >= sizeBytes) return [];
       const message = `heap ${heap.name} has ${size} bytes, less than one buffer of ${pool.name} (${sizeBytes} bytes)`;
       return [document.problemAt(['heaps', i], message)];
     });
+    const isNamed = typeof allocate === 'object' && 'heap' in allocate;
+    return isNamed || tooSmall.length === scenario.heaps.length ? tooSmall : [];
   });
   if (problems.length > 0) throw new ScenarioError(problems);
-}
-
-function systemBytes(scenario: Scenario, window: string): number {
-  const size = scenario.memory.windows.find((candidate) => candidate.name === window)?.size ?? 0;
-  return scenario.heaps.reduce(
-    (left, heap) => (heap.kind === 'cma' && heap.window === window ? left - heap.size : left),
-    size,
-  );
 }
 
 const moduleUrl = (path: string): string => new URL(path, import.meta.url).href;

@@ -8,6 +8,8 @@ const ADDRESS_END = 2 ** 53;
 
 type Path = readonly (string | number)[];
 type Heap = Scenario['heaps'][number];
+type RegionHeap = Extract<Heap, { base: number }>;
+type PageHeap = Extract<Heap, { kind: 'system' | 'system-dma32' | 'system-contig' }>;
 interface Range {
   readonly base: number;
   readonly size: number;
@@ -33,30 +35,42 @@ export function checkMemory(scenario: MemoryOfBoard, report: Report): void {
   checkHeaps(scenario, report);
 }
 
-function checkHeaps({ heaps, memory }: MemoryOfBoard, report: Report): void {
+function checkHeaps(board: MemoryOfBoard, report: Report): void {
+  const { heaps, memory } = board;
   reportDuplicates(heaps, ['heaps'], 'heap', report);
   const systemHeaps = new Map<string, string>();
   for (const [i, heap] of heaps.entries()) {
     const path = ['heaps', i];
     if (heap.name === 'deferred')
       report([...path, 'name'], '"deferred" is what pools say to allocate later, expected another name');
-    const window = memory.windows.find(({ name }) => name === heap.window);
-    if (window === undefined) {
-      const known = memory.windows.map(({ name }) => name);
-      report([...path, 'window'], `unknown window "${heap.window}"${suggestion(heap.window, known)}`);
-    } else if (heap.kind === 'cma') {
-      reportCma(heap, window, heaps.slice(0, i), path, report);
-    } else {
-      const other = systemHeaps.get(heap.window);
-      if (other === undefined) systemHeaps.set(heap.window, heap.name);
-      else report([...path, 'window'], `window "${heap.window}" belongs to system heap "${other}" already`);
-      reportSystem(heap, window, heaps, path, report);
+    const windows = windowsOf(heap).flatMap((name) => {
+      const window = memory.windows.find((candidate) => candidate.name === name);
+      if (window === undefined) {
+        const known = memory.windows.map((candidate) => candidate.name);
+        report([...path, 'window'], `unknown window "${name}"${suggestion(name, known)}`);
+      }
+      return window === undefined ? [] : [window];
+    });
+    if (windows.length < windowsOf(heap).length) continue;
+    if ('base' in heap) reportRegion(heap, windows[0], heaps.slice(0, i), path, report);
+    else if (heap.kind === 'device-local') reportDeviceLocal(heap, windows[0], board, path, report);
+    else reportPages(heap, windows, board, path, report);
+    if (heap.kind !== 'system') continue;
+    for (const { name } of windows) {
+      const other = systemHeaps.get(name);
+      if (other === undefined) systemHeaps.set(name, heap.name);
+      else report([...path, 'window'], `window "${name}" belongs to system heap "${other}" already`);
     }
   }
 }
 
-function reportCma(
-  heap: Extract<Heap, { kind: 'cma' }>,
+/** The windows that a heap names. */
+export function windowsOf({ window }: Heap): readonly string[] {
+  return typeof window === 'string' ? [window] : window;
+}
+
+function reportRegion(
+  heap: RegionHeap,
   window: NamedRange,
   earlier: readonly Heap[],
   path: Path,
@@ -69,8 +83,11 @@ function reportCma(
       `heap "${heap.name}" ${showRange(heap)} must lie inside window "${window.name}" ${showRange(window)}`,
     );
   }
+  if (heap.kind === 'chunk' && Math.ceil(heap.base / heap.chunk) * heap.chunk + heap.chunk > endOf(heap)) {
+    report([...path, 'chunk'], `no aligned chunk of ${showSize(heap.chunk)} fits the region ${showRange(heap)}`);
+  }
   for (const other of earlier) {
-    if (other.kind !== 'cma' || !overlaps(heap, other)) continue;
+    if (!('base' in other) || !overlaps(heap, other)) continue;
     report(
       [...path, 'base'],
       `heap "${heap.name}" ${showRange(heap)} overlaps heap "${other.name}" ${showRange(other)}`,
@@ -78,25 +95,53 @@ function reportCma(
   }
 }
 
-function reportSystem(
-  heap: Extract<Heap, { kind: 'system' }>,
-  window: NamedRange,
-  heaps: readonly Heap[],
+/** Heaps of pages: those of the windows that no region takes. */
+function reportPages(
+  heap: PageHeap,
+  windows: readonly NamedRange[],
+  { heaps }: MemoryOfBoard,
   path: Path,
   report: Report,
 ): void {
-  const taken = heaps.reduce(
-    (sum, other) => sum + (other.kind === 'cma' && other.window === window.name ? other.size : 0),
-    0,
-  );
-  if (window.size - taken < PAGE_BYTES) {
-    report(path, `heap "${heap.name}" has less than a page: its window "${window.name}" is taken by cma heaps`);
+  for (const window of windows) {
+    const inside = heaps.filter((other) => 'base' in other && other.window === window.name);
+    const taken = inside.reduce((sum, other) => sum + ('base' in other ? other.size : 0), 0);
+    if (window.size - taken < PAGE_BYTES) {
+      const kinds = [...new Set(inside.map(({ kind }) => kind))].sort().join(', ');
+      report(path, `heap "${heap.name}" has less than a page: its window "${window.name}" is taken by ${kinds} heaps`);
+    }
+    if (heaps.some((other) => other.kind === 'device-local' && other.window === window.name)) {
+      report([...path, 'window'], `window "${window.name}" is the memory of a device`);
+    }
   }
+  const needsLow = heap.kind === 'system-dma32' || (heap.kind === 'system-contig' && heap.below4GiB === true);
+  if (needsLow && windows.every((window) => window.base >= 2 ** 32)) {
+    report([...path, 'window'], `heap "${heap.name}" takes pages below 4GiB, but its windows lie above`);
+  }
+  if (heap.kind !== 'system') return;
   const region = heap.aged?.region;
-  if (region !== undefined && (region < PAGE_BYTES || region > window.size)) {
-    const bounds = `from 4KiB to the ${showSize(window.size)} of window "${window.name}"`;
+  const most = windows.reduce((sum, window) => sum + window.size, 0);
+  if (region !== undefined && (region < PAGE_BYTES || region > most)) {
+    const bounds = `from 4KiB to the ${showSize(most)} of window "${windows.map(({ name }) => name).join('", "')}"`;
     report([...path, 'aged', 'region'], `expected a size ${bounds}, got ${showSize(region)}`);
   }
+}
+
+function reportDeviceLocal(
+  heap: Extract<Heap, { kind: 'device-local' }>,
+  window: NamedRange,
+  { heaps }: MemoryOfBoard,
+  path: Path,
+  report: Report,
+): void {
+  const { visible } = heap;
+  if (visible !== undefined && (visible > window.size || visible % PAGE_BYTES !== 0)) {
+    const most = `whole pages of the ${showSize(window.size)} of window "${window.name}"`;
+    report([...path, 'visible'], `expected ${most}, got ${showSize(visible)}`);
+  }
+  const others = heaps.filter((other) => other !== heap && windowsOf(other).includes(window.name) && 'base' in other);
+  for (const other of others)
+    report([...path, 'window'], `heap "${other.name}" lies in window "${window.name}" already`);
 }
 
 function reportRanges(ranges: readonly NamedRange[], path: Path, report: Report): void {

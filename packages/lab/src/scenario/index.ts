@@ -1,4 +1,5 @@
 export * from './check.js';
+export { windowsOf } from './check-memory.js';
 export * from './document.js';
 export * from './json-schema.js';
 export * from './load.js';

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { constraintsSchema } from './schema-constraints.js';
+import { heapsSchema } from './schema-heaps.js';
 import { layoutSchema } from './schema-layout.js';
 import { address, bandwidth, duration, name, port, positiveDuration, positiveSize } from './schema-values.js';
 
@@ -33,38 +34,6 @@ export const memorySchema = z
       .meta({ description: 'ranges of physical addresses with memory behind' }),
   })
   .meta({ description: 'the memory of the board' });
-
-const agedSchema = z
-  .strictObject({
-    keep: z.number().min(0).max(1).default(0.5).meta({
-      description: 'fraction of the aged region that other users hold, so that what is free is scattered; 0 to 1',
-    }),
-    region: positiveSize('how much of the zone is aged, from its start; the whole zone when absent').optional(),
-    seed: z.int().min(0).optional().meta({ description: 'which pages the others hold; 1 when absent' }),
-  })
-  .meta({ description: 'wears the heap before the run, as on a machine that has been up for a while' });
-
-const systemHeapSchema = z
-  .strictObject({
-    name: name.meta({ description: 'of the heap, as in /dev/dma_heap' }),
-    kind: z.literal('system').meta({ description: 'scattered pages: all of the window but its cma heaps' }),
-    window: name.meta({ description: 'the memory window that its pages come from' }),
-    aged: agedSchema.optional(),
-  })
-  .meta({ description: 'a heap of scattered pages' });
-
-const cmaHeapSchema = z
-  .strictObject({
-    name: name.meta({ description: 'of the heap, as in /dev/dma_heap' }),
-    kind: z.literal('cma').meta({ description: 'contiguous runs out of a region of its own' }),
-    window: name.meta({ description: 'the memory window that the region lies in' }),
-    base: address('first byte of the region, a multiple of 4096'),
-    size: positiveSize('length of the region, a multiple of 4096'),
-    alignmentOrder: z.int().min(0).max(20).default(8).meta({
-      description: 'runs are aligned to their size, but to no more than 2^alignmentOrder pages; 8 is 1MiB',
-    }),
-  })
-  .meta({ description: 'a heap of contiguous runs' });
 
 const exporterSchema = z
   .strictObject({
@@ -179,15 +148,6 @@ const expectationSchema = z
     }),
   ])
   .meta({ description: 'a value that it must equal, or a mapping of min, max and equals' });
-
-/** The heaps of a scenario or a board. */
-export const heapsSchema = z
-  .array(z.discriminatedUnion('kind', [systemHeapSchema, cmaHeapSchema]))
-  .min(1)
-  .max(64)
-  .meta({
-    description: 'where buffers can lie; with several that suit, the first of the least scarce kind is taken',
-  });
 
 export const scenarioSchema = z
   .strictObject({
