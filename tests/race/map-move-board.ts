@@ -100,6 +100,7 @@ export function runBoard(seed: number, options: BoardOptions): Outcome {
         });
       }
       buffer.allocation = undefined; // the copy itself is a ghost: its start and its end are the words below
+      const target = storage[slot].allocation;
       const parts = {
         services,
         memory,
@@ -112,9 +113,8 @@ export function runBoard(seed: number, options: BoardOptions): Outcome {
         timelines: open.timelines,
         policy: { onBusy: 'wait', timeoutNs: Number.POSITIVE_INFINITY, moveAt: 'first-map', moveBack: 'never' },
         costs: storageCosts({ copyBytesPerSecond: 1e9, zeroBytesPerSecond: 1e9 }),
-        heap: () => heap,
+        storage: { release: (one: typeof target) => heap.free(one), settle: () => {}, violation: () => undefined },
       } as const;
-      const target = storage[slot].allocation;
       yield* new BufferMover(parts).move(buffer, target, { reason: 'test', forcedBy: [], requestedNs: 0 });
     };
 

@@ -24,7 +24,7 @@ export class AllocationLedger<Backing> {
   /** Books an allocation as out. */
   add(allocation: HeapAllocation, backing: Backing): void {
     this.#live.set(allocation, backing);
-    this.#usedBytes += allocation.sgTable.lengthBytes;
+    this.#usedBytes += allocation.takenBytes ?? allocation.sgTable.lengthBytes;
     this.#peakBytes = Math.max(this.#peakBytes, this.#usedBytes);
   }
 
@@ -47,7 +47,7 @@ export class AllocationLedger<Backing> {
       });
     }
     this.#live.delete(allocation);
-    this.#usedBytes -= allocation.sgTable.lengthBytes;
+    this.#usedBytes -= allocation.takenBytes ?? allocation.sgTable.lengthBytes;
     return backing;
   }
 

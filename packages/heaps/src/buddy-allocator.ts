@@ -117,6 +117,36 @@ export class BuddyAllocator {
   }
 
   /**
+   * Gives back the tail of an allocated block, so that only its first pages stay out, as blocks of their own.
+   *
+   * @param keep pages to keep, 1 to 2^order
+   * @returns the blocks that stay out: one run, largest first
+   * @throws InvariantError when no allocated block of that order starts at that page
+   *
+   * Source: split_page and the freeing of the tail in ion_system_contig_heap_allocate, v5.10.
+   */
+  splitPages(page: number, order: number, keep: number): { page: number; order: number }[] {
+    const start = page - this.#origin;
+    if (this.#state[start] !== ALLOCATED + order)
+      assert(false, `an allocated block of order ${order} starts at page ${page}`);
+    assert(keep >= 1 && keep <= 2 ** order, 'a part of a block stays out');
+    const end = start + 2 ** order;
+    const kept: { page: number; order: number }[] = [];
+    let [at, left] = [start, keep];
+    for (let part = order; left > 0; part -= 1) {
+      if (left < 2 ** part) continue;
+      this.#state[at] = ALLOCATED + part;
+      kept.push({ page: this.#origin + at, order: part });
+      at += 2 ** part;
+      left -= 2 ** part;
+    }
+    this.#state.fill(RESERVED, at, end);
+    this.#release(at, end);
+    this.#runs.changed(start);
+    return kept;
+  }
+
+  /**
    * Takes the free pages of a range out of the allocator, wherever they lie in blocks.
    *
    * @returns how many there were

@@ -1,75 +1,27 @@
 /**
  * The CMA heap: one contiguous run a buffer, from a region set aside at boot.
  *
- * Context: owner-actor; never blocks.
- *
  * Source: drivers/dma-buf/heaps/cma_heap.c, v6.12: alignment by the order of the size, at most CONFIG_CMA_ALIGNMENT;
  * zeroed pages. Differs: ENOMEM says whether the region is exhausted or in pieces.
  */
-import { physAddr } from '@dmabuf-lab/core/base';
-import type { AddressWindow, HeapTraits } from '@dmabuf-lab/core/constraints';
-import type { DmaHeap, HeapAllocateOptions, HeapAllocation, HeapStats } from '@dmabuf-lab/core/dma-buf';
-import { PAGE_SIZE, type PhysicalMemory, SgTable } from '@dmabuf-lab/core/memory';
-import { AllocationLedger, noRoom, pagesOfRequest } from './allocation-ledger.js';
-import { CMA_ALIGNMENT_ORDER, ContiguousAllocator } from './contiguous-allocator.js';
-import { type PageRange, pageRangeOf } from './page-range.js';
+import type { AddressWindow } from '@dmabuf-lab/core/constraints';
+import type { PhysicalMemory } from '@dmabuf-lab/core/memory';
+import { PageOps } from './buf-ops.js';
+import { CMA_ALIGNMENT_ORDER } from './contiguous-allocator.js';
+import { RegionHeap } from './region-heap.js';
 
-/** The key under which a contiguous run is counted in `chunksByOrder`: it is no block of the page allocator. */
-export const CONTIGUOUS_RUN = -1;
+export class CmaHeap extends RegionHeap {
+  readonly ops: PageOps;
 
-export class CmaHeap implements DmaHeap {
-  readonly #allocator: ContiguousAllocator;
-  readonly #ledger: AllocationLedger<PageRange>;
-
-  /**
-   * @param region whole pages in one window of the memory; a hole in the zone of a system heap, if it lies in one
-   * @param alignmentOrder runs are aligned to their size, but to no more than so many pages, as a power of two
-   * @param cost scarcity rank for the placement solver; a device-local memory is 3
-   * @throws ErrnoError EINVAL when the region is not whole pages
-   * @throws ErrnoError EFAULT when no single window of the memory backs it
-   */
+  /** As `RegionHeap`; aligned to 1 MiB at most, and of scarcity 2, when nothing else is said. */
   constructor(
-    readonly name: string,
-    private readonly memory: PhysicalMemory,
-    private readonly region: AddressWindow,
+    name: string,
+    memory: PhysicalMemory,
+    region: AddressWindow,
     alignmentOrder = CMA_ALIGNMENT_ORDER,
-    private readonly cost = 2,
+    cost = 2,
   ) {
-    this.#allocator = new ContiguousAllocator(pageRangeOf(region, `the region of heap ${name}`), alignmentOrder);
-    this.#ledger = new AllocationLedger(name);
-    memory.view(physAddr(region.base), region.sizeBytes);
-  }
-
-  /** @throws ErrnoError EINVAL when the size is not positive */
-  traits(sizeBytes: number): HeapTraits {
-    const { base, sizeBytes: regionBytes } = this.region;
-    const alignmentBytes = this.#allocator.alignmentPages(pagesOfRequest(this.name, sizeBytes)) * PAGE_SIZE;
-    const windows = [{ base, sizeBytes: regionBytes }];
-    return { name: this.name, windows, contiguous: true, alignmentBytes, cost: this.cost };
-  }
-
-  allocate(sizeBytes: number, options: HeapAllocateOptions): HeapAllocation {
-    const pageCount = pagesOfRequest(this.name, sizeBytes);
-    const firstPage = this.#allocator.allocRun(pageCount);
-    if (firstPage === undefined) {
-      const alignmentBytes = this.#allocator.alignmentPages(pageCount) * PAGE_SIZE;
-      throw noRoom(this.name, sizeBytes, this.stats(), alignmentBytes);
-    }
-    const run = { address: physAddr(firstPage * PAGE_SIZE), lengthBytes: pageCount * PAGE_SIZE };
-    if (options.zero) this.memory.fill(run.address, 0, run.lengthBytes);
-    const allocation = { heap: this.name, sgTable: new SgTable([run]), chunksByOrder: new Map([[CONTIGUOUS_RUN, 1]]) };
-    this.#ledger.add(allocation, { firstPage, pageCount });
-    return allocation;
-  }
-
-  free(allocation: HeapAllocation): void {
-    const { firstPage, pageCount } = this.#ledger.remove(allocation);
-    this.#allocator.freeRun(firstPage, pageCount);
-  }
-
-  stats(): HeapStats {
-    const freeBytes = this.#allocator.freePageCount * PAGE_SIZE;
-    const largestFreeRunBytes = this.#allocator.largestFreeRunPages() * PAGE_SIZE;
-    return this.#ledger.stats(this.region.sizeBytes, freeBytes, largestFreeRunBytes);
+    super(name, memory, region, alignmentOrder, cost);
+    this.ops = new PageOps(name, (storage) => this.free(storage));
   }
 }

@@ -3,7 +3,16 @@ import { physAddr, RandomStream } from '@dmabuf-lab/core/base';
 import { checkHeapTraits } from '@dmabuf-lab/core/constraints';
 import type { DmaHeap, HeapAllocation } from '@dmabuf-lab/core/dma-buf';
 import { PAGE_SIZE, PhysicalMemory } from '@dmabuf-lab/core/memory';
-import { CmaHeap, SystemHeap } from '@dmabuf-lab/heaps';
+import {
+  CarveoutHeap,
+  ChunkHeap,
+  CmaHeap,
+  DeviceLocalHeap,
+  PageZones,
+  ProtectedHeap,
+  SystemContigHeap,
+  SystemHeap,
+} from '@dmabuf-lab/heaps';
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
 import { repeated } from '../../unit/core/constraints/arbitraries.js';
@@ -15,6 +24,8 @@ const BASE = 6 * 2 ** 30;
 interface HeapUnderTest {
   readonly what: string;
   readonly make: (memory: PhysicalMemory) => DmaHeap;
+  /** It keeps pages back between buffers, zeroed: which come next, and whether they are dirty, is its business. */
+  readonly keepsPages?: boolean;
 }
 
 const zone = { base: BASE, sizeBytes: 16 * MiB };
@@ -55,7 +66,71 @@ const heaps: readonly HeapUnderTest[] = [
     what: 'CmaHeap of uneven start',
     make: (memory) => new CmaHeap('cma', memory, { base: BASE + 5 * PAGE_SIZE, sizeBytes: 11 * MiB }, 4),
   },
+  { what: 'CarveoutHeap', make: (memory) => new CarveoutHeap('carveout', memory, zone) },
+  { what: 'ProtectedHeap', make: (memory) => new ProtectedHeap('protected', memory, zone) },
+  { what: 'ChunkHeap', make: (memory) => new ChunkHeap('chunk', memory, zone, { chunkBytes: 64 * 1024 }) },
+  {
+    what: 'ChunkHeap of uneven start',
+    make: (memory) => {
+      const region = { base: BASE + 3 * PAGE_SIZE, sizeBytes: 9 * MiB };
+      return new ChunkHeap('chunk', memory, region, { chunkBytes: 8192 });
+    },
+  },
+  { what: 'SystemContigHeap', make: (memory) => new SystemContigHeap('contig', memory, zone) },
+  {
+    what: 'DeviceLocalHeap',
+    make: (memory) => new DeviceLocalHeap('vram', memory, zone, { owner: 'gpu', visibleBytes: 4 * MiB }),
+  },
+  {
+    what: 'DeviceLocalHeap without a BAR',
+    make: (memory) => new DeviceLocalHeap('vram', memory, zone, { owner: 'gpu', visibleBytes: 0 }),
+  },
+  {
+    what: 'SystemHeap with a pool',
+    make: (memory) => pooled(memory, { limitBytes: 4 * MiB, fillBytes: 2 * MiB }),
+    keepsPages: true,
+  },
+  {
+    what: 'SystemHeap with deferred free',
+    make: (memory) => new SystemHeap('system', memory, zone, { deferredFree: true }),
+    keepsPages: true,
+  },
+  {
+    what: 'uncached SystemHeap with a pool and deferred free',
+    make: (memory) => {
+      const pool = { limitBytes: MiB, fillBytes: MiB };
+      const heap = new SystemHeap('system', memory, zone, { pool, deferredFree: true, cache: 'uncached' });
+      heap.fillPool();
+      return heap;
+    },
+    keepsPages: true,
+  },
+  {
+    what: 'SystemHeap beside another that has pooled half of the pages',
+    make: (memory) => {
+      const zones = new PageZones('dram', memory, zone);
+      const pool = { limitBytes: 8 * MiB, fillBytes: 8 * MiB };
+      new SystemHeap('other', memory, zones, { pool }).fillPool();
+      return new SystemHeap('system', memory, zones);
+    },
+    keepsPages: true,
+  },
 ];
+
+function pooled(memory: PhysicalMemory, pool: { limitBytes: number; fillBytes: number }): SystemHeap {
+  const heap = new SystemHeap('system', memory, zone, { pool });
+  heap.fillPool();
+  return heap;
+}
+
+/** What an allocation takes from its heap. */
+const takenBy = ({ takenBytes, sgTable }: HeapAllocation): number => takenBytes ?? sgTable.lengthBytes;
+
+/** The books, without what a pool has seen on the way. */
+const booksOf = (heap: DmaHeap) => {
+  const { sizeBytes, usedBytes, freeBytes, allocations } = heap.stats();
+  return { sizeBytes, usedBytes, freeBytes, allocations };
+};
 
 /** Untouched memory costs nothing, so each heap gets one of its own. */
 function prepare({ make }: HeapUnderTest): { memory: PhysicalMemory; heap: DmaHeap } {
@@ -82,10 +157,11 @@ for (const under of heaps) {
 
   test(`${what}, zeroes its pages and no others, when it is asked to`, (t) => {
     const { memory, heap } = prepare(under);
-    memory.fill(physAddr(BASE), 0xa5, 16 * MiB);
+    if (!under.keepsPages) memory.fill(physAddr(BASE), 0xa5, 16 * MiB);
     const sizes = [1, MiB, 5 * PAGE_SIZE, 3110400];
     const buffers = sizes.map((sizeBytes) => heap.allocate(sizeBytes, { zero: true }));
     for (const buffer of buffers) t.true(isFilledWith(memory, buffer, 0));
+    if (under.keepsPages) return;
     const zeroed = memory.view(physAddr(BASE), 16 * MiB).reduce((count, byte) => (byte === 0 ? count + 1 : count), 0);
     t.is(zeroed, heap.stats().usedBytes);
   });
@@ -95,11 +171,14 @@ for (const under of heaps) {
     const first = heap.allocate(MiB, { zero: true });
     for (const run of first.sgTable.runs) memory.fill(run.address, 0x5a, run.lengthBytes);
     heap.free(first);
-    const second = heap.allocate(MiB, { zero: false });
-    t.deepEqual(pagesOf(second).sort(), pagesOf(first).sort(), 'the same pages are handed out again');
-    t.true(isFilledWith(memory, second, 0x5a));
-    heap.free(second);
-    t.true(isFilledWith(memory, heap.allocate(MiB, { zero: true }), 0));
+    if (!under.keepsPages) {
+      const second = heap.allocate(MiB, { zero: false });
+      t.deepEqual(pagesOf(second).sort(), pagesOf(first).sort(), 'the same pages are handed out again');
+      t.true(isFilledWith(memory, second, 0x5a));
+      heap.free(second);
+    }
+    // Whatever it keeps: every page there is comes out zeroed.
+    while (heap.stats().freeBytes > 0) t.true(isFilledWith(memory, heap.allocate(PAGE_SIZE, { zero: true }), 0));
   });
 
   test(`${what}, fails with ENOMEM and takes nothing, for more than is free`, (t) => {
@@ -121,7 +200,10 @@ for (const under of heaps) {
   test(`${what}, hands out every page there is, one by one, and takes them all back`, (t) => {
     const { heap } = prepare(under);
     const before = heap.stats();
-    const all = Array.from({ length: before.freeBytes / PAGE_SIZE }, () => heap.allocate(1, { zero: false }));
+    const all: HeapAllocation[] = [];
+    for (let left = before.freeBytes; left > 0; left -= takenBy(all[all.length - 1])) {
+      all.push(heap.allocate(1, { zero: false }));
+    }
     t.throws(() => heap.allocate(1, { zero: false }), { code: 'ENOMEM' });
     t.is(new Set(all.flatMap(pagesOf)).size, all.length);
     t.like(heap.stats(), {
@@ -131,7 +213,8 @@ for (const under of heaps) {
       allocations: all.length,
     });
     for (const allocation of all) heap.free(allocation);
-    t.deepEqual(heap.stats(), { ...before, peakBytes: before.freeBytes });
+    t.like(heap.stats(), { usedBytes: 0, freeBytes: before.freeBytes, peakBytes: before.freeBytes, allocations: 0 });
+    if (!under.keepsPages) t.deepEqual(heap.stats(), { ...before, peakBytes: before.freeBytes });
   });
 
   test(`${what}, fails with EINVAL and changes nothing, for a double free`, (t) => {
@@ -181,7 +264,7 @@ for (const under of heaps) {
             allocation = heap.allocate(sizeBytes, { zero: false });
           } catch (error) {
             t.is((error as { code?: string }).code, 'ENOMEM');
-            t.deepEqual(heap.stats(), before);
+            t.deepEqual(booksOf(heap), { ...booksOf(heap), usedBytes: before.usedBytes, freeBytes: before.freeBytes });
             continue;
           }
           const { runs, lengthBytes } = allocation.sgTable;
@@ -204,14 +287,14 @@ for (const under of heaps) {
             taken.add(page);
           }
           live.set(allocation, pages);
-          used += lengthBytes;
+          used += takenBy(allocation);
           peak = Math.max(peak, used);
         } else {
           const [allocation, pages] = [...live][which % live.size];
           heap.free(allocation);
           live.delete(allocation);
           for (const page of pages) taken.delete(page);
-          used -= allocation.sgTable.lengthBytes;
+          used -= takenBy(allocation);
         }
         const stats = heap.stats();
         t.like(stats, { usedBytes: used, peakBytes: peak, allocations: live.size, sizeBytes: fresh.sizeBytes });
@@ -219,7 +302,8 @@ for (const under of heaps) {
         t.true(stats.largestFreeRunBytes <= stats.freeBytes);
       }
       for (const allocation of live.keys()) heap.free(allocation);
-      t.deepEqual(heap.stats(), { ...fresh, peakBytes: peak });
+      t.deepEqual(booksOf(heap), { ...booksOf(under.make(prepare(under).memory)) });
+      if (!under.keepsPages) t.deepEqual(heap.stats(), { ...fresh, peakBytes: peak });
     },
     repeated(40),
   );

@@ -25,7 +25,14 @@ test('allocationCostNs, takes an order that is not listed as the next larger tha
 });
 
 test('allocationCostNs, is an integer, for costs that are not', (t) => {
-  const costs = { perChunkNs: { 0: 0.3 }, perRunNs: 0, perRunPageNs: 0, zeroBytesPerSecond: 1 };
+  const costs = {
+    perChunkNs: { 0: 0.3 },
+    perRunNs: 0,
+    perRunPageNs: 0,
+    zeroBytesPerSecond: 1,
+    perPooledNs: 0,
+    perConvertedPageNs: 0,
+  };
   t.is(allocationCostNs(taken(5, { 0: 5 }), costs), 2);
   t.is(allocationCostNs(taken(5, { 0: 5 }), { ...costs, perChunkNs: {} }), 0);
 });

@@ -9,6 +9,7 @@
  * fences that the direction calls for; end never waits. Differs: the lease holds up a move, where Linux unmaps and faults.
  */
 import type { ActorServices, Task } from '../base/index.js';
+import { ANY_DISTANCE } from '../constraints/index.js';
 import type { PhysicalMemory } from '../memory/index.js';
 import { DmaResv, type ResvWords, type TimelineWords, usageToWaitFor } from '../sync/index.js';
 import type { BufferWords } from './buffer-words.js';
@@ -29,7 +30,9 @@ export class DmaBufCpuAccess {
 
   constructor(private readonly parts: CpuAccessParts) {
     const name = `${parts.services.name}.cpu`;
-    const device = { name, constraints: { device: name }, mapping: 'per-job' } as const;
+    // The CPU sees device-local memory through the BAR, however far away the device is.
+    const constraints = { device: name, peerToPeerDistance: ANY_DISTANCE };
+    const device = { name, constraints, mapping: 'per-job' } as const;
     this.#importer = new DmaBufImporter(parts.services, parts.buffers, parts.memory, device);
   }
 

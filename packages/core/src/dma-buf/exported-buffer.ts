@@ -1,5 +1,5 @@
 import type { ActorId, AttachmentSlot, BufferSlot, Nanoseconds } from '../base/index.js';
-import { type BufferSituation, checkMapping, type DeviceConstraints } from '../constraints/index.js';
+import type { BufferSituation, DeviceConstraints } from '../constraints/index.js';
 import type { BufferWords } from './buffer-words.js';
 import type { HeapAllocation } from './dma-heap.js';
 import type { CreateRequest, MappingStyle } from './protocol.js';
@@ -96,21 +96,5 @@ export class ExportedBuffer {
     const storage = allocation && { heap: allocation.heap, runs: allocation.sgTable.runs };
     const movable = this.request.movable ?? true;
     return { buffer, sizeBytes, ...(storage && { storage }), users, pins: words.pins(this.slot), movable };
-  }
-
-  /** Attached devices that cannot reach the present storage, by the real addresses. */
-  unreachableFor(): AttachedDevice[] {
-    return [...this.attachments.values()].filter((attached) => this.violationFor(attached.constraints) !== undefined);
-  }
-
-  /** Whether storage is set aside that a device could not reach. */
-  reservedIsOutOfReach(constraints: DeviceConstraints): boolean {
-    return this.reserved !== undefined && checkMapping(this.reserved.sgTable.runs, constraints) !== undefined;
-  }
-
-  /** Why a device cannot reach the present storage; undefined when it can. */
-  violationFor(constraints: DeviceConstraints): string | undefined {
-    if (this.allocation === undefined) return undefined;
-    return checkMapping(this.allocation.sgTable.runs, constraints)?.message;
   }
 }

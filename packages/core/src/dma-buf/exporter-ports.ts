@@ -1,5 +1,6 @@
 /** What the exporter is made of and what enters it from other layers: its policy, the costs of storage, the mover. */
 import type { ActorServices, AttachmentSlot, Task } from '../base/index.js';
+import type { DeviceConstraints } from '../constraints/index.js';
 import type { BufferWords } from './buffer-words.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import type { ExportedBuffer } from './exported-buffer.js';
@@ -21,6 +22,16 @@ export interface StorageCosts {
   allocationNs(allocation: HeapAllocation): number;
   zeroNs(sizeBytes: number): number;
   copyNs(sizeBytes: number): number;
+}
+
+/** What a mover asks of the exporter about storage; `Exporter` is one. */
+export interface MovableStorage {
+  /** Gives storage back that nobody is attached to. */
+  release(storage: HeapAllocation): void;
+  /** Attaches everybody to the new storage of a buffer, and detaches them from the old. */
+  settle(buffer: ExportedBuffer): void;
+  /** Why a device cannot use storage; undefined when it can. */
+  violation(storage: HeapAllocation, constraints: DeviceConstraints): string | undefined;
 }
 
 /** The part of the exporter that moves a buffer; the migration layer brings it. */

@@ -6,6 +6,7 @@ import {
   type PlacementHazard,
   placementHazards,
 } from '../constraints/index.js';
+import type { HeapAllocation } from './dma-heap.js';
 import type { AttachRecord, ExportedBuffer } from './exported-buffer.js';
 
 /** A mapping that works and that nobody promised. */
@@ -15,7 +16,23 @@ export interface HazardRecord extends PlacementHazard {
   readonly atNs: Nanoseconds;
 }
 
+/** An allocation and the model time that somebody waited for it. */
+export interface AllocationRecord {
+  readonly buffer: string;
+  readonly pool: string;
+  readonly heap: string;
+  /** `eager`: when the buffer was created; `deferred`: at its first map; `move`: for a late device. */
+  readonly kind: 'eager' | 'deferred' | 'move';
+  readonly atNs: Nanoseconds;
+  /** Finding the pages, and zeroing those that were not. */
+  readonly ns: Nanoseconds;
+  readonly bytes: number;
+  /** That came from a page pool. */
+  readonly pooledBytes: number;
+}
+
 export class ExporterRecords {
+  readonly allocations: AllocationRecord[] = [];
   readonly attaches: AttachRecord[] = [];
   readonly hazards: HazardRecord[] = [];
 
@@ -29,6 +46,19 @@ export class ExporterRecords {
     atNs: Nanoseconds,
   ): void {
     this.attaches.push({ device, buffer: buffer.name, pool: buffer.request.pool, atNs, outcome, why, forcedBy });
+  }
+
+  /** Writes down what an allocation has cost. */
+  allocation(
+    { name, request }: ExportedBuffer,
+    storage: HeapAllocation,
+    kind: AllocationRecord['kind'],
+    atNs: Nanoseconds,
+    ns: Nanoseconds,
+  ): void {
+    const { heap, sgTable, pooledBytes = 0 } = storage;
+    const bytes = sgTable.lengthBytes;
+    this.allocations.push({ buffer: name, pool: request.pool, heap, kind, atNs, ns, bytes, pooledBytes });
   }
 
   /** Looks at pages as they are, when they are new or a device is; each hazard of a buffer is told once. */

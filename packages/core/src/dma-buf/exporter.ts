@@ -25,10 +25,11 @@ import {
 } from '../base/index.js';
 import { type BufferPlan, type DeviceConstraints, forcingDevices } from '../constraints/index.js';
 import { pageAlign } from '../memory/index.js';
+import { BackgroundFree } from './background-free.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
 import type { ExporterParts, MoveCause } from './exporter-ports.js';
-import { ExporterRecords } from './exporter-records.js';
+import { type AllocationRecord, ExporterRecords } from './exporter-records.js';
 import type {
   AttachReply,
   AttachRequest,
@@ -40,6 +41,7 @@ import type {
   MapRequest,
 } from './protocol.js';
 import { SlotPool } from './slot-pool.js';
+import { StorageAttachments } from './storage-attachments.js';
 import { type EagerAllocation, StoragePlanner } from './storage-planner.js';
 
 export class Exporter {
@@ -53,9 +55,13 @@ export class Exporter {
   leakedMappings = 0;
 
   readonly #planner: StoragePlanner;
+  readonly #storageAttachments: StorageAttachments;
+  readonly #background: BackgroundFree;
 
   constructor(private readonly parts: ExporterParts) {
     this.#planner = new StoragePlanner(parts.heaps);
+    this.#storageAttachments = new StorageAttachments((name) => this.heap(name));
+    this.#background = new BackgroundFree(parts.services, (bytes) => parts.costs.zeroNs(bytes));
     this.#bufferSlots = new SlotPool(parts.buffers.bufferCount);
     this.#attachmentSlots = new SlotPool(parts.buffers.attachmentCount);
   }
@@ -103,7 +109,7 @@ export class Exporter {
     const buffer = new ExportedBuffer(slot, this.parts.buffers.openBuffer(slot), request, sizeBytes);
     this.#buffers.set(slot, buffer);
     if (eager !== undefined) {
-      yield* this.#spend(this.parts.costs.allocationNs(eager.allocation) + this.parts.costs.zeroNs(sizeBytes));
+      yield* this.#spendOn(buffer, eager.allocation, 'eager');
       this.#back(buffer, eager.allocation, eager.why);
     }
     return { slot, life: buffer.life };
@@ -125,7 +131,7 @@ export class Exporter {
     try {
       if (plan.action === 'refuse') throw refusedByPlan(buffer, device, plan);
       const moves = plan.action === 'migrate' && buffer.reserved === undefined;
-      if (plan.placement !== undefined && (moves || buffer.reservedIsOutOfReach(constraints))) {
+      if (plan.placement !== undefined && (moves || this.#reservedIsOutOfReach(buffer, constraints))) {
         target = this.#planner.allocate(buffer, plan.placement, false);
       }
     } catch (error) {
@@ -136,6 +142,7 @@ export class Exporter {
     const attached: AttachedDevice = { slot, device, actor: request.actor, constraints, mapping: request.mapping };
     this.parts.buffers.openAttachment(slot);
     buffer.attachments.set(slot, attached);
+    this.settle(buffer);
     if (target !== undefined) this.#reserve(buffer, target);
     const moved = plan.action === 'migrate' && this.parts.policy.moveAt === 'attach';
     if (moved) {
@@ -157,7 +164,7 @@ export class Exporter {
 
   /** Sets storage aside for the next move, in place of what was. */
   #reserve(buffer: ExportedBuffer, target: HeapAllocation | undefined): void {
-    if (buffer.reserved !== undefined) this.heap(buffer.reserved.heap).free(buffer.reserved);
+    if (buffer.reserved !== undefined) this.#free(buffer.reserved);
     buffer.reserved = target;
   }
 
@@ -202,25 +209,29 @@ export class Exporter {
       did = 'placing';
       yield* this.#place(buffer);
       buffer.firstMap = { device: attached.device, atNs: requestedNs };
-    } else if (buffer.unreachableFor().length > 0) {
+    } else if (this.#planner.unreachable(buffer).length > 0) {
       did = 'moving';
       try {
         yield* this.#moveForMap(buffer, attached, requestedNs);
       } catch (error) {
         if (!isErrno(error)) throw error;
         // Whoever can reach the present storage keeps it; only the one that cannot is refused.
-        if (buffer.violationFor(attached.constraints) !== undefined) throw error;
+        if (this.#planner.violation(buffer.allocation, attached.constraints) !== undefined) throw error;
       }
     }
     assert(buffer.allocation !== undefined, 'a mapped buffer is backed');
-    return { state: this.parts.buffers.state(buffer.slot), runs: buffer.allocation.sgTable.runs, did };
+    const { slot, constraints, device } = attached;
+    const { runs } = this.#storageAttachments.map(slot, buffer.allocation, constraints);
+    const isLocal = buffer.allocation.localTo === device;
+    return { state: this.parts.buffers.state(buffer.slot), runs, did, ...(isLocal && { isLocal }) };
   }
 
   *#moveForMap(buffer: ExportedBuffer, attached: AttachedDevice, requestedNs: number): Task<void> {
-    const unreachable = buffer.unreachableFor();
+    const unreachable = this.#planner.unreachable(buffer);
     this.#refuseIfBlocked(buffer, attached.device);
     const placement = this.#planner.solve(buffer);
-    const violation = buffer.violationFor(unreachable[0].constraints);
+    const { allocation } = buffer;
+    const violation = allocation && this.#planner.violation(allocation, unreachable[0].constraints);
     yield* this.#move(buffer, {
       reason: `${violation}; ${placement.explanation.prose}`,
       forcedBy: forcingDevices(placement),
@@ -232,7 +243,7 @@ export class Exporter {
   *#move(buffer: ExportedBuffer, cause: MoveCause): Task<void> {
     const target = buffer.reserved ?? this.#planner.allocate(buffer, this.#planner.solve(buffer), false);
     buffer.reserved = undefined;
-    yield* this.#spend(this.parts.costs.allocationNs(target));
+    yield* this.#spendOn(buffer, target, 'move');
     yield* this.parts.mover.move(buffer, target, cause);
     this.#lookForHazards(buffer, buffer.constraints());
   }
@@ -244,8 +255,8 @@ export class Exporter {
     if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
     this.leakedMappings += this.parts.buffers.mappings(attached.slot);
     this.#dropAttachment(buffer, attached.slot);
-    if (buffer.reserved !== undefined && buffer.unreachableFor().length === 0) {
-      this.#planner.heap(buffer.reserved.heap).free(buffer.reserved);
+    if (buffer.reserved !== undefined && this.#planner.unreachable(buffer).length === 0) {
+      this.#free(buffer.reserved);
       buffer.reserved = undefined;
     }
     if (this.parts.policy.moveBack === 'idle' && !request.ended && buffer.attachments.size > 0) {
@@ -293,7 +304,7 @@ export class Exporter {
 
   *#release(buffer: ExportedBuffer): Task<void> {
     for (const allocation of [buffer.allocation, buffer.reserved]) {
-      if (allocation !== undefined) this.#planner.heap(allocation.heap).free(allocation);
+      if (allocation !== undefined) this.#free(allocation);
     }
     buffer.allocation = undefined;
     buffer.reserved = undefined;
@@ -335,7 +346,7 @@ export class Exporter {
   *#place(buffer: ExportedBuffer): Task<void> {
     const placement = this.#planner.solve(buffer);
     const allocation = this.#planner.allocate(buffer, placement, true);
-    yield* this.#spend(this.parts.costs.allocationNs(allocation) + this.parts.costs.zeroNs(buffer.sizeBytes));
+    yield* this.#spendOn(buffer, allocation, 'deferred');
     this.#back(buffer, allocation, placement.explanation.prose);
   }
 
@@ -343,6 +354,7 @@ export class Exporter {
     const atNs = this.parts.services.clock.now();
     buffer.allocation = allocation;
     buffer.placements.push({ heap: allocation.heap, atNs, why });
+    this.settle(buffer);
     this.#lookForHazards(buffer, buffer.constraints());
     this.parts.services.trace.add({
       track: `buffer ${buffer.name}`,
@@ -370,11 +382,41 @@ export class Exporter {
   }
 
   #dropAttachment(buffer: ExportedBuffer, slot: AttachmentSlot): void {
+    this.#storageAttachments.drop(slot);
     buffer.attachments.delete(slot);
     buffer.blockers.delete(slot);
     this.#attachmentSlots.give(slot);
     this.parts.buffers.reclaimMappings(slot);
     this.parts.queues.changed(buffer.slot);
+  }
+
+  #reservedIsOutOfReach({ reserved }: ExportedBuffer, constraints: DeviceConstraints): boolean {
+    return reserved !== undefined && this.#planner.violation(reserved, constraints) !== undefined;
+  }
+
+  /** Tells the storage who is attached to it now; after each change of either. */
+  settle(buffer: ExportedBuffer): void {
+    const { allocation } = buffer;
+    this.#storageAttachments.settle(
+      buffer,
+      (constraints) => allocation !== undefined && this.#planner.violation(allocation, constraints) === undefined,
+    );
+  }
+
+  /** Why a device cannot use storage; undefined when it can. */
+  violation(storage: HeapAllocation, constraints: DeviceConstraints): string | undefined {
+    return this.#planner.violation(storage, constraints);
+  }
+
+  /** Gives storage back that nobody is attached to. */
+  release(storage: HeapAllocation): void {
+    this.#free(storage);
+  }
+
+  #free(storage: HeapAllocation): void {
+    const heap = this.heap(storage.heap);
+    heap.ops.release(storage);
+    this.#background.wake(heap);
   }
 
   #lookForHazards(buffer: ExportedBuffer, devices: readonly DeviceConstraints[]): void {
@@ -383,8 +425,13 @@ export class Exporter {
     this.records.look(buffer, traits, devices, this.parts.services.clock.now());
   }
 
-  *#spend(costNs: number): Task<void> {
-    if (costNs > 0) yield* sleepUntil(this.parts.services.clock.now() + costNs, 'allocating and zeroing');
+  /** Lets pass what storage costs: finding the pages, and zeroing those that are not, unless a move overwrites them. */
+  *#spendOn(buffer: ExportedBuffer, storage: HeapAllocation, kind: AllocationRecord['kind']): Task<void> {
+    const { costs, services } = this.parts;
+    const dirtyBytes = kind === 'move' ? 0 : buffer.sizeBytes - (storage.pooledBytes ?? 0);
+    const ns = costs.allocationNs(storage) + costs.zeroNs(dirtyBytes);
+    this.records.allocation(buffer, storage, kind, services.clock.now(), ns);
+    if (ns > 0) yield* sleepUntil(services.clock.now() + ns, 'allocating and zeroing');
   }
 
   #lookUp(handle: BufferHandle, op: string): ExportedBuffer {

@@ -66,6 +66,8 @@ export interface MapRequest {
 export interface MapReply {
   readonly state: BufferState;
   readonly runs: readonly Run[];
+  /** It is the device's own memory, which it reaches whatever its constraints; absent = false. */
+  readonly isLocal?: boolean;
   /** What the exporter did for it: placed the buffer, moved it, or only told where it is. */
   readonly did: 'placing' | 'moving' | 'mapping';
 }

@@ -2,6 +2,7 @@ import { ErrnoError, isErrno } from '../base/index.js';
 import {
   type BufferPlan,
   type BufferSituation,
+  type DeviceConstraints,
   type HeapTraits,
   ionIds,
   type LatePolicy,
@@ -9,9 +10,10 @@ import {
   planAttach,
   planDetach,
   solvePlacement,
+  storageViolation,
 } from '../constraints/index.js';
-import type { DmaHeap, HeapAllocation } from './dma-heap.js';
-import type { ExportedBuffer } from './exported-buffer.js';
+import type { DmaHeap, HeapAllocateOptions, HeapAllocation } from './dma-heap.js';
+import type { AttachedDevice, ExportedBuffer } from './exported-buffer.js';
 import type { AllocationRequest, AttachRequest } from './protocol.js';
 
 /** Storage that a buffer has from its creation on, and why it is that. */
@@ -42,7 +44,7 @@ export class StoragePlanner {
   allocateAtCreate(request: AllocationRequest, sizeBytes: number): EagerAllocation | undefined {
     if (request === 'deferred') return undefined;
     if ('heap' in request) {
-      const allocation = this.heap(request.heap).allocate(sizeBytes, { zero: true });
+      const allocation = this.heap(request.heap).allocate(sizeBytes, { zero: true, visible: true });
       return { allocation, why: `its creator named the heap ${request.heap}` };
     }
     if ('ion' in request) {
@@ -51,7 +53,7 @@ export class StoragePlanner {
         .filter(({ heap }) => names.includes(heap))
         .reverse();
       const heaps = byPriority.map(({ heap }) => this.heap(heap));
-      const allocation = this.#allocateFromFirst(heaps, sizeBytes, true);
+      const allocation = this.#allocateFromFirst(heaps, sizeBytes, { zero: true, visible: true });
       const tried = heaps.map(({ name }) => name).join(', ');
       return { allocation, why: `the first heap of ION's mask that has room, in order of priority: ${tried}` };
     }
@@ -61,7 +63,7 @@ export class StoragePlanner {
       const message = `Cannot allocate on ${device}: ${solved.explanation.prose}`;
       throw new ErrnoError('EINVAL', 'dma_heap_alloc', message, { device, conflict: solved.conflict });
     }
-    const allocation = this.#allocateFromFirst(this.#suitable(solved), sizeBytes, true);
+    const allocation = this.#allocateFromFirst(this.#suitable(solved), sizeBytes, { zero: true, visible: true });
     return { allocation, why: `${device} allocated it for itself: ${solved.explanation.prose}` };
   }
 
@@ -102,7 +104,7 @@ export class StoragePlanner {
    * @throws ErrnoError ENOMEM of the last heap tried
    */
   allocate(buffer: ExportedBuffer, placement: PlacedResult, zero: boolean): HeapAllocation {
-    return this.#allocateFromFirst(this.#suitable(placement), buffer.sizeBytes, zero);
+    return this.#allocateFromFirst(this.#suitable(placement), buffer.sizeBytes, { zero, visible: placement.visible });
   }
 
   #suitable({ candidates }: PlacedResult): DmaHeap[] {
@@ -110,17 +112,30 @@ export class StoragePlanner {
   }
 
   /** From the first that has room. @throws ErrnoError ENOMEM of the last heap tried */
-  #allocateFromFirst(heaps: readonly DmaHeap[], sizeBytes: number, zero: boolean): HeapAllocation {
+  #allocateFromFirst(heaps: readonly DmaHeap[], sizeBytes: number, options: HeapAllocateOptions): HeapAllocation {
     let last: unknown;
     for (const heap of heaps) {
       try {
-        return heap.allocate(sizeBytes, { zero });
+        return heap.allocate(sizeBytes, options);
       } catch (error) {
         if (!isErrno(error, 'ENOMEM')) throw error;
         last = error;
       }
     }
     throw last;
+  }
+
+  /** Why a device cannot use storage, by the real addresses and by what its heap allows; undefined when it can. */
+  violation(storage: HeapAllocation, constraints: DeviceConstraints): string | undefined {
+    const { heap, sgTable } = storage;
+    const { lengthBytes, runs } = sgTable;
+    return storageViolation(heap, this.heap(heap).traits(lengthBytes), runs, constraints, lengthBytes);
+  }
+
+  /** Attached devices that cannot use the present storage. */
+  unreachable({ allocation, attachments }: ExportedBuffer): AttachedDevice[] {
+    if (allocation === undefined) return [];
+    return [...attachments.values()].filter(({ constraints }) => this.violation(allocation, constraints) !== undefined);
   }
 
   #traits(sizeBytes: number): HeapTraits[] {

@@ -22,14 +22,13 @@ import {
   type Task,
   TIMED_OUT,
 } from '../base/index.js';
-import { checkMapping } from '../constraints/index.js';
 import type {
   BufferWords,
-  DmaHeap,
   ExportedBuffer,
   ExporterPolicy,
   ExporterWords,
   HeapAllocation,
+  MovableStorage,
   MoveCause,
   MoveRecord,
   Mover,
@@ -47,7 +46,7 @@ export interface MoveParts {
   readonly timelines: TimelineWords;
   readonly policy: ExporterPolicy;
   readonly costs: StorageCosts;
-  heap(name: string): DmaHeap;
+  readonly storage: MovableStorage;
 }
 
 /** What is written down while a move goes on. */
@@ -80,7 +79,7 @@ export class BufferMover implements Mover {
     } catch (error) {
       buffers.abortMove(buffer.slot);
       if (locked !== undefined) this.parts.resv.unlock(buffer.slot, locked);
-      this.parts.heap(target.heap).free(target);
+      this.parts.storage.release(target);
       if (isErrno(error)) this.#recordFailure(buffer, target, cause, progress, error);
       throw error;
     }
@@ -89,7 +88,8 @@ export class BufferMover implements Mover {
     buffer.allocation = target;
     buffers.publish(buffer.slot);
     this.parts.resv.unlock(buffer.slot, locked);
-    if (old !== undefined) this.parts.heap(old.heap).free(old);
+    this.parts.storage.settle(buffer);
+    if (old !== undefined) this.parts.storage.release(old);
     buffer.blockers.clear();
     buffer.placements.push({ heap: target.heap, atNs: services.clock.now(), why: cause.reason });
     this.#record(buffer, old?.heap ?? '', target, cause, progress, 'moved');
@@ -131,8 +131,8 @@ export class BufferMover implements Mover {
     const pins = this.parts.buffers.pins(buffer.slot);
     if (pins > 0) refuse('EBUSY', `it is pinned ${pins} times`);
     for (const { device, constraints } of buffer.attachments.values()) {
-      const violation = checkMapping(target.sgTable.runs, constraints);
-      if (violation !== undefined) refuse('EBUSY', `${device} could not reach ${target.heap}: ${violation.message}`);
+      const violation = this.parts.storage.violation(target, constraints);
+      if (violation !== undefined) refuse('EBUSY', `${device} could not reach ${target.heap}: ${violation}`);
     }
   }
 

@@ -78,7 +78,12 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
     ...tables,
     policy,
     costs,
-    heap: (name): DmaHeap => exporter.heap(name),
+    // The mover and the exporter need each other; the exporter is there when the first buffer moves.
+    storage: {
+      release: (storage) => exporter.release(storage),
+      settle: (buffer) => exporter.settle(buffer),
+      violation: (storage, constraints) => exporter.violation(storage, constraints),
+    },
   });
   const { buffers, queues } = tables;
   const exporter: Exporter = new Exporter({ services: host, buffers, queues, heaps, policy, costs, mover });

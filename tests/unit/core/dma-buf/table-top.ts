@@ -69,7 +69,11 @@ export class TableTop {
       ...this.tables,
       policy: full,
       costs,
-      heap: (name) => this.exporter.heap(name),
+      storage: {
+        release: (storage) => this.exporter.release(storage),
+        settle: (buffer) => this.exporter.settle(buffer),
+        violation: (storage, device) => this.exporter.violation(storage, device),
+      },
     });
     const heaps = [this.system, this.cma];
     this.exporter = new Exporter({ services, buffers, queues, heaps, policy: full, costs, mover: this.mover });

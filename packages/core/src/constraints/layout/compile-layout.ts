@@ -53,16 +53,18 @@ export interface CompiledPreference {
 /** What one option demands in one format and modifier. */
 export interface CompiledOption {
   readonly participant: number;
-  /** Among the participant's options. */
+  /** Among the participant's options and, after them, its alternatives. */
   readonly index: number;
   /** Millionths. */
   readonly cost: number;
   /** Facts each of which rules this option out here, if the image fails them or they do not depend on the image. */
   readonly killers: readonly number[];
-  /** By position: the fact, its slot and its value. */
+  /** By position: the fact, its slot and its value. First come those that can clash, the rest only pads. */
   readonly facts: readonly number[];
   readonly slots: readonly number[];
   readonly values: readonly number[];
+  /** How many of them can clash. */
+  readonly clashes: number;
   readonly preferences: readonly CompiledPreference[];
 }
 
@@ -76,6 +78,8 @@ export interface CompiledCandidate {
   readonly options: readonly (readonly CompiledOption[])[];
   /** Whether sizes can come so near to 2^53 that padding rules may conflict. */
   readonly mayOverflow: boolean;
+  /** Index of the first candidate of which all this holds as well, whatever facts count; its own, if it is the first. */
+  readonly twin: number;
 }
 
 /** A prepared negotiation. */
@@ -84,6 +88,8 @@ export interface LayoutProblem {
   /** Sorted by name. */
   readonly participants: readonly LayoutConstraints[];
   readonly facts: readonly LayoutFact[];
+  /** By participant, then by option or alternative: the facts it states. */
+  readonly factsOfOption: readonly (readonly (readonly number[])[])[];
   /** The participant of each fact. */
   readonly participantOfFact: readonly number[];
   /** Whether a fact speaks of the size of the image, and so rules out an option only where the image fails it. */
@@ -100,6 +106,10 @@ export interface LayoutView {
   readonly kept: Uint8Array;
   /** By fact: 1 if it rules out the options that name it as killer, for this size. */
   readonly failing: Uint8Array;
+  /** By participant: 1 if it does not take part. */
+  readonly absent: Uint8Array;
+  /** By participant: the only option or alternative it may take; -1 for any of its options. */
+  readonly choice: Int16Array;
 }
 
 /** Prepares a negotiation. The constraints have been checked, and no name is there twice. */
@@ -107,34 +117,51 @@ export function compileLayout(image: ImageRequest, participants: readonly Layout
   const sorted = [...participants].sort((a, b) => byName(a.device, b.device));
   const builder: FactBuilder = { facts: [], participantOfFact: [], isSizeFact: [] };
   const prepared = sorted.map((c, participant) =>
-    c.options.map((option, index) => prepareOption(builder, c, participant, option, index)),
+    [...c.options, ...(c.alternatives ?? [])].map((option, index) =>
+      prepareOption(builder, c, participant, option, index),
+    ),
   );
   const domains = new Map<string, number>();
-  for (const fact of builder.facts) {
-    const domain = String(fact.value);
-    if (fact.field === 'implicitDomain' && !domains.has(domain)) domains.set(domain, domains.size + 1);
+  for (const { field, value } of builder.facts) {
+    if (field === 'implicitDomain' && !domains.has(String(value))) domains.set(String(value), domains.size + 1);
   }
   const candidates: CompiledCandidate[] = [];
   for (const name of formatsOf(image, sorted)) {
     const format = pixelFormatOf(name);
     if (format === undefined) continue;
     const byOption = prepared.map((options) => options.map((option) => compileForFormat(option, format)));
+    const row = rowOfFormat(format);
+    const first = candidates.length;
     for (const modifier of modifierUniverse(image, sorted, name)) {
       const options = byOption.map((all) => all.map((one) => compileForModifier(one, format, modifier, domains)));
-      candidates.push({ ...candidateOf(image, format, options), modifier });
+      const twin = candidates.findIndex((other, index) => index >= first && areSame(other.options, options));
+      const overflows = twin < 0 ? canOverflow(image, format, row, options) : candidates[twin].mayOverflow;
+      candidates.push({
+        format,
+        modifier,
+        row,
+        options,
+        mayOverflow: overflows,
+        twin: twin < 0 ? candidates.length : twin,
+      });
     }
   }
-  return { image, participants: sorted, ...builder, candidates };
+  const factsOfOption = prepared.map((options) => options.map((option) => option.facts));
+  return { image, participants: sorted, ...builder, factsOfOption, candidates };
 }
 
 /** The whole problem, for the image asked for or another. */
 export function viewOf(problem: LayoutProblem, image: ImageRequest = problem.image): LayoutView {
+  const { facts, isSizeFact, participants } = problem;
   const { widthPixels, heightPixels } = image;
-  const kept = new Uint8Array(problem.facts.length).fill(1);
-  const failing = Uint8Array.from(problem.facts, (fact, index) =>
-    problem.isSizeFact[index] && meetsSizeRule(fact, widthPixels, heightPixels) ? 0 : 1,
-  );
-  return { widthPixels, heightPixels, kept, failing };
+  const kept = new Uint8Array(facts.length).fill(1);
+  const failing = new Uint8Array(facts.length);
+  for (let fact = 0; fact < facts.length; fact++) {
+    failing[fact] = isSizeFact[fact] && meetsSizeRule(facts[fact], widthPixels, heightPixels) ? 0 : 1;
+  }
+  const absent = new Uint8Array(participants.length);
+  const choice = new Int16Array(participants.length).fill(-1);
+  return { widthPixels, heightPixels, kept, failing, absent, choice };
 }
 
 /** The formats to consider: those asked for, in that order, else all that are named, by name. */
@@ -188,6 +215,8 @@ interface PreparedOption {
   readonly rules: readonly NumberedStatement[];
   readonly counts: readonly (NumberedStatement & { readonly slot: number })[];
   readonly formats: ReadonlyMap<string, PreparedFormat>;
+  /** All facts it states. */
+  readonly facts: readonly number[];
 }
 
 /** Numbers the facts of an option, in a fixed order. */
@@ -199,12 +228,19 @@ function prepareOption(
   index: number,
 ): PreparedOption {
   const { device } = c;
-  const name = optionName(option, index, c.options.length);
+  const isAlternative = index >= c.options.length;
+  const name = optionName(option, index, isAlternative ? 2 : c.options.length);
+  const own: number[] = [];
   const add = (field: LayoutField, value: LayoutValue, format?: string, modifier?: string): number => {
-    const scope = { ...(name && { option: name }), ...(format && { format }), ...(modifier && { modifier }) };
+    const fact: { -readonly [K in keyof LayoutFact]: LayoutFact[K] } = { device, field, value };
+    if (name !== undefined) fact.option = name;
+    if (format !== undefined) fact.format = format;
+    if (modifier !== undefined) fact.modifier = modifier;
     builder.participantOfFact.push(participant);
     builder.isSizeFact.push(isSizeRule(field));
-    return builder.facts.push({ device, ...scope, field, value }) - 1;
+    const number = builder.facts.push(fact) - 1;
+    own.push(number);
+    return number;
   };
   const addRules = (rules: LayoutOption['rules'], format?: string, modifier?: string): NumberedStatement[] =>
     ruleStatements(rules).map((one) => ({ ...one, fact: add(one.field, one.value, format, modifier) }));
@@ -230,13 +266,15 @@ function prepareOption(
       ),
     });
   }
-  return { device, participant, index, option, formatsFact, domainFact, rules, counts, formats };
+  return { device, participant, index, option, formatsFact, domainFact, rules, counts, formats, facts: own };
 }
 
 interface OptionOfFormat {
   readonly prepared: PreparedOption;
   readonly support: PreparedFormat | undefined;
   readonly compiled: CompiledOption;
+  /** The same for modifiers that it does not take and says nothing else about. */
+  readonly refused: CompiledOption;
 }
 
 interface Demands {
@@ -262,6 +300,25 @@ function addDemand(to: Demands, fact: number, slot: number, value: number): void
   to.values.push(value);
 }
 
+/** Whether a slot bounds something; the others only pad. */
+export function canClash(slot: number): boolean {
+  return slot <= SLOT.blockWidth || slot >= SLOT.implicitDomain;
+}
+
+/** Demands with those first that can clash. */
+function ordered({ killers, facts, slots, values }: Demands): Demands & { readonly clashes: number } {
+  const result = { killers, facts: [] as number[], slots: [] as number[], values: [] as number[] };
+  let clashes = 0;
+  for (const wanted of [true, false]) {
+    for (let i = 0; i < slots.length; i++) {
+      if (canClash(slots[i]) !== wanted) continue;
+      addDemand(result, facts[i], slots[i], values[i]);
+      if (wanted) clashes += 1;
+    }
+  }
+  return { ...result, clashes };
+}
+
 /** What an option demands in a format, whatever the modifier. */
 function compileForFormat(prepared: PreparedOption, format: PixelFormat): OptionOfFormat {
   const { option, participant, index, device } = prepared;
@@ -278,48 +335,52 @@ function compileForFormat(prepared: PreparedOption, format: PixelFormat): Option
     preferences.push({ device, strideAlignmentBytes: wish, alignmentBytes: alignmentForAll(format, wish), cost });
   }
   const cost = micro(option.cost ?? 0) + micro(support?.support.cost ?? 0);
-  return { prepared, support, compiled: { participant, index, cost, ...demands, preferences } };
+  const compiled: CompiledOption = { participant, index, cost, ...ordered(demands), preferences };
+  const refusal = support === undefined ? [] : [support.modifiersFact];
+  return { prepared, support, compiled, refused: { ...compiled, killers: [...compiled.killers, ...refusal] } };
 }
 
 /** The same, with what the modifier adds. */
 function compileForModifier(
-  { prepared, support, compiled }: OptionOfFormat,
+  { prepared, support, compiled, refused }: OptionOfFormat,
   format: PixelFormat,
   modifier: string,
   domains: ReadonlyMap<string, number>,
 ): CompiledOption {
   const rules = support?.rulesByModifier.get(modifier);
-  const refused = support !== undefined && !takesModifier(support.modifiers, modifier);
+  const base = support !== undefined && !takesModifier(support.modifiers, modifier) ? refused : compiled;
   const domainFact = modifier === IMPLICIT_MODIFIER ? prepared.domainFact : undefined;
   const extraCost = micro(support?.support.costByModifier?.[modifier] ?? 0);
-  if (rules === undefined && !refused && domainFact === undefined && extraCost === 0) return compiled;
+  if (rules === undefined && domainFact === undefined && extraCost === 0) return base;
   const demands: Demands = {
-    killers: [...compiled.killers],
-    facts: [...compiled.facts],
-    slots: [...compiled.slots],
-    values: [...compiled.values],
+    killers: [...base.killers],
+    facts: [...base.facts],
+    slots: [...base.slots],
+    values: [...base.values],
   };
-  if (refused && support !== undefined) demands.killers.push(support.modifiersFact);
   if (rules !== undefined) addDemands(demands, rules, format);
   if (domainFact !== undefined) {
     const domain = domains.get(prepared.option.implicitDomain ?? '') ?? 0;
     addDemand(demands, domainFact, SLOT.implicitDomain, domain);
   }
-  return { ...compiled, ...demands, cost: compiled.cost + extraCost };
+  return { ...base, ...ordered(demands), cost: base.cost + extraCost };
 }
 
-function candidateOf(
-  image: ImageRequest,
-  format: PixelFormat,
-  options: readonly (readonly CompiledOption[])[],
-): Omit<CompiledCandidate, 'modifier'> {
-  const row = rowOfFormat(format);
+type Options = CompiledCandidate['options'];
+
+function areSame(a: Options, b: Options): boolean {
+  return a.every((options, participant) => options.every((option, index) => option === b[participant][index]));
+}
+
+/** Whether all demands together may need 2^53 bytes, at up to twice the width and height. */
+function canOverflow(image: ImageRequest, format: PixelFormat, row: LayoutRow, options: Options): boolean {
   const everything = row.slice();
-  for (const { slots, values } of options.flat()) {
-    for (let i = 0; i < slots.length; i++) mergeSlot(everything, slots[i], values[i]);
+  for (const own of options) {
+    for (const { slots, values } of own) {
+      for (let i = 0; i < slots.length; i++) mergeSlot(everything, slots[i], values[i]);
+    }
   }
-  const overflows = mayOverflow(everything, format, 2 * image.widthPixels, 2 * image.heightPixels);
-  return { format, row, options, mayOverflow: overflows };
+  return mayOverflow(everything, format, 2 * image.widthPixels, 2 * image.heightPixels);
 }
 
 function micro(cost: number): number {

@@ -8,7 +8,7 @@
  */
 import { formatList } from '../describe.js';
 import { byName } from '../provenance.js';
-import { COST_UNIT, compileLayout, type LayoutProblem } from './compile-layout.js';
+import { COST_UNIT, type CompiledCandidate, compileLayout } from './compile-layout.js';
 import { countRepairs } from './count-repairs.js';
 import { type LayoutOption, LINEAR_MODIFIER } from './layout-constraints.js';
 import { optionName } from './layout-facts.js';
@@ -41,13 +41,14 @@ export function findRepairs(search: RepairSearch): LayoutRepair[] {
 }
 
 function optionRepairs(search: RepairSearch): LayoutRepair[] {
-  const { problem } = search;
+  const { problem, view } = search;
   const repairs: LayoutRepair[] = [];
   for (const index of blamed(search)) {
     const c = problem.participants[index];
     c.alternatives?.forEach((option, place) => {
-      const participants = problem.participants.map((other) => (other === c ? { ...c, options: [option] } : other));
-      const solution = solve(compileLayout(problem.image, participants));
+      const choice = view.choice.slice();
+      choice[index] = c.options.length + place;
+      const solution = solve(problem, { ...view, choice });
       if (solution === undefined) return;
       const to = option.name ?? `#${c.options.length + place + 1}`;
       const from = c.options.length === 1 ? optionName(c.options[0], 0, 1) : undefined;
@@ -93,15 +94,12 @@ function modifierRepairs(search: RepairSearch): LayoutRepair[] {
     if (field === 'modifiers' || field === 'implicitDomain') blocking.add(problem.participantOfFact[fact]);
   }
   if (blocking.size === 0) return [];
-  const linear: LayoutProblem = {
-    ...problem,
-    candidates: problem.candidates.filter((candidate) => candidate.modifier === LINEAR_MODIFIER),
-  };
   const unsaid = problem.facts.flatMap((fact, index) => {
     if (fact.field !== 'modifiers' || !blocking.has(problem.participantOfFact[index])) return [];
     return (fact.value as readonly string[]).includes(LINEAR_MODIFIER) ? [] : [index];
   });
-  const solution = solve(linear, without(view, unsaid));
+  const isLinear = (candidate: CompiledCandidate): boolean => candidate.modifier === LINEAR_MODIFIER;
+  const solution = solve(problem, without(view, unsaid), isLinear);
   if (solution === undefined) return [];
   return [modifierRepair(solution, [...new Set(unsaid.map((fact) => problem.facts[fact].device))])];
 }

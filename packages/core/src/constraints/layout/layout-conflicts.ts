@@ -1,10 +1,9 @@
 /** The minimal conflicts of a negotiation that cannot succeed, at the level of facts and of participants. */
-import { type ConflictLimits, conflictSets } from '../conflict-sets.js';
+import { type ConflictLimits, type ConflictSets, conflictSets } from '../conflict-sets.js';
 import type { LayoutProblem, LayoutView } from './compile-layout.js';
 import { describeFact } from './layout-facts.js';
 import { rejectionOf } from './layout-rejections.js';
 import type { LayoutConflict } from './layout-result.js';
-import { SLOT } from './layout-slots.js';
 import { isFeasible } from './search-layout.js';
 
 /** Conflicts as facts by index. */
@@ -15,6 +14,9 @@ export interface FoundConflicts {
   readonly participantConflicts: readonly (readonly string[])[];
   readonly complete: boolean;
 }
+
+/** Steps after which a search for conflicts is not worth its time, unless the caller sets a limit. */
+const MAX_TRIALS = 1_000;
 
 /** Most reasons that a sentence lists. */
 const MAX_REASONS = 3;
@@ -27,16 +29,38 @@ const MAX_REASONS = 3;
 export function findConflicts(problem: LayoutProblem, view: LayoutView, limits?: ConflictLimits): FoundConflicts {
   const relevant = relevantFacts(problem, view);
   const oracle = feasibilityOracle(problem, view);
-  const found = conflictSets(relevant.length, (kept) => oracle((index) => kept[index], relevant), limits);
+  const found = minimalConflicts(relevant.length, (kept) => oracle((index) => kept[index], relevant), limits);
   const facts = found.conflicts.map((conflict) => conflict.map((index) => relevant[index]));
   const conflicts = facts.map((conflict) => describeConflict(problem, view, conflict));
-  const owners = [...new Set(relevant.map((fact) => problem.participantOfFact[fact]))].sort((a, b) => a - b);
+  const owners = [...new Set(relevant.map((fact) => problem.participantOfFact[fact]))];
   const ownerOf = relevant.map((fact) => owners.indexOf(problem.participantOfFact[fact]));
-  const byOwner = conflictSets(owners.length, (kept) => oracle((index) => kept[ownerOf[index]], relevant), limits);
+  const byOwner = minimalConflicts(owners.length, (kept) => oracle((index) => kept[ownerOf[index]], relevant), limits);
   const participantConflicts = byOwner.conflicts.map((conflict) =>
     conflict.map((index) => problem.participants[owners[index]].device),
   );
   return { conflicts, facts, participantConflicts, complete: found.complete && byOwner.complete };
+}
+
+/**
+ * All minimal conflicts if they are soon found; else those found, and one by deletion if there are none.
+ *
+ * Sums have very many conflicts of the same size: of sixteen buffers where twelve are allowed any thirteen are too many.
+ */
+function minimalConflicts(
+  factCount: number,
+  holds: (kept: readonly boolean[]) => boolean,
+  limits: ConflictLimits = {},
+): ConflictSets {
+  const found = conflictSets(factCount, holds, { maxTrials: MAX_TRIALS, ...limits });
+  if (found.complete || found.conflicts.length > 0) return found;
+  const kept = Array.from({ length: factCount }, () => true);
+  if (holds(kept)) return found;
+  // Backwards, so that what comes first by name stays.
+  for (let index = factCount - 1; index >= 0; index--) {
+    kept[index] = false;
+    if (holds(kept)) kept[index] = true;
+  }
+  return { ...found, conflicts: [kept.flatMap((isKept, index) => (isKept ? [index] : []))] };
 }
 
 /** A conflict as data, with its sentence. */
@@ -58,14 +82,15 @@ function feasibilityOracle(
   problem: LayoutProblem,
   view: LayoutView,
 ): (isKept: (index: number) => boolean, relevant: readonly number[]) => boolean {
-  const { candidates } = problem;
+  const candidates = problem.candidates.filter(({ twin }, index) => twin === index);
   const watch = candidates.map((candidate) => watchedKillers(problem, candidate.options, view));
   const kept = new Uint8Array(problem.facts.length);
   const partial: LayoutView = { ...view, kept };
   let witness = 0;
   const works = (index: number): boolean => {
-    for (const fact of watch[index]) {
-      if (kept[fact] === 1) return false;
+    const watched = watch[index];
+    for (let i = 0; i < watched.length; i++) {
+      if (kept[watched[i]] === 1) return false;
     }
     return isFeasible(problem, candidates[index], partial);
   };
@@ -85,34 +110,34 @@ function feasibilityOracle(
 type Options = LayoutProblem['candidates'][number]['options'];
 
 /** The facts each of which alone rules a candidate out, because its owner has no other option. */
-function watchedKillers(problem: LayoutProblem, options: Options, view: LayoutView): readonly number[] {
-  return options.flatMap((own, participant) => {
-    if (own.length !== 1 || problem.participants[participant].optional) return [];
-    return own[0].killers.filter((fact) => view.failing[fact] === 1);
-  });
+export function watchedKillers(problem: LayoutProblem, options: Options, view: LayoutView): readonly number[] {
+  const killers: number[] = [];
+  for (let participant = 0; participant < options.length; participant++) {
+    const { optional, options: own } = problem.participants[participant];
+    if (optional || own.length !== 1 || view.absent[participant] === 1) continue;
+    const option = options[participant][Math.max(0, view.choice[participant])];
+    for (const fact of option.killers) if (view.failing[fact] === 1) killers.push(fact);
+  }
+  return killers;
 }
 
 /** Facts of those who must take part that can rule anything out: by themselves, or with others. */
 function relevantFacts(problem: LayoutProblem, view: LayoutView): number[] {
-  const relevant = new Set<number>();
-  for (const candidate of problem.candidates) {
-    for (const [participant, options] of candidate.options.entries()) {
-      if (problem.participants[participant].optional) continue;
-      for (const { killers, facts, slots } of options) {
-        for (const fact of killers) if (view.kept[fact] === 1 && view.failing[fact] === 1) relevant.add(fact);
-        for (let i = 0; i < facts.length; i++) {
-          const matters = canClash(slots[i]) || candidate.mayOverflow;
-          if (matters && view.kept[facts[i]] === 1) relevant.add(facts[i]);
-        }
+  const relevant = new Uint8Array(problem.facts.length);
+  for (const [index, candidate] of problem.candidates.entries()) {
+    if (candidate.twin !== index) continue;
+    for (let participant = 0; participant < candidate.options.length; participant++) {
+      const { optional, options: own } = problem.participants[participant];
+      if (optional || view.absent[participant] === 1) continue;
+      for (let place = 0; place < own.length; place++) {
+        const { killers, facts, clashes } = candidate.options[participant][place];
+        for (const fact of killers) if (view.failing[fact] === 1) relevant[fact] = 1;
+        const mattering = candidate.mayOverflow ? facts.length : clashes;
+        for (let i = 0; i < mattering; i++) relevant[facts[i]] = 1;
       }
     }
   }
-  return [...relevant].sort((a, b) => a - b);
-}
-
-/** Whether a slot bounds something; the others only pad. */
-function canClash(slot: number): boolean {
-  return slot <= SLOT.blockWidth || slot >= SLOT.implicitDomain;
+  return problem.facts.flatMap((_, fact) => (relevant[fact] === 1 && view.kept[fact] === 1 ? [fact] : []));
 }
 
 /** Why nothing works with the facts that are kept. */

@@ -1,5 +1,5 @@
 /** Who forced what in a layout that was agreed on. */
-import { devicesOf, inOrder, type LayoutResolved, type LayoutStatement, mergeByIntersection } from '../provenance.js';
+import { type LayoutResolved, type LayoutStatement, mergeByIntersection } from '../provenance.js';
 import { arrange, smallestStride } from './arrange.js';
 import type { CompiledOption, LayoutProblem, LayoutView } from './compile-layout.js';
 import { ANY_MODIFIER } from './layout-constraints.js';
@@ -14,36 +14,33 @@ export function provenanceOf(problem: LayoutProblem, view: LayoutView, solution:
   const taken = solution.options.filter((option) => option !== undefined);
   const { candidate } = solution;
   const rules = mergeStatements(
-    taken.flatMap((option) => rulesOf(problem, option)),
+    taken.flatMap((option) => rulesOf(problem, option, candidate.format.name)),
     candidate.format,
   );
   const lists = (field: LayoutFact['field'], of: (fact: LayoutFact) => boolean): LayoutStatement<string[]>[] =>
-    problem.facts.flatMap((fact, index) => {
-      const option = solution.options[problem.participantOfFact[index]];
-      const isTaken = option !== undefined && isOfOption(problem, fact, option);
-      if (fact.field !== field || !isTaken || !of(fact)) return [];
-      return [{ device: fact.device, field: fieldOf(fact), value: fact.value as string[] }];
-    });
+    taken.flatMap((option) =>
+      problem.factsOfOption[option.participant][option.index].flatMap((index) => {
+        const fact = problem.facts[index];
+        if (fact.field !== field || !of(fact)) return [];
+        return [{ device: fact.device, field: fieldOf(fact), value: fact.value as string[] }];
+      }),
+    );
   const formats = lists('formats', () => true);
   const modifiers = lists(
     'modifiers',
     (fact) => fact.format === candidate.format.name && !(fact.value as string[]).includes(ANY_MODIFIER),
   );
-  const alone = (measure: (row: LayoutRow) => number, of: string): LayoutResolved<number> =>
-    commonOf(problem, view, solution, taken, measure, of);
   const { format } = candidate;
-  const strideOf = (row: LayoutRow): number => {
-    const wishes = wishedAlignment(solution, row);
-    return smallestStride(row, format, view.widthPixels, wishes) ?? 0;
-  };
+  const strideOf = (row: LayoutRow): number => smallestStride(row, format, view.widthPixels) ?? 0;
   const sizeOf = (row: LayoutRow): number => arrange(row, format, view.heightPixels, strideOf(row))?.sizeBytes ?? 0;
+  const rows = commonRows(problem, view, solution, taken);
   return {
     ...rules,
     ...(formats.length > 0 && { formats: mergeByIntersection(formats) }),
     ...(modifiers.length > 0 && { modifiers: mergeByIntersection(modifiers) }),
-    strideBytes: alone(strideOf, 'stride'),
-    sizeBytes: alone(sizeOf, 'size'),
-    buffers: alone(buffersNeeded, 'counts'),
+    strideBytes: commonOf(rows, strideOf, 'stride'),
+    sizeBytes: commonOf(rows, sizeOf, 'size'),
+    buffers: commonOf(rows, buffersNeeded, 'counts'),
   };
 }
 
@@ -53,21 +50,16 @@ function fieldOf(fact: LayoutFact): string {
   return describeFact({ device, ...rest }).slice(device.length + 1);
 }
 
-function isOfOption(problem: LayoutProblem, fact: LayoutFact, option: CompiledOption): boolean {
-  const { options } = problem.participants[option.participant];
-  return options.length === 1 || fact.option === (options[option.index].name ?? `#${option.index + 1}`);
-}
-
 /** The rules that an option brings in this format and modifier, counts and lists aside. */
-function rulesOf(problem: LayoutProblem, option: CompiledOption): StatedRule[] {
+function rulesOf(problem: LayoutProblem, option: CompiledOption, name: string): StatedRule[] {
   const slots = new Map<number, number>();
   for (const [index, fact] of option.facts.entries()) slots.set(fact, option.slots[index]);
   const sizes = option.killers.filter((fact) => problem.isSizeFact[fact]);
   const rules = [...slots].filter(([, slot]) => slot < SLOT.implicitDomain).map(([fact]) => fact);
   // Equal strides are a rule that this format meets; it does not show among the demands.
-  const equal = problem.facts.flatMap((fact, index) => {
-    const isOwn = problem.participantOfFact[index] === option.participant && isOfOption(problem, fact, option);
-    return isOwn && fact.field === 'equalPlaneStride' && fact.format === undefined ? [index] : [];
+  const equal = problem.factsOfOption[option.participant][option.index].filter((index) => {
+    const { field, format } = problem.facts[index];
+    return field === 'equalPlaneStride' && (format === undefined || format === name);
   });
   return [...rules, ...sizes, ...equal].map((index) => {
     const statement = problem.facts[index];
@@ -75,41 +67,50 @@ function rulesOf(problem: LayoutProblem, option: CompiledOption): StatedRule[] {
   });
 }
 
-/** The alignment that gives the solution's stride: what is demanded, and the wishes that were met. */
-function wishedAlignment({ options, unmet }: LayoutSolution, row: LayoutRow): number {
-  const wished = row.slice();
-  for (const option of options) {
-    for (const wish of option?.preferences ?? []) {
-      if (!unmet.includes(wish)) mergeSlot(wished, SLOT.strideAlignment, wish.alignmentBytes);
+interface CommonRow {
+  readonly device: string;
+  /** Of the participant alone. */
+  readonly alone: LayoutRow;
+  /** Of all but the participant. */
+  readonly others: LayoutRow;
+}
+
+/** All together, each alone, and all without each; wishes that were met count as demands. */
+function commonRows(
+  { participants }: LayoutProblem,
+  view: LayoutView,
+  { candidate, unmet }: LayoutSolution,
+  taken: readonly CompiledOption[],
+): { readonly all: LayoutRow; readonly rows: CommonRow[] } {
+  const rowOf = (options: readonly CompiledOption[]): LayoutRow => {
+    const row = candidate.row.slice();
+    for (const option of options) {
+      mergeOption(row, option, view);
+      for (const wish of option.preferences) {
+        if (!unmet.includes(wish)) mergeSlot(row, SLOT.strideAlignment, wish.alignmentBytes);
+      }
     }
-  }
-  return wished[SLOT.strideAlignment];
+    return row;
+  };
+  const rows = taken.map((option) => ({
+    device: participants[option.participant].device,
+    alone: rowOf([option]),
+    others: rowOf(taken.filter((other) => other !== option)),
+  }));
+  return { all: rowOf(taken), rows };
 }
 
 /** A result of all rules together: what each participant alone would give, and without whom it would be smaller. */
 function commonOf(
-  problem: LayoutProblem,
-  view: LayoutView,
-  solution: LayoutSolution,
-  taken: readonly CompiledOption[],
+  { all, rows }: ReturnType<typeof commonRows>,
   measure: (row: LayoutRow) => number,
   field: string,
 ): LayoutResolved<number> {
-  const rowOf = (options: readonly CompiledOption[]): LayoutRow => {
-    const row = solution.candidate.row.slice();
-    for (const option of options) mergeOption(row, option, view);
-    return row;
-  };
-  const value = measure(rowOf(taken));
-  const statements = taken.map((option) => {
-    const { device } = problem.participants[option.participant];
-    return { device, field, value: measure(rowOf([option])) };
+  const value = measure(all);
+  const binding = rows.filter(({ others }) => measure(others) < value).map(({ device }) => device);
+  const contributions = rows.map(({ device, alone }) => {
+    const own = measure(alone);
+    return { device, field, value: own, slack: value - own };
   });
-  const binding = taken.filter((option) => measure(rowOf(taken.filter((other) => other !== option))) < value);
-  return {
-    value,
-    operator: 'smallest common',
-    contributions: inOrder(statements).map((one) => ({ ...one, slack: value - one.value })),
-    binding: devicesOf(binding.map((option) => problem.participants[option.participant])),
-  };
+  return { value, operator: 'smallest common', contributions, binding };
 }

@@ -5,7 +5,7 @@ import type { CompiledCandidate, CompiledOption, LayoutProblem, LayoutView } fro
 import { IMPLICIT_MODIFIER } from './layout-constraints.js';
 import { describeValue, type LayoutFact } from './layout-facts.js';
 import { type LayoutRow, mergeSlot, SLOT } from './layout-slots.js';
-import { buffersNeeded, fits, killerOf, mergeOption } from './search-layout.js';
+import { aliveOptions, buffersNeeded, fits, killerOf, mergeOption } from './search-layout.js';
 
 /** What ruled out a candidate. */
 export interface LayoutRejection {
@@ -29,9 +29,16 @@ export function rejectionOf(
     return { fact: undefined, text: `an image of ${sizeOf(view)} in ${candidate.format.name} has no exact size` };
   }
   for (const [participant, options] of candidate.options.entries()) {
-    if (problem.participants[participant].optional) continue;
-    const alive = options.filter((option) => killerOf(option, view) === undefined);
+    if (view.absent[participant] === 1 || problem.participants[participant].optional) continue;
+    const alive = aliveOptions(problem, candidate, participant, view);
     if (alive.length === 0) return killedBy(problem, candidate, view, options);
+    if (frontier.length === 1 && alive.length === 1) {
+      const merged = frontier[0].slice();
+      mergeOption(merged, alive[0], view);
+      if (!fits(merged, candidate, view)) return clashOf(candidate, view, frontier[0], alive[0]);
+      frontier[0] = merged;
+      continue;
+    }
     const next: LayoutRow[] = [];
     for (const before of frontier) {
       for (const option of alive) {
@@ -56,7 +63,8 @@ function killedBy(
   const fact = options.length > 0 ? killerOf(options[0], view) : undefined;
   if (fact === undefined) return { fact, text: 'a participant has no option' };
   const text = killedText(problem.facts[fact], candidate, view);
-  return { fact, text: options.length > 1 ? `${text}, nor do its other options help` : text };
+  const regular = problem.participants[options[0].participant].options.length;
+  return { fact, text: regular > 1 ? `${text}, nor do its other options help` : text };
 }
 
 /** Which demand of an option does not fit the row, taking them in order. */

@@ -1,5 +1,5 @@
 /** Repairs as data, and what the searches for them share. */
-import { COST_UNIT, type LayoutProblem, type LayoutView, viewOf } from './compile-layout.js';
+import { COST_UNIT, type CompiledCandidate, type LayoutProblem, type LayoutView, viewOf } from './compile-layout.js';
 import type { LayoutFact } from './layout-facts.js';
 import type { LayoutRequest } from './layout-result.js';
 import { buffersNeeded, type LayoutSolution } from './search-layout.js';
@@ -75,8 +75,12 @@ export interface RepairSearch {
 }
 
 /** The cheapest layout of a problem, or of a part of it. */
-export function solve(problem: LayoutProblem, view: LayoutView = viewOf(problem)): LayoutSolution | undefined {
-  return solveLayout(problem, view).best;
+export function solve(
+  problem: LayoutProblem,
+  view: LayoutView = viewOf(problem),
+  isConsidered?: (candidate: CompiledCandidate) => boolean,
+): LayoutSolution | undefined {
+  return solveLayout(problem, view, isConsidered).best;
 }
 
 /** What a repaired negotiation agrees on. */

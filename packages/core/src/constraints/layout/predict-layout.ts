@@ -1,7 +1,7 @@
 /** How Linux would fail where nobody negotiates: one side allocates what suits it, another imports it. */
 import { byName } from '../provenance.js';
 import { checkImport, type ExistingLayout } from './check-import.js';
-import { compileLayout, type LayoutProblem, type LayoutView, viewOf } from './compile-layout.js';
+import type { LayoutProblem, LayoutView } from './compile-layout.js';
 import { type KernelOutcome, poolOutcome } from './kernel-outcome.js';
 import type { ImportApi, LayoutConstraints } from './layout-constraints.js';
 import { SLOT } from './layout-slots.js';
@@ -28,13 +28,9 @@ export function predictOutcome(problem: LayoutProblem, view: LayoutView, conflic
   involved.sort((a, b) => rank(a) - rank(b) || byName(a.device, b.device));
   let fallback: KernelOutcome | undefined;
   for (const importer of involved) {
-    const others = problem.participants.filter((c) => c !== importer && !c.optional);
     const existing =
-      allocationOf(problem, others) ??
-      allocationOf(
-        problem,
-        involved.filter((c) => c !== importer),
-      );
+      allocationOf(problem, view, (c) => c !== importer && !c.optional) ??
+      allocationOf(problem, view, (c) => c !== importer && involved.includes(c));
     if (existing === undefined) continue;
     const check = checkImport(existing, importer);
     if (!check.accepted) return check.outcome;
@@ -55,14 +51,15 @@ function predictPool(problem: LayoutProblem, view: LayoutView, maximum: number):
   return poolOutcome(device, needed, Number(value));
 }
 
-/** The buffer that participants would allocate among themselves. */
-function allocationOf(problem: LayoutProblem, participants: readonly LayoutConstraints[]): ExistingLayout | undefined {
-  const { image } = problem;
-  // Who does not care about the format allocates the first that anybody names.
-  const formats = image.formats ?? [...new Set(problem.candidates.map((candidate) => candidate.format.name))];
-  const alone = compileLayout({ ...image, formats }, participants);
-  const solution = solveLayout(alone, viewOf(alone)).best;
-  return solution === undefined ? undefined : existingLayout(alone, solution);
+/** The buffer that some participants would allocate among themselves. */
+function allocationOf(
+  problem: LayoutProblem,
+  view: LayoutView,
+  takesPart: (c: LayoutConstraints) => boolean,
+): ExistingLayout | undefined {
+  const absent = Uint8Array.from(problem.participants, (c) => (takesPart(c) ? 0 : 1));
+  const solution = solveLayout(problem, { ...view, absent }).best;
+  return solution === undefined ? undefined : existingLayout(problem, solution);
 }
 
 /** A solution as a buffer that exists. */

@@ -56,11 +56,43 @@ export function killerOf(option: CompiledOption, view: LayoutView): number | und
 }
 
 /** Merges what an option demands, as far as it counts, into a row. */
-export function mergeOption(row: LayoutRow, { facts, slots, values }: CompiledOption, view: LayoutView): void {
+export function mergeOption(row: LayoutRow, { facts, slots, values }: CompiledOption, { kept }: LayoutView): void {
   for (let i = 0; i < facts.length; i++) {
-    if (view.kept[facts[i]] === 1) mergeSlot(row, slots[i], values[i]);
+    if (kept[facts[i]] === 1) mergeSlot(row, slots[i], values[i]);
   }
 }
+
+/** Merges of it what can clash. */
+export function mergeClashes(
+  row: LayoutRow,
+  { facts, slots, values, clashes }: CompiledOption,
+  { kept }: LayoutView,
+): void {
+  for (let i = 0; i < clashes; i++) {
+    if (kept[facts[i]] === 1) mergeSlot(row, slots[i], values[i]);
+  }
+}
+
+/** The options that a participant may take and that nothing rules out. */
+export function aliveOptions(
+  problem: LayoutProblem,
+  candidate: CompiledCandidate,
+  participant: number,
+  view: LayoutView,
+): readonly CompiledOption[] {
+  const options = candidate.options[participant];
+  const choice = view.choice[participant];
+  if (choice >= 0) return killerOf(options[choice], view) === undefined ? [options[choice]] : [];
+  const regular = problem.participants[participant].options.length;
+  if (regular === 1 && options.length === 1) return killerOf(options[0], view) === undefined ? options : NONE;
+  const alive: CompiledOption[] = [];
+  for (let index = 0; index < regular; index++) {
+    if (killerOf(options[index], view) === undefined) alive.push(options[index]);
+  }
+  return alive;
+}
+
+const NONE: readonly CompiledOption[] = [];
 
 /** Whether some layout and some pool meet a row. Merging more never makes it true again. */
 export function fits(row: LayoutRow, candidate: CompiledCandidate, view: LayoutView): boolean {
@@ -72,13 +104,14 @@ export function fits(row: LayoutRow, candidate: CompiledCandidate, view: LayoutV
 
 /** Whether all participants that are not optional can take part. */
 export function isFeasible(problem: LayoutProblem, candidate: CompiledCandidate, view: LayoutView): boolean {
+  const merge = candidate.mayOverflow ? mergeOption : mergeClashes;
   const row = candidate.row.slice();
-  const open: CompiledOption[][] = [];
+  const open: (readonly CompiledOption[])[] = [];
   for (let participant = 0; participant < candidate.options.length; participant++) {
-    if (problem.participants[participant].optional) continue;
-    const alive = aliveOptions(candidate.options[participant], view);
+    if (view.absent[participant] === 1 || problem.participants[participant].optional) continue;
+    const alive = aliveOptions(problem, candidate, participant, view);
     if (alive.length === 0) return false;
-    if (alive.length === 1) mergeOption(row, alive[0], view);
+    if (alive.length === 1) merge(row, alive[0], view);
     else open.push(alive);
   }
   if (!fits(row, candidate, view)) return false;
@@ -88,7 +121,7 @@ export function isFeasible(problem: LayoutProblem, candidate: CompiledCandidate,
     for (const before of frontier) {
       for (const option of alive) {
         const merged = before.slice();
-        mergeOption(merged, option, view);
+        merge(merged, option, view);
         if (!fits(merged, candidate, view) || next.some((other) => demandsNoMore(other, merged))) continue;
         retain(next, (other) => !demandsNoMore(merged, other));
         next.push(merged);
@@ -110,8 +143,9 @@ export function cheapest(
   const open: Choice[] = [];
   const fixed: (CompiledOption | undefined)[] = [];
   for (let participant = 0; participant < candidate.options.length; participant++) {
+    if (view.absent[participant] === 1) continue;
     const optional = problem.participants[participant].optional === true;
-    const alive = aliveOptions(candidate.options[participant], view);
+    const alive = aliveOptions(problem, candidate, participant, view);
     if (alive.length === 0 && !optional) return undefined;
     if (alive.length === 1 && !optional) {
       fixed[participant] = alive[0];
@@ -164,10 +198,6 @@ interface Search {
   readonly rest: readonly number[];
   /** Bytes of the pixels alone. */
   readonly payload: number;
-}
-
-function aliveOptions(options: readonly CompiledOption[], view: LayoutView): CompiledOption[] {
-  return options.filter((option) => killerOf(option, view) === undefined);
 }
 
 function payloadOf({ format }: CompiledCandidate, { widthPixels, heightPixels }: LayoutView): number {

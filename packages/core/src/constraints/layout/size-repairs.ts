@@ -1,8 +1,10 @@
 /** The nearest sizes at which a negotiation would succeed. */
-import { type LayoutProblem, type LayoutView, viewOf } from './compile-layout.js';
+import { type CompiledCandidate, type LayoutProblem, type LayoutView, viewOf } from './compile-layout.js';
+import { meetsSizeRule } from './layout-facts.js';
 import { type LayoutRepair, type RepairSearch, resultOf, rounded, solve } from './layout-repair.js';
+import type { LayoutRow } from './layout-slots.js';
 import { nearbyHeights, nearbyWidths } from './nearest-sizes.js';
-import { isFeasible } from './search-layout.js';
+import { fits, isFeasible, mergeOption } from './search-layout.js';
 
 /** Most sizes tried in each direction of one dimension. */
 const MAX_SIZES = 400;
@@ -13,9 +15,10 @@ export function sizeRepairs(search: RepairSearch): LayoutRepair[] {
   const { widthPixels, heightPixels } = problem.image;
   // Another size mends nothing when a conflict would be there at any size.
   if (search.conflicts.some((conflict) => !conflict.some((fact) => dependsOnSize(problem, fact)))) return [];
+  const works = sizeOracle(problem, search.view);
   const found: [number, number][] = [];
   const tryAll = (sizes: readonly (readonly [number, number])[]): void => {
-    const size = sizes.slice(0, MAX_SIZES).find(([width, height]) => works(problem, search.view, width, height));
+    const size = sizes.slice(0, MAX_SIZES).find(([width, height]) => works(width, height));
     if (size !== undefined) found.push([size[0], size[1]]);
   };
   const widths = nearbyWidths(problem);
@@ -52,12 +55,47 @@ function sizeCost(width: number, height: number, askedWidth: number, askedHeight
 }
 
 function sizedView(view: LayoutView, problem: LayoutProblem, widthPixels: number, heightPixels: number): LayoutView {
-  return { ...viewOf(problem, { ...problem.image, widthPixels, heightPixels }), kept: view.kept };
+  const sized = viewOf(problem, { ...problem.image, widthPixels, heightPixels });
+  return { ...sized, kept: view.kept, absent: view.absent, choice: view.choice };
 }
 
-function works(problem: LayoutProblem, view: LayoutView, width: number, height: number): boolean {
-  const sized = sizedView(view, problem, width, height);
-  return problem.candidates.some((candidate) => isFeasible(problem, candidate, sized));
+/**
+ * Whether something works at a size; quick where it does not.
+ *
+ * Of candidates in which everybody has one option, all but the size is merged beforehand.
+ */
+function sizeOracle(problem: LayoutProblem, view: LayoutView): (widthPixels: number, heightPixels: number) => boolean {
+  const failing = view.failing.slice();
+  const sizeFacts = problem.isSizeFact.flatMap((isSize, fact) => (isSize && view.kept[fact] === 1 ? [fact] : []));
+  const merged: { readonly candidate: CompiledCandidate; readonly row: LayoutRow; readonly killers: number[] }[] = [];
+  const open: CompiledCandidate[] = [];
+  for (const [index, candidate] of problem.candidates.entries()) {
+    if (candidate.twin !== index) continue;
+    const row = candidate.row.slice();
+    const killers: number[] = [];
+    let isOpen = false;
+    for (const [participant, options] of candidate.options.entries()) {
+      const c = problem.participants[participant];
+      if (c.optional || view.absent[participant] === 1) continue;
+      if (c.options.length !== 1) isOpen = true;
+      mergeOption(row, options[0], view);
+      killers.push(...options[0].killers.filter((fact) => view.kept[fact] === 1));
+    }
+    if (isOpen) open.push(candidate);
+    else if (killers.every((fact) => problem.isSizeFact[fact])) merged.push({ candidate, row, killers });
+  }
+  // Rules that all candidates have, such as the largest size of a device: one look refuses most sizes.
+  const [first] = merged;
+  const everywhere = open.length > 0 || first === undefined ? [] : first.killers;
+  const universal = everywhere.filter((fact) => merged.every((one) => one.killers.includes(fact)));
+  const fails = (fact: number): boolean => failing[fact] === 1;
+  return (widthPixels, heightPixels) => {
+    for (const fact of universal) if (!meetsSizeRule(problem.facts[fact], widthPixels, heightPixels)) return false;
+    for (const fact of sizeFacts) failing[fact] = meetsSizeRule(problem.facts[fact], widthPixels, heightPixels) ? 0 : 1;
+    const sized = { ...view, widthPixels, heightPixels, failing };
+    if (merged.some(({ candidate, row, killers }) => !killers.some(fails) && fits(row, candidate, sized))) return true;
+    return open.some((candidate) => isFeasible(problem, candidate, sized));
+  };
 }
 
 const SIZE_DEPENDENT: readonly string[] = [

@@ -1,82 +1,86 @@
 /** A stage that copies from one buffer into another, so that two negotiations take the place of one. */
-import { formatList } from '../describe.js';
 import { byName } from '../provenance.js';
-import { compileLayout, type LayoutProblem } from './compile-layout.js';
-import { canonicalFormat, payloadBytes } from './formats.js';
+import { type CompiledCandidate, compileLayout, viewOf } from './compile-layout.js';
+import { payloadBytes } from './formats.js';
 import { IMPLICIT_MODIFIER, type LayoutConstraints, LINEAR_MODIFIER } from './layout-constraints.js';
 import { blamed, type LayoutRepair, type RepairSearch, resultOf, solve } from './layout-repair.js';
-import type { LayoutRequest } from './layout-result.js';
 import type { LayoutSolution } from './search-layout.js';
 
-/** A stage that copies between one participant and the others. */
+/** Most participants that are tried on the other side of a stage. */
+const MAX_ISOLATED = 4;
+
+/** The name of a stage without a device: the processor copies. */
+const PROCESSOR = 'cpu';
+
+/**
+ * Stages between one participant of a conflict and all the others.
+ *
+ * A converter takes part on both sides, and may change format and modifier if its options say so. Without converters the
+ * processor copies rows: the same format, and layouts that are rows or that only the driver knows.
+ */
 export function stageRepairs(search: RepairSearch): LayoutRepair[] {
   const { problem, request } = search;
-  const mandatory = problem.participants.filter((c) => !c.optional && !isPool(request, c));
-  const pool = problem.participants.filter((c) => isPool(request, c));
-  const repairs: LayoutRepair[] = [];
-  const seen = new Set<string>();
-  const copier: LayoutConstraints = { device: 'cpu', options: [{}] };
   const converters = [...(request.converters ?? [])].sort((a, b) => byName(a.device, b.device));
-  for (const index of blamed(search)) {
-    const isolated = problem.participants[index];
-    const others = mandatory.filter((c) => c !== isolated);
-    if (!mandatory.includes(isolated) || others.length === 0) continue;
+  const stages = converters.length > 0 ? converters : [undefined];
+  const pool = request.sharedPool?.name ?? 'pool';
+  const isPool = (c: LayoutConstraints): boolean => request.sharedPool !== undefined && c.device === pool;
+  const mandatory = problem.participants.filter((c) => !c.optional && !isPool(c));
+  const [first = []] = search.conflicts;
+  const isolated = [...blamed({ ...search, conflicts: [first] })].map((index) => problem.participants[index]);
+  const seen = new Set<string>();
+  const repairs: LayoutRepair[] = [];
+  for (const c of isolated.filter((one) => mandatory.includes(one)).slice(0, MAX_ISOLATED)) {
+    if (mandatory.length < 2) break;
     // With two participants either one is isolated from the other: the same stage.
-    const partition = others.length === 1 ? [isolated.device, others[0].device].sort().join() : isolated.device;
-    if (seen.has(partition)) continue;
-    seen.add(partition);
-    for (const converter of converters.length > 0 ? converters : [copier]) {
-      const repair = stageRepair(search, converter, [isolated], [...others, ...pool], converter === copier);
+    const side = mandatory.length === 2 ? mandatory.map((one) => one.device).join() : c.device;
+    if (seen.has(side)) continue;
+    seen.add(side);
+    for (const converter of stages) {
+      const repair = stageRepair(search, converter, c, isPool);
       if (repair !== undefined) repairs.push(repair);
     }
   }
   return repairs;
 }
 
-function isPool(request: LayoutRequest, c: LayoutConstraints): boolean {
-  return request.sharedPool !== undefined && c.device === (request.sharedPool.name ?? 'pool');
-}
-
 function stageRepair(
   { problem }: RepairSearch,
-  converter: LayoutConstraints,
-  isolated: readonly LayoutConstraints[],
-  others: readonly LayoutConstraints[],
-  keepsFormat: boolean,
+  converter: LayoutConstraints | undefined,
+  isolated: LayoutConstraints,
+  isPool: (c: LayoutConstraints) => boolean,
 ): LayoutRepair | undefined {
   // Whoever does not care about the format takes any of those that were considered.
   const formats = problem.image.formats ?? [...new Set(problem.candidates.map((candidate) => candidate.format.name))];
   const image = { ...problem.image, formats };
-  const near = compileLayout(image, [...others, converter]);
-  const far = compileLayout(image, [...isolated, converter]);
+  const joined = converter === undefined ? problem : compileLayout(image, [...problem.participants, converter]);
+  const view = viewOf(joined);
+  const sideOf = (takesPart: (c: LayoutConstraints) => boolean): typeof view => ({
+    ...view,
+    absent: Uint8Array.from(joined.participants, (c) => (c === converter || (takesPart(c) && !c.optional) ? 0 : 1)),
+  });
+  const near = sideOf((c) => c !== isolated);
+  const far = sideOf((c) => c === isolated && !isPool(c));
   let best: { readonly near: LayoutSolution; readonly far: LayoutSolution } | undefined;
-  for (const format of keepsFormat ? formats.map(canonicalFormat) : [undefined]) {
-    const nearBest = solve(restricted(near, format));
-    const farBest = solve(restricted(far, format));
+  const names = new Set(joined.candidates.map((candidate) => candidate.format.name));
+  for (const format of converter === undefined ? names : [undefined]) {
+    const isConsidered = (candidate: CompiledCandidate): boolean =>
+      format === undefined || (candidate.format.name === format && isRows(candidate));
+    const nearBest = solve(joined, near, isConsidered);
+    const farBest = nearBest && solve(joined, far, isConsidered);
     if (nearBest === undefined || farBest === undefined) continue;
     if (best !== undefined && nearBest.cost + farBest.cost >= best.near.cost + best.far.cost) continue;
     best = { near: nearBest, far: farBest };
   }
   if (best === undefined) return undefined;
-  const { format } = best.near.candidate;
-  const bytesPerFrame = payloadBytes(format, image.widthPixels, image.heightPixels);
-  const isolates = isolated.map((c) => c.device);
-  return {
-    kind: 'stage',
-    via: converter.device,
-    isolates,
-    bytesPerFrame,
-    isolated: resultOf(best.far),
-    change: `add a copy by ${converter.device} between ${formatList(isolates)} and the others: ${bytesPerFrame} bytes per frame`,
-    cost: 1,
-    result: resultOf(best.near),
-  };
+  const { widthPixels, heightPixels } = image;
+  const bytesPerFrame = payloadBytes(best.near.candidate.format, widthPixels, heightPixels);
+  const via = converter?.device ?? PROCESSOR;
+  const change = `add a copy by ${via} between ${isolated.device} and the others: ${bytesPerFrame} bytes per frame`;
+  const sides = { isolated: resultOf(best.far), result: resultOf(best.near) };
+  return { kind: 'stage', via, isolates: [isolated.device], bytesPerFrame, ...sides, change, cost: 1 };
 }
 
-/** Only that format, row after row or as the driver likes: the processor copies rows. */
-function restricted(problem: LayoutProblem, format: string | undefined): LayoutProblem {
-  if (format === undefined) return problem;
-  const isRows = (modifier: string): boolean => modifier === LINEAR_MODIFIER || modifier === IMPLICIT_MODIFIER;
-  const candidates = problem.candidates.filter((one) => one.format.name === format && isRows(one.modifier));
-  return { ...problem, candidates };
+/** Whether a copy row by row makes sense of it. */
+function isRows({ modifier }: CompiledCandidate): boolean {
+  return modifier === LINEAR_MODIFIER || modifier === IMPLICIT_MODIFIER;
 }

@@ -4,7 +4,7 @@ import { windowEnd } from './address-windows.js';
 import { checkAddressWindow } from './check-device-constraints.js';
 import { type AddressWindow, type CoherencyDomain, type DeviceConstraints, PAGE_BYTES } from './device-constraints.js';
 import { dmaSegments, worstSegmentsOfRun } from './dma-segments.js';
-import { busOffsets } from './reach.js';
+import { busCuts, busOffsets } from './reach.js';
 
 /** What a heap promises of every buffer it hands out. */
 export interface HeapTraits {
@@ -17,6 +17,8 @@ export interface HeapTraits {
   readonly alignmentBytes: number;
   /** Every run but the last is a whole number of these, so no run is shorter; absent = 4096. Only if scattered. */
   readonly chunkBytes?: number;
+  /** Largest buffer, however much is free; absent = no such limit. */
+  readonly maxBytes?: number;
   /** Scarcity: system 0 < system-dma32 1 < cma 2 < device-local 3, unless configured. The lowest that suits wins. */
   readonly cost: number;
   /** The CPU may not access it, nor any device that is not allowed in. Absent = false. */
@@ -148,5 +150,5 @@ function worstInWindow(w: AddressWindow, lengthBytes: number, alignmentBytes: nu
     );
   });
   // A run that reaches from one translation into the next is cut there.
-  return Math.max(...most) + offsets.length - 1;
+  return Math.max(...most) + busCuts(w, c) - 1;
 }

@@ -238,7 +238,24 @@ function violationIn(
   sizeBytes: number,
 ): string | undefined {
   const heap = heaps.find((candidate) => candidate.name === name);
-  const isPlain = heap?.protected !== true && heap?.deviceLocal === undefined;
+  return storageViolation(name, heap, runs, c, sizeBytes);
+}
+
+/**
+ * Why a device cannot use storage as it is.
+ *
+ * @param runs its pages, where they are known; else what the heap promises counts
+ * @returns undefined when it can
+ */
+export function storageViolation(
+  name: string,
+  heap: HeapTraits | undefined,
+  runs: readonly AddressRun[] | undefined,
+  c: DeviceConstraints,
+  sizeBytes: number,
+): string | undefined {
+  if (heap?.deviceLocal?.owner === c.device) return undefined;
+  const isPlain = heap?.protected !== true && c.protected !== 'required' && heap?.deviceLocal === undefined;
   // What pages tell is not all: memory that is protected, or another device's, may lie in reach and yet be closed.
   if (runs !== undefined && isPlain) return checkMapping(runs, c)?.message;
   return heap === undefined ? `heap ${name} is unknown` : objectionToHeap(heap, [c], sizeBytes)?.message;

@@ -36,7 +36,7 @@ import {
   worstSegments,
 } from './heap-traits.js';
 import { highestIssued, lowestIova } from './iova.js';
-import { busOffsets, type Reach, type ReachField, reachesOf } from './reach.js';
+import { busCuts, busOffsets, type Reach, type ReachField, reachesOf } from './reach.js';
 
 /** A set of facts that rules a heap out. */
 export interface Objection {
@@ -73,6 +73,10 @@ export function objectionsTo(
 }
 
 function objectionsOfSize(heap: HeapTraits, { bytes, buffers }: BufferDemand): Objection[] {
+  if (heap.maxBytes !== undefined && bytes > heap.maxBytes) {
+    const most = `${heap.name} gives at most ${formatSize(heap.maxBytes)} in one buffer, but ${formatSize(bytes)} are needed`;
+    return [{ facts: [], value: bytes, message: most }];
+  }
   const room = buffersFitting(heap, bytes);
   if (room >= buffers) return [];
   const run = heap.contiguous ? ' in one run' : '';
@@ -183,7 +187,7 @@ function objectToPages(
   object: Object,
 ): void {
   const offsets = busOffsets(c, windows);
-  const isCut = offsets.length > 1 && windows.some((window) => busOffsets(c, [window]).length > 1);
+  const isCut = windows.some((window) => busCuts(window, c) > 1);
   if (c.contiguous && (!isOneRun(heap, bytes) || isCut)) {
     object('contiguous', `needs contiguous memory and has no IOMMU, but ${heap.name} may scatter the pages`);
   }

@@ -73,8 +73,25 @@ export function busRuns(
 /** How far the bus addresses in some windows are from the CPU's; [0] when nothing translates. */
 export function busOffsets(c: DeviceConstraints, where: readonly AddressWindow[]): number[] {
   if (!translates(c)) return [0];
-  const touched = (c.windows ?? []).filter((window) => intersectWindows([window], where).length > 0);
-  return [...new Set(touched.length === 0 ? [0] : touched.map(offsetOf))];
+  const offsets = where.flatMap((w) => busPieces(w, c).map((piece) => piece.offset));
+  return [...new Set(offsets)];
+}
+
+/** Into how many pieces the bus cuts a window: those that do not abut there. */
+export function busCuts(window: AddressWindow, c: DeviceConstraints): number {
+  return translates(c) ? busPieces(window, c).length : 1;
+}
+
+/** A window as the bus shows it: neighbours of one offset are one piece. */
+function busPieces({ base, sizeBytes }: AddressWindow, c: DeviceConstraints): { readonly offset: number }[] {
+  const pieces: { readonly offset: number }[] = [];
+  let address = base;
+  for (const run of piecesOf({ address: base, lengthBytes: sizeBytes }, c.windows ?? [])) {
+    const offset = run.address - address;
+    if (pieces.at(-1)?.offset !== offset) pieces.push({ offset });
+    address += run.lengthBytes;
+  }
+  return pieces;
 }
 
 function translates({ windows, iommu }: DeviceConstraints): boolean {
