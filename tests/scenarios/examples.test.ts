@@ -5,7 +5,13 @@ import { countOf, example, ROOT, runFile } from './run-file.js';
 
 const VIRTUAL = { runtime: 'virtual', payload: 'stamp' } as const;
 
-for (const file of readdirSync(`${ROOT}examples`).filter((name) => name.endsWith('.yaml'))) {
+const examples = ['', 'boards/'].flatMap((folder) =>
+  readdirSync(`${ROOT}examples/${folder}`)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => `${folder}${name}`),
+);
+
+for (const file of examples) {
   test(`examples/${file}, in virtual time, keeps its expectations, loses no content and ends empty`, async (t) => {
     const { result } = await runFile(`${ROOT}examples/${file}`, { overrides: VIRTUAL });
     t.deepEqual(

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addCompareCommand } from './compare-command.js';
 import { EXIT } from './errors.js';
+import { addBoardsCommand, addProfilesCommand } from './library-commands.js';
 import { addCheckCommand, addSchemaCommand } from './other-commands.js';
 import { addRunCommand } from './run-command.js';
 
@@ -33,7 +34,12 @@ addRunCommand(program);
 addCompareCommand(program);
 addCheckCommand(program);
 addSchemaCommand(program);
-for (const command of program.commands) command.copyInheritedSettings(program);
+addProfilesCommand(program);
+addBoardsCommand(program);
+for (const command of program.commands) {
+  command.copyInheritedSettings(program);
+  for (const nested of command.commands) nested.copyInheritedSettings(command);
+}
 
 try {
   await program.parseAsync();

@@ -1,6 +1,7 @@
 /** `dmabuf-lab check` and `dmabuf-lab schema`. */
 import { Argument, type Command } from 'commander';
 import { describeError, EXIT } from './errors.js';
+import { libraryDirectories, libraryOption } from './library-commands.js';
 import { userPath } from './paths.js';
 
 export function addCheckCommand(program: Command): void {
@@ -9,15 +10,16 @@ export function addCheckCommand(program: Command): void {
     .summary('check a scenario without running it')
     .description('Checks all of a scenario that can be checked without running it.')
     .argument('<file>', 'the scenario, a YAML file')
+    .addOption(libraryOption())
     .addHelpText(
       'after',
       '\nExit codes: 0 it could run; 2 it is not right.\n\nExample:\n  dmabuf-lab check examples/late-encoder.yaml',
     )
-    .action(async (file: string) => {
+    .action(async (file: string, flags: { readonly library?: readonly string[] }) => {
       try {
         const { loadScenario } = await import('../scenario/index.js');
         const { prepareRun } = await import('../run/index.js');
-        const loaded = await loadScenario(userPath(file), file);
+        const loaded = await loadScenario(userPath(file), file, { libraries: libraryDirectories(flags.library) });
         await prepareRun(loaded);
         const devices = Object.keys(loaded.scenario.devices);
         process.stdout.write(`${file} is in order: ${loaded.scenario.name}, with ${devices.join(', ')}\n`);

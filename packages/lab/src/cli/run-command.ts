@@ -4,6 +4,7 @@ import { Option } from 'commander';
 import type { RunOutcome, RunResult } from '../result/index.js';
 import { describeError, EXIT, InputError } from './errors.js';
 import { catchInterrupt } from './interrupt.js';
+import { libraryDirectories, libraryOption } from './library-commands.js';
 import { checkOutputDirectory, userPath } from './paths.js';
 
 const HELP = `
@@ -29,6 +30,7 @@ interface RunFlags {
   readonly camera?: string;
   readonly out?: string;
   readonly json?: boolean;
+  readonly library?: readonly string[];
 }
 
 export function addRunCommand(program: Command): void {
@@ -62,6 +64,7 @@ export function addRunCommand(program: Command): void {
       ]),
     )
     .option('--camera <file>', 'play this file (mp4, webm, y4m) instead of the test pattern')
+    .addOption(libraryOption())
     .option('--out <dir>', 'write result.json, a trace for ui.perfetto.dev, the video and the pictures there')
     .option('--json', 'print the result as JSON and nothing else (see: dmabuf-lab schema result)')
     .addHelpText('after', HELP)
@@ -80,7 +83,7 @@ async function run(file: string, flags: RunFlags): Promise<number> {
     const out = flags.out === undefined ? undefined : userPath(flags.out);
     const cameraFile = flags.camera === undefined ? undefined : userPath(flags.camera);
     if (out !== undefined) await checkOutputDirectory(out, flags.out ?? '');
-    const loaded = await loadScenario(userPath(file), file);
+    const loaded = await loadScenario(userPath(file), file, { libraries: libraryDirectories(flags.library) });
     const scenario = applyOverrides(loaded.scenario, overrides);
     const prepared = await prepareRun({ ...loaded, scenario }, { cameraFile });
     isPreparing = false;

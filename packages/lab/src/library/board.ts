@@ -32,9 +32,15 @@ export interface ProfileNames {
  * Checks a board.
  *
  * @param stated the file, in order value by value
+ * @param written the file as it is written, without defaults
  * @throws ScenarioError with every problem found
  */
-export function completeBoard(stated: StatedBoard, document: ScenarioDocument, library: ProfileNames): Board {
+export function completeBoard(
+  stated: StatedBoard,
+  written: unknown,
+  document: ScenarioDocument,
+  library: ProfileNames,
+): Board {
   const { id, name, description, memory, heaps, devices, notes } = stated;
   const problems: ScenarioProblem[] = [];
   checkMemory({ memory, heaps, devices }, (path, message) => problems.push(document.problemAt(path, message)));
@@ -48,9 +54,10 @@ export function completeBoard(stated: StatedBoard, document: ScenarioDocument, l
     if (!profiles.includes(device)) continue;
     problems.push(document.problemAt(['devices', device], `"${device}" is a profile, expected another short name`));
   }
-  // A name claims nothing; where a heap lies and how large it is does.
+  // A name claims nothing, and nor does a default; where a heap lies and how large it is does.
+  const inFile = new Set(leavesOf(written, []).map(({ path }) => path.join('.')));
   const leaves = [...leavesOf(memory, ['memory']), ...leavesOf(heaps, ['heaps'])].filter(
-    ({ value }) => typeof value === 'number',
+    ({ path, value }) => typeof value === 'number' && inFile.has(path.join('.')),
   );
   const origin = resolveOrigin(leaves, stated);
   problems.push(...origin.problems.map(({ path, message }) => document.problemAt(path, message)));

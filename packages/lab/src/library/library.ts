@@ -81,7 +81,7 @@ export class Library {
     const parsed = document.validateWith(boardSchema, value, []);
     if ('problems' in parsed) throw new ScenarioError(parsed.problems);
     assertNamedAsFile(parsed.value.id, id, document);
-    const board = completeBoard(parsed.value, document, this);
+    const board = completeBoard(parsed.value, value, document, this);
     this.#boards.set(id, board);
     return board;
   }

@@ -1,7 +1,7 @@
 /** Checks memory windows and heaps. */
 import type { Report } from './check.js';
 import { suggestion } from './issues.js';
-import { MAX_MEMORY_BYTES, type Scenario } from './schema.js';
+import { MAX_MEMORY_BYTES, MAX_WINDOW_BYTES, type Scenario } from './schema.js';
 
 const PAGE_BYTES = 4096;
 const ADDRESS_END = 2 ** 53;
@@ -147,6 +147,10 @@ function reportDeviceLocal(
 function reportRanges(ranges: readonly NamedRange[], path: Path, report: Report): void {
   for (const [i, range] of ranges.entries()) {
     if (!reportWholePages(range, [...path, i], report)) continue;
+    if (range.size > MAX_WINDOW_BYTES) {
+      const most = `at most ${showSize(MAX_WINDOW_BYTES)}, got ${showSize(range.size)}; split it`;
+      report([...path, i, 'size'], `window "${range.name}" may hold ${most}`);
+    }
     if (endOf(range) > ADDRESS_END) report([...path, i, 'size'], `window "${range.name}" must end by 2^53`);
     for (const other of ranges.slice(0, i)) {
       if (!overlaps(range, other)) continue;

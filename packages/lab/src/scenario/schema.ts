@@ -14,13 +14,15 @@ export const MAX_DEVICES = 16;
 export const MAX_POOL_BUFFERS = 64;
 export const MAX_LINK_DEPTH = 256;
 export const MAX_MEMORY_BYTES = 16 * 2 ** 30;
+/** What one shared WebAssembly memory can back. */
+export const MAX_WINDOW_BYTES = 4 * 2 ** 30;
 export const MAX_DURATION_NS = 24 * 3_600_000_000_000;
 
 const windowSchema = z
   .strictObject({
     name: name.meta({ description: 'by which heaps refer to it' }),
     base: address('first byte, a multiple of 4096'),
-    size: positiveSize('length, a multiple of 4096; all windows together hold at most 16GiB'),
+    size: positiveSize('length, a multiple of 4096, at most 4GiB; all windows together hold at most 16GiB'),
   })
   .meta({ description: 'a range of physical memory' });
 

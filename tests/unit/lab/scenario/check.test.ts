@@ -115,13 +115,26 @@ complains(
   'x.yaml:6:21: memory.windows.1.base: window "high" 0x7FFFF000..0xBFFFEFFF overlaps window "dram" 0x40000000..0x7FFFFFFF',
 );
 complains('windows may abut', 'base: 0x1_0000_0000', 'base: 0x8000_0000');
+const further = (...bases: string[]): string =>
+  bases.map((base, i) => `    - { name: w${i}, base: ${base}, size: 4GiB }\n`).join('');
 complains(
   'windows hold at most 16 GiB',
-  '0x1_0000_0000, size: 1GiB',
-  '0x1_0000_0000, size: 16GiB',
-  'x.yaml:4:3: memory.windows: all windows together may hold at most 16GiB, got 17GiB',
+  'heaps:\n',
+  `${further('0x10_0000_0000', '0x20_0000_0000', '0x30_0000_0000', '0x40_0000_0000')}heaps:\n`,
+  'x.yaml:4:3: memory.windows: all windows together may hold at most 16GiB, got 18GiB',
 );
-complains('windows may hold 16 GiB', '0x1_0000_0000, size: 1GiB', '0x1_0000_0000, size: 15GiB');
+complains(
+  'windows may hold 14 GiB',
+  'heaps:\n',
+  `${further('0x10_0000_0000', '0x20_0000_0000', '0x30_0000_0000')}heaps:\n`,
+);
+complains(
+  'a window holds at most 4 GiB',
+  '0x1_0000_0000, size: 1GiB',
+  '0x1_0000_0000, size: 5GiB',
+  'x.yaml:6:42: memory.windows.1.size: window "high" may hold at most 4GiB, got 5GiB; split it',
+);
+complains('a window may hold 4 GiB', '0x1_0000_0000, size: 1GiB', '0x1_0000_0000, size: 4GiB');
 complains(
   'windows have different names',
   'name: high',

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import { loadScenario, scenarioJsonSchema, scenarioSchema } from '@dmabuf-lab/lab';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -8,7 +9,11 @@ import { changed, GOOD } from './scenario-text.js';
 
 // From tests/dist/unit/lab/scenario, where the compiled test lies.
 const root = new URL('../../../../../', import.meta.url);
-const examples = readdirSync(new URL('examples/', root)).filter((file) => file.endsWith('.yaml'));
+const examples = ['', 'boards/'].flatMap((folder) =>
+  readdirSync(new URL(`examples/${folder}`, root))
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => `${folder}${file}`),
+);
 const fileOf = (example: string): URL => new URL(`examples/${example}`, root);
 const accepts = new Ajv2020({ strict: true, strictTypes: false, allErrors: true }).compile(scenarioJsonSchema());
 
@@ -20,7 +25,7 @@ test('examples: there are the four', (t) => {
 for (const example of examples) {
   test(`examples/${example}: loads, is named like its file, and its drivers take their parameters`, async (t) => {
     const { scenario, document } = await loadScenario(fileOf(example).pathname);
-    t.is(`${scenario.name}.yaml`, example);
+    t.is(`${scenario.name}.yaml`, basename(example));
     for (const [name, { driver, parameters }] of Object.entries(scenario.devices)) {
       const checked = document.validateWith(builtInDrivers[driver].driver.parameters, parameters, [
         'devices',
@@ -33,7 +38,8 @@ for (const example of examples) {
 
   test(`examples/${example}: is valid by the JSON Schema, and names it`, (t) => {
     const text = readFileSync(fileOf(example), 'utf8');
-    t.true(text.startsWith('# yaml-language-server: $schema=../docs/scenario.schema.json\n'));
+    const up = '../'.repeat(example.split('/').length);
+    t.true(text.startsWith(`# yaml-language-server: $schema=${up}docs/scenario.schema.json\n`));
     accepts(parse(text));
     t.deepEqual(accepts.errors ?? [], []);
   });
