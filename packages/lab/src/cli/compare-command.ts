@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { describeError, EXIT, InputError } from './errors.js';
 import { catchInterrupt } from './interrupt.js';
+import { libraryDirectories, libraryOption } from './library-commands.js';
 import { userPath } from './paths.js';
 
 const HELP = `
@@ -20,6 +21,7 @@ interface CompareFlags {
   readonly heap?: string;
   readonly device?: string;
   readonly json?: boolean;
+  readonly library?: readonly string[];
 }
 
 export function addCompareCommand(program: Command): void {
@@ -30,6 +32,7 @@ export function addCompareCommand(program: Command): void {
     .argument('<file>', 'the scenario, a YAML file')
     .option('--heap <name>', 'the heap that heap-directed allocation names')
     .option('--device <name>', 'the device that allocates for all')
+    .addOption(libraryOption())
     .option('--json', 'print the comparison as JSON')
     .addHelpText('after', HELP)
     .action(async (file: string, flags: CompareFlags) => {
@@ -43,7 +46,7 @@ async function compare(file: string, flags: CompareFlags): Promise<number> {
     const { loadScenario } = await import('../scenario/index.js');
     const { comparePolicies, comparisonText } = await import('../compare/index.js');
     const { prepareRun } = await import('../run/index.js');
-    const loaded = await loadScenario(userPath(file), file);
+    const loaded = await loadScenario(userPath(file), file, { libraries: libraryDirectories(flags.library) });
     const { heaps, devices } = loaded.scenario;
     checkName(
       '--heap',
