@@ -43,7 +43,8 @@ export function boardText(board: Board): string {
     const fields = leavesOf(rest, []).map(
       ({ path, value }) => `${path.join('.')} ${fieldText(path[path.length - 1], value)}`,
     );
-    const mark = sources.mark(provenance, Object.keys(provenance).find((path) => path.startsWith(`heaps.${i}.`)) ?? '');
+    const stated = Object.keys(provenance).filter((path) => path.startsWith(`heaps.${i}.`));
+    const mark = sources.mark(provenance, stated.find((path) => path.endsWith('.size')) ?? stated[0] ?? '');
     return [heapName, kind, `in ${[window].flat().join(', ')}`, fields.join(', '), mark];
   });
   return lines([
