@@ -39,10 +39,13 @@ export function boardText(board: Board): string {
     sources.mark(provenance, `memory.windows.${i}.size`),
   ]);
   const heapRows = heaps.map((heap, i) => {
-    const [, ...fields] = leavesOf({ ...heap, name: undefined, kind: undefined }, []).map(
+    const { name: heapName, kind, window, ...rest } = heap;
+    const fields = leavesOf(rest, []).map(
       ({ path, value }) => `${path.join('.')} ${fieldText(path[path.length - 1], value)}`,
     );
-    return [heap.name, heap.kind, `in ${heap.window}`, fields.join(', '), sources.mark(provenance, `heaps.${i}.size`)];
+    const stated = Object.keys(provenance).filter((path) => path.startsWith(`heaps.${i}.`));
+    const mark = sources.mark(provenance, stated.find((path) => path.endsWith('.size')) ?? stated[0] ?? '');
+    return [heapName, kind, `in ${[window].flat().join(', ')}`, fields.join(', '), mark];
   });
   return lines([
     `${id}: ${name}`,

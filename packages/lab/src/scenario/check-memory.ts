@@ -130,11 +130,16 @@ function reportPages(
 function reportDeviceLocal(
   heap: Extract<Heap, { kind: 'device-local' }>,
   window: NamedRange,
-  { heaps }: MemoryOfBoard,
+  { heaps, devices }: MemoryOfBoard,
   path: Path,
   report: Report,
 ): void {
-  const { visible } = heap;
+  const { visible, owner, peers } = heap;
+  const known = Object.keys(devices);
+  const isUnknown = (device: string): boolean => !Object.hasOwn(devices, device);
+  const unknown = (device: string): string => `unknown device "${device}"${suggestion(device, known)}`;
+  if (isUnknown(owner)) report([...path, 'owner'], unknown(owner));
+  for (const peer of Object.keys(peers).filter(isUnknown)) report([...path, 'peers', peer], unknown(peer));
   if (visible !== undefined && (visible > window.size || visible % PAGE_BYTES !== 0)) {
     const most = `whole pages of the ${showSize(window.size)} of window "${window.name}"`;
     report([...path, 'visible'], `expected ${most}, got ${showSize(visible)}`);

@@ -38,7 +38,7 @@ export function resolveScenario(
     }
   }
   const memory = stated.memory ?? board?.memory;
-  const heaps = stated.heaps ?? board?.heaps;
+  const heaps = stated.heaps ?? (board && heapsOf(board, stated.devices));
   if (stated.board === undefined) {
     if (memory === undefined) problems.push(document.problemAt(['memory'], 'missing, expected a mapping or a board'));
     if (heaps === undefined) problems.push(document.problemAt(['heaps'], 'missing, expected a list or a board'));
@@ -83,4 +83,22 @@ function withProfile(device: StatedDevice, profile: Profile | undefined): Stated
   const constraints = overlayConstraints(profile?.constraints ?? {}, device.constraints);
   const layout = overlay(profile?.layout, device.layout);
   return { ...device, constraints, ...(layout !== undefined && { layout }) };
+}
+
+/**
+ * The heaps of a board in a scenario, whose devices have names of their own: the memory of a device follows that device,
+ * and is absent when it is.
+ */
+function heapsOf({ heaps }: Board, devices: StatedScenario['devices']): Board['heaps'] {
+  const playing = (onBoard: string): string[] =>
+    Object.entries(devices).flatMap(([name, { profile }]) => (profile === onBoard ? [name] : []));
+  return heaps.flatMap((heap): Board['heaps'] => {
+    if (heap.kind !== 'device-local') return [heap];
+    const [owner] = playing(heap.owner);
+    if (owner === undefined) return [];
+    const peers = Object.entries(heap.peers).flatMap(([peer, distance]) =>
+      playing(peer).map((name) => [name, distance] as const),
+    );
+    return [{ ...heap, owner, peers: Object.fromEntries(peers) }];
+  });
 }

@@ -215,6 +215,13 @@ for (const [title, from, to, ...expected] of [
     '9:12: devices.rk3399-vopb: "rk3399-vopb" is a profile, expected another short name',
   ],
   [
+    'the memory of a device belongs to a device of the board',
+    'kind: system, window: dram',
+    'kind: device-local, window: dram, owner: gpu, peers: { camra: 2 }',
+    '8:55: heaps.0.owner: unknown device "gpu"; known: camera',
+    '8:76: heaps.0.peers.camra: unknown device "camra", did you mean "camera"?',
+  ],
+  [
     'a window has memory that can be backed',
     'size: 1GiB',
     'size: 5GiB',

@@ -1,4 +1,4 @@
-import { Library } from '@dmabuf-lab/lab';
+import { Library, windowsOf } from '@dmabuf-lab/lab';
 import test from 'ava';
 
 const library = new Library();
@@ -30,11 +30,13 @@ for (const id of library.boardIds) {
       t.true(size <= 4 * GIB && base % 4096 === 0 && size % 4096 === 0, name);
       t.true(i === 0 || sorted[i - 1].base + sorted[i - 1].size <= base, name);
     }
-    for (const heap of board.heaps)
-      t.truthy(
-        windows.find(({ name }) => name === heap.window),
-        heap.name,
-      );
+    for (const heap of board.heaps) {
+      for (const name of windowsOf(heap))
+        t.truthy(
+          windows.find((window) => window.name === name),
+          heap.name,
+        );
+    }
     for (const profile of Object.values(board.devices)) t.truthy(library.profile(profile), profile);
     for (const [path, { source, inferred }] of Object.entries(board.provenance)) {
       t.true(inferred || source !== undefined, path);
@@ -66,4 +68,13 @@ test('imx8mq: the devices without an MMU reach one window of two', (t) => {
     reached.map(({ name }) => name),
     ['dram'],
   );
+});
+
+test('the system heap of every board spans all memory but that of a device', (t) => {
+  for (const id of library.boardIds) {
+    const { heaps, memory } = library.board(id)!;
+    const local = heaps.flatMap((heap) => (heap.kind === 'device-local' ? windowsOf(heap) : []));
+    const system = heaps.filter(({ kind }) => kind === 'system').flatMap(windowsOf);
+    t.deepEqual([...system, ...local].sort(), memory.windows.map(({ name }) => name).sort(), id);
+  }
 });

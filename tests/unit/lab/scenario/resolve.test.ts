@@ -46,6 +46,16 @@ test('heaps: those of the scenario take the place of the board’s as a whole', 
   t.is(memory.windows[0].name, 'dram');
 });
 
+test('heaps: the memory of a device follows it, under the name that the scenario gives it', (t) => {
+  const localOf = (camera: string, gpu: string): unknown[] =>
+    parsed(scenario('board: pc-amd', camera, gpu)).heaps.filter(({ kind }) => kind === 'device-local');
+  const [vram, ...others] = localOf('profile: display', 'profile: gpu');
+  t.like(vram, { name: 'vram', owner: 'gpu', peers: { camera: 0 } });
+  t.deepEqual(others, []);
+  t.like(localOf('profile: gpu', '')[0], { owner: 'camera', peers: {} });
+  t.deepEqual(localOf('profile: display', ''), [], 'without its owner there is none');
+});
+
 test('profile: is named without a board too', (t) => {
   const memory = 'memory: { windows: [{ name: d, base: 0, size: 1GiB }] }';
   const { devices } = parsed(
