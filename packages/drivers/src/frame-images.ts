@@ -4,7 +4,7 @@ import { type Nv12Image, nv12ImageOf, nv12Layout, type RgbaImage, rgbaImageOf, r
 
 /** @param segments the frame's pages, as a job sees them */
 export function nv12Of({ format }: Frame, segments: readonly Uint8Array[]): Nv12Image {
-  return nv12ImageOf(segments, nv12Layout(format.widthPixels, format.heightPixels, format.strideBytes));
+  return nv12ImageOf(segments, nv12Layout(format.widthPixels, format.heightPixels, format.strideBytes, format.rows));
 }
 
 /** @param segments the frame's pages, as a job sees them */

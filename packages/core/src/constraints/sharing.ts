@@ -41,6 +41,8 @@ export interface SharingProblem {
   readonly heaps: (sizeBytes: number) => readonly HeapTraits[];
   /** How many buffers; absent = as many as the devices need, at least 1. */
   readonly buffers?: number;
+  /** Size of a buffer to place where no layout is agreed on, in bytes; absent = such buffers are not placed. */
+  readonly assumeBytes?: number;
   readonly cpuAccess?: boolean;
 }
 
@@ -54,7 +56,7 @@ export interface HeapRoom {
 export interface SharingExplanation {
   readonly version: typeof EXPLANATION_VERSION;
   readonly layout: LayoutResult;
-  /** Absent where there is no layout, and so no size. */
+  /** Absent where there is no layout, and no size is assumed. */
   readonly placement?: PlacementResult;
   readonly repairs: readonly PlacementRepair[];
   /** What Linux answers to those who cannot use the buffers, or could not from the least scarce heap. */
@@ -90,12 +92,14 @@ export function explainSharing(problem: SharingProblem): SharingExplanation {
     message,
   }));
   const version = EXPLANATION_VERSION;
-  if (agreed.status !== 'agreed') {
+  const bytes = agreed.status === 'agreed' ? agreed.sizeBytes : problem.assumeBytes;
+  if (bytes === undefined) {
     const none = { repairs: [], predicted: [], policies: [], room: [] };
     return { version, layout, ...none, hazards: layoutHazards, prose: layout.prose };
   }
-  const sizeBytes = pageAlignedBytes(agreed.sizeBytes);
-  const buffers = problem.buffers ?? Math.max(1, agreed.buffers);
+  const sizeBytes = pageAlignedBytes(bytes);
+  const needed = agreed.status === 'agreed' ? agreed.buffers : 1;
+  const buffers = problem.buffers ?? Math.max(1, needed);
   const heaps = problem.heaps(sizeBytes);
   const request = { devices, heaps, sizeBytes, buffers, cpuAccess };
   const placement = solvePlacement(request);

@@ -10,7 +10,9 @@ export interface FrameFormat {
   readonly heightPixels: number;
   /** Bytes from one row of the first plane to the next. */
   readonly strideBytes: number;
-  /** Of all planes. */
+  /** Rows set aside for the first plane, where they are more than the height; the next plane begins after them. */
+  readonly rows?: number;
+  /** Of all planes, with what devices ask for behind them. */
   readonly sizeBytes: number;
   /** Frames per second. */
   readonly rate: Rate;

@@ -121,6 +121,7 @@ function explain(one: SharingCase, sharers: readonly Sharer[], heaps: CaseState[
     layouts: sharers.flatMap(({ layout }) => layout ?? []),
     heaps,
     ...(one.buffers !== undefined && { buffers: one.buffers }),
+    ...(one.assumeBytes !== undefined && { assumeBytes: one.assumeBytes }),
     cpuAccess: one.cpuAccess,
   });
 }

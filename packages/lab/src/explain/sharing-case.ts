@@ -1,8 +1,8 @@
 /** What there is to explain: for each pool of a scenario, or for a constraint file, who shares an image on which board. */
 import type { DeviceConstraints, ImageRequest, LayoutConstraints } from '@dmabuf-lab/core/constraints';
-import type { FrameFormat } from '@dmabuf-lab/core/driver';
 import { deviceConstraintsOf, layoutConstraintsOf } from '../library/index.js';
 import { planDevices } from '../run/pipeline.js';
+import { asSimulated, FORMAT_NAMES } from '../run/pool-layout.js';
 import { presenceOf, usersOf } from '../run/topology.js';
 import type { LoadedScenario, Scenario } from '../scenario/index.js';
 
@@ -23,6 +23,8 @@ export interface SharingCase {
   readonly image: ImageRequest;
   /** How many; absent = as many as the devices need. */
   readonly buffers?: number;
+  /** Size of a buffer where no layout suits all, in bytes. */
+  readonly assumeBytes?: number;
   readonly cpuAccess: boolean;
   /** Whether their exporter moves them. */
   readonly movable: boolean;
@@ -32,8 +34,6 @@ export interface SharingCase {
 
 /** The board that the buffers are on. */
 export type BoardOfCase = Pick<Scenario, 'memory' | 'heaps'>;
-
-const FORMATS: Readonly<Record<FrameFormat['fourcc'], string>> = { NV12: 'NV12', AB24: 'ABGR8888' };
 
 /** Drivers whose calls are those of V4L2; the others are DRM's. */
 const V4L2_DRIVERS: readonly string[] = ['camera', 'encoder'];
@@ -57,25 +57,28 @@ export async function casesOfScenario(loaded: LoadedScenario): Promise<SharingCa
         image: {
           widthPixels: format.widthPixels,
           heightPixels: format.heightPixels,
-          formats: [FORMATS[format.fourcc]],
+          formats: [FORMAT_NAMES[format.fourcc]],
         },
         buffers,
+        assumeBytes: format.sizeBytes,
         cpuAccess: false,
         movable: movable ?? typeof allocate === 'string',
-        sharers: usersOf(scenario, planned, pool).map((device) => sharerOf(scenario, device)),
+        sharers: usersOf(scenario, planned, pool).map((device) =>
+          sharerOf(scenario, device, FORMAT_NAMES[format.fourcc]),
+        ),
       });
     }
   }
   return cases;
 }
 
-function sharerOf(scenario: Scenario, device: string): Sharer {
+function sharerOf(scenario: Scenario, device: string, format: string): Sharer {
   const { driver, constraints, layout, mapping } = scenario.devices[device];
   const subsystem = V4L2_DRIVERS.includes(driver) ? 'v4l2' : 'drm';
   return {
     device,
     constraints: { ...deviceConstraintsOf(device, constraints), subsystem },
-    ...(layout && { layout: layoutConstraintsOf(device, layout) }),
+    ...(layout && { layout: asSimulated(layoutConstraintsOf(device, layout), format) }),
     late: (presenceOf(scenario, device)[0]?.fromNs ?? 0) > 0,
     mapping,
   };

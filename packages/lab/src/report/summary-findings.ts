@@ -30,6 +30,7 @@ const KINDS: Readonly<Record<RunResult['hazards'][number]['kind'], string>> = {
   bounce: 'Bounced',
   'silent-corruption': 'Accepted and corrupted',
   'implicit-modifier': 'Implicit modifier',
+  'layout-conflict': 'No common layout',
 };
 
 function hazardText({ kind, pool, buffers, message }: RunResult['hazards'][number]): string {

@@ -114,7 +114,14 @@ const attachSchema = z.strictObject({
 
 const hazardSchema = z.strictObject({
   kind: z
-    .enum(['contiguous-by-luck', 'reachable-by-luck', 'bounce', 'silent-corruption', 'implicit-modifier'])
+    .enum([
+      'contiguous-by-luck',
+      'reachable-by-luck',
+      'bounce',
+      'silent-corruption',
+      'implicit-modifier',
+      'layout-conflict',
+    ])
     .describe('what works, or seems to, though nobody promises it; Linux says nothing of it'),
   device: z.string(),
   pool: z.string(),

@@ -48,7 +48,7 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     latency: latencies(prepared, devices),
     buffers: bufferResults(exporter, devices),
     attaches: attachResults(exporter),
-    hazards: hazardResults(exporter),
+    hazards: [...prepared.findings, ...hazardResults(exporter)],
     prematureMaps: prematureMaps(exporter),
     heaps: heapResults(exporter),
     allocations: allocationResults(exporter),

@@ -17,6 +17,7 @@ import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
 import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
+import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
 
 /** A scenario that can run. */
@@ -27,6 +28,8 @@ export interface PreparedRun {
   readonly links: readonly LinkSpec[];
   /** Names of the drivers, by device. */
   readonly drivers: Readonly<Record<string, string>>;
+  /** What is wrong with the layout of frames, and runs all the same. */
+  readonly findings: readonly LayoutFinding[];
 }
 
 export interface PrepareOptions {
@@ -50,7 +53,8 @@ export interface PoolAllocation {
 export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions = {}): Promise<PreparedRun> {
   const { scenario } = loaded;
   const planned = await planDevices(loaded, options.cameraFile);
-  const pools = layOutPools(scenario, planned, options.allocate);
+  const findings: LayoutFinding[] = [];
+  const pools = layOutPools(scenario, planned, findings, options.allocate);
   checkHeapSizes(loaded, pools);
   checkExpected(loaded, planned);
   const links = scenario.links.map((_, index) => layOutLink(scenario, planned, pools, index));
@@ -72,7 +76,7 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     if (device !== undefined) actors.push(deviceActor(scenario, tables, device, actorId(i + 2), pools, links));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
-  return { scenario, tables, actors, links, drivers };
+  return { scenario, tables, actors, links, drivers, findings };
 }
 
 function exporterActor(scenario: Scenario, tables: SharedTables): ActorSpec {
@@ -108,7 +112,7 @@ function deviceActor(
       .map((link) => ({ port: endpoint(link.to).port, link })),
     outputs: Object.entries(device.outputs).map(([port, format]) => ({
       port,
-      format,
+      format: pools.get(`${name}.${port}`)?.format ?? formatOfLinks(links, `${name}.${port}`) ?? format,
       pool: pools.get(`${name}.${port}`),
       links: links.filter((link) => link.from === `${name}.${port}`),
     })),
@@ -130,6 +134,7 @@ function deviceActor(
 function layOutPools(
   scenario: Scenario,
   planned: ReadonlyMap<string, PlannedDevice>,
+  findings: LayoutFinding[],
   allocate?: PrepareOptions['allocate'],
 ): Map<string, PoolSpec> {
   const pools = new Map<string, PoolSpec>();
@@ -140,6 +145,8 @@ function layOutPools(
       const name = `${device.name}.${port}`;
       const asWritten: PoolInput = scenario.pools[name] ?? DEFAULT_POOL;
       const given = { ...asWritten, ...allocate?.(usersOf(scenario, planned, name)) };
+      const laidOut = layOutFrames(scenario, name, format, usersOf(scenario, planned, name));
+      findings.push(...laidOut.findings);
       const limit = given.growTo ?? given.buffers;
       const region: PoolRegion = { row: pools.size, firstFrame, limit };
       firstFrame += limit;
@@ -147,7 +154,7 @@ function layOutPools(
         name,
         region,
         initialBuffers: given.buffers,
-        format,
+        format: laidOut.format,
         allocate: allocationOf(scenario, given.allocate),
         movable: given.movable ?? typeof given.allocate === 'string',
         expect: given.expect ?? expectedDevices(scenario, planned, name),
@@ -156,6 +163,11 @@ function layOutPools(
     }
   }
   return pools;
+}
+
+/** What an output passes on has the format of the pool that its links carry. */
+function formatOfLinks(links: readonly LinkSpec[], output: string): LinkSpec['format'] | undefined {
+  return links.find((link) => link.from === output)?.format;
 }
 
 type PoolInput = Scenario['pools'][string];
