@@ -220,6 +220,7 @@ for (const [title, from, to, ...expected] of [
     'kind: device-local, window: dram, owner: gpu, peers: { camra: 2 }',
     '8:55: heaps.0.owner: unknown device "gpu"; known: camera',
     '8:76: heaps.0.peers.camra: unknown device "camra", did you mean "camera"?',
+    '8:76: heaps.0.peers.camra: expected to be named in sources or in inferred, got neither',
   ],
   [
     'a window has memory that can be backed',
