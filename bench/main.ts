@@ -1,10 +1,12 @@
 /** `npm run bench`: what the hot paths cost here. Figures to look at; no test asserts them. */
 import { Worker } from 'node:worker_threads';
 import { physAddr } from '@dmabuf-lab/core/base';
+import { explainSharing } from '@dmabuf-lab/core/constraints';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { applyOverrides, executeRun, loadScenario, prepareRun } from '@dmabuf-lab/lab';
 import { Bench } from 'tinybench';
 import { mappedBoard } from './map-unmap.js';
+import { largeProblem } from './sharing.js';
 
 const MiB = 1024 * 1024;
 
@@ -23,6 +25,12 @@ async function microBenches(): Promise<void> {
     memory.copy(physAddr(128 * MiB + from), physAddr(from), 12 * MiB);
   });
   bench.add('allocation: zero 12 MiB', () => memory.fill(physAddr(next()), 0, 12 * MiB));
+  const [possible, impossible] = [largeProblem(true), largeProblem(false)];
+  bench.add(
+    '16 devices x 8 heaps x 64 formats and modifiers: solved and explained',
+    () => void explainSharing(possible),
+  );
+  bench.add('the same where nothing suits: all conflicts and repairs', () => void explainSharing(impossible));
   await bench.run();
   console.table(bench.table());
 }

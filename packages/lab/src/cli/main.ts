@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addCompareCommand } from './compare-command.js';
 import { EXIT } from './errors.js';
+import { addExplainCommand } from './explain-command.js';
 import { addBoardsCommand, addProfilesCommand } from './library-commands.js';
 import { addCheckCommand, addSchemaCommand } from './other-commands.js';
 import { addRunCommand } from './run-command.js';
@@ -11,6 +12,7 @@ import { addRunCommand } from './run-command.js';
 const HELP = `
 Examples:
   dmabuf-lab run examples/late-encoder.yaml --out out/
+  dmabuf-lab explain examples/late-encoder.yaml --late encoder
   dmabuf-lab compare examples/who-chooses-the-heap.yaml
   dmabuf-lab check my-board.yaml
   dmabuf-lab schema scenario
@@ -31,6 +33,7 @@ const program = new Command('dmabuf-lab')
   .showSuggestionAfterError()
   .exitOverride();
 addRunCommand(program);
+addExplainCommand(program);
 addCompareCommand(program);
 addCheckCommand(program);
 addSchemaCommand(program);

@@ -7,7 +7,6 @@ import {
   layOutTables,
   type PoolRegion,
   type PoolSpec,
-  type Presence,
   type SharedTables,
 } from '@dmabuf-lab/core/driver';
 import { pageAlign } from '@dmabuf-lab/core/memory';
@@ -18,6 +17,7 @@ import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
 import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
+import { presenceOf, usersOf } from './topology.js';
 
 /** A scenario that can run. */
 export interface PreparedRun {
@@ -126,28 +126,6 @@ function deviceActor(
   return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data };
 }
 
-/** When a device is there: from the start, unless the timeline attaches it later. */
-function presenceOf(scenario: Scenario, device: string): Presence[] {
-  const events = scenario.timeline
-    .filter((event) => event.at < scenario.duration)
-    .flatMap((event) => {
-      if ('attach' in event && event.attach === device) return [{ at: event.at, attached: true }];
-      if ('detach' in event && event.detach === device) return [{ at: event.at, attached: false }];
-      return [];
-    })
-    .sort((a, b) => a.at - b.at);
-  const late = scenario.timeline.find((event) =>
-    'attach' in event ? event.attach === device : 'detach' in event && event.detach === device,
-  );
-  const presence: { fromNs: number; untilNs?: number }[] =
-    late === undefined || 'detach' in late ? [{ fromNs: 0 }] : [];
-  for (const { at, attached } of events) {
-    if (attached) presence.push({ fromNs: at });
-    else if (presence.length > 0) presence[presence.length - 1].untilNs = at;
-  }
-  return presence;
-}
-
 /** Gives every output that owns its frames a pool. */
 function layOutPools(
   scenario: Scenario,
@@ -195,22 +173,6 @@ function allocationOf(scenario: Scenario, allocate: PoolInput['allocate']): Allo
 /** The devices that use a pool's buffers and are there from the start: its owner and all it reaches by links. */
 function expectedDevices(scenario: Scenario, planned: ReadonlyMap<string, PlannedDevice>, pool: string): string[] {
   return usersOf(scenario, planned, pool).filter((device) => presenceOf(scenario, device)[0]?.fromNs === 0);
-}
-
-/** The owner of a pool and every device that its frames reach, also passed on. */
-function usersOf(scenario: Scenario, planned: ReadonlyMap<string, PlannedDevice>, pool: string): string[] {
-  const devices = [endpoint(pool).device];
-  const follow = (output: string): void => {
-    for (const link of scenario.links) {
-      if (link.from !== output) continue;
-      const to = endpoint(link.to);
-      devices.push(to.device);
-      const forwards = planned.get(to.device)?.forwards ?? {};
-      for (const [port, input] of Object.entries(forwards)) if (input === to.port) follow(`${to.device}.${port}`);
-    }
-  };
-  follow(pool);
-  return [...new Set(devices)];
 }
 
 /** A pool that expects a device in vain would fail at its first map. */

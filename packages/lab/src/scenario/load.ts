@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly libraries?: readonly LibraryDirectory[];
   /** Where relative paths of the file lead from; the working directory when absent. */
   readonly directory?: string;
+  /** Changes the plain value of the file before it is checked, as `--what-if` does. */
+  readonly edit?: (value: unknown) => unknown;
 }
 
 /**
@@ -46,7 +48,8 @@ export async function loadScenario(path: string, shownAs = path, options: LoadOp
  * @throws ScenarioError with every problem found
  */
 export function parseScenario(text: string, fileName: string, options: LoadOptions = {}): LoadedScenario {
-  const { value, document } = readYaml(text, fileName, 'scenario');
+  const { value: written, document } = readYaml(text, fileName, 'scenario');
+  const value = options.edit?.(written) ?? written;
   const parsed = document.validateWith(scenarioSchema, value, []);
   if ('problems' in parsed) throw new ScenarioError(inFileOrder(parsed.problems));
   const resolved = resolveScenario(parsed.value, document, libraryOf(parsed.value, document, options));
@@ -57,7 +60,7 @@ export function parseScenario(text: string, fileName: string, options: LoadOptio
 }
 
 /** The lab's own library and what the scenario and the command line add to it. */
-function libraryOf(stated: StatedScenario, document: ScenarioDocument, options: LoadOptions): Library {
+export function libraryOf(stated: StatedScenario, document: ScenarioDocument, options: LoadOptions): Library {
   const { directory = '.', libraries = [] } = options;
   const own = (stated.library ?? []).map((path, i) => {
     const found = { path: resolve(directory, path), shownAs: path };

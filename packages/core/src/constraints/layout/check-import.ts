@@ -53,7 +53,7 @@ export interface ImportCheck {
   readonly correct: boolean;
   readonly violations: readonly ImportViolation[];
   readonly lengthBytes: number;
-  /** Shortest buffer that the participant could use with these strides, or the next strides it takes. */
+  /** Shortest buffer that the participant could use with these strides, or, if it cannot, with the next larger ones. */
   readonly minimumBytes: number;
   /** What the buffer lacks; 0 when it is long enough. */
   readonly deficitBytes: number;
@@ -181,7 +181,8 @@ function judge(existing: ExistingLayout, format: PixelFormat, option: LayoutOpti
     );
   });
   const minimumBytes = minimumOf(existing, format, row);
-  if (existing.sizeBytes < minimumBytes) {
+  const isStrideLegal = !violations.some((one) => /stride/i.test(one.field) || one.field === 'block');
+  if (existing.sizeBytes < minimumBytes && isStrideLegal) {
     const forced = statements.find((statement) => lengthens(existing, format, statement));
     const message = `length ${existing.sizeBytes}, minimum length ${minimumBytes}`;
     broke(forced?.field ?? 'sizeBytes', forced?.value ?? minimumBytes, existing.sizeBytes, message);

@@ -231,7 +231,7 @@ function cost(path: string, value: number | undefined): string[] {
 
 function knownFormat(path: string, format: string): string[] {
   if (pixelFormatOf(format) !== undefined) return [];
-  const near = knownFormats().filter((name) => name.toLowerCase().startsWith(format.slice(0, 3).toLowerCase()));
+  const near = knownFormats().filter((name) => name.toLowerCase().startsWith(format.slice(0, 2).toLowerCase()));
   const hint = near.length > 0 ? ` (there are ${near.slice(0, 6).join(', ')})` : '';
   return [`${path} must be a format of the table, got ${format}${hint}`];
 }

@@ -4,7 +4,8 @@ import type { LayoutProblem, LayoutView } from './compile-layout.js';
 import { describeFact } from './layout-facts.js';
 import { rejectionOf } from './layout-rejections.js';
 import type { LayoutConflict } from './layout-result.js';
-import { isFeasible } from './search-layout.js';
+import { mergeSlot, neutralRow, SLOT } from './layout-slots.js';
+import { buffersNeeded, isFeasible } from './search-layout.js';
 
 /** Conflicts as facts by index. */
 export interface FoundConflicts {
@@ -66,10 +67,14 @@ function minimalConflicts(
 /** A conflict as data, with its sentence. */
 export function describeConflict(problem: LayoutProblem, view: LayoutView, facts: readonly number[]): LayoutConflict {
   const kept = new Uint8Array(problem.facts.length);
-  for (const fact of facts) kept[fact] = 1;
+  const absent = new Uint8Array(problem.participants.length).fill(1);
+  for (const fact of facts) {
+    kept[fact] = 1;
+    absent[problem.participantOfFact[fact]] = 0;
+  }
   const named = facts.map((fact) => problem.facts[fact]);
   const devices = [...new Set(named.map((fact) => fact.device))];
-  return { facts: named, devices, why: whyOf(problem, { ...view, kept }) };
+  return { facts: named, devices, why: whyOf(problem, { ...view, kept, absent }) };
 }
 
 /** `rkisp1.strideExact and mali.strideAlignmentBytes`. */
@@ -84,8 +89,16 @@ function feasibilityOracle(
 ): (isKept: (index: number) => boolean, relevant: readonly number[]) => boolean {
   const candidates = problem.candidates.filter(({ twin }, index) => twin === index);
   const watch = candidates.map((candidate) => watchedKillers(problem, candidate.options, view));
+  const pool = poolDemands(problem, view);
   const kept = new Uint8Array(problem.facts.length);
   const partial: LayoutView = { ...view, kept };
+  const row = neutralRow();
+  const poolSuffices = (): boolean => {
+    row.fill(0, SLOT.held);
+    row[SLOT.maxBuffers] = Number.POSITIVE_INFINITY;
+    for (const { fact, slot, value } of pool) if (kept[fact] === 1) mergeSlot(row, slot, value);
+    return buffersNeeded(row) <= row[SLOT.maxBuffers];
+  };
   let witness = 0;
   const works = (index: number): boolean => {
     const watched = watch[index];
@@ -96,7 +109,7 @@ function feasibilityOracle(
   };
   return (isKept, relevant) => {
     for (let index = 0; index < relevant.length; index++) kept[relevant[index]] = isKept(index) ? 1 : 0;
-    if (candidates.length === 0) return false;
+    if (candidates.length === 0 || !poolSuffices()) return false;
     if (works(witness)) return true;
     for (let index = 0; index < candidates.length; index++) {
       if (index === witness || !works(index)) continue;
@@ -105,6 +118,21 @@ function feasibilityOracle(
     }
     return false;
   };
+}
+
+/** Buffer counts of those who have no choice: they are the same for every candidate. */
+function poolDemands(
+  { candidates, participants }: LayoutProblem,
+  view: LayoutView,
+): { readonly fact: number; readonly slot: number; readonly value: number }[] {
+  const [first] = candidates;
+  return participants.flatMap((c, participant) => {
+    if (first === undefined || c.optional || c.options.length !== 1 || view.absent[participant] === 1) return [];
+    const { facts, slots, values } = first.options[participant][Math.max(0, view.choice[participant])];
+    return facts.flatMap((fact, index) =>
+      slots[index] >= SLOT.held ? [{ fact, slot: slots[index], value: values[index] }] : [],
+    );
+  });
 }
 
 type Options = LayoutProblem['candidates'][number]['options'];

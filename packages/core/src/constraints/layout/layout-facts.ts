@@ -243,7 +243,7 @@ const SIZE_FIELDS: ReadonlySet<LayoutField> = new Set(['minSize', 'maxSize', 'si
 
 /** Whether an image of that size meets a rule on sizes. */
 export function meetsSizeRule({ field, value }: RuleStatement, widthPixels: number, heightPixels: number): boolean {
-  const [width, height] = value as readonly [number, number];
+  const [width, height] = Array.isArray(value) ? (value as readonly number[]) : [0, 0];
   switch (field) {
     case 'minSize':
       return widthPixels >= width && heightPixels >= height;

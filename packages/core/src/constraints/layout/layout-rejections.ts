@@ -33,11 +33,9 @@ export function rejectionOf(
     const alive = aliveOptions(problem, candidate, participant, view);
     if (alive.length === 0) return killedBy(problem, candidate, view, options);
     if (frontier.length === 1 && alive.length === 1) {
-      const merged = frontier[0].slice();
-      mergeOption(merged, alive[0], view);
-      if (!fits(merged, candidate, view)) return clashOf(candidate, view, frontier[0], alive[0]);
-      frontier[0] = merged;
-      continue;
+      mergeOption(frontier[0], alive[0], view);
+      if (fits(frontier[0], candidate, view)) continue;
+      return clashOf(candidate, view, rowBefore(problem, candidate, view, participant), alive[0]);
     }
     const next: LayoutRow[] = [];
     for (const before of frontier) {
@@ -52,6 +50,22 @@ export function rejectionOf(
     frontier = next.length > 16 ? next.slice(0, 16) : next;
   }
   return undefined;
+}
+
+/** All that participants before one demand, each in its first option. */
+function rowBefore(
+  problem: LayoutProblem,
+  candidate: CompiledCandidate,
+  view: LayoutView,
+  participant: number,
+): LayoutRow {
+  const row = candidate.row.slice();
+  for (let other = 0; other < participant; other++) {
+    if (view.absent[other] === 1 || problem.participants[other].optional) continue;
+    const [option] = aliveOptions(problem, candidate, other, view);
+    if (option !== undefined) mergeOption(row, option, view);
+  }
+  return row;
 }
 
 function killedBy(

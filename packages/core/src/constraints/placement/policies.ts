@@ -12,7 +12,7 @@ import type { DeviceConstraints } from './device-constraints.js';
 import { buffersFitting, type HeapTraits } from './heap-traits.js';
 import { objectionToHeap } from './heap-verdict.js';
 import { type PredictedOutcome, predictImport } from './predict.js';
-import { solvePlacement } from './solve.js';
+import { cheapestHeap, solvePlacement } from './solve.js';
 
 /** How the heap is chosen. */
 export type AllocationPolicy =
@@ -90,7 +90,7 @@ function chooseHeap(
   heaps: readonly HeapTraits[],
   bytes: number,
 ): { heap?: HeapTraits; why: string } {
-  const named = (name: string | undefined): HeapTraits | undefined => heaps.find((heap) => heap.name === name);
+  const named = (name: string): HeapTraits | undefined => heaps.find((heap) => heap.name === name);
   switch (policy.policy) {
     case 'constraints':
       return solvedFor(devices);
@@ -114,8 +114,11 @@ function chooseHeap(
   }
 
   function solvedFor(some: readonly DeviceConstraints[]): { heap?: HeapTraits; why: string } {
-    const result = solvePlacement({ devices: some, heaps, sizeBytes: bytes });
-    const heap = result.status === 'placed' ? named(result.heap) : undefined;
-    return { ...(heap && { heap }), why: result.explanation.prose };
+    const request = { devices: some, heaps, sizeBytes: bytes };
+    const heap = cheapestHeap(request);
+    // The reasons of a placement are worth their time only where there is something to tell.
+    if (heap !== undefined && some.length <= 1)
+      return { heap, why: `the least scarce heap that suits it is ${heap.name}` };
+    return { ...(heap && { heap }), why: solvePlacement(request).explanation.prose };
   }
 }

@@ -11,7 +11,7 @@ import { type DeviceConstraints, PAGE_BYTES } from './device-constraints.js';
 import { type ConstraintFact, CPU, withoutFields } from './facts.js';
 import type { HeapTraits } from './heap-traits.js';
 import { reachOf } from './reach.js';
-import { type PlacementRequest, solvePlacement, type UnsatisfiableResult } from './solve.js';
+import { cheapestHeap, type PlacementRequest, type UnsatisfiableResult } from './solve.js';
 
 /** What a repair costs. Fields that are absent cost nothing. */
 export interface RepairCost {
@@ -54,8 +54,7 @@ export function repairPlacement(request: PlacementRequest, result: Unsatisfiable
 }
 
 function heapWith(request: PlacementRequest): string | undefined {
-  const result = solvePlacement({ ...request, limits: { maxConflicts: 1 } });
-  return result.status === 'placed' ? result.heap : undefined;
+  return cheapestHeap(request)?.name;
 }
 
 function fewerBuffers(request: PlacementRequest): PlacementRepair[] {

@@ -185,6 +185,25 @@ export function solvePlacement(request: PlacementRequest): PlacementResult {
   };
 }
 
+/**
+ * The heap that {@link solvePlacement} would choose, without the reasons: for trying many variants.
+ *
+ * @param request well formed
+ */
+export function cheapestHeap(request: PlacementRequest): HeapTraits | undefined {
+  const { devices, heaps, sizeBytes, buffers = 1, cpuAccess = false, iovaInUse = {} } = request;
+  const demand: BufferDemand = { bytes: pageAlignedBytes(sizeBytes), buffers, cpuAccess, iovaInUse };
+  let best: { readonly heap: HeapTraits; readonly totalCost: number } | undefined;
+  for (const heap of heaps) {
+    if (best !== undefined && heap.cost >= best.totalCost) continue;
+    if (objectionsTo(heap, devices, demand).length > 0) continue;
+    const wishes = preferencesIn(heap, devices, demand.bytes);
+    const totalCost = wishes.reduce((sum, { cost }) => sum + cost, heap.cost);
+    if (best === undefined || totalCost < best.totalCost) best = { heap, totalCost };
+  }
+  return best?.heap;
+}
+
 interface JudgedHeap {
   readonly heap: HeapTraits;
   readonly verdict: HeapVerdict;

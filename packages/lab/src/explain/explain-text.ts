@@ -1,0 +1,142 @@
+/** An explanation as text for a terminal: where, why, who forced it, what would have to change. */
+import type { ConstraintFact, LayoutResult, PlacementResult, SharingExplanation } from '@dmabuf-lab/core/constraints';
+import { describeLayoutFact } from '@dmabuf-lab/core/constraints';
+import { table, wrap } from '../report/text-layout.js';
+import { formatBytes } from '../report/units.js';
+import type { Explanation, PoolExplanation } from './explain.js';
+
+/** @returns lines, each ending with a newline */
+export function explanationText({ file, whatIf, pools }: Explanation): string {
+  const lines = whatIf.length === 0 ? [file] : [`${file}, if ${whatIf.join(' and ')}`];
+  for (const pool of pools) lines.push('', ...poolLines(pool));
+  return `${lines.join('\n')}\n`;
+}
+
+function poolLines({ pool, devices, sharing, attach, detach }: PoolExplanation): string[] {
+  const lines = [`${pool}: shared by ${devices.join(', ') || 'nobody'}`];
+  lines.push(...section('LAYOUT', layoutLines(sharing.layout)));
+  if (sharing.placement !== undefined) lines.push(...section('PLACE', placementLines(sharing.placement, sharing)));
+  lines.push(...section('REPAIRS', repairLines(sharing)));
+  lines.push(...section('HAZARDS', paragraphs(sharing.hazards.map(({ kind, message }) => `${kind}: ${message}`))));
+  lines.push(...section('WITHOUT ASKING', withoutAskingLines(sharing)));
+  if (attach !== undefined)
+    lines.push(...section(`IF ${attach.device} ATTACHED NOW: ${attach.action}`, paragraphs([attach.prose])));
+  if (detach !== undefined)
+    lines.push(...section(`IF ${detach.device} LEFT AGAIN: ${detach.action}`, paragraphs([detach.prose])));
+  return lines;
+}
+
+function section(title: string, body: readonly string[]): string[] {
+  return body.length === 0 ? [] : ['', `  ${title}`, ...body];
+}
+
+function paragraphs(texts: readonly string[]): string[] {
+  return texts.flatMap((text) => wrap(text, '    ', '      '));
+}
+
+function layoutLines(layout: LayoutResult): string[] {
+  const lines = paragraphs([layout.prose]);
+  const answer = layout.status === 'waiting' ? layout.soFar : layout;
+  if (answer.status === 'agreed') {
+    const rows = answer.planes.map(({ strideBytes, offsetBytes, rows: count, sizeBytes }, i) => {
+      return [`plane ${i}`, `stride ${strideBytes}`, `offset ${offsetBytes}`, `${count} rows`, `${sizeBytes} bytes`];
+    });
+    lines.push(...table(rows, 'lrrrr', '    '));
+    const { strideBytes, sizeBytes, buffers } = answer.provenance;
+    for (const [name, { value, operator, contributions, binding }] of Object.entries({
+      strideBytes,
+      sizeBytes,
+      buffers,
+    })) {
+      if (contributions.length === 0) continue;
+      const given = contributions.map((one) => `${one.device}.${one.field} ${one.value} (slack ${one.slack})`);
+      lines.push(
+        ...paragraphs([
+          `${name} ${value} = ${operator} of ${given.join(', ')}; bound by ${binding.join(', ') || 'nobody'}`,
+        ]),
+      );
+    }
+    const rejected = answer.candidates.filter((candidate) => !candidate.suits);
+    lines.push(
+      ...paragraphs(
+        rejected.slice(0, 6).map(({ format, modifier, message }) => `not ${format} ${modifier}: ${message}`),
+      ),
+    );
+    return lines;
+  }
+  const conflicts = answer.conflicts.map(({ facts, why }, i) => {
+    return `conflict ${i + 1}: ${facts.map(describeLayoutFact).join(' and ')}: ${why}`;
+  });
+  const { call, errno, text } = answer.predicted;
+  return [...lines, ...paragraphs(conflicts), ...paragraphs([`Linux: ${call} fails with ${errno}: ${text}`])];
+}
+
+function placementLines(placement: PlacementResult, { room }: SharingExplanation): string[] {
+  const { sizeBytes, buffers } = placement;
+  const lines = paragraphs([`${buffers} of ${formatBytes(sizeBytes)}: ${placement.explanation.prose}`]);
+  const rows = placement.candidates.map((verdict) => {
+    const fits = room.find(({ heap }) => heap === verdict.heap)?.buffers ?? 0;
+    const fate = verdict.suits ? 'suits' : verdict.message;
+    return [verdict.heap, `${round(verdict.totalCost)}`, `${fits}`, fate];
+  });
+  lines.push(...table([['heap', 'cost', 'holds', ''], ...rows], 'lrrl', '    '));
+  const list = (facts: readonly ConstraintFact[]): string =>
+    facts.map(({ device, field }) => `${device}.${field}`).join(' and ');
+  if (placement.status === 'placed') {
+    for (const set of placement.forcedByAll) lines.push(...paragraphs([`forced by ${list(set)}`]));
+    const unmet = placement.preferences.filter(({ met }) => !met);
+    lines.push(
+      ...paragraphs(
+        unmet.map(({ device, field, wanted, cost }) => `${device} would rather: ${field} ${wanted}, cost ${cost}`),
+      ),
+    );
+  } else {
+    lines.push(
+      ...paragraphs(placement.conflicts.map((set, i) => `conflict ${i + 1}: ${list(set) || 'the size alone'}`)),
+    );
+    lines.push(...paragraphs(placement.conflictingDevices.map((set) => `cannot share: ${set.join(', ')}`)));
+  }
+  const { requirements } = placement.explanation;
+  for (const [name, { operator, contributions, binding }] of Object.entries(requirements).filter(isResolved)) {
+    if (contributions.length === 0) continue;
+    const given = contributions.map((one) => `${one.device}.${one.field} (slack ${one.slack})`);
+    lines.push(
+      ...paragraphs([`${name} = ${operator} of ${given.join(', ')}; bound by ${binding.join(', ') || 'nobody'}`]),
+    );
+  }
+  return lines;
+}
+
+interface Provenance {
+  readonly operator: string;
+  readonly contributions: readonly { readonly device: string; readonly field: string; readonly slack: number }[];
+  readonly binding: readonly string[];
+}
+
+function isResolved(entry: [string, unknown]): entry is [string, Provenance] {
+  return typeof entry[1] === 'object' && entry[1] !== null && 'operator' in entry[1];
+}
+
+function repairLines({ layout, repairs }: SharingExplanation): string[] {
+  const answer = layout.status === 'waiting' ? layout.soFar : layout;
+  const ofLayout =
+    answer.status === 'agreed' ? [] : answer.repairs.map(({ change, cost }) => `${change} (cost ${round(cost)})`);
+  const ofPlace = repairs.map(({ text, cost }) => {
+    const price = Object.entries(cost).map(([what, value]) => `${what} ${value}`);
+    return price.length === 0 ? text : `${text} (${price.join(', ')})`;
+  });
+  return paragraphs([...ofLayout, ...ofPlace]);
+}
+
+/** What Linux does when nobody negotiates. */
+function withoutAskingLines({ predicted, policies }: SharingExplanation): string[] {
+  const outcomes = predicted.map(({ device, call, errno, text }) => `${device}: ${call} ${errno}: ${text}`);
+  const others = policies.filter(({ policy, failures }) => policy !== 'constraints' && failures.length > 0);
+  const named = others.map(({ policy, heap, why, failures, bytesPerFrame }) => {
+    const who = [...new Set(failures.map(({ device }) => device))].join(', ');
+    return `policy ${policy}: ${heap} (${why.replace(/\.$/, '')}); fails for ${who}, or ${bytesPerFrame} bytes a frame to copy`;
+  });
+  return paragraphs([...outcomes, ...new Set(named)].slice(0, 12));
+}
+
+const round = (value: number): number => Math.round(value * 1000) / 1000;

@@ -1,0 +1,126 @@
+/** `explain`: reads a scenario or a constraint file, and explains every pool of it. */
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { explainSharing, type HeapTraits, type SharingExplanation } from '@dmabuf-lab/core/constraints';
+import { PhysicalMemory } from '@dmabuf-lab/core/memory';
+import { boardOf, makeHeaps } from '../run/board.js';
+import { type LoadOptions, parseScenario } from '../scenario/load.js';
+import { readError, readYaml, textOf } from '../scenario/yaml-file.js';
+import { caseOfFile, isConstraintFile } from './constraint-file.js';
+import {
+  type AttachForecast,
+  type CaseState,
+  type DetachForecast,
+  forecastAttach,
+  forecastDetach,
+} from './forecast.js';
+import { type BoardOfCase, casesOfScenario, type Sharer, type SharingCase } from './sharing-case.js';
+import { applyWhatIf, WhatIfError } from './what-if.js';
+
+/** What to explain beside the present. */
+export interface ExplainOptions extends LoadOptions {
+  /** The device whose late attach and whose detach are forecast. */
+  readonly late?: string;
+  /** Each `PATH=VALUE`. */
+  readonly whatIf?: readonly string[];
+}
+
+/** The explanation of one pool. */
+export interface PoolExplanation {
+  readonly pool: string;
+  /** Devices that share it from the start, in the order of the file. */
+  readonly devices: readonly string[];
+  readonly sharing: SharingExplanation;
+  /** If the device came late. */
+  readonly attach?: AttachForecast;
+  /** If it left again. */
+  readonly detach?: DetachForecast;
+}
+
+/** The explanation of a file: plain data, as `--json` prints it. */
+export interface Explanation {
+  readonly version: 1;
+  readonly file: string;
+  readonly whatIf: readonly string[];
+  readonly pools: readonly PoolExplanation[];
+}
+
+/**
+ * Explains a file.
+ *
+ * @param shownAs its name in messages
+ * @throws ScenarioError when the file is not in order; WhatIfError when a question is not; RangeError never, for a file
+ *   that is in order
+ */
+export async function explainFile(path: string, shownAs: string, options: ExplainOptions = {}): Promise<Explanation> {
+  const { late, whatIf = [] } = options;
+  const { board, cases } = await readCases(path, shownAs, whatIf, options);
+  if (late !== undefined) checkLate(late, cases);
+  const heaps = heapTraitsOf(board);
+  const pools = cases.flatMap((one) => explainCase(one, heaps, late));
+  return { version: 1, file: shownAs, whatIf: [...whatIf], pools };
+}
+
+async function readCases(
+  path: string,
+  shownAs: string,
+  whatIf: readonly string[],
+  options: LoadOptions,
+): Promise<{ board: BoardOfCase; cases: SharingCase[] }> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw readError(error, shownAs, 'scenario');
+  }
+  const text = textOf(bytes, shownAs, 'scenario');
+  const load = { directory: dirname(path), ...options, edit: (value: unknown) => applyWhatIf(value, whatIf) };
+  const { value, document } = readYaml(text, shownAs, 'scenario or a constraint file');
+  if (isConstraintFile(value)) {
+    const { board, one } = caseOfFile({ value: load.edit(value), document }, load);
+    return { board, cases: [one] };
+  }
+  const loaded = parseScenario(text, shownAs, load);
+  return { board: loaded.scenario, cases: await casesOfScenario(loaded) };
+}
+
+function checkLate(late: string, cases: readonly SharingCase[]): void {
+  const devices = [...new Set(cases.flatMap(({ sharers }) => sharers.map(({ device }) => device)))];
+  if (devices.includes(late)) return;
+  throw new WhatIfError(
+    `Cannot explain --late ${late}: no buffers are shared with it; the devices are ${devices.join(', ')}`,
+  );
+}
+
+/** What the heaps of a board promise; no page of them is ever touched. */
+function heapTraitsOf(board: BoardOfCase): (sizeBytes: number) => HeapTraits[] {
+  const windows = board.memory.windows.map(({ name, base, size }) => ({ name, base, sizeBytes: size }));
+  const heaps = makeHeaps(boardOf(board), PhysicalMemory.create(windows));
+  return (sizeBytes) => heaps.map((heap) => heap.traits(sizeBytes));
+}
+
+/** With a late device, only pools that it shares are explained, as they are without it. */
+function explainCase(one: SharingCase, heaps: CaseState['heaps'], late: string | undefined): PoolExplanation[] {
+  const newcomer = one.sharers.find(({ device }) => device === late);
+  if (late !== undefined && newcomer === undefined) return [];
+  const isPresent = (sharer: Sharer): boolean => sharer.device !== late && !sharer.late;
+  const present = one.sharers.filter((sharer) => (late === undefined ? true : isPresent(sharer)));
+  const sharing = explain(one, present, heaps);
+  const pool = { pool: one.name, devices: present.map(({ device }) => device), sharing };
+  if (newcomer === undefined) return [pool];
+  const state: CaseState = { one, explanation: sharing, present, heaps };
+  const joined = [...present, newcomer];
+  const after: CaseState = { ...state, present: joined, explanation: explain(one, joined, heaps) };
+  return [{ ...pool, attach: forecastAttach(state, newcomer), detach: forecastDetach(after, newcomer.device) }];
+}
+
+function explain(one: SharingCase, sharers: readonly Sharer[], heaps: CaseState['heaps']): SharingExplanation {
+  return explainSharing({
+    image: one.image,
+    devices: sharers.map(({ constraints }) => constraints),
+    layouts: sharers.flatMap(({ layout }) => layout ?? []),
+    heaps,
+    ...(one.buffers !== undefined && { buffers: one.buffers }),
+    cpuAccess: one.cpuAccess,
+  });
+}

@@ -1,0 +1,164 @@
+/**
+ * What would happen if a device attached now: to the place of each buffer, by the plan that the exporter follows, and to
+ * the layout, which only a new pool can change.
+ */
+import {
+  type BufferPlan,
+  type BufferSituation,
+  checkImport,
+  describePlans,
+  type HeapTraits,
+  type KernelOutcome,
+  type LayoutAgreed,
+  type LayoutConstraints,
+  negotiateLayout,
+  pageAlignedBytes,
+  planAttach,
+  planDetach,
+  type SharingExplanation,
+} from '@dmabuf-lab/core/constraints';
+import type { Sharer, SharingCase } from './sharing-case.js';
+
+/** What becomes of a pool when a device comes late. */
+export interface AttachForecast {
+  readonly device: string;
+  /**
+   * `none`: it takes the buffers as they are; `migrate`: they move; `reallocate`: a new pool of another layout; `blit`: a
+   * stage that copies for it; `refuse`: it cannot take part.
+   */
+  readonly action: 'none' | 'migrate' | 'reallocate' | 'blit' | 'refuse';
+  readonly plans: readonly BufferPlan[];
+  /** To copy once, by moving buffers. */
+  readonly bytesCopied: number;
+  /** To copy for each frame, where a stage is needed. */
+  readonly bytesPerFrame: number;
+  /** To allocate anew. */
+  readonly bytesReallocated: number;
+  /** Why it cannot read the present layout; absent when it can. */
+  readonly layout?: KernelOutcome & { readonly deficitBytes: number };
+  readonly prose: string;
+}
+
+/** What could happen to a pool once a device has left. */
+export interface DetachForecast {
+  readonly device: string;
+  readonly action: 'none' | 'migrate';
+  readonly plans: readonly BufferPlan[];
+  readonly bytesCopied: number;
+  readonly prose: string;
+}
+
+/** The buffers of a case as they are while some devices share them. */
+export interface CaseState {
+  readonly one: SharingCase;
+  /** Of the devices present. */
+  readonly explanation: SharingExplanation;
+  readonly present: readonly Sharer[];
+  readonly heaps: (sizeBytes: number) => readonly HeapTraits[];
+}
+
+/** Forecasts the attach of a device to a pool. */
+export function forecastAttach(state: CaseState, newcomer: Sharer): AttachForecast {
+  const { device } = newcomer;
+  const agreed = agreedOf(state.explanation);
+  const nothing = { device, plans: [], bytesCopied: 0, bytesPerFrame: 0, bytesReallocated: 0 };
+  if (agreed === undefined) return { ...nothing, action: 'refuse', prose: 'There is no layout to begin with.' };
+  const mismatch = layoutMismatch(agreed, newcomer.layout);
+  if (mismatch !== undefined) return forecastLayout(state, newcomer, agreed, mismatch);
+  const { plans, sizeBytes } = plansFor(state, newcomer, agreed.sizeBytes);
+  const refused = plans.some(({ action }) => action === 'refuse');
+  const bytesCopied = plans.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (refused) {
+    const alone = state.heaps(sizeBytes);
+    const canCopy = planAttach({ buffer: 'copy', sizeBytes, users: [], pins: 0 }, newcomer.constraints, alone, WAIT);
+    const byBlit =
+      canCopy.action === 'place'
+        ? ` A copy of each frame would do: ${sizeBytes} bytes a frame into ${canCopy.to}.`
+        : '';
+    const action = byBlit === '' ? 'refuse' : 'blit';
+    const bytesPerFrame = byBlit === '' ? 0 : sizeBytes;
+    return { ...nothing, action, plans, bytesPerFrame, prose: `${describePlans(plans)}${byBlit}` };
+  }
+  const action = bytesCopied > 0 ? 'migrate' : 'none';
+  return { ...nothing, action, plans, bytesCopied, prose: describePlans(plans) };
+}
+
+/** Forecasts what becomes possible when a device that shares a pool leaves. */
+export function forecastDetach(state: CaseState, leaving: string): DetachForecast {
+  const agreed = agreedOf(state.explanation);
+  const left = { ...state, present: state.present.filter(({ device }) => device !== leaving) };
+  if (agreed === undefined)
+    return { device: leaving, action: 'none', plans: [], bytesCopied: 0, prose: 'There is no layout.' };
+  const sizeBytes = pageAlignedBytes(agreed.sizeBytes);
+  const heaps = state.heaps(sizeBytes);
+  const plans = situationsOf(left, sizeBytes).map((situation) => planDetach(situation, leaving, heaps));
+  const bytesCopied = plans.reduce((sum, { bytes }) => sum + bytes, 0);
+  return {
+    device: leaving,
+    action: bytesCopied > 0 ? 'migrate' : 'none',
+    plans,
+    bytesCopied,
+    prose: describePlans(plans),
+  };
+}
+
+/** A forecast waits for whoever uses a buffer, as the exporter's default policy does. */
+const WAIT = { onBusy: 'wait' } as const;
+
+function plansFor(state: CaseState, newcomer: Sharer, bytes: number): { plans: BufferPlan[]; sizeBytes: number } {
+  const sizeBytes = pageAlignedBytes(bytes);
+  const heaps = state.heaps(sizeBytes);
+  const plans = situationsOf(state, sizeBytes).map((one) => planAttach(one, newcomer.constraints, heaps, WAIT));
+  return { plans, sizeBytes };
+}
+
+function situationsOf({ one, explanation, present }: CaseState, sizeBytes: number): BufferSituation[] {
+  const { placement } = explanation;
+  const storage = placement?.status === 'placed' ? { storage: { heap: placement.heap } } : {};
+  const buffers = placement?.buffers ?? one.buffers ?? 1;
+  const users = present.map(({ device, constraints, mapping }) => ({ device, constraints, mapping, mapped: 1 }));
+  return Array.from({ length: buffers }, (_, i) => {
+    return { buffer: `${one.name}[${i}]`, sizeBytes, ...storage, users, pins: 0, movable: one.movable };
+  });
+}
+
+function agreedOf({ layout }: SharingExplanation): LayoutAgreed | undefined {
+  const answer = layout.status === 'waiting' ? layout.soFar : layout;
+  return answer.status === 'agreed' ? answer : undefined;
+}
+
+function layoutMismatch(
+  agreed: LayoutAgreed,
+  layout: LayoutConstraints | undefined,
+): AttachForecast['layout'] | undefined {
+  if (layout === undefined) return undefined;
+  const { format, modifier, widthPixels, heightPixels, planes, sizeBytes } = agreed;
+  const check = checkImport({ format, modifier, widthPixels, heightPixels, planes, sizeBytes }, layout);
+  return check.correct ? undefined : { ...check.outcome, deficitBytes: check.deficitBytes };
+}
+
+/** The layout does not suit the newcomer: a new pool, a stage that copies, or nothing. */
+function forecastLayout(
+  state: CaseState,
+  newcomer: Sharer,
+  agreed: LayoutAgreed,
+  layout: NonNullable<AttachForecast['layout']>,
+): AttachForecast {
+  const { device } = newcomer;
+  const layouts = [...state.present, newcomer].flatMap((sharer) => sharer.layout ?? []);
+  const anew = negotiateLayout({ image: state.one.image, participants: layouts });
+  const buffers = state.one.buffers ?? agreed.buffers;
+  const base = { device, plans: [], bytesCopied: 0, layout };
+  const why = `${device} cannot read the present layout: ${layout.call} fails with ${layout.errno}, ${layout.text}.`;
+  if (anew.status === 'agreed') {
+    const bytesReallocated = buffers * pageAlignedBytes(anew.sizeBytes);
+    const prose = `${why} A new pool would do: ${anew.prose} It takes ${bytesReallocated} bytes for ${buffers} buffers, and their content is lost.`;
+    return { ...base, action: 'reallocate', bytesReallocated, bytesPerFrame: 0, prose };
+  }
+  const stage = anew.status === 'unsatisfiable' ? anew.repairs.find(({ kind }) => kind === 'stage') : undefined;
+  if (stage?.kind !== 'stage')
+    return { ...base, action: 'refuse', bytesReallocated: 0, bytesPerFrame: 0, prose: `${why} ${anew.prose}` };
+  const { bytesPerFrame, change } = stage;
+  const prose = `${why} No layout suits all: ${anew.prose} Left is a copy: ${change}, ${bytesPerFrame} bytes a frame.`;
+  return { ...base, action: 'blit', bytesReallocated: 0, bytesPerFrame, prose };
+}
