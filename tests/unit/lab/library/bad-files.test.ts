@@ -109,7 +109,7 @@ refuses(
 refuses(
   'a format that nobody knows',
   'layout: { options: { port: { formats: [NV12, { format: [NV16, NV99] }] } } }\ninferred: [layout]',
-  '6:48: layout.options.port.formats.1.format: formats.1.format must be a format of the table, got NV99',
+  '6:48: layout.options.port.formats.1.format: formats.1.format must be a format of the table, got NV99 (there are NV12, NV12_10_COL128, NV12_16L16, NV12_32L32, NV12_4L4, NV12_COL128)',
 );
 refuses(
   'an option that there is not',
