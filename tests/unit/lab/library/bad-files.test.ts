@@ -109,7 +109,7 @@ refuses(
 refuses(
   'a format that nobody knows',
   'layout: { options: { port: { formats: [NV12, { format: [NV16, NV99] }] } } }\ninferred: [layout]',
-  '6:48: layout.options.port.formats.1.format: formats.1.format must be a format of the table, got NV99',
+  '6:48: layout.options.port.formats.1.format: formats.1.format must be a format of the table, got NV99 (there are NV12, NV12_10_COL128, NV12_16L16, NV12_32L32, NV12_4L4, NV12_COL128)',
 );
 refuses(
   'an option that there is not',
@@ -220,6 +220,7 @@ for (const [title, from, to, ...expected] of [
     'kind: device-local, window: dram, owner: gpu, peers: { camra: 2 }',
     '8:55: heaps.0.owner: unknown device "gpu"; known: camera',
     '8:76: heaps.0.peers.camra: unknown device "camra", did you mean "camera"?',
+    '8:76: heaps.0.peers.camra: expected to be named in sources or in inferred, got neither',
   ],
   [
     'a window has memory that can be backed',
