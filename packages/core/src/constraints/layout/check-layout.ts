@@ -102,6 +102,7 @@ function checkSupport(path: string, support: FormatSupport, option: LayoutOption
   for (const [modifier, value] of Object.entries(costByModifier ?? {})) {
     problems.push(...cost(`${path}.costByModifier.${modifier}`, value));
   }
+  if (rules === undefined && rulesByModifier === undefined) return problems;
   const merged = withRules(option.rules, rules);
   const own = checkRules(`${path}.rules`, rules);
   problems.push(...own);

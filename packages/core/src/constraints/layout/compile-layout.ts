@@ -117,9 +117,7 @@ export function compileLayout(image: ImageRequest, participants: readonly Layout
   const sorted = [...participants].sort((a, b) => byName(a.device, b.device));
   const builder: FactBuilder = { facts: [], participantOfFact: [], isSizeFact: [] };
   const prepared = sorted.map((c, participant) =>
-    [...c.options, ...(c.alternatives ?? [])].map((option, index) =>
-      prepareOption(builder, c, participant, option, index),
-    ),
+    optionsOf(c).map((option, index) => prepareOption(builder, c, participant, option, index)),
   );
   const domains = new Map<string, number>();
   for (const { field, value } of builder.facts) {
@@ -164,10 +162,15 @@ export function viewOf(problem: LayoutProblem, image: ImageRequest = problem.ima
   return { widthPixels, heightPixels, kept, failing, absent, choice };
 }
 
+/** Options, then alternatives. */
+function optionsOf(c: LayoutConstraints): readonly LayoutOption[] {
+  return c.alternatives === undefined ? c.options : [...c.options, ...c.alternatives];
+}
+
 /** The formats to consider: those asked for, in that order, else all that are named, by name. */
 function formatsOf(image: ImageRequest, participants: readonly LayoutConstraints[]): string[] {
   if (image.formats !== undefined) return [...new Set(image.formats.map(canonicalFormat))];
-  const named = participants.flatMap((c) => c.options.flatMap((option) => option.formats ?? []));
+  const named = participants.flatMap((c) => optionsOf(c).flatMap((option) => option.formats ?? []));
   return [...new Set(named.map((support) => canonicalFormat(support.format)))].sort(byName);
 }
 
@@ -176,7 +179,7 @@ function modifierUniverse(image: ImageRequest, participants: readonly LayoutCons
   if (image.modifiers !== undefined) return [...new Set(image.modifiers)];
   const named = new Set<string>();
   for (const c of participants) {
-    for (const option of c.options) {
+    for (const option of optionsOf(c)) {
       for (const support of option.formats ?? []) {
         if (canonicalFormat(support.format) !== format) continue;
         for (const modifier of modifiersOf(support, option)) named.add(modifier);
@@ -277,11 +280,24 @@ interface OptionOfFormat {
   readonly refused: CompiledOption;
 }
 
+/** Demands in the making: those that can clash, and apart from them those that only pad. */
 interface Demands {
   readonly killers: number[];
   readonly facts: number[];
   readonly slots: number[];
   readonly values: number[];
+  /** Fact, slot and value, one after the other. */
+  readonly padding: number[];
+}
+
+/** A start: nothing, or what an option demands already. */
+function demandsFrom(option?: CompiledOption): Demands {
+  if (option === undefined) return { killers: [], facts: [], slots: [], values: [], padding: [] };
+  const { killers, facts, slots, values, clashes } = option;
+  const padding: number[] = [];
+  for (let i = clashes; i < facts.length; i++) padding.push(facts[i], slots[i], values[i]);
+  const first = (list: readonly number[]): number[] => list.slice(0, clashes);
+  return { killers: [...killers], facts: first(facts), slots: first(slots), values: first(values), padding };
 }
 
 function addDemands(to: Demands, statements: readonly NumberedStatement[], format: PixelFormat): void {
@@ -295,35 +311,36 @@ function addDemands(to: Demands, statements: readonly NumberedStatement[], forma
 }
 
 function addDemand(to: Demands, fact: number, slot: number, value: number): void {
+  if (!canClash(slot)) {
+    to.padding.push(fact, slot, value);
+    return;
+  }
   to.facts.push(fact);
   to.slots.push(slot);
   to.values.push(value);
 }
 
 /** Whether a slot bounds something; the others only pad. */
-export function canClash(slot: number): boolean {
+function canClash(slot: number): boolean {
   return slot <= SLOT.blockWidth || slot >= SLOT.implicitDomain;
 }
 
-/** Demands with those first that can clash. */
-function ordered({ killers, facts, slots, values }: Demands): Demands & { readonly clashes: number } {
-  const result = { killers, facts: [] as number[], slots: [] as number[], values: [] as number[] };
-  let clashes = 0;
-  for (const wanted of [true, false]) {
-    for (let i = 0; i < slots.length; i++) {
-      if (canClash(slots[i]) !== wanted) continue;
-      addDemand(result, facts[i], slots[i], values[i]);
-      if (wanted) clashes += 1;
-    }
+/** All demands, those first that can clash. */
+function ordered({ killers, facts, slots, values, padding }: Demands): Omit<Demands, 'padding'> & { clashes: number } {
+  const clashes = facts.length;
+  for (let i = 0; i < padding.length; i += 3) {
+    facts.push(padding[i]);
+    slots.push(padding[i + 1]);
+    values.push(padding[i + 2]);
   }
-  return { ...result, clashes };
+  return { killers, facts, slots, values, clashes };
 }
 
 /** What an option demands in a format, whatever the modifier. */
 function compileForFormat(prepared: PreparedOption, format: PixelFormat): OptionOfFormat {
   const { option, participant, index, device } = prepared;
   const support = prepared.formats.get(format.name);
-  const demands: Demands = { killers: [], facts: [], slots: [], values: [] };
+  const demands = demandsFrom();
   if (prepared.formatsFact !== undefined && support === undefined) demands.killers.push(prepared.formatsFact);
   addDemands(demands, prepared.rules, format);
   if (support !== undefined) addDemands(demands, support.rules, format);
@@ -352,12 +369,7 @@ function compileForModifier(
   const domainFact = modifier === IMPLICIT_MODIFIER ? prepared.domainFact : undefined;
   const extraCost = micro(support?.support.costByModifier?.[modifier] ?? 0);
   if (rules === undefined && domainFact === undefined && extraCost === 0) return base;
-  const demands: Demands = {
-    killers: [...base.killers],
-    facts: [...base.facts],
-    slots: [...base.slots],
-    values: [...base.values],
-  };
+  const demands = demandsFrom(base);
   if (rules !== undefined) addDemands(demands, rules, format);
   if (domainFact !== undefined) {
     const domain = domains.get(prepared.option.implicitDomain ?? '') ?? 0;

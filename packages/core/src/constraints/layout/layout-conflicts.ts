@@ -1,11 +1,12 @@
 /** The minimal conflicts of a negotiation that cannot succeed, at the level of facts and of participants. */
 import { type ConflictLimits, type ConflictSets, conflictSets } from '../conflict-sets.js';
+import { smallestStride } from './arrange.js';
 import type { LayoutProblem, LayoutView } from './compile-layout.js';
 import { describeFact } from './layout-facts.js';
 import { rejectionOf } from './layout-rejections.js';
 import type { LayoutConflict } from './layout-result.js';
-import { mergeSlot, neutralRow, SLOT } from './layout-slots.js';
-import { buffersNeeded, isFeasible } from './search-layout.js';
+import { mergeSlot, neutralRow, SLOT, SLOTS } from './layout-slots.js';
+import { buffersNeeded, type FeasibleChoice, feasibleChoice, mergeClashes, stillFits } from './search-layout.js';
 
 /** Conflicts as facts by index. */
 export interface FoundConflicts {
@@ -16,8 +17,8 @@ export interface FoundConflicts {
   readonly complete: boolean;
 }
 
-/** Steps after which a search for conflicts is not worth its time, unless the caller sets a limit. */
-const MAX_TRIALS = 1_000;
+/** Trials times facts after which a search for conflicts is not worth its time, unless the caller sets a limit. */
+const MAX_WORK = 20_000;
 
 /** Most reasons that a sentence lists. */
 const MAX_REASONS = 3;
@@ -52,7 +53,10 @@ function minimalConflicts(
   holds: (kept: readonly boolean[]) => boolean,
   limits: ConflictLimits = {},
 ): ConflictSets {
-  const found = conflictSets(factCount, holds, { maxTrials: MAX_TRIALS, ...limits });
+  const found = conflictSets(factCount, holds, {
+    maxTrials: Math.ceil(MAX_WORK / (1 + factCount)),
+    ...limits,
+  });
   if (found.complete || found.conflicts.length > 0) return found;
   const kept = Array.from({ length: factCount }, () => true);
   if (holds(kept)) return found;
@@ -89,50 +93,67 @@ function feasibilityOracle(
 ): (isKept: (index: number) => boolean, relevant: readonly number[]) => boolean {
   const candidates = problem.candidates.filter(({ twin }, index) => twin === index);
   const watch = candidates.map((candidate) => watchedKillers(problem, candidate.options, view));
-  const pool = poolDemands(problem, view);
+  const suffices = poolOracle(problem, view);
   const kept = new Uint8Array(problem.facts.length);
   const partial: LayoutView = { ...view, kept };
-  const row = neutralRow();
-  const poolSuffices = (): boolean => {
-    row.fill(0, SLOT.held);
-    row[SLOT.maxBuffers] = Number.POSITIVE_INFINITY;
-    for (const { fact, slot, value } of pool) if (kept[fact] === 1) mergeSlot(row, slot, value);
-    return buffersNeeded(row) <= row[SLOT.maxBuffers];
-  };
-  let witness = 0;
-  const works = (index: number): boolean => {
-    const watched = watch[index];
-    for (let i = 0; i < watched.length; i++) {
-      if (kept[watched[i]] === 1) return false;
-    }
-    return isFeasible(problem, candidates[index], partial);
-  };
+  let witness: FeasibleChoice | undefined;
   return (isKept, relevant) => {
     for (let index = 0; index < relevant.length; index++) kept[relevant[index]] = isKept(index) ? 1 : 0;
-    if (candidates.length === 0 || !poolSuffices()) return false;
-    if (works(witness)) return true;
+    if (!suffices(kept)) return false;
+    if (witness !== undefined && stillFits(witness, partial)) return true;
     for (let index = 0; index < candidates.length; index++) {
-      if (index === witness || !works(index)) continue;
-      witness = index;
+      const watched = watch[index];
+      let killed = false;
+      for (let i = 0; i < watched.length && !killed; i++) killed = kept[watched[i]] === 1;
+      const choice = killed ? undefined : feasibleChoice(problem, candidates[index], partial);
+      if (choice === undefined) continue;
+      witness = choice;
       return true;
     }
     return false;
   };
 }
 
-/** Buffer counts of those who have no choice: they are the same for every candidate. */
-function poolDemands(
-  { candidates, participants }: LayoutProblem,
-  view: LayoutView,
-): { readonly fact: number; readonly slot: number; readonly value: number }[] {
-  const [first] = candidates;
-  return participants.flatMap((c, participant) => {
-    if (first === undefined || c.optional || c.options.length !== 1 || view.absent[participant] === 1) return [];
-    const { facts, slots, values } = first.options[participant][Math.max(0, view.choice[participant])];
-    return facts.flatMap((fact, index) =>
-      slots[index] >= SLOT.held ? [{ fact, slot: slots[index], value: values[index] }] : [],
-    );
+/**
+ * Whether a pool is large enough at the least that everybody may need: a quick no, the same for every candidate.
+ *
+ * Of several options each count is taken from the one that needs least.
+ */
+function poolOracle(problem: LayoutProblem, view: LayoutView): (kept: Uint8Array) => boolean {
+  const [first] = problem.candidates;
+  if (first === undefined) return () => false;
+  const counts = problem.participants.flatMap((c, participant) => {
+    if (c.optional || view.absent[participant] === 1) return [];
+    const choice = view.choice[participant];
+    const options = first.options[participant];
+    const possible = choice < 0 ? options.slice(0, c.options.length) : [options[choice]];
+    return [
+      possible.map(({ facts, slots, values }) => {
+        const indices = slots.flatMap((slot, index) => (slot >= SLOT.held ? [index] : []));
+        return indices.map((index) => ({ fact: facts[index], slot: slots[index], value: values[index] }));
+      }),
+    ];
   });
+  const row = neutralRow();
+  const least = neutralRow();
+  return (kept) => {
+    row.fill(0, SLOT.held);
+    row[SLOT.maxBuffers] = Number.POSITIVE_INFINITY;
+    for (const options of counts) {
+      for (const [index, option] of options.entries()) {
+        const target = index === 0 && options.length === 1 ? row : neutralRow();
+        for (const { fact, slot, value } of option) if (kept[fact] === 1) mergeSlot(target, slot, value);
+        if (target === row) continue;
+        for (let slot = SLOT.held as number; slot < SLOTS; slot++) {
+          const isLess = slot === SLOT.maxBuffers ? target[slot] > least[slot] : target[slot] < least[slot];
+          if (index === 0 || isLess) least[slot] = target[slot];
+        }
+      }
+      if (options.length === 1) continue;
+      for (let slot = SLOT.held as number; slot < SLOTS; slot++) mergeSlot(row, slot, least[slot]);
+    }
+    return buffersNeeded(row) <= row[SLOT.maxBuffers];
+  };
 }
 
 type Options = LayoutProblem['candidates'][number]['options'];
@@ -149,19 +170,33 @@ export function watchedKillers(problem: LayoutProblem, options: Options, view: L
   return killers;
 }
 
-/** Facts of those who must take part that can rule anything out: by themselves, or with others. */
+/**
+ * Facts of those who must take part that can rule anything out: by themselves, or with others.
+ *
+ * Strides, domains and counts do not touch each other but through the choice of options: where all options of everybody
+ * together leave a stride, rules on strides are in no conflict; likewise the others.
+ */
 function relevantFacts(problem: LayoutProblem, view: LayoutView): number[] {
   const relevant = new Uint8Array(problem.facts.length);
   for (const [index, candidate] of problem.candidates.entries()) {
     if (candidate.twin !== index) continue;
-    for (let participant = 0; participant < candidate.options.length; participant++) {
+    const row = candidate.row.slice();
+    const taking = candidate.options.flatMap((options, participant) => {
       const { optional, options: own } = problem.participants[participant];
-      if (optional || view.absent[participant] === 1) continue;
-      for (let place = 0; place < own.length; place++) {
-        const { killers, facts, clashes } = candidate.options[participant][place];
-        for (const fact of killers) if (view.failing[fact] === 1) relevant[fact] = 1;
-        const mattering = candidate.mayOverflow ? facts.length : clashes;
-        for (let i = 0; i < mattering; i++) relevant[facts[i]] = 1;
+      return optional || view.absent[participant] === 1 ? [] : options.slice(0, own.length);
+    });
+    for (const option of taking) mergeClashes(row, option, view);
+    const overflows = candidate.mayOverflow;
+    const strides = overflows || smallestStride(row, candidate.format, view.widthPixels) === undefined;
+    const domains = row[SLOT.implicitDomain] === -1;
+    const counts = buffersNeeded(row) > row[SLOT.maxBuffers];
+    for (const { killers, facts, slots, clashes } of taking) {
+      for (const fact of killers) if (view.failing[fact] === 1) relevant[fact] = 1;
+      const mattering = overflows ? facts.length : clashes;
+      for (let i = 0; i < mattering; i++) {
+        const slot = slots[i];
+        const matters = slot >= SLOT.held ? counts : slot === SLOT.implicitDomain ? domains : strides;
+        if (matters) relevant[facts[i]] = 1;
       }
     }
   }

@@ -104,33 +104,74 @@ export function fits(row: LayoutRow, candidate: CompiledCandidate, view: LayoutV
 
 /** Whether all participants that are not optional can take part. */
 export function isFeasible(problem: LayoutProblem, candidate: CompiledCandidate, view: LayoutView): boolean {
+  return feasibleChoice(problem, candidate, view) !== undefined;
+}
+
+/** A way that works, whatever it costs. */
+export interface FeasibleChoice {
+  readonly candidate: CompiledCandidate;
+  /** Of those who must take part. */
+  readonly options: readonly CompiledOption[];
+}
+
+/** Whether a way that worked still does, with other facts. */
+export function stillFits({ candidate, options }: FeasibleChoice, view: LayoutView): boolean {
+  const row = candidate.row.slice();
+  for (const option of options) {
+    if (killerOf(option, view) !== undefined) return false;
+    if (candidate.mayOverflow) mergeOption(row, option, view);
+    else mergeClashes(row, option, view);
+  }
+  return fits(row, candidate, view);
+}
+
+interface FeasibleState {
+  readonly row: LayoutRow;
+  readonly option: CompiledOption | undefined;
+  readonly previous: FeasibleState | undefined;
+}
+
+/** Finds a way in which all participants that are not optional can take part. */
+export function feasibleChoice(
+  problem: LayoutProblem,
+  candidate: CompiledCandidate,
+  view: LayoutView,
+): FeasibleChoice | undefined {
   const merge = candidate.mayOverflow ? mergeOption : mergeClashes;
   const row = candidate.row.slice();
   const open: (readonly CompiledOption[])[] = [];
+  const options: CompiledOption[] = [];
   for (let participant = 0; participant < candidate.options.length; participant++) {
     if (view.absent[participant] === 1 || problem.participants[participant].optional) continue;
     const alive = aliveOptions(problem, candidate, participant, view);
-    if (alive.length === 0) return false;
-    if (alive.length === 1) merge(row, alive[0], view);
-    else open.push(alive);
+    if (alive.length === 0) return undefined;
+    if (alive.length > 1) {
+      open.push(alive);
+      continue;
+    }
+    merge(row, alive[0], view);
+    options.push(alive[0]);
   }
-  if (!fits(row, candidate, view)) return false;
-  let frontier: LayoutRow[] = [row];
+  if (!fits(row, candidate, view)) return undefined;
+  let frontier: FeasibleState[] = [{ row, option: undefined, previous: undefined }];
   for (const alive of open) {
-    const next: LayoutRow[] = [];
-    for (const before of frontier) {
+    const next: FeasibleState[] = [];
+    for (const previous of frontier) {
       for (const option of alive) {
-        const merged = before.slice();
+        const merged = previous.row.slice();
         merge(merged, option, view);
-        if (!fits(merged, candidate, view) || next.some((other) => demandsNoMore(other, merged))) continue;
-        retain(next, (other) => !demandsNoMore(merged, other));
-        next.push(merged);
+        if (next.some((other) => demandsNoMore(other.row, merged)) || !fits(merged, candidate, view)) continue;
+        retain(next, (other) => !demandsNoMore(merged, other.row));
+        next.push({ row: merged, option, previous });
       }
     }
-    if (next.length === 0) return false;
+    if (next.length === 0) return undefined;
     frontier = next;
   }
-  return true;
+  for (let state: FeasibleState | undefined = frontier[0]; state?.option !== undefined; state = state.previous) {
+    options.push(state.option);
+  }
+  return { candidate, options };
 }
 
 /** The cheapest way, or undefined when there is none. */
