@@ -1,7 +1,7 @@
 /** Turns the issues of zod into sentences for somebody who wrote a file: what was expected, and what is there. */
 import leven from 'leven';
 import type { z } from 'zod';
-import { isWholeNumber, keysOf, optionsOf, schemasAt, valueDescription } from './schema-lookup.js';
+import { isWholeNumber, keysOf, optionsFor, optionsOf, schemasAt, valueDescription } from './schema-lookup.js';
 
 type Issue = z.core.$ZodRawIssue | z.core.$ZodIssue;
 type Schema = z.core.$ZodType;
@@ -94,7 +94,7 @@ function explain(schema: Schema, root: unknown, issue: Issue): Explained[] {
     case 'unrecognized_keys': {
       // Zod passes on the issues of an option when it is the only one that nearly fits: look into unions here too.
       const shapes = schemasAt(schema, path)
-        .flatMap((candidate) => [candidate, ...(optionsOf(candidate) ?? [])])
+        .flatMap((candidate) => [candidate, ...optionsFor(candidate, value)])
         .map((option) => keysOf(option) ?? []);
       return issue.keys.map((key) => {
         const known = shapes.filter((keys) => !keys.includes(key)).flat();

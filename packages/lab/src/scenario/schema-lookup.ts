@@ -45,6 +45,18 @@ export function optionsOf(schema: Schema): readonly Schema[] | undefined {
   return inner === undefined ? undefined : optionsOf(inner);
 }
 
+/** The options that a value can mean: of a union told apart by a key, those that take the value's key. */
+export function optionsFor(schema: Schema, value: unknown): readonly Schema[] {
+  const def = defOf(schema);
+  const inner = innerOf(def);
+  if (def.type !== 'union') return inner === undefined ? [] : optionsFor(inner, value);
+  if (!('discriminator' in def) || typeof value !== 'object' || value === null) return def.options;
+  const key = String(def.discriminator);
+  const tag: unknown = Reflect.get(value, key);
+  const meant = def.options.filter((option) => schemasAt(option, [key]).some((at) => z.safeParse(at, tag).success));
+  return meant.length === 0 ? def.options : meant;
+}
+
 /**
  * What a schema says of the values it takes: the innermost description, since wrappers and copies describe the field
  * that they stand for ("time of one job") where the original describes the value ("a duration with a unit").

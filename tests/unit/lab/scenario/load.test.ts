@@ -102,13 +102,13 @@ complains(
   'the kind of a heap is a choice',
   'name: cma, kind: cma,',
   'name: cma, kind: cna,',
-  'x.yaml:9:18: heaps.1.kind: expected one of "system", "cma" (did you mean "cma"?), got "cna"',
+  'x.yaml:9:18: heaps.1.kind: expected one of "system", "system-dma32", "system-contig", "cma", "carveout", "chunk", "protected", "device-local" (did you mean "cma"?), got "cna"',
 );
 complains(
   'a key of another kind of heap is unknown',
   'kind: system, window: dram',
   'kind: system, window: dram, size: 1MiB',
-  'x.yaml:8:49: heaps.0.size: unknown key "size"; known: name, kind, window, aged',
+  'x.yaml:8:49: heaps.0.size: unknown key "size"; known: name, kind, window, cost, pool, deferredFree, cache, aged',
 );
 complains(
   'a duration needs a unit',

@@ -1,11 +1,11 @@
 /** The minimal conflicts of a negotiation that cannot succeed, at the level of facts and of participants. */
 import { type ConflictLimits, type ConflictSets, conflictSets } from '../conflict-sets.js';
 import { smallestStride } from './arrange.js';
-import type { LayoutProblem, LayoutView } from './compile-layout.js';
+import type { CompiledOption, LayoutProblem, LayoutView } from './compile-layout.js';
 import { describeFact } from './layout-facts.js';
 import { rejectionOf } from './layout-rejections.js';
 import type { LayoutConflict } from './layout-result.js';
-import { mergeSlot, neutralRow, SLOT, SLOTS } from './layout-slots.js';
+import { type LayoutRow, mergeSlot, neutralRow, SLOT, SLOTS } from './layout-slots.js';
 import { buffersNeeded, type FeasibleChoice, feasibleChoice, mergeClashes, stillFits } from './search-layout.js';
 
 /** Conflicts as facts by index. */
@@ -122,38 +122,57 @@ function feasibilityOracle(
 function poolOracle(problem: LayoutProblem, view: LayoutView): (kept: Uint8Array) => boolean {
   const [first] = problem.candidates;
   if (first === undefined) return () => false;
-  const counts = problem.participants.flatMap((c, participant) => {
-    if (c.optional || view.absent[participant] === 1) return [];
+  const fixed: CountDemand[] = [];
+  const open: CountDemand[][][] = [];
+  for (const [participant, c] of problem.participants.entries()) {
+    if (c.optional || view.absent[participant] === 1) continue;
     const choice = view.choice[participant];
     const options = first.options[participant];
     const possible = choice < 0 ? options.slice(0, c.options.length) : [options[choice]];
-    return [
-      possible.map(({ facts, slots, values }) => {
-        const indices = slots.flatMap((slot, index) => (slot >= SLOT.held ? [index] : []));
-        return indices.map((index) => ({ fact: facts[index], slot: slots[index], value: values[index] }));
-      }),
-    ];
-  });
+    if (possible.length === 1) fixed.push(...countDemands(possible[0]));
+    else open.push(possible.map(countDemands));
+  }
   const row = neutralRow();
+  const own = neutralRow();
   const least = neutralRow();
+  const merge = (to: LayoutRow, demands: readonly CountDemand[], kept: Uint8Array): void => {
+    for (let i = 0; i < demands.length; i++) {
+      if (kept[demands[i].fact] === 1) mergeSlot(to, demands[i].slot, demands[i].value);
+    }
+  };
   return (kept) => {
-    row.fill(0, SLOT.held);
-    row[SLOT.maxBuffers] = Number.POSITIVE_INFINITY;
-    for (const options of counts) {
-      for (const [index, option] of options.entries()) {
-        const target = index === 0 && options.length === 1 ? row : neutralRow();
-        for (const { fact, slot, value } of option) if (kept[fact] === 1) mergeSlot(target, slot, value);
-        if (target === row) continue;
+    clearCounts(row);
+    merge(row, fixed, kept);
+    for (const options of open) {
+      for (const [index, demands] of options.entries()) {
+        clearCounts(own);
+        merge(own, demands, kept);
         for (let slot = SLOT.held as number; slot < SLOTS; slot++) {
-          const isLess = slot === SLOT.maxBuffers ? target[slot] > least[slot] : target[slot] < least[slot];
-          if (index === 0 || isLess) least[slot] = target[slot];
+          const isLess = slot === SLOT.maxBuffers ? own[slot] > least[slot] : own[slot] < least[slot];
+          if (index === 0 || isLess) least[slot] = own[slot];
         }
       }
-      if (options.length === 1) continue;
       for (let slot = SLOT.held as number; slot < SLOTS; slot++) mergeSlot(row, slot, least[slot]);
     }
     return buffersNeeded(row) <= row[SLOT.maxBuffers];
   };
+}
+
+interface CountDemand {
+  readonly fact: number;
+  readonly slot: number;
+  readonly value: number;
+}
+
+function countDemands({ facts, slots, values }: CompiledOption): CountDemand[] {
+  return facts.flatMap((fact, index) =>
+    slots[index] >= SLOT.held ? [{ fact, slot: slots[index], value: values[index] }] : [],
+  );
+}
+
+function clearCounts(row: LayoutRow): void {
+  for (let slot = SLOT.held as number; slot < SLOT.maxBuffers; slot++) row[slot] = 0;
+  row[SLOT.maxBuffers] = Number.POSITIVE_INFINITY;
 }
 
 type Options = LayoutProblem['candidates'][number]['options'];
