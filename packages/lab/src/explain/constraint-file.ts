@@ -48,6 +48,7 @@ const constraintFileSchema = z.strictObject({
     .optional()
     .meta({ description: 'how many; as many as the devices need when absent' }),
   cpu: z.boolean().default(false).meta({ description: 'the CPU accesses them too' }),
+  movable: z.boolean().default(true).meta({ description: 'their exporter can move them for a late device' }),
   library: z.array(z.string()).optional(),
   board: name.optional(),
   memory: memorySchema.optional(),
@@ -96,9 +97,9 @@ export function caseOfFile(
   });
   const { width: widthPixels, height: heightPixels, formats } = file.image;
   const image = { widthPixels, heightPixels, ...(formats && { formats }) };
-  const { buffers, cpu: cpuAccess, name: caseName } = file;
+  const { buffers, cpu: cpuAccess, movable, name: caseName } = file;
   return {
     board: { memory, heaps },
-    one: { name: caseName, image, ...(buffers !== undefined && { buffers }), cpuAccess, movable: true, sharers },
+    one: { name: caseName, image, ...(buffers !== undefined && { buffers }), cpuAccess, movable, sharers },
   };
 }

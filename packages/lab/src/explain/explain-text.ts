@@ -4,6 +4,7 @@ import { describeLayoutFact } from '@dmabuf-lab/core/constraints';
 import { table, wrap } from '../report/text-layout.js';
 import { formatBytes } from '../report/units.js';
 import type { Explanation, PoolExplanation } from './explain.js';
+import { outcomeText } from './outcome-text.js';
 
 /** @returns lines, each ending with a newline */
 export function explanationText({ file, whatIf, pools }: Explanation): string {
@@ -12,17 +13,18 @@ export function explanationText({ file, whatIf, pools }: Explanation): string {
   return `${lines.join('\n')}\n`;
 }
 
-function poolLines({ pool, devices, sharing, attach, detach }: PoolExplanation): string[] {
+function poolLines({ pool, devices, sharing, forecasts }: PoolExplanation): string[] {
   const lines = [`${pool}: shared by ${devices.join(', ') || 'nobody'}`];
   lines.push(...section('LAYOUT', layoutLines(sharing.layout)));
   if (sharing.placement !== undefined) lines.push(...section('PLACE', placementLines(sharing.placement, sharing)));
   lines.push(...section('REPAIRS', repairLines(sharing)));
   lines.push(...section('HAZARDS', paragraphs(sharing.hazards.map(({ kind, message }) => `${kind}: ${message}`))));
   lines.push(...section('WITHOUT ASKING', withoutAskingLines(sharing)));
-  if (attach !== undefined)
-    lines.push(...section(`IF ${attach.device} ATTACHED NOW: ${attach.action}`, paragraphs([attach.prose])));
-  if (detach !== undefined)
+  for (const { present, attach, detach } of forecasts) {
+    const whose = present.length === devices.length ? '' : ` TO ${present.join(', ') || 'nobody'}`;
+    lines.push(...section(`IF ${attach.device} ATTACHED LATE${whose}: ${attach.action}`, paragraphs([attach.prose])));
     lines.push(...section(`IF ${detach.device} LEFT AGAIN: ${detach.action}`, paragraphs([detach.prose])));
+  }
   return lines;
 }
 
@@ -68,7 +70,7 @@ function layoutLines(layout: LayoutResult): string[] {
     return `conflict ${i + 1}: ${facts.map(describeLayoutFact).join(' and ')}: ${why}`;
   });
   const { call, errno, text } = answer.predicted;
-  return [...lines, ...paragraphs(conflicts), ...paragraphs([`Linux: ${call} fails with ${errno}: ${text}`])];
+  return [...lines, ...paragraphs(conflicts), ...paragraphs([`Linux: ${outcomeText(call, errno)}: ${text}`])];
 }
 
 function placementLines(placement: PlacementResult, { room }: SharingExplanation): string[] {
@@ -122,15 +124,23 @@ function repairLines({ layout, repairs }: SharingExplanation): string[] {
   const ofLayout =
     answer.status === 'agreed' ? [] : answer.repairs.map(({ change, cost }) => `${change} (cost ${round(cost)})`);
   const ofPlace = repairs.map(({ text, cost }) => {
-    const price = Object.entries(cost).map(([what, value]) => `${what} ${value}`);
+    const price = Object.entries(cost).map(([what, value]) => PRICES[what]?.(value) ?? `${what} ${value}`);
     return price.length === 0 ? text : `${text} (${price.join(', ')})`;
   });
   return paragraphs([...ofLayout, ...ofPlace]);
 }
 
+/** What a repair costs, in words. */
+const PRICES: Readonly<Record<string, (value: unknown) => string>> = {
+  bytesPerFrame: (value) => `${value} bytes per frame`,
+  bytesReserved: (value) => `${value} bytes set aside`,
+  buffersFewer: (value) => `${value} fewer`,
+  hardware: () => 'another device or board',
+};
+
 /** What Linux does when nobody negotiates. */
 function withoutAskingLines({ predicted, policies }: SharingExplanation): string[] {
-  const outcomes = predicted.map(({ device, call, errno, text }) => `${device}: ${call} ${errno}: ${text}`);
+  const outcomes = predicted.map(({ device, call, errno, text }) => `${device}: ${outcomeText(call, errno)}: ${text}`);
   const others = policies.filter(({ policy, failures }) => policy !== 'constraints' && failures.length > 0);
   const named = others.map(({ policy, heap, why, failures, bytesPerFrame }) => {
     const who = [...new Set(failures.map(({ device }) => device))].join(', ');

@@ -19,7 +19,7 @@ import { applyWhatIf, WhatIfError } from './what-if.js';
 
 /** What to explain beside the present. */
 export interface ExplainOptions extends LoadOptions {
-  /** The device whose late attach and whose detach are forecast. */
+  /** The device whose late attach and whose detach are forecast; those that the file says come late when absent. */
   readonly late?: string;
   /** Each `PATH=VALUE`. */
   readonly whatIf?: readonly string[];
@@ -28,13 +28,19 @@ export interface ExplainOptions extends LoadOptions {
 /** The explanation of one pool. */
 export interface PoolExplanation {
   readonly pool: string;
-  /** Devices that share it from the start, in the order of the file. */
+  /** Devices that `sharing` is about, in the order of the file. */
   readonly devices: readonly string[];
   readonly sharing: SharingExplanation;
-  /** If the device came late. */
-  readonly attach?: AttachForecast;
-  /** If it left again. */
-  readonly detach?: DetachForecast;
+  /** One for each device that comes late, in the order of the file. */
+  readonly forecasts: readonly Forecast[];
+}
+
+/** If a device came late, and if it left again. */
+export interface Forecast {
+  /** Who shares the buffers when it comes. */
+  readonly present: readonly string[];
+  readonly attach: AttachForecast;
+  readonly detach: DetachForecast;
 }
 
 /** The explanation of a file: plain data, as `--json` prints it. */
@@ -99,19 +105,31 @@ function heapTraitsOf(board: BoardOfCase): (sizeBytes: number) => HeapTraits[] {
   return (sizeBytes) => heaps.map((heap) => heap.traits(sizeBytes));
 }
 
-/** With a late device, only pools that it shares are explained, as they are without it. */
+/** With a device asked about, only pools that it shares are explained, as they are without it. */
 function explainCase(one: SharingCase, heaps: CaseState['heaps'], late: string | undefined): PoolExplanation[] {
-  const newcomer = one.sharers.find(({ device }) => device === late);
-  if (late !== undefined && newcomer === undefined) return [];
-  const isPresent = (sharer: Sharer): boolean => sharer.device !== late && !sharer.late;
-  const present = one.sharers.filter((sharer) => (late === undefined ? true : isPresent(sharer)));
-  const sharing = explain(one, present, heaps);
-  const pool = { pool: one.name, devices: present.map(({ device }) => device), sharing };
-  if (newcomer === undefined) return [pool];
-  const state: CaseState = { one, explanation: sharing, present, heaps };
-  const joined = [...present, newcomer];
-  const after: CaseState = { ...state, present: joined, explanation: explain(one, joined, heaps) };
-  return [{ ...pool, attach: forecastAttach(state, newcomer), detach: forecastDetach(after, newcomer.device) }];
+  const early = one.sharers.filter((sharer) => sharer.device !== late && !sharer.late);
+  const newcomers = one.sharers.filter((sharer) => (late === undefined ? sharer.late : sharer.device === late));
+  if (late !== undefined && newcomers.length === 0) return [];
+  const shown = late === undefined ? one.sharers : early;
+  const sharing = explain(one, shown, heaps);
+  const before: CaseState = {
+    one,
+    explanation: late === undefined ? explain(one, early, heaps) : sharing,
+    present: early,
+    heaps,
+  };
+  const forecasts = newcomers.map((newcomer) => forecast(before, newcomer));
+  return [{ pool: one.name, devices: shown.map(({ device }) => device), sharing, forecasts }];
+}
+
+function forecast(before: CaseState, newcomer: Sharer): Forecast {
+  const joined = [...before.present, newcomer];
+  const after: CaseState = { ...before, present: joined, explanation: explain(before.one, joined, before.heaps) };
+  return {
+    present: before.present.map(({ device }) => device),
+    attach: forecastAttach(before, newcomer),
+    detach: forecastDetach(after, newcomer.device),
+  };
 }
 
 function explain(one: SharingCase, sharers: readonly Sharer[], heaps: CaseState['heaps']): SharingExplanation {

@@ -17,6 +17,7 @@ import {
   planDetach,
   type SharingExplanation,
 } from '@dmabuf-lab/core/constraints';
+import { outcomeText } from './outcome-text.js';
 import type { Sharer, SharingCase } from './sharing-case.js';
 
 /** What becomes of a pool when a device comes late. */
@@ -65,6 +66,8 @@ export function forecastAttach(state: CaseState, newcomer: Sharer): AttachForeca
   if (agreed === undefined) return { ...nothing, action: 'refuse', prose: 'There is no layout to begin with.' };
   const mismatch = layoutMismatch(agreed, newcomer.layout);
   if (mismatch !== undefined) return forecastLayout(state, newcomer, agreed, mismatch);
+  const more = moreBuffers(state, newcomer, agreed);
+  if (more !== undefined && 'refused' in more) return { ...nothing, action: 'refuse', prose: more.refused };
   const { plans, sizeBytes } = plansFor(state, newcomer, agreed.sizeBytes);
   const refused = plans.some(({ action }) => action === 'refuse');
   const bytesCopied = plans.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -79,8 +82,27 @@ export function forecastAttach(state: CaseState, newcomer: Sharer): AttachForeca
     const bytesPerFrame = byBlit === '' ? 0 : sizeBytes;
     return { ...nothing, action, plans, bytesPerFrame, prose: `${describePlans(plans)}${byBlit}` };
   }
-  const action = bytesCopied > 0 ? 'migrate' : 'none';
-  return { ...nothing, action, plans, bytesCopied, prose: describePlans(plans) };
+  const bytesReallocated = (more?.buffers ?? 0) * sizeBytes;
+  const prose = more === undefined ? describePlans(plans) : `${more.prose} ${describePlans(plans)}`;
+  const action = bytesCopied > 0 ? 'migrate' : bytesReallocated > 0 ? 'reallocate' : 'none';
+  return { ...nothing, action, plans, bytesCopied, bytesReallocated, prose };
+}
+
+/** What a pool that is as large as its devices need lacks when one more holds buffers. */
+function moreBuffers(
+  { one, present }: CaseState,
+  newcomer: Sharer,
+  agreed: LayoutAgreed,
+): { readonly buffers: number; readonly prose: string } | { readonly refused: string } | undefined {
+  if (one.buffers !== undefined || newcomer.layout === undefined) return undefined;
+  const layouts = [...present, newcomer].flatMap((sharer) => sharer.layout ?? []);
+  const anew = negotiateLayout({ image: one.image, participants: layouts });
+  if (anew.status === 'unsatisfiable') return { refused: anew.prose };
+  const needed = anew.status === 'agreed' ? anew.buffers : anew.soFar.status === 'agreed' ? anew.soFar.buffers : 0;
+  if (needed <= agreed.buffers) return undefined;
+  const buffers = needed - agreed.buffers;
+  const prose = `The pool has ${agreed.buffers === 1 ? '1 buffer' : `${agreed.buffers} buffers`}, and with ${newcomer.device} it needs ${needed}: ${buffers} more by VIDIOC_CREATE_BUFS, or a pool that cannot grow stalls.`;
+  return { buffers, prose };
 }
 
 /** Forecasts what becomes possible when a device that shares a pool leaves. */
@@ -149,7 +171,7 @@ function forecastLayout(
   const anew = negotiateLayout({ image: state.one.image, participants: layouts });
   const buffers = state.one.buffers ?? agreed.buffers;
   const base = { device, plans: [], bytesCopied: 0, layout };
-  const why = `${device} cannot read the present layout: ${layout.call} fails with ${layout.errno}, ${layout.text}.`;
+  const why = `${device} cannot read the present layout: ${outcomeText(layout.call, layout.errno)}: ${layout.text}.`;
   if (anew.status === 'agreed') {
     const bytesReallocated = buffers * pageAlignedBytes(anew.sizeBytes);
     const prose = `${why} A new pool would do: ${anew.prose} It takes ${bytesReallocated} bytes for ${buffers} buffers, and their content is lost.`;

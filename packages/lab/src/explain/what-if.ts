@@ -4,7 +4,7 @@
  *
  * A path begins with a device, and then leads into its constraints (or into `layout`, `parameters`, …), or with a key of the
  * file. Elements of lists are named by their name or place. `DEVICE.iommu=true` puts it behind an IOMMU with 32-bit
- * addresses, `false` takes its IOMMU away.
+ * addresses, `false` takes its IOMMU away. The value `null` takes away what the path names.
  */
 import { parse } from 'yaml';
 import { suggestion } from '../scenario/issues.js';
@@ -60,7 +60,14 @@ function apply(file: unknown, edit: string): void {
   const constraints = below(spec, 'constraints');
   if (OF_DEVICE.includes(rest.split('.')[0])) set(spec, rest, value, edit);
   else if (rest === 'iommu' && typeof value === 'boolean') setIommu(constraints, value);
+  else if (value === null && spec.profile !== undefined && !rest.includes('.')) takeAway(constraints, rest);
   else set(constraints, rest, value, edit);
+}
+
+/** What the profile says of it goes too. */
+function takeAway(constraints: Mapping, key: string): void {
+  delete constraints[key];
+  constraints.without = [...(Array.isArray(constraints.without) ? constraints.without : []), key];
 }
 
 /** The mapping under a key, made if there is none. */
@@ -82,9 +89,7 @@ function parsedValue(edit: string, text: string): unknown {
 
 /** Windows speak of a device without an IOMMU, so that they go; what a profile says of an IOMMU goes by `without`. */
 function setIommu(constraints: Mapping, present: boolean): void {
-  const gone = present ? 'windows' : 'iommu';
-  delete constraints[gone];
-  constraints.without = [...(Array.isArray(constraints.without) ? constraints.without : []), gone];
+  takeAway(constraints, present ? 'windows' : 'iommu');
   if (present) constraints.iommu = { iovaBits: 32 };
 }
 
@@ -102,8 +107,10 @@ function set(node: unknown, path: string, value: unknown, edit: string): void {
   }
   if (!isMapping(node)) throw new WhatIfError(`Cannot ask --what-if ${edit}: nothing can be set below a single value`);
   const key = longestKey(node, path) ?? path.split('.')[0];
-  if (key === path) node[key] = value;
-  else set(node[key] ?? below(node, key), path.slice(key.length + 1), value, edit);
+  if (key === '__proto__') throw new WhatIfError(`Cannot ask --what-if ${edit}: there is no "${key}"`);
+  if (key !== path) set(node[key] ?? below(node, key), path.slice(key.length + 1), value, edit);
+  else if (value === null) delete node[key];
+  else node[key] = value;
 }
 
 /** Keys may hold dots themselves, such as `camera.out`. */
