@@ -5,7 +5,8 @@
 import type { LayoutConstraints } from '@dmabuf-lab/core/constraints';
 import { z } from 'zod';
 import { deviceConstraintsOf, layoutConstraintsOf } from '../library/index.js';
-import { checkMemory } from '../scenario/check-memory.js';
+import type { Report } from '../scenario/check.js';
+import { checkHeapsOfDevices, checkMemory } from '../scenario/check-memory.js';
 import { type LoadOptions, libraryOf } from '../scenario/load.js';
 import { ScenarioError, type ScenarioProblem } from '../scenario/problem.js';
 import { resolveScenario } from '../scenario/resolve.js';
@@ -79,7 +80,15 @@ export function caseOfFile(
   if ('problems' in resolved) throw new ScenarioError(resolved.problems);
   const { memory, heaps, devices } = resolved.scenario;
   const problems: ScenarioProblem[] = [];
-  checkMemory({ memory, heaps, devices }, (path, message) => problems.push(document.problemAt(path, message)));
+  const report: Report = (path, message) => problems.push(document.problemAt(path, message));
+  checkMemory({ memory, heaps, devices }, report);
+  checkHeapsOfDevices({ heaps, devices }, report);
+  const namesFormats = Object.values(devices).some(({ layout }) =>
+    Object.values(layout?.options ?? {}).some(({ formats }) => (formats?.length ?? 0) > 0),
+  );
+  if (file.image.formats === undefined && !namesFormats) {
+    report(['image'], 'formats: missing, and no device names a format either, e.g. [NV12]');
+  }
   if (problems.length > 0) throw new ScenarioError(problems);
   const sharers = Object.entries(devices).map(([device, { constraints, layout, mapping }]): Sharer => {
     const { optional, missing, late } = file.devices[device];

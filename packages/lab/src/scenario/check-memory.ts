@@ -35,6 +35,17 @@ export function checkMemory(scenario: MemoryOfBoard, report: Report): void {
   checkHeaps(scenario, report);
 }
 
+/** Heaps that devices say they may use. */
+export function checkHeapsOfDevices({ heaps, devices }: Pick<Scenario, 'heaps' | 'devices'>, report: Report): void {
+  const names = heaps.map(({ name }) => name);
+  for (const [device, { constraints }] of Object.entries(devices)) {
+    for (const [i, heap] of (constraints.heaps ?? []).entries()) {
+      if (names.includes(heap)) continue;
+      report(['devices', device, 'constraints', 'heaps', i], `unknown heap "${heap}"${suggestion(heap, names)}`);
+    }
+  }
+}
+
 function checkHeaps(board: MemoryOfBoard, report: Report): void {
   const { heaps, memory } = board;
   reportDuplicates(heaps, ['heaps'], 'heap', report);

@@ -2,7 +2,7 @@
  * Checks of a scenario that concern two places of the file at once. Those of single values are in `schema.ts`; what a
  * driver asks of its parameters and links is checked when the run is prepared.
  */
-import { checkMemory } from './check-memory.js';
+import { checkHeapsOfDevices, checkMemory } from './check-memory.js';
 import { checkPipeline } from './check-pipeline.js';
 import { checkTimeline } from './check-timeline.js';
 import type { ScenarioDocument } from './document.js';
@@ -15,6 +15,7 @@ export function checkScenario(scenario: Scenario, document: ScenarioDocument): S
   const problems: ScenarioProblem[] = [];
   const report: Report = (path, message) => problems.push(document.problemAt(path, message));
   checkMemory(scenario, report);
+  checkHeapsOfDevices(scenario, report);
   checkPipeline(scenario, report);
   checkTimeline(scenario, report);
   checkExpectations(scenario, report);

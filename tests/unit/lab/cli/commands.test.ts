@@ -5,7 +5,16 @@ import { run, scratch } from './command-line.js';
 
 test('--help: every command has help with an example, and ends with 0', async (t) => {
   const dir = await scratch(t);
-  for (const command of [[], ['run'], ['check'], ['schema']]) {
+  for (const command of [
+    [],
+    ['run'],
+    ['check'],
+    ['schema'],
+    ['explain'],
+    ['compare'],
+    ['profiles', 'list'],
+    ['boards', 'show'],
+  ]) {
     const { code, stdout, stderr } = await run(dir, [...command, '--help']);
     t.is(code, 0, stderr);
     t.regex(stdout, /^Usage: dmabuf-lab/);

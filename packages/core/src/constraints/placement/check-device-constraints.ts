@@ -110,6 +110,12 @@ export function contradictionsOf(c: DeviceConstraints): string[] {
   if (iommu.iovaBase !== undefined && iommu.iovaBits < 53 && iommu.iovaBase >= 2 ** iommu.iovaBits) {
     problems.push(`iommu.iovaBase ${iommu.iovaBase} must be below 2^iovaBits, which is ${2 ** iommu.iovaBits}`);
   }
+  const { iovaBits, iovaBase = 0, iovaSizeBytes = 0 } = iommu;
+  if (iovaBits < 53 && iovaBase < 2 ** iovaBits && iovaSizeBytes > 2 ** iovaBits - iovaBase) {
+    problems.push(
+      `iommu.iovaSizeBytes ${iovaSizeBytes} from ${iovaBase} on must end by 2^iovaBits, which is ${2 ** iovaBits}`,
+    );
+  }
   if (iommu.iovaBase !== undefined && iommu.iovaBase > reach) {
     problems.push(`iommu.iovaBase ${iommu.iovaBase} must not be above the highest IOVA the device issues, ${reach}`);
   }
