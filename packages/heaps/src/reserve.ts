@@ -43,11 +43,16 @@ export class PageReserve implements HeapBackground, Shrinker {
     zones.addShrinker(this);
   }
 
-  /** Fills the pool before the run, as far as there are pages: the same share of bytes in blocks of each order. */
+  /**
+   * Fills the pool before the run, as far as there are pages: the same share of bytes in blocks of each order. What is too
+   * little for a large block goes to the smaller ones.
+   */
   fill(): void {
-    const share = Math.floor((this.options.pool?.fillBytes ?? 0) / PAGE_SIZE / this.orders.length);
+    const pages = Math.floor((this.options.pool?.fillBytes ?? 0) / PAGE_SIZE);
+    const share = Math.floor(pages / this.orders.length);
+    let left = pages % this.orders.length;
     for (const order of this.orders) {
-      for (let left = share; left >= 2 ** order; left -= 2 ** order) {
+      for (left += share; left >= 2 ** order; left -= 2 ** order) {
         const block = this.zones.take(order, this.reach);
         if (block === undefined) break;
         this.#zero(block);

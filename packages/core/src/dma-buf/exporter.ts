@@ -23,11 +23,12 @@ import {
   type Task,
   TIMED_OUT,
 } from '../base/index.js';
-import { type BufferPlan, type DeviceConstraints, forcingDevices } from '../constraints/index.js';
+import { type DeviceConstraints, forcingDevices } from '../constraints/index.js';
 import { pageAlign } from '../memory/index.js';
 import { BackgroundFree } from './background-free.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
+import { cannotMove, refusedByPlan, staleHandle } from './exporter-errors.js';
 import type { ExporterParts, MoveCause } from './exporter-ports.js';
 import { type AllocationRecord, ExporterRecords } from './exporter-records.js';
 import type {
@@ -439,26 +440,4 @@ export class Exporter {
     if (buffer === undefined || buffer.life !== handle.life) throw staleHandle(op, handle);
     return buffer;
   }
-}
-
-function staleHandle(op: string, handle: BufferHandle): ErrnoError {
-  return new ErrnoError('ESTALE', op, `Cannot use buffer ${handle.slot} of life ${handle.life}: it is gone`, {
-    ...handle,
-  });
-}
-
-function refusedByPlan(buffer: ExportedBuffer, device: string, { refusal }: BufferPlan): ErrnoError {
-  assert(refusal !== undefined, 'a plan that refuses says why');
-  const { errno, call, reason, holders, conflict } = refusal;
-  if (errno === 'EBUSY') return cannotMove(buffer, device, reason, holders);
-  const details = { buffer: buffer.name, device, holders, conflict };
-  return new ErrnoError(errno, call, `Cannot attach ${device} to ${buffer.name}: ${reason}`, details);
-}
-
-function cannotMove(buffer: ExportedBuffer, device: string, reason: string, holders: readonly string[]): ErrnoError {
-  return new ErrnoError('EBUSY', 'dma_buf_attach', `Cannot move ${buffer.name} for ${device}: ${reason}`, {
-    buffer: buffer.name,
-    device,
-    holders,
-  });
 }

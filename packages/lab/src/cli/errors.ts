@@ -18,6 +18,7 @@ interface Thrown {
   readonly path?: unknown;
   readonly actor?: unknown;
   readonly cause?: unknown;
+  readonly op?: unknown;
 }
 
 /**
@@ -36,6 +37,10 @@ export function describeError(thrown: unknown, isPreparing: boolean): { text: st
     const cause: Thrown = typeof error.cause === 'object' && error.cause !== null ? error.cause : error;
     const stack = typeof cause.stack === 'string' ? cause.stack : '';
     const reason = String(cause.message);
+    if (cause.op === 'dma_buf_attach') {
+      const hint = '`dmabuf-lab explain` tells every conflict of its file, and what would help.';
+      return { text: `The run failed: ${error.actor}: ${reason}\n${hint}`, exitCode: EXIT.failed };
+    }
     // The stack of an error begins with its message, which is said already.
     const first = stack.search(/^[ \t]+at /m);
     const frames = first < 0 ? '' : stack.slice(first);

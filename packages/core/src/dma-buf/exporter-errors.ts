@@ -1,0 +1,32 @@
+/** What the exporter throws, with errno, operation and reason. */
+import { assert, ErrnoError } from '../base/index.js';
+import type { BufferPlan } from '../constraints/index.js';
+import type { ExportedBuffer } from './exported-buffer.js';
+import type { BufferHandle } from './protocol.js';
+
+export function staleHandle(op: string, handle: BufferHandle): ErrnoError {
+  return new ErrnoError('ESTALE', op, `Cannot use buffer ${handle.slot} of life ${handle.life}: it is gone`, {
+    ...handle,
+  });
+}
+
+export function refusedByPlan(buffer: ExportedBuffer, device: string, { refusal }: BufferPlan): ErrnoError {
+  assert(refusal !== undefined, 'a plan that refuses says why');
+  const { errno, call, reason, holders, conflict } = refusal;
+  if (errno === 'EBUSY') return cannotMove(buffer, device, reason, holders);
+  const details = { buffer: buffer.name, device, holders, conflict };
+  return new ErrnoError(errno, call, `Cannot attach ${device} to ${buffer.name}: ${reason}`, details);
+}
+
+export function cannotMove(
+  buffer: ExportedBuffer,
+  device: string,
+  reason: string,
+  holders: readonly string[],
+): ErrnoError {
+  return new ErrnoError('EBUSY', 'dma_buf_attach', `Cannot move ${buffer.name} for ${device}: ${reason}`, {
+    buffer: buffer.name,
+    device,
+    holders,
+  });
+}
