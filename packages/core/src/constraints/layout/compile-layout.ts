@@ -8,15 +8,14 @@
 
 import { byName } from '../provenance.js';
 import { mayOverflow, rowOfFormat } from './arrange.js';
+import { formatsOf, modifiersByFormat, modifierUniverse } from './considered-formats.js';
 import { canonicalFormat, type PixelFormat, pixelFormatOf } from './formats.js';
 import {
-  ANY_MODIFIER,
   type FormatSupport,
   IMPLICIT_MODIFIER,
   type ImageRequest,
   type LayoutConstraints,
   type LayoutOption,
-  LINEAR_MODIFIER,
 } from './layout-constraints.js';
 import {
   alignmentForAll,
@@ -29,6 +28,7 @@ import {
   meetsSizeRule,
   modifiersOf,
   optionName,
+  optionsOf,
   type RuleStatement,
   ruleStatements,
   rulesOutFormat,
@@ -161,43 +161,6 @@ export function viewOf(problem: LayoutProblem, image: ImageRequest = problem.ima
   const absent = new Uint8Array(participants.length);
   const choice = new Int16Array(participants.length).fill(-1);
   return { widthPixels, heightPixels, kept, failing, absent, choice };
-}
-
-/** Options, then alternatives. */
-function optionsOf(c: LayoutConstraints): readonly LayoutOption[] {
-  return c.alternatives === undefined ? c.options : [...c.options, ...c.alternatives];
-}
-
-/** Every format that somebody names, with the modifiers that somebody takes it in. */
-function modifiersByFormat(participants: readonly LayoutConstraints[]): Map<string, Set<string>> {
-  const byFormat = new Map<string, Set<string>>();
-  for (const c of participants) {
-    for (const option of optionsOf(c)) {
-      for (const support of option.formats ?? []) {
-        const format = canonicalFormat(support.format);
-        const modifiers = byFormat.get(format) ?? new Set();
-        for (const modifier of modifiersOf(support, option)) modifiers.add(modifier);
-        byFormat.set(format, modifiers);
-      }
-    }
-  }
-  return byFormat;
-}
-
-/** The formats to consider: those asked for, in that order, else all that are named, by name. */
-function formatsOf(image: ImageRequest, named: Iterable<string>): string[] {
-  if (image.formats !== undefined) return [...new Set(image.formats.map(canonicalFormat))];
-  return [...named].sort(byName);
-}
-
-/** The modifiers to consider for a format: LINEAR, then those named, by name, then INVALID if somebody means it. */
-function modifierUniverse(image: ImageRequest, namedForFormat: Iterable<string> = []): string[] {
-  if (image.modifiers !== undefined) return [...new Set(image.modifiers)];
-  const named = new Set(namedForFormat);
-  const implicit = named.delete(IMPLICIT_MODIFIER) ? [IMPLICIT_MODIFIER] : [];
-  named.delete(ANY_MODIFIER);
-  named.delete(LINEAR_MODIFIER);
-  return [LINEAR_MODIFIER, ...[...named].sort(byName), ...implicit];
 }
 
 interface FactBuilder {
