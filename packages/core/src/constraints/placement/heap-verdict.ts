@@ -56,7 +56,9 @@ export function objectionToHeap(
 /** The verdict, from all that speaks against a heap. */
 export function verdictOf(score: HeapScore, objections: readonly Objection[]): HeapVerdict {
   if (objections.length === 0) return { ...score, suits: true };
-  return { ...score, suits: false, ...firstObjection(objections), objections };
+  const { heap, cost, totalCost, preferences } = score;
+  const { device, field, value, message } = firstObjection(objections);
+  return { heap, cost, totalCost, preferences, suits: false, device, field, value, message, objections };
 }
 
 function firstObjection([{ facts, value, message }]: readonly Objection[]): HeapObjection {
