@@ -84,10 +84,12 @@ export function mergeByIntersection(given: readonly LayoutStatement<readonly str
     lists.length === 0 ? [] : lists[0].value.filter((entry) => lists.every((list) => list.value.includes(entry)));
   const value = common(unique);
   const contributions = unique.map((one) => ({ ...one, slack: one.value.length - value.length }));
-  const binding = unique.filter((one) => {
+  const excludes = (one: (typeof unique)[number]): boolean => {
     const others = unique.filter((other) => other !== one);
     return others.length === 0 || common(others).length > value.length;
-  });
+  };
+  // Where nobody has more than all have in common, the others have no more without anyone either.
+  const binding = contributions.every(({ slack }) => slack === 0) ? [] : unique.filter(excludes);
   const bound = binding.length === 0 ? unique : binding;
   return { value, operator: 'intersection', contributions, binding: devicesOf(bound) };
 }

@@ -11,18 +11,19 @@ import {
   negotiateLayout,
 } from './layout/index.js';
 import {
+  type AllocationPolicy,
   buffersFitting,
   type DeviceConstraints,
+  failedImports,
   type HeapTraits,
   ionIds,
-  objectionToHeap,
-  outcomeOfPolicy,
+  outcomesOfPolicies,
   type PlacementRepair,
   type PlacementResult,
   type PolicyOutcome,
   type PredictedOutcome,
   pageAlignedBytes,
-  predictImport,
+  rememberObjections,
   repairPlacement,
   sharedWindows,
   solvePlacement,
@@ -102,7 +103,8 @@ export function explainSharing(problem: SharingProblem): SharingExplanation {
   const buffers = problem.buffers ?? Math.max(1, needed);
   const heaps = problem.heaps(sizeBytes);
   const request = { devices, heaps, sizeBytes, buffers, cpuAccess };
-  const placement = solvePlacement(request);
+  const ofDevice = rememberObjections();
+  const placement = solvePlacement(request, ofDevice);
   const least = heaps.reduce<HeapTraits | undefined>((a, b) => (a === undefined || b.cost < a.cost ? b : a), undefined);
   const room = heaps.map((heap) => ({
     heap: heap.name,
@@ -112,37 +114,26 @@ export function explainSharing(problem: SharingProblem): SharingExplanation {
     version,
     layout,
     placement,
-    repairs: placement.status === 'placed' ? [] : repairPlacement(request, placement),
-    predicted: least === undefined ? [] : predictionsFor(least, devices, sizeBytes),
-    policies: policiesFor(devices, heaps, sizeBytes),
+    repairs: placement.status === 'placed' ? [] : repairPlacement(request, placement, { ofDevice }),
+    predicted: least === undefined ? [] : failedImports(least, devices, sizeBytes, ofDevice),
+    policies: outcomesOfPolicies(policiesFor(devices, heaps), devices, heaps, sizeBytes, ofDevice),
     room,
     hazards: [...layoutHazards, ...bouncesOf(placement)],
     prose: `${layout.prose} ${placement.explanation.prose}`,
   };
 }
 
-function predictionsFor(heap: HeapTraits, devices: readonly DeviceConstraints[], bytes: number): PredictedOutcome[] {
-  return devices.flatMap((c) => {
-    const objection = objectionToHeap(heap, [c], bytes);
-    return objection === undefined ? [] : [predictImport(objection, heap, c, bytes)];
-  });
-}
-
 /** Deferred; the least scarce heap by name; ION with all heaps in its mask; and each device that might allocate for all. */
-function policiesFor(
-  devices: readonly DeviceConstraints[],
-  heaps: readonly HeapTraits[],
-  bytes: number,
-): PolicyOutcome[] {
+function policiesFor(devices: readonly DeviceConstraints[], heaps: readonly HeapTraits[]): AllocationPolicy[] {
   if (heaps.length === 0) return [];
   const ids = ionIds(heaps);
   const least = ids[ids.length - 1].heap;
   const mask = ids.reduce((sum, { id }) => sum + 2 ** id, 0);
   return [
-    outcomeOfPolicy({ policy: 'constraints' }, devices, heaps, bytes),
-    outcomeOfPolicy({ policy: 'heap', heap: least }, devices, heaps, bytes),
-    outcomeOfPolicy({ policy: 'ion', heaps: ids, mask }, devices, heaps, bytes),
-    ...devices.map(({ device }) => outcomeOfPolicy({ policy: 'device', device }, devices, heaps, bytes)),
+    { policy: 'constraints' },
+    { policy: 'heap', heap: least },
+    { policy: 'ion', heaps: ids, mask },
+    ...devices.map(({ device }): AllocationPolicy => ({ policy: 'device', device })),
   ];
 }
 

@@ -8,15 +8,14 @@
 
 import { byName } from '../provenance.js';
 import { mayOverflow, rowOfFormat } from './arrange.js';
+import { formatsOf, modifiersByFormat, modifierUniverse } from './considered-formats.js';
 import { canonicalFormat, type PixelFormat, pixelFormatOf } from './formats.js';
 import {
-  ANY_MODIFIER,
   type FormatSupport,
   IMPLICIT_MODIFIER,
   type ImageRequest,
   type LayoutConstraints,
   type LayoutOption,
-  LINEAR_MODIFIER,
 } from './layout-constraints.js';
 import {
   alignmentForAll,
@@ -29,6 +28,7 @@ import {
   meetsSizeRule,
   modifiersOf,
   optionName,
+  optionsOf,
   type RuleStatement,
   ruleStatements,
   rulesOutFormat,
@@ -124,13 +124,14 @@ export function compileLayout(image: ImageRequest, participants: readonly Layout
     if (field === 'implicitDomain' && !domains.has(String(value))) domains.set(String(value), domains.size + 1);
   }
   const candidates: CompiledCandidate[] = [];
-  for (const name of formatsOf(image, sorted)) {
+  const named = modifiersByFormat(sorted);
+  for (const name of formatsOf(image, named.keys())) {
     const format = pixelFormatOf(name);
     if (format === undefined) continue;
     const byOption = prepared.map((options) => options.map((option) => compileForFormat(option, format)));
     const row = rowOfFormat(format);
     const first = candidates.length;
-    for (const modifier of modifierUniverse(image, sorted, name)) {
+    for (const modifier of modifierUniverse(image, named.get(name))) {
       const options = byOption.map((all) => all.map((one) => compileForModifier(one, format, modifier, domains)));
       const twin = candidates.findIndex((other, index) => index >= first && areSame(other.options, options));
       const overflows = twin < 0 ? canOverflow(image, format, row, options) : candidates[twin].mayOverflow;
@@ -160,36 +161,6 @@ export function viewOf(problem: LayoutProblem, image: ImageRequest = problem.ima
   const absent = new Uint8Array(participants.length);
   const choice = new Int16Array(participants.length).fill(-1);
   return { widthPixels, heightPixels, kept, failing, absent, choice };
-}
-
-/** Options, then alternatives. */
-function optionsOf(c: LayoutConstraints): readonly LayoutOption[] {
-  return c.alternatives === undefined ? c.options : [...c.options, ...c.alternatives];
-}
-
-/** The formats to consider: those asked for, in that order, else all that are named, by name. */
-function formatsOf(image: ImageRequest, participants: readonly LayoutConstraints[]): string[] {
-  if (image.formats !== undefined) return [...new Set(image.formats.map(canonicalFormat))];
-  const named = participants.flatMap((c) => optionsOf(c).flatMap((option) => option.formats ?? []));
-  return [...new Set(named.map((support) => canonicalFormat(support.format)))].sort(byName);
-}
-
-/** The modifiers to consider for a format: LINEAR, then those named, by name, then INVALID if somebody means it. */
-function modifierUniverse(image: ImageRequest, participants: readonly LayoutConstraints[], format: string): string[] {
-  if (image.modifiers !== undefined) return [...new Set(image.modifiers)];
-  const named = new Set<string>();
-  for (const c of participants) {
-    for (const option of optionsOf(c)) {
-      for (const support of option.formats ?? []) {
-        if (canonicalFormat(support.format) !== format) continue;
-        for (const modifier of modifiersOf(support, option)) named.add(modifier);
-      }
-    }
-  }
-  const implicit = named.delete(IMPLICIT_MODIFIER) ? [IMPLICIT_MODIFIER] : [];
-  named.delete(ANY_MODIFIER);
-  named.delete(LINEAR_MODIFIER);
-  return [LINEAR_MODIFIER, ...[...named].sort(byName), ...implicit];
 }
 
 interface FactBuilder {
@@ -352,9 +323,10 @@ function compileForFormat(prepared: PreparedOption, format: PixelFormat): Option
     preferences.push({ device, strideAlignmentBytes: wish, alignmentBytes: alignmentForAll(format, wish), cost });
   }
   const cost = micro(option.cost ?? 0) + micro(support?.support.cost ?? 0);
-  const compiled: CompiledOption = { participant, index, cost, ...ordered(demands), preferences };
-  const refusal = support === undefined ? [] : [support.modifiersFact];
-  return { prepared, support, compiled, refused: { ...compiled, killers: [...compiled.killers, ...refusal] } };
+  const { killers, facts, slots, values, clashes } = ordered(demands);
+  const compiled = { participant, index, cost, killers, facts, slots, values, clashes, preferences };
+  const refused = support === undefined ? compiled : { ...compiled, killers: [...killers, support.modifiersFact] };
+  return { prepared, support, compiled, refused };
 }
 
 /** The same, with what the modifier adds. */

@@ -14,6 +14,7 @@ import {
   type BufferCounts,
   type FormatSupport,
   IMPLICIT_MODIFIER,
+  type LayoutConstraints,
   type LayoutOption,
   type LayoutRules,
   LINEAR_MODIFIER,
@@ -74,6 +75,11 @@ export function describeValue(value: LayoutValue): string {
 /** The name of an option in facts and results: its own, else its place where there are several. */
 export function optionName(option: LayoutOption, index: number, count: number): string | undefined {
   return option.name ?? (count > 1 ? `#${index + 1}` : undefined);
+}
+
+/** All that a participant may take: its options, then its alternatives. */
+export function optionsOf(c: LayoutConstraints): readonly LayoutOption[] {
+  return c.alternatives === undefined ? c.options : [...c.options, ...c.alternatives];
 }
 
 /** A rule and its value. */

@@ -5,7 +5,14 @@
 import { formatList } from '../describe.js';
 import { aggregateBufferCounts, type BufferCountAnswer } from './buffer-counts.js';
 import { checkLayoutRequest } from './check-layout.js';
-import { COST_UNIT, compileLayout, type LayoutProblem, type LayoutView, viewOf } from './compile-layout.js';
+import {
+  COST_UNIT,
+  type CompiledCandidate,
+  compileLayout,
+  type LayoutProblem,
+  type LayoutView,
+  viewOf,
+} from './compile-layout.js';
 import { explainAgreed, explainUnsatisfiable } from './explain-layout.js';
 import { findRepairs } from './find-repairs.js';
 import { payloadBytes } from './formats.js';
@@ -59,7 +66,9 @@ function negotiatePresent(request: LayoutRequest): LayoutAgreed | LayoutUnsatisf
   const problem = compileLayout(request.image, [...request.participants, ...poolOf(request)]);
   const view = viewOf(problem);
   const { solutions, best } = solveLayout(problem, view);
-  const candidates = problem.candidates.map((_, index) => verdictOf(problem, view, index, solutions[index]));
+  const candidates = problem.candidates.map((candidate, index) =>
+    verdictOf(problem, view, candidate, solutions[index]),
+  );
   return best === undefined
     ? unsatisfiable(request, problem, view, candidates)
     : agreed(problem, view, best, candidates);
@@ -74,27 +83,25 @@ function poolOf({ sharedPool }: LayoutRequest): LayoutConstraints[] {
 function verdictOf(
   problem: LayoutProblem,
   view: LayoutView,
-  index: number,
+  candidate: CompiledCandidate,
   solution: LayoutSolution | undefined,
 ): LayoutCandidateVerdict {
-  const candidate = problem.candidates[index];
-  const name = { format: candidate.format.name, modifier: candidate.modifier };
+  const format = candidate.format.name;
+  const { modifier } = candidate;
   if (solution !== undefined) {
-    const { firstStrideBytes, arrangement, cost } = solution;
-    const leftOut = problem.participants.filter((_, place) => solution.options[place] === undefined);
-    return {
-      ...name,
-      suits: true,
-      cost: cost / COST_UNIT,
-      strideBytes: firstStrideBytes,
-      sizeBytes: arrangement.sizeBytes,
-      leftOut: leftOut.map((c) => c.device),
-    };
+    const { firstStrideBytes: strideBytes, arrangement, options } = solution;
+    const leftOut: string[] = [];
+    for (const [place, { device }] of problem.participants.entries()) {
+      if (options[place] === undefined) leftOut.push(device);
+    }
+    const cost = solution.cost / COST_UNIT;
+    return { format, modifier, suits: true, cost, strideBytes, sizeBytes: arrangement.sizeBytes, leftOut };
   }
   const rejection = rejectionOf(problem, candidate, view);
   const fact = rejection?.fact === undefined ? undefined : problem.facts[rejection.fact];
   return {
-    ...name,
+    format,
+    modifier,
     suits: false,
     device: fact?.device ?? 'image',
     ...(fact?.option && { option: fact.option }),

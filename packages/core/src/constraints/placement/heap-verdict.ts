@@ -2,7 +2,7 @@
 import { type DeviceConstraints, pageAlignedBytes } from './device-constraints.js';
 import type { ConstraintField, ConstraintValue } from './facts.js';
 import type { HeapTraits } from './heap-traits.js';
-import { type BufferDemand, type Objection, objectionsTo } from './objections.js';
+import { type BufferDemand, type DeviceObjections, type Objection, objectionsTo } from './objections.js';
 import type { PreferenceVerdict } from './preferences.js';
 
 /** The fact that rules a heap out. */
@@ -39,22 +39,26 @@ export type HeapVerdict =
  *
  * @param devices well-formed constraints, in the order in which to look for an objection
  * @param sizeBytes at least 1; whole pages are counted
+ * @param ofDevice a memory of what devices object to; absent = looked for anew
  * @returns the first objection, or undefined when it suits
  */
 export function objectionToHeap(
   heap: HeapTraits,
   devices: readonly DeviceConstraints[],
   sizeBytes: number,
+  ofDevice?: DeviceObjections,
 ): HeapObjection | undefined {
   const demand: BufferDemand = { bytes: pageAlignedBytes(sizeBytes), buffers: 1, cpuAccess: false, iovaInUse: {} };
-  const objections = objectionsTo(heap, devices, demand);
+  const objections = objectionsTo(heap, devices, demand, ofDevice);
   return objections.length === 0 ? undefined : firstObjection(objections);
 }
 
 /** The verdict, from all that speaks against a heap. */
 export function verdictOf(score: HeapScore, objections: readonly Objection[]): HeapVerdict {
   if (objections.length === 0) return { ...score, suits: true };
-  return { ...score, suits: false, ...firstObjection(objections), objections };
+  const { heap, cost, totalCost, preferences } = score;
+  const { device, field, value, message } = firstObjection(objections);
+  return { heap, cost, totalCost, preferences, suits: false, device, field, value, message, objections };
 }
 
 function firstObjection([{ facts, value, message }]: readonly Objection[]): HeapObjection {

@@ -16,5 +16,6 @@ export * from './policies.js';
 export * from './predict.js';
 export * from './preferences.js';
 export * from './reach.js';
+export * from './remembered-objections.js';
 export * from './repairs.js';
 export * from './solve.js';

@@ -59,17 +59,34 @@ export interface BufferDemand {
   readonly iovaInUse: Readonly<Record<string, number>>;
 }
 
+/** How the objections of one device to a heap are come by: {@link objectionsOfDevice}, or a memory of what it found. */
+export type DeviceObjections = (heap: HeapTraits, c: DeviceConstraints, demand: BufferDemand) => readonly Objection[];
+
 /** All objections to a heap: those of the heap itself, then device by device in the order given. */
 export function objectionsTo(
   heap: HeapTraits,
   devices: readonly DeviceConstraints[],
   demand: BufferDemand,
+  ofDevice: DeviceObjections = objectionsOfDevice,
 ): Objection[] {
   const objections = objectionsOfSize(heap, demand);
-  for (const c of devices) objections.push(...objectionsOfDevice(heap, c, demand));
+  for (const c of devices) objections.push(...ofDevice(heap, c, demand));
   if (demand.cpuAccess) objections.push(...objectionsOfCpu(heap, demand.bytes));
   objections.push(...objectionsOfCoherency(heap, devices, demand));
   return objections;
+}
+
+/** Whether there is none; stops at the first. */
+export function suitsAll(
+  heap: HeapTraits,
+  devices: readonly DeviceConstraints[],
+  demand: BufferDemand,
+  ofDevice: DeviceObjections = objectionsOfDevice,
+): boolean {
+  if (objectionsOfSize(heap, demand).length > 0) return false;
+  if (devices.some((c) => ofDevice(heap, c, demand).length > 0)) return false;
+  if (demand.cpuAccess && objectionsOfCpu(heap, demand.bytes).length > 0) return false;
+  return objectionsOfCoherency(heap, devices, demand).length === 0;
 }
 
 function objectionsOfSize(heap: HeapTraits, { bytes, buffers }: BufferDemand): Objection[] {
@@ -94,7 +111,8 @@ function objectionsOfCpu(heap: HeapTraits, bytes: number): Objection[] {
   return object(`sees no ${formatSize(bytes)} of ${heap.name}`);
 }
 
-function objectionsOfDevice(heap: HeapTraits, c: DeviceConstraints, demand: BufferDemand): Objection[] {
+/** What one device, whoever else takes part, has against a heap. */
+export function objectionsOfDevice(heap: HeapTraits, c: DeviceConstraints, demand: BufferDemand): Objection[] {
   const found: Objection[] = [];
   const object = (field: ConstraintField, message: string, also: readonly ConstraintField[] = []): void => {
     const facts = [field, ...also].map((one) => ({ device: c.device, field: one, value: statedValue(c, one) }));
@@ -201,13 +219,13 @@ function objectToPages(
 function objectToTranslation(heap: HeapTraits, c: DeviceConstraints, demand: BufferDemand, object: Object): void {
   const { iommu } = c;
   if (iommu === undefined) return;
-  const { bytes, buffers, iovaInUse } = demand;
+  const { bytes } = demand;
   const granule = iommuGranuleOf(iommu);
   if (heap.alignmentBytes % granule !== 0 || !(isOneRun(heap, bytes) || chunkOf(heap) % granule === 0)) {
     const text = `has an IOMMU with pages of ${formatSize(granule)}, but runs of ${heap.name} need not start and end at multiples of that`;
     object('iommu.pageSizes', text);
   }
-  const needed = buffers * bytes + (iovaInUse[c.device] ?? 0);
+  const needed = iovaBytesNeeded(c, demand);
   if (iommu.iovaBudgetBytes !== undefined && needed > iommu.iovaBudgetBytes) {
     const text = `has a budget of ${formatSize(iommu.iovaBudgetBytes)} of IOVAs, but would need ${formatSize(needed)}`;
     object('iommu.iovaBudgetBytes', text);
@@ -230,6 +248,11 @@ function objectToTranslation(heap: HeapTraits, c: DeviceConstraints, demand: Buf
       object(core[0], `has no IOVA range of ${formatSize(bytes)} ${where}`, core.slice(1));
     },
   );
+}
+
+/** What counts against a device's budget of IOVAs, in bytes. */
+export function iovaBytesNeeded({ device }: DeviceConstraints, { bytes, buffers, iovaInUse }: BufferDemand): number {
+  return buffers * bytes + (iovaInUse[device] ?? 0);
 }
 
 function objectToSegments(heap: HeapTraits, c: DeviceConstraints, bytes: number, object: Object): void {

@@ -11,8 +11,10 @@
 import type { DeviceConstraints } from './device-constraints.js';
 import { buffersFitting, type HeapTraits } from './heap-traits.js';
 import { objectionToHeap } from './heap-verdict.js';
+import type { DeviceObjections } from './objections.js';
 import { type PredictedOutcome, predictImport } from './predict.js';
-import { cheapestHeap, solvePlacement } from './solve.js';
+import { rememberObjections } from './remembered-objections.js';
+import { cheapestHeap, solvePlacementInShort } from './solve.js';
 
 /** How the heap is chosen. */
 export type AllocationPolicy =
@@ -75,13 +77,49 @@ export function outcomeOfPolicy(
   heaps: readonly HeapTraits[],
   bytes: number,
 ): PolicyOutcome {
-  const { heap, why } = chooseHeap(policy, devices, heaps, bytes);
-  if (heap === undefined) return { policy: policy.policy, why, failures: [], bytesPerFrame: 0 };
-  const failures = devices.flatMap((c) => {
-    const objection = objectionToHeap(heap, [c], bytes);
+  return outcomesOfPolicies([policy], devices, heaps, bytes)[0];
+}
+
+/**
+ * What each policy leads to on the same devices and heaps.
+ *
+ * @param bytes of one buffer, whole pages
+ * @param ofDevice a memory of what devices object to; absent = one for these policies
+ */
+export function outcomesOfPolicies(
+  policies: readonly AllocationPolicy[],
+  devices: readonly DeviceConstraints[],
+  heaps: readonly HeapTraits[],
+  bytes: number,
+  ofDevice = rememberObjections(),
+): PolicyOutcome[] {
+  // Many policies end in the same few heaps.
+  const failuresByHeap = new Map<HeapTraits, PredictedOutcome[]>();
+  return policies.map((policy) => {
+    const { heap, why } = chooseHeap(policy, devices, heaps, bytes, ofDevice);
+    if (heap === undefined) return { policy: policy.policy, why, failures: [], bytesPerFrame: 0 };
+    const failures = failuresByHeap.get(heap) ?? failedImports(heap, devices, bytes, ofDevice);
+    failuresByHeap.set(heap, failures);
+    return { policy: policy.policy, heap: heap.name, why, failures, bytesPerFrame: failures.length * bytes };
+  });
+}
+
+/**
+ * How Linux answers each device for which a heap promises too little, when the pages do not happen to suit.
+ *
+ * @param bytes of one buffer, whole pages
+ * @param ofDevice a memory of what devices object to; absent = looked for anew
+ */
+export function failedImports(
+  heap: HeapTraits,
+  devices: readonly DeviceConstraints[],
+  bytes: number,
+  ofDevice?: DeviceObjections,
+): PredictedOutcome[] {
+  return devices.flatMap((c) => {
+    const objection = objectionToHeap(heap, [c], bytes, ofDevice);
     return objection === undefined ? [] : [predictImport(objection, heap, c, bytes)];
   });
-  return { policy: policy.policy, heap: heap.name, why, failures, bytesPerFrame: failures.length * bytes };
 }
 
 function chooseHeap(
@@ -89,6 +127,7 @@ function chooseHeap(
   devices: readonly DeviceConstraints[],
   heaps: readonly HeapTraits[],
   bytes: number,
+  ofDevice: DeviceObjections,
 ): { heap?: HeapTraits; why: string } {
   const named = (name: string): HeapTraits | undefined => heaps.find((heap) => heap.name === name);
   switch (policy.policy) {
@@ -115,10 +154,10 @@ function chooseHeap(
 
   function solvedFor(some: readonly DeviceConstraints[]): { heap?: HeapTraits; why: string } {
     const request = { devices: some, heaps, sizeBytes: bytes };
-    const heap = cheapestHeap(request);
     // The reasons of a placement are worth their time only where there is something to tell.
-    if (heap !== undefined && some.length <= 1)
-      return { heap, why: `the least scarce heap that suits it is ${heap.name}` };
-    return { ...(heap && { heap }), why: solvePlacement(request).explanation.prose };
+    const alone = some.length <= 1 ? cheapestHeap(request, ofDevice) : undefined;
+    if (alone !== undefined) return { heap: alone, why: `the least scarce heap that suits it is ${alone.name}` };
+    const { heap, prose } = solvePlacementInShort(request, ofDevice);
+    return { ...(heap && { heap }), why: prose };
   }
 }

@@ -10,7 +10,9 @@ import { ALL_ADDRESSES, intersectWindows } from './address-windows.js';
 import { type DeviceConstraints, PAGE_BYTES } from './device-constraints.js';
 import { type ConstraintFact, CPU, withoutFields } from './facts.js';
 import type { HeapTraits } from './heap-traits.js';
+import type { DeviceObjections } from './objections.js';
 import { reachOf } from './reach.js';
+import { rememberObjections } from './remembered-objections.js';
 import { cheapestHeap, type PlacementRequest, type UnsatisfiableResult } from './solve.js';
 
 /** What a repair costs. Fields that are absent cost nothing. */
@@ -37,27 +39,37 @@ export interface PlacementRepair {
   readonly cost: RepairCost;
 }
 
+/** How to look for repairs. */
+export interface RepairOptions {
+  /** How many to offer; absent = 8. */
+  readonly most?: number;
+  /** A memory of what devices object to; absent = one for these repairs. */
+  readonly ofDevice?: DeviceObjections;
+}
+
 /**
  * Looks for repairs, cheapest kind first: fewer buffers, a heap that the board could set aside, a copy, other hardware.
- *
- * @param most how many to offer; 8 by default
  */
-export function repairPlacement(request: PlacementRequest, result: UnsatisfiableResult, most = 8): PlacementRepair[] {
+export function repairPlacement(
+  request: PlacementRequest,
+  result: UnsatisfiableResult,
+  { most = 8, ofDevice = rememberObjections() }: RepairOptions = {},
+): PlacementRepair[] {
+  const heapWith: HeapWith = (variant) => cheapestHeap(variant, ofDevice)?.name;
   const repairs = [
-    ...fewerBuffers(request),
-    ...anotherHeap(request, result),
-    ...copies(request, result),
-    ...iommus(request, result),
-    ...relaxations(request, result),
+    ...fewerBuffers(request, heapWith),
+    ...anotherHeap(request, result, heapWith),
+    ...copies(request, result, heapWith),
+    ...iommus(request, result, heapWith),
+    ...relaxations(request, result, heapWith),
   ];
   return repairs.slice(0, most);
 }
 
-function heapWith(request: PlacementRequest): string | undefined {
-  return cheapestHeap(request)?.name;
-}
+/** The heap in which a variant of the request could be placed. */
+type HeapWith = (variant: PlacementRequest) => string | undefined;
 
-function fewerBuffers(request: PlacementRequest): PlacementRepair[] {
+function fewerBuffers(request: PlacementRequest, heapWith: HeapWith): PlacementRepair[] {
   const { buffers = 1 } = request;
   let [low, high] = [0, buffers];
   while (high - low > 1) {
@@ -72,7 +84,11 @@ function fewerBuffers(request: PlacementRequest): PlacementRepair[] {
 }
 
 /** A region of contiguous memory where every device reaches it, cut out of a heap's window that has the room. */
-function anotherHeap(request: PlacementRequest, { sizeBytes }: UnsatisfiableResult): PlacementRepair[] {
+function anotherHeap(
+  request: PlacementRequest,
+  { sizeBytes }: UnsatisfiableResult,
+  heapWith: HeapWith,
+): PlacementRepair[] {
   const { devices, heaps, buffers = 1 } = request;
   const alignmentBytes = devices.reduce(
     (most, c) => Math.max(most, alignUp(c.alignmentBytes ?? 1, PAGE_BYTES)),
@@ -97,7 +113,7 @@ function anotherHeap(request: PlacementRequest, { sizeBytes }: UnsatisfiableResu
 }
 
 /** One device works on a copy: it and the others must each find a heap. */
-function copies(request: PlacementRequest, result: UnsatisfiableResult): PlacementRepair[] {
+function copies(request: PlacementRequest, result: UnsatisfiableResult, heapWith: HeapWith): PlacementRepair[] {
   const involved = [...new Set(result.conflicts.flatMap((set) => set.map((fact) => fact.device)))].sort();
   return involved.flatMap((device): PlacementRepair[] => {
     const alone = request.devices.filter((c) => c.device === device);
@@ -112,7 +128,7 @@ function copies(request: PlacementRequest, result: UnsatisfiableResult): Placeme
   });
 }
 
-function iommus(request: PlacementRequest, result: UnsatisfiableResult): PlacementRepair[] {
+function iommus(request: PlacementRequest, result: UnsatisfiableResult, heapWith: HeapWith): PlacementRepair[] {
   const involved = [...new Set(result.conflicts.flatMap((set) => set.map((fact) => fact.device)))].sort();
   return involved.flatMap((device): PlacementRepair[] => {
     const translated = (c: DeviceConstraints): DeviceConstraints => {
@@ -128,7 +144,11 @@ function iommus(request: PlacementRequest, result: UnsatisfiableResult): Placeme
   });
 }
 
-function relaxations(request: PlacementRequest, { waysOut }: UnsatisfiableResult): PlacementRepair[] {
+function relaxations(
+  request: PlacementRequest,
+  { waysOut }: UnsatisfiableResult,
+  heapWith: HeapWith,
+): PlacementRepair[] {
   return waysOut.flatMap((facts): PlacementRepair[] => {
     const devices = request.devices.map((c) => {
       const fields = facts.filter((fact) => fact.device === c.device).map((fact) => fact.field);

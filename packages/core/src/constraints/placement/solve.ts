@@ -12,7 +12,7 @@ import { type ConstraintFact, compareFacts } from './facts.js';
 import { checkHeapTraits, type HeapTraits, sharedWindows, windowsFor, worstSegments } from './heap-traits.js';
 import { type HeapVerdict, verdictOf } from './heap-verdict.js';
 import { type MergedConstraints, mergeConstraints } from './merge.js';
-import { type BufferDemand, type Objection, objectionsTo } from './objections.js';
+import { type BufferDemand, type DeviceObjections, type Objection, objectionsTo, suitsAll } from './objections.js';
 import { coherencyDomain, type PreferenceVerdict, preferencesIn } from './preferences.js';
 
 /** What is asked: buffers of so many bytes, for these devices, from one of these heaps. */
@@ -111,53 +111,33 @@ export type PlacementResult = PlacedResult | UnsatisfiableResult;
  *
  * Context: any-thread; pure; slow path.
  *
+ * @param ofDevice a memory of what devices object to; absent = looked for anew
  * @returns the cheapest heap that suits every device, the earlier in the list among equals; or the conflicts
  * @throws RangeError when a size, a device or a heap is malformed
  */
-export function solvePlacement(request: PlacementRequest): PlacementResult {
-  const { sizeBytes: askedBytes, buffers = 1, cpuAccess = false, iovaInUse = {}, limits } = request;
-  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1;
-  if (!isCount(askedBytes))
-    throw new RangeError(`Cannot place a buffer: sizeBytes must be at least 1, got ${askedBytes}`);
-  if (!isCount(buffers)) throw new RangeError(`Cannot place buffers: there must be at least 1, got ${buffers}`);
-  for (const c of request.devices) assertDeviceConstraints(c);
-  for (const heap of request.heaps) {
-    const problems = checkHeapTraits(heap);
-    if (problems.length > 0) throw new RangeError(`Cannot use the heap ${heap.name}: ${problems.join('; ')}`);
-  }
-  const sizeBytes = pageAlignedBytes(askedBytes);
-  const demand: BufferDemand = { bytes: sizeBytes, buffers, cpuAccess, iovaInUse };
-  const devices = [...request.devices].sort((a, b) => (a.device < b.device ? -1 : a.device > b.device ? 1 : 0));
-  const judged = request.heaps.map((heap) => judge(heap, devices, demand));
-  judged.sort((a, b) => a.verdict.totalCost - b.verdict.totalCost);
-  const candidates = judged.map(({ verdict }) => verdict);
+export function solvePlacement(request: PlacementRequest, ofDevice?: DeviceObjections): PlacementResult {
+  const { buffers = 1, cpuAccess = false, limits } = request;
+  const choice = choose(request, ofDevice);
+  const { devices, sizeBytes, judged, candidates, chosen, prose } = choice;
   const requirements = mergeConstraints(devices);
-  const chosen = judged.find(({ verdict }) => verdict.suits);
   if (chosen === undefined) {
-    const found = conflictsAmong(judged, limits);
-    const { conflicts, corrections: waysOut, complete } = found;
-    const conflict = conflicts[0] ?? [];
-    const prose = explainUnsatisfiable(candidates, conflict, sizeBytes);
-    const conflictingDevices = devicesInConflict(judged, devices, limits);
-    const explanation = { prose, requirements };
-    const status = 'unsatisfiable';
+    const { conflicts, corrections: waysOut, complete } = choice.against;
     return {
-      status,
+      status: 'unsatisfiable',
       sizeBytes,
       buffers,
       candidates,
-      conflict,
+      conflict: conflicts[0] ?? [],
       conflicts,
-      conflictingDevices,
+      conflictingDevices: devicesInConflict(judged, devices, limits),
       complete,
       waysOut,
-      explanation,
+      explanation: { prose, requirements },
     };
   }
   const { heap, verdict } = chosen;
-  const cheaper = judged.filter((other) => other.verdict.totalCost < verdict.totalCost);
-  const forcedByAll = cheaper.length === 0 ? [] : conflictsAmong(cheaper, limits).conflicts;
-  const forcedBy = forcedByAll[0] ?? [];
+  const forcedByAll = choice.against.conflicts;
+  const cheaper = cheaperThan(chosen, judged);
   const bindingDevices = namesOf(devices).filter((name) =>
     cheaper.some(({ objections }) => objections.every((o) => o.facts.some((f) => f.device === name))),
   );
@@ -179,24 +159,37 @@ export function solvePlacement(request: PlacementRequest): PlacementResult {
     candidates,
     preferences: verdict.preferences,
     bindingDevices,
-    forcedBy,
+    forcedBy: forcedByAll[0] ?? [],
     forcedByAll,
-    explanation: { prose: explainPlaced(heap.name, devices, candidates, forcedByAll), requirements, segments },
+    explanation: { prose, requirements, segments },
   };
+}
+
+/** Where buffers would go, and the reason in a sentence: what {@link solvePlacement} answers, in short. */
+export interface PlacementInShort {
+  readonly heap: HeapTraits | undefined;
+  readonly prose: string;
+}
+
+/** Answers as {@link solvePlacement} does, with no more than the heap and the prose. */
+export function solvePlacementInShort(request: PlacementRequest, ofDevice?: DeviceObjections): PlacementInShort {
+  const { chosen, prose } = choose(request, ofDevice);
+  return { heap: chosen?.heap, prose };
 }
 
 /**
  * The heap that {@link solvePlacement} would choose, without the reasons: for trying many variants.
  *
  * @param request well formed
+ * @param ofDevice a memory of what devices object to; absent = looked for anew
  */
-export function cheapestHeap(request: PlacementRequest): HeapTraits | undefined {
+export function cheapestHeap(request: PlacementRequest, ofDevice?: DeviceObjections): HeapTraits | undefined {
   const { devices, heaps, sizeBytes, buffers = 1, cpuAccess = false, iovaInUse = {} } = request;
   const demand: BufferDemand = { bytes: pageAlignedBytes(sizeBytes), buffers, cpuAccess, iovaInUse };
   let best: { readonly heap: HeapTraits; readonly totalCost: number } | undefined;
   for (const heap of heaps) {
     if (best !== undefined && heap.cost >= best.totalCost) continue;
-    if (objectionsTo(heap, devices, demand).length > 0) continue;
+    if (!suitsAll(heap, devices, demand, ofDevice)) continue;
     const wishes = preferencesIn(heap, devices, demand.bytes);
     const totalCost = wishes.reduce((sum, { cost }) => sum + cost, heap.cost);
     if (best === undefined || totalCost < best.totalCost) best = { heap, totalCost };
@@ -210,22 +203,80 @@ interface JudgedHeap {
   readonly objections: readonly Objection[];
 }
 
-function judge(heap: HeapTraits, devices: readonly DeviceConstraints[], demand: BufferDemand): JudgedHeap {
-  const objections = objectionsTo(heap, devices, demand);
+/** What was chosen, and what that follows from. */
+interface Choice {
+  /** In order of name. */
+  readonly devices: readonly DeviceConstraints[];
+  readonly sizeBytes: number;
+  /** Every heap, cheapest first. */
+  readonly judged: readonly JudgedHeap[];
+  readonly candidates: readonly HeapVerdict[];
+  /** The first that suits. */
+  readonly chosen: JudgedHeap | undefined;
+  /** What rules out every heap that is cheaper than the chosen one; every heap, where none is chosen. */
+  readonly against: FactConflicts;
+  readonly prose: string;
+}
+
+function choose(request: PlacementRequest, ofDevice?: DeviceObjections): Choice {
+  const { sizeBytes: askedBytes, buffers = 1, cpuAccess = false, iovaInUse = {}, limits } = request;
+  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1;
+  if (!isCount(askedBytes))
+    throw new RangeError(`Cannot place a buffer: sizeBytes must be at least 1, got ${askedBytes}`);
+  if (!isCount(buffers)) throw new RangeError(`Cannot place buffers: there must be at least 1, got ${buffers}`);
+  for (const c of request.devices) assertDeviceConstraints(c);
+  for (const heap of request.heaps) {
+    const problems = checkHeapTraits(heap);
+    if (problems.length > 0) throw new RangeError(`Cannot use the heap ${heap.name}: ${problems.join('; ')}`);
+  }
+  const sizeBytes = pageAlignedBytes(askedBytes);
+  const demand: BufferDemand = { bytes: sizeBytes, buffers, cpuAccess, iovaInUse };
+  const devices = [...request.devices].sort((a, b) => (a.device < b.device ? -1 : a.device > b.device ? 1 : 0));
+  const judged = request.heaps.map((heap) => judge(heap, devices, demand, ofDevice));
+  judged.sort((a, b) => a.verdict.totalCost - b.verdict.totalCost);
+  const candidates = judged.map(({ verdict }) => verdict);
+  const chosen = judged.find(({ verdict }) => verdict.suits);
+  const ruledOut = chosen === undefined ? judged : cheaperThan(chosen, judged);
+  const isFree = chosen !== undefined && ruledOut.length === 0;
+  const against = isFree ? NO_CONFLICTS : conflictsAmong(ruledOut, limits);
+  const prose =
+    chosen === undefined
+      ? explainUnsatisfiable(candidates, against.conflicts[0] ?? [], sizeBytes)
+      : explainPlaced(chosen.heap.name, devices, candidates, against.conflicts);
+  return { devices, sizeBytes, judged, candidates, chosen, against, prose };
+}
+
+function cheaperThan({ verdict }: JudgedHeap, judged: readonly JudgedHeap[]): JudgedHeap[] {
+  return judged.filter((other) => other.verdict.totalCost < verdict.totalCost);
+}
+
+function judge(
+  heap: HeapTraits,
+  devices: readonly DeviceConstraints[],
+  demand: BufferDemand,
+  ofDevice?: DeviceObjections,
+): JudgedHeap {
+  const objections = objectionsTo(heap, devices, demand, ofDevice);
   const preferences = preferencesIn(heap, devices, demand.bytes);
   const totalCost = preferences.reduce((sum, { cost }) => sum + cost, heap.cost);
   const score = { heap: heap.name, cost: heap.cost, totalCost, preferences };
   return { heap, objections, verdict: verdictOf(score, objections) };
 }
 
+/** Minimal sets of facts that conflict, and the ways out of them. */
+interface FactConflicts {
+  readonly conflicts: readonly (readonly ConstraintFact[])[];
+  readonly corrections: readonly (readonly ConstraintFact[])[];
+  readonly complete: boolean;
+}
+
+const NO_CONFLICTS: FactConflicts = { conflicts: [], corrections: [], complete: true };
+
 /**
  * Minimal sets of facts which together leave none of the heaps. What rules each heap out is known, so that a set of facts
  * leaves a heap unless it contains one of that heap's objections.
  */
-function conflictsAmong(
-  judged: readonly JudgedHeap[],
-  limits?: ConflictLimits,
-): { conflicts: ConstraintFact[][]; corrections: ConstraintFact[][]; complete: boolean } {
+function conflictsAmong(judged: readonly JudgedHeap[], limits?: ConflictLimits): FactConflicts {
   const byKey = new Map<string, ConstraintFact>();
   for (const { objections } of judged)
     for (const { facts } of objections) for (const fact of facts) byKey.set(keyOf(fact), fact);
