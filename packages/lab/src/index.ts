@@ -1,5 +1,6 @@
 /** dmabuf-lab as a library: load a scenario, run it, read the result. */
 export * from './compare/index.js';
+export * from './conform/index.js';
 export * from './explain/index.js';
 export * from './library/index.js';
 export * from './report/index.js';

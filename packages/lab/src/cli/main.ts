@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addCompareCommand } from './compare-command.js';
+import { addConformCommand } from './conform-command.js';
 import { EXIT } from './errors.js';
 import { addExplainCommand } from './explain-command.js';
 import { addBoardsCommand, addProfilesCommand } from './library-commands.js';
@@ -33,6 +34,7 @@ const program = new Command('dmabuf-lab')
   .showSuggestionAfterError()
   .exitOverride();
 addRunCommand(program);
+addConformCommand(program);
 addExplainCommand(program);
 addCompareCommand(program);
 addCheckCommand(program);

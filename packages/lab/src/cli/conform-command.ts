@@ -1,0 +1,57 @@
+/** `dmabuf-lab conform`: runs recorded operation sequences and compares with what a real kernel answered. */
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { describeError, EXIT, InputError } from './errors.js';
+import { userPath } from './paths.js';
+
+const HELP = `
+Each file holds cases: steps, and what a real Linux answered to each of them. A case that needs a device which the simulator does
+not have is reported as not supported.
+
+Exit codes: 0 every case that could run passed; 1 an answer differs; 2 a file or an option is not right.
+
+Examples:
+  dmabuf-lab conform tests/conformance/linux/*.json
+  dmabuf-lab conform heap.json buf.json --area buf --json`;
+
+interface ConformFlags {
+  readonly area?: readonly string[];
+  readonly json?: boolean;
+}
+
+export function addConformCommand(program: Command): void {
+  program
+    .command('conform')
+    .summary('compare with the recorded answers of a real kernel')
+    .description('Runs operation sequences on the simulator, and compares each answer with that of a real Linux.')
+    .argument('<file...>', 'case files, in JSON')
+    .option('--area <name>', 'only cases of this area; may stand several times', (name: string, before?: string[]) => [
+      ...(before ?? []),
+      name,
+    ])
+    .option('--json', 'print the outcome as JSON')
+    .addHelpText('after', HELP)
+    .action(async (files: string[], flags: ConformFlags) => {
+      process.exitCode = await runConform(files, flags);
+    });
+}
+
+async function runConform(files: readonly string[], { area, json }: ConformFlags): Promise<number> {
+  try {
+    const { conform, conformanceText } = await import('../conform/index.js');
+    const texts = await Promise.all(files.map(async (file) => ({ file, text: await textOf(file) })));
+    const report = await conform(texts, area);
+    if (area !== undefined && report.cases.length === 0)
+      throw new InputError(`There is no case of area ${area.join(', ')}`);
+    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : conformanceText(report));
+    return report.differing > 0 ? EXIT.failed : EXIT.ok;
+  } catch (error) {
+    const { text, exitCode } = describeError(error, true);
+    process.stderr.write(`${text}\n`);
+    return exitCode;
+  }
+}
+
+async function textOf(file: string): Promise<string> {
+  return await readFile(userPath(file), 'utf8');
+}

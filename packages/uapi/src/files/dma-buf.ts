@@ -1,0 +1,234 @@
+/** A dma-buf as user space has it. Source: drivers/dma-buf/dma-buf.c, v6.12. */
+import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
+import { usageToWaitFor } from '@dmabuf-lab/core/sync';
+import {
+  DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
+  DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
+  DMA_BUF_IOCTL_SYNC,
+  DMA_BUF_NAME_LEN,
+  DMA_BUF_SET_NAME_A,
+  DMA_BUF_SET_NAME_B,
+  DMA_BUF_SYNC,
+  dmaBufExportSyncFile,
+  dmaBufImportSyncFile,
+  dmaBufSync,
+} from '../abi/dma-buf.js';
+import { O, PAGE_BYTES, POLL, SEEK } from '../abi/fcntl.js';
+import type { VmaRequest } from '../kernel/address-space.js';
+import {
+  type FenceCallback,
+  type FenceObject,
+  FenceReservation,
+  ResvUsage,
+  unwrapFence,
+} from '../kernel/fences-temporary.js';
+import type { SimulatedKernel } from '../kernel/kernel.js';
+import { blocksOf, type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
+import type { Process } from '../kernel/process.js';
+import { fenceOfDescriptor, SyncFileFile } from './sync-file.js';
+
+/** What an exporter brings. Source: struct dma_buf_ops, struct dma_buf_export_info. */
+export interface DmaBufExporter {
+  /** exp_name. */
+  readonly name: string;
+  /** Whole pages. */
+  readonly sizeBytes: number;
+  /** Shared with the exporter's own object; one of its own when absent. */
+  readonly reservation?: FenceReservation;
+  release(): void;
+  /** Absent = it cannot be mapped by user space. */
+  mmap?(vma: VmaRequest): void;
+  beginCpuAccess?(write: boolean): void;
+  endCpuAccess?(write: boolean): void;
+}
+
+/** A device that has attached. Source: struct dma_buf_attachment. */
+export interface DmaBufAttachment {
+  readonly device: string;
+}
+
+/** A poll of one direction that waits for a fence. Source: struct dma_buf_poll_cb_t. */
+interface ArmedPoll {
+  isActive: boolean;
+}
+
+export class DmaBufFile extends OpenFile {
+  readonly reservation: FenceReservation;
+  readonly attachments = new Set<DmaBufAttachment>();
+  readonly #number: number;
+  #name: string | undefined;
+  readonly #armedIn: ArmedPoll = { isActive: false };
+  readonly #armedOut: ArmedPoll = { isActive: false };
+
+  /** @param flags access mode of its file */
+  constructor(
+    private readonly kernel: SimulatedKernel,
+    readonly exporter: DmaBufExporter,
+    flags: number,
+  ) {
+    super(flags);
+    this.#number = kernel.nextInode();
+    this.reservation = exporter.reservation ?? new FenceReservation();
+  }
+
+  get sizeBytes(): number {
+    return this.exporter.sizeBytes;
+  }
+
+  get linkTarget(): string {
+    return `/dmabuf:${this.#name ?? ''}`;
+  }
+
+  override get inode(): Inode {
+    return { number: this.#number, sizeBytes: this.sizeBytes, blocks: blocksOf(this.sizeBytes), mode: 0o600 };
+  }
+
+  /** Source: dma_buf_attach. */
+  attach(device: string): DmaBufAttachment {
+    const attachment = { device };
+    this.attachments.add(attachment);
+    return attachment;
+  }
+
+  /** Source: dma_buf_detach. */
+  detach(attachment: DmaBufAttachment): void {
+    this.attachments.delete(attachment);
+  }
+
+  protected override release(): void {
+    this.exporter.release();
+  }
+
+  /** Source: dma_buf_llseek. */
+  override seek(offset: bigint, whence: number): number {
+    const base = whence === SEEK.END ? this.sizeBytes : whence === SEEK.SET ? 0 : undefined;
+    if (base === undefined || offset !== 0n) {
+      throw new ErrnoError('EINVAL', 'lseek', 'Cannot seek a dma-buf but to its start or its end');
+    }
+    return base;
+  }
+
+  /** Source: dma_buf_mmap_internal. */
+  override mmap(vma: VmaRequest): void {
+    if (this.exporter.mmap === undefined)
+      throw new ErrnoError('EINVAL', 'mmap', 'Cannot map: the exporter has no mmap');
+    if (vma.first + vma.count > this.sizeBytes / PAGE_BYTES) {
+      throw new ErrnoError('EINVAL', 'mmap', `Cannot map: the range ends beyond ${this.sizeBytes} bytes`);
+    }
+    this.exporter.mmap(vma);
+  }
+
+  /**
+   * Source: dma_buf_poll. A direction that is not ready arms one callback, which holds the file; while it is armed, other
+   * polls of that direction are told that it is not ready.
+   */
+  override poll(events: number): number {
+    const out = (events & POLL.OUT) !== 0 && this.#isReady(this.#armedOut, true) ? POLL.OUT : 0;
+    const input = (events & POLL.IN) !== 0 && this.#isReady(this.#armedIn, false) ? POLL.IN : 0;
+    return out | input;
+  }
+
+  #isReady(armed: ArmedPoll, write: boolean): boolean {
+    if (armed.isActive) return false;
+    const done = (): void => {
+      armed.isActive = false;
+      this.drop();
+      this.kernel.changed();
+    };
+    for (const { fence } of this.reservation.fences(usageToWaitFor(write))) {
+      if (!tryAddCallback(fence, done)) continue;
+      armed.isActive = true;
+      this.hold();
+      return false;
+    }
+    return true;
+  }
+
+  override *ioctl(call: IoctlCall): Task<number> {
+    const { process, command, argument } = call;
+    switch (command) {
+      case DMA_BUF_IOCTL_SYNC.number: {
+        const { flags } = process.user.readStruct(argument, dmaBufSync, DMA_BUF_IOCTL_SYNC.name);
+        yield* this.#sync(process, flags);
+        return 0;
+      }
+      case DMA_BUF_SET_NAME_A.number:
+      case DMA_BUF_SET_NAME_B.number:
+        this.#name = process.user.readString(argument, DMA_BUF_NAME_LEN, 'DMA_BUF_SET_NAME');
+        return 0;
+      case DMA_BUF_IOCTL_EXPORT_SYNC_FILE.number:
+        return this.#exportSyncFile(process, argument);
+      case DMA_BUF_IOCTL_IMPORT_SYNC_FILE.number:
+        return this.#importSyncFile(process, argument);
+      default:
+        return yield* super.ioctl(call);
+    }
+  }
+
+  /** Source: dma_buf_begin_cpu_access waits for the fences of others; dma_buf_end_cpu_access never waits. */
+  *#sync(process: Process, flags: bigint): Task<void> {
+    const op = DMA_BUF_IOCTL_SYNC.name;
+    const valid = BigInt(DMA_BUF_SYNC.RW | DMA_BUF_SYNC.END);
+    const direction = Number(flags & BigInt(DMA_BUF_SYNC.RW));
+    if ((flags & ~valid) !== 0n || direction === 0) {
+      throw new ErrnoError('EINVAL', op, `Cannot sync: flags 0x${flags.toString(16)}`);
+    }
+    const write = (direction & DMA_BUF_SYNC.WRITE) !== 0;
+    if ((flags & BigInt(DMA_BUF_SYNC.END)) !== 0n) {
+      this.exporter.endCpuAccess?.(write);
+      return;
+    }
+    this.exporter.beginCpuAccess?.(write);
+    const usage = usageToWaitFor(write);
+    yield* process.wait(
+      () => (this.reservation.testSignalled(usage) ? true : undefined),
+      Number.POSITIVE_INFINITY,
+      'the fences of a dma-buf',
+    );
+  }
+
+  /** Source: dma_buf_export_sync_file. */
+  #exportSyncFile(process: Process, argument: bigint): number {
+    const op = DMA_BUF_IOCTL_EXPORT_SYNC_FILE.name;
+    const data = process.user.readStruct(argument, dmaBufExportSyncFile, op);
+    checkSyncFileFlags(data.flags, op);
+    process.fds.reserve();
+    const usage = usageToWaitFor((data.flags & DMA_BUF_SYNC.WRITE) !== 0);
+    const fence = this.reservation.singleton(usage, this.kernel.fences) ?? this.kernel.fences.stub;
+    data.fd = process.install(new SyncFileFile(this.kernel, fence), O.CLOEXEC);
+    process.user.writeStruct(argument, dmaBufExportSyncFile, data, op);
+    return 0;
+  }
+
+  /** Source: dma_buf_import_sync_file. Containers are taken apart. */
+  #importSyncFile(process: Process, argument: bigint): number {
+    const op = DMA_BUF_IOCTL_IMPORT_SYNC_FILE.name;
+    const { flags, fd } = process.user.readStruct(argument, dmaBufImportSyncFile, op);
+    checkSyncFileFlags(flags, op);
+    const fence = fenceOfDescriptor(process, fd);
+    if (fence === undefined) throw new ErrnoError('EINVAL', op, `Cannot import descriptor ${fd}: it is no sync file`);
+    const usage = (flags & DMA_BUF_SYNC.WRITE) !== 0 ? ResvUsage.Write : ResvUsage.Read;
+    const leaves = [...unwrapFence(fence)];
+    this.reservation.reserve(leaves.length);
+    for (const leaf of leaves) this.reservation.add(leaf, usage);
+    return 0;
+  }
+
+  /** Source: dma_buf_show_fdinfo. */
+  override fdinfo(): Readonly<Record<string, string | number>> {
+    const { sizeBytes: size, references: count } = this;
+    return { size, count, exp_name: this.exporter.name, ...(this.#name !== undefined && { name: this.#name }) };
+  }
+}
+
+/** @returns whether the fence is pending and the callback is on it */
+function tryAddCallback(fence: FenceObject, callback: FenceCallback): boolean {
+  if (fence.isSignalled) return false;
+  fence.addCallback(callback);
+  return true;
+}
+
+function checkSyncFileFlags(flags: number, op: string): void {
+  const isValid = (flags & ~DMA_BUF_SYNC.RW) === 0 && (flags & DMA_BUF_SYNC.RW) !== 0;
+  if (!isValid) throw new ErrnoError('EINVAL', op, `Cannot do it: flags 0x${flags.toString(16)}`);
+}

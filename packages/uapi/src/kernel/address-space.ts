@@ -1,0 +1,252 @@
+/**
+ * Mappings of a process, and what its loads and stores do to them.
+ *
+ * Source: do_mmap, __split_vma, mprotect_fixup and vma_to_resize in mm/, v6.12; x86-64, where memory that can be written can
+ * be read.
+ */
+import { ErrnoError } from '@dmabuf-lab/core/base';
+import { MAP, PAGE_BYTES, PROT } from '../abi/fcntl.js';
+import type { OpenFile } from './open-file.js';
+import { type Page, pagesFor } from './pages.js';
+
+/** A process touched what it may not touch. */
+export class SignalError extends Error {
+  override readonly name = 'SignalError';
+  constructor(readonly signal: 'SIGSEGV' | 'SIGBUS') {
+    super(`${signal}: the access faults`);
+  }
+}
+
+/** Finds the pages behind a mapping. */
+export interface Pager {
+  /** @param index of the page in the file @returns undefined where there is none: SIGBUS */
+  page(index: number, write: boolean): Page | undefined;
+}
+
+/** A mapping that a file prepares. Source: struct vm_area_struct. */
+export interface VmaRequest {
+  /** Pages. */
+  readonly count: number;
+  /** First page, in the file. */
+  readonly first: number;
+  readonly prot: number;
+  readonly shared: boolean;
+  /** May mprotect make it writable. Source: VM_MAYWRITE. */
+  mayWrite: boolean;
+  pager?: Pager;
+  /** The file that the mapping keeps, where it is not the one that was mapped. Source: vma_set_file. */
+  file: OpenFile;
+  /** It cannot grow. Source: VM_DONTEXPAND, VM_PFNMAP. */
+  fixedLength: boolean;
+  /** The mapping, or a part of it, is gone. */
+  onClose?: () => void;
+  /** It has become two. */
+  onOpen?: () => void;
+}
+
+interface Vma extends VmaRequest {
+  count: number;
+  first: number;
+  prot: number;
+  /** Page number in the address space. */
+  start: number;
+  /** Pages of a private mapping that have been written. */
+  readonly copies: Map<number, Page>;
+}
+
+/** User space ends here, in pages. Source: TASK_SIZE_MAX. */
+const END_PAGE = 2 ** 47 / PAGE_BYTES;
+const FIRST_PAGE = 0x7e00_0000_0000 / PAGE_BYTES;
+
+export class AddressSpace {
+  #vmas: Vma[] = [];
+  #next = FIRST_PAGE;
+
+  /** Maps a file. The checks of do_mmap that concern the file are here too. @returns the address */
+  map(file: OpenFile, lengthBytes: bigint, offset: bigint, prot: number, flags: number): number {
+    if (offset % BigInt(PAGE_BYTES) !== 0n) throw refusal('EINVAL', `the offset ${offset} is not whole pages`);
+    if (lengthBytes === 0n) throw refusal('EINVAL', 'the length is 0');
+    const pages = (BigInt.asUintN(64, lengthBytes) + BigInt(PAGE_BYTES - 1)) / BigInt(PAGE_BYTES);
+    const first = BigInt.asUintN(64, offset) / BigInt(PAGE_BYTES);
+    if (pages > BigInt(END_PAGE)) throw refusal('ENOMEM', 'it is longer than the address space');
+    if (first + pages > 2n ** 52n) throw refusal('EOVERFLOW', 'offset and length overflow');
+    const shared = isShared(flags);
+    if (shared && (prot & PROT.WRITE) !== 0 && !file.writable)
+      throw refusal('EACCES', 'the file is not open for writing');
+    if (!file.readable) throw refusal('EACCES', 'the file is not open for reading');
+    const vma: Vma = {
+      start: this.#next,
+      count: Number(pages),
+      first: Number(first),
+      prot,
+      shared,
+      mayWrite: !shared || file.writable,
+      file: file.hold(),
+      fixedLength: false,
+      copies: new Map(),
+    };
+    try {
+      file.mmap(vma);
+    } catch (error) {
+      file.drop();
+      throw error;
+    }
+    this.#next += vma.count + 1;
+    this.#vmas.push(vma);
+    return vma.start * PAGE_BYTES;
+  }
+
+  /** Source: do_munmap. @throws ErrnoError EINVAL */
+  unmap(address: number, lengthBytes: number): void {
+    if (address % PAGE_BYTES !== 0 || lengthBytes <= 0) throw refusal('EINVAL', 'not whole pages', 'munmap');
+    const start = address / PAGE_BYTES;
+    const end = start + pagesFor(lengthBytes);
+    this.#splitAt(start);
+    this.#splitAt(end);
+    const gone = this.#vmas.filter((vma) => vma.start >= start && vma.start + vma.count <= end);
+    this.#vmas = this.#vmas.filter((vma) => !gone.includes(vma));
+    for (const vma of gone) close(vma);
+  }
+
+  /** Source: mprotect_fixup. @throws ErrnoError EACCES, ENOMEM, EINVAL */
+  protect(address: number, lengthBytes: number, prot: number): void {
+    if (address % PAGE_BYTES !== 0) throw refusal('EINVAL', 'not whole pages', 'mprotect');
+    const start = address / PAGE_BYTES;
+    const end = start + pagesFor(lengthBytes);
+    for (let page = start; page < end; page += 1) {
+      const vma = this.#vmaOf(page);
+      if (vma === undefined) throw refusal('ENOMEM', 'a page is not mapped', 'mprotect');
+      if ((prot & PROT.WRITE) !== 0 && !vma.mayWrite) {
+        throw refusal('EACCES', 'the file is not open for writing', 'mprotect');
+      }
+    }
+    this.#splitAt(start);
+    this.#splitAt(end);
+    for (const vma of this.#vmas) if (vma.start >= start && vma.start < end) vma.prot = prot;
+  }
+
+  /** Source: mremap with MREMAP_MAYMOVE. @returns the new address @throws ErrnoError EFAULT, EINVAL */
+  remap(address: number, oldBytes: number, newBytes: number): number {
+    const start = address / PAGE_BYTES;
+    const vma = this.#vmaOf(start);
+    const wanted = pagesFor(newBytes);
+    const had = pagesFor(oldBytes);
+    if (wanted === 0) throw refusal('EINVAL', 'the new length is 0', 'mremap');
+    if (vma === undefined) throw refusal('EFAULT', 'nothing is mapped there', 'mremap');
+    if (wanted <= had) {
+      if (wanted < had) this.unmap(address + wanted * PAGE_BYTES, (had - wanted) * PAGE_BYTES);
+      return address;
+    }
+    if (start + had > vma.start + vma.count) throw refusal('EFAULT', 'the range is not one mapping', 'mremap');
+    if (vma.fixedLength) throw refusal('EFAULT', 'the mapping cannot grow', 'mremap');
+    this.#splitAt(start);
+    const moved = this.#vmaOf(start);
+    if (moved === undefined) throw refusal('EFAULT', 'nothing is mapped there', 'mremap');
+    moved.start = this.#next;
+    moved.count = wanted;
+    this.#next += wanted + 1;
+    return moved.start * PAGE_BYTES;
+  }
+
+  /** What a load does. @throws SignalError */
+  read(address: number, lengthBytes: number): Uint8Array {
+    const bytes = new Uint8Array(lengthBytes);
+    this.#touch(address, lengthBytes, false, (page, from, length, at) => {
+      bytes.set(page.subarray(from, from + length), at);
+    });
+    return bytes;
+  }
+
+  /** What a store does. @throws SignalError; what came before the fault has been written */
+  write(address: number, bytes: Uint8Array): void {
+    this.#touch(address, bytes.length, true, (page, from, length, at) => {
+      page.set(bytes.subarray(at, at + length), from);
+    });
+  }
+
+  fill(address: number, lengthBytes: number, byte: number): void {
+    this.#touch(address, lengthBytes, true, (page, from, length) => {
+      page.fill(byte, from, from + length);
+    });
+  }
+
+  unmapAll(): void {
+    const all = this.#vmas;
+    this.#vmas = [];
+    for (const vma of all) close(vma);
+  }
+
+  #touch(
+    address: number,
+    lengthBytes: number,
+    write: boolean,
+    use: (page: Page, from: number, length: number, at: number) => void,
+  ): void {
+    for (let at = 0; at < lengthBytes; ) {
+      const page = Math.floor((address + at) / PAGE_BYTES);
+      const from = (address + at) % PAGE_BYTES;
+      const length = Math.min(PAGE_BYTES - from, lengthBytes - at);
+      use(this.#fault(page, write), from, length, at);
+      at += length;
+    }
+  }
+
+  #fault(number: number, write: boolean): Page {
+    const vma = this.#vmaOf(number);
+    if (vma === undefined) throw new SignalError('SIGSEGV');
+    const needed = write ? PROT.WRITE : PROT.READ | PROT.WRITE | PROT.EXEC;
+    if ((vma.prot & needed) === 0) throw new SignalError('SIGSEGV');
+    const index = vma.first + (number - vma.start);
+    const copy = vma.copies.get(index);
+    if (copy !== undefined) return copy;
+    const page = vma.pager?.page(index, write && vma.shared);
+    if (page === undefined) throw new SignalError('SIGBUS');
+    if (vma.shared || !write) return page;
+    const own = page.slice();
+    vma.copies.set(index, own);
+    return own;
+  }
+
+  #vmaOf(page: number): Vma | undefined {
+    return this.#vmas.find((vma) => page >= vma.start && page < vma.start + vma.count);
+  }
+
+  /** Makes two mappings of one that a page is inside of. Source: __split_vma. */
+  #splitAt(page: number): void {
+    const vma = this.#vmaOf(page);
+    if (vma === undefined || vma.start === page) return;
+    const before = page - vma.start;
+    this.#vmas.push({
+      ...vma,
+      start: page,
+      count: vma.count - before,
+      first: vma.first + before,
+      file: vma.file.hold(),
+      copies: new Map(vma.copies),
+    });
+    vma.count = before;
+    vma.onOpen?.();
+  }
+}
+
+function isShared(flags: number): boolean {
+  const type = flags & 0xf;
+  if (type === MAP.SHARED) return true;
+  if (type === MAP.PRIVATE) return false;
+  if (type !== MAP.SHARED_VALIDATE) throw refusal('EINVAL', 'it is neither shared nor private');
+  if ((flags & ~(0xf | MAP.POPULATE)) !== 0) throw refusal('EOPNOTSUPP', 'it has flags that are not known');
+  return true;
+}
+
+function close(vma: Vma): void {
+  vma.onClose?.();
+  vma.file.drop();
+}
+
+function refusal(
+  code: 'EINVAL' | 'ENOMEM' | 'EOVERFLOW' | 'EACCES' | 'EOPNOTSUPP' | 'EFAULT',
+  reason: string,
+  op = 'mmap',
+): ErrnoError {
+  return new ErrnoError(code, op, `Cannot ${op}: ${reason}`);
+}

@@ -1,0 +1,121 @@
+/**
+ * The simulated kernel: what all processes share. Time, waiting, device nodes, pages.
+ *
+ * It lives in one actor, and its system calls are generators, so that they run on both runtimes. Everything that can make a
+ * waiting call go on says so by `changed()`, which grows one word; a waiting call looks again at whatever it waits for. A few
+ * processes wait at a time, so that waking all of them costs less than keeping track of who waits for what.
+ */
+import {
+  type AtomicWords,
+  attemptUntil,
+  type Clock,
+  ErrnoError,
+  type Nanoseconds,
+  sleepUntil,
+  type Task,
+  TIMED_OUT,
+  type WordIndex,
+  WordPark,
+} from '@dmabuf-lab/core/base';
+import { KernelFences } from './fences-temporary.js';
+import type { OpenFile } from './open-file.js';
+import type { PageAllocator } from './pages.js';
+
+/** What the kernel needs of the actor that it lives in. */
+export interface KernelHost {
+  readonly clock: Clock;
+  readonly words: AtomicWords;
+  spawn(name: string, task: Task<void>): void;
+}
+
+/** Opens a device node. @param flags of open(2) */
+export type OpenNode = (flags: number) => OpenFile;
+
+/** The parts of a kernel that differ from machine to machine. */
+export interface KernelOptions {
+  /** A control word that nobody else uses. */
+  readonly changedWord: WordIndex;
+  readonly pages: PageAllocator;
+}
+
+export class SimulatedKernel {
+  readonly pages: PageAllocator;
+  readonly fences = new KernelFences();
+  readonly #nodes = new Map<string, OpenNode>();
+  #inodes = 0;
+
+  constructor(
+    private readonly host: KernelHost,
+    private readonly options: KernelOptions,
+  ) {
+    this.pages = options.pages;
+  }
+
+  /** Since the start of the run; what CLOCK_MONOTONIC is. */
+  now(): Nanoseconds {
+    return this.host.clock.now();
+  }
+
+  /** Adds a device node. */
+  addNode(path: string, open: OpenNode): void {
+    this.#nodes.set(path, open);
+  }
+
+  get paths(): readonly string[] {
+    return [...this.#nodes.keys()];
+  }
+
+  /** Source: do_dentry_open. @throws ErrnoError ENOENT */
+  openNode(path: string, flags: number): OpenFile {
+    const open = this.#nodes.get(path);
+    if (open === undefined)
+      throw new ErrnoError('ENOENT', 'open', `Cannot open ${path}: there is no such file`, { path });
+    return open(flags);
+  }
+
+  nextInode(): number {
+    this.#inodes += 1;
+    return this.#inodes;
+  }
+
+  /** Something that a call may wait for has changed. */
+  changed(): void {
+    this.host.words.add(this.options.changedWord, 1);
+    this.host.words.notify(this.options.changedWord);
+  }
+
+  /**
+   * Waits until a look has a result, or a time.
+   *
+   * @param look tried at once, after each change, and once more when time is up
+   * @returns undefined when time is up
+   */
+  *wait<T>(look: () => T | undefined, untilNs: Nanoseconds, what: string): Task<T | undefined> {
+    const { words } = this.host;
+    const { changedWord } = this.options;
+    const outcome = yield* attemptUntil(() => {
+      const seen = words.load(changedWord);
+      const result = look();
+      return result === undefined ? new WordPark(changedWord, seen, what) : result;
+    }, untilNs);
+    return outcome === TIMED_OUT ? undefined : outcome;
+  }
+
+  /** Does something at a time, unless it has been called off. @returns calls it off */
+  at(timeNs: Nanoseconds, what: string, action: () => void): () => void {
+    let isOff = false;
+    function* timer(): Task<void> {
+      yield* sleepUntil(timeNs, what);
+      if (!isOff) action();
+    }
+    this.host.spawn(what, timer());
+    return () => {
+      isOff = true;
+    };
+  }
+
+  /** Runs something beside the callers: a kernel thread. */
+  spawn(name: string, task: Task<void>): void {
+    this.host.spawn(name, task);
+  }
+}

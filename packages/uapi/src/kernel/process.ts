@@ -1,0 +1,237 @@
+/**
+ * A process: its descriptors, its memory, and its system calls.
+ *
+ * System calls throw `ErrnoError` with the code that Linux would set. Those that can block are generators.
+ */
+import { ErrnoError, type Nanoseconds, type Task } from '@dmabuf-lab/core/base';
+import { O, POLL, SEEK_MAX } from '../abi/fcntl.js';
+import type { IoctlCommand } from '../abi/ioctl.js';
+import { AddressSpace } from './address-space.js';
+import { FdTable } from './fd-table.js';
+import type { SimulatedKernel } from './kernel.js';
+import type { OpenFile } from './open-file.js';
+import { UserMemory } from './user-memory.js';
+
+/** One descriptor to poll. */
+export interface PollItem {
+  /** Negative = left out. */
+  readonly fd: number;
+  readonly events: number;
+}
+
+/** The process was killed while a system call was waiting. */
+export class ProcessKilled extends Error {
+  override readonly name = 'ProcessKilled';
+  constructor() {
+    super('The process has been killed');
+  }
+}
+
+const NS_PER_MS = 1_000_000;
+
+/** Ioctls that any file has. Source: do_vfs_ioctl, fs/ioctl.c, v6.12. */
+const FIOCLEX = 0x5451;
+const FIONCLEX = 0x5450;
+const FIONBIO = 0x5421;
+
+export class Process {
+  readonly fds: FdTable;
+  readonly memory = new AddressSpace();
+  readonly user = new UserMemory();
+  /** It is killed then. */
+  killedAtNs: Nanoseconds = Number.POSITIVE_INFINITY;
+
+  /** @param openFiles most descriptors, RLIMIT_NOFILE */
+  constructor(
+    readonly kernel: SimulatedKernel,
+    options: { readonly openFiles?: number } = {},
+  ) {
+    this.fds = new FdTable(options.openFiles);
+  }
+
+  /** Ends it: mappings and descriptors are gone, as at exit(2). */
+  exit(): void {
+    this.memory.unmapAll();
+    this.fds.closeAll();
+  }
+
+  /** open(2) of a device node. @throws ErrnoError ENOENT, EMFILE, and what the device says */
+  open(path: string, flags: number): number {
+    this.fds.reserve();
+    return this.install(this.kernel.openNode(path, flags), flags);
+  }
+
+  /** Gives a new file a descriptor; on failure the file is gone. */
+  install(file: OpenFile, flags: number): number {
+    try {
+      return this.fds.install(file, (flags & O.CLOEXEC) !== 0);
+    } catch (error) {
+      file.drop();
+      throw error;
+    }
+  }
+
+  close(fd: number): void {
+    this.fds.close(fd);
+  }
+
+  /** dup(2): close-on-exec is off. */
+  dup(fd: number): number {
+    return this.install(this.fds.file(fd, 'dup').hold(), 0);
+  }
+
+  /** Sends a descriptor to a process, which may be this one, as over a socket with MSG_CMSG_CLOEXEC. @returns its number there */
+  pass(fd: number, to: Process): number {
+    return to.install(this.fds.file(fd, 'sendmsg').hold(), O.CLOEXEC);
+  }
+
+  /** Opens /proc/self/fd/N. */
+  reopen(fd: number, flags: number): number {
+    const file = this.fds.file(fd, 'open');
+    this.fds.reserve();
+    return this.install(file.reopen(flags), flags);
+  }
+
+  setNonblocking(fd: number, on: boolean): void {
+    const file = this.fds.file(fd, 'fcntl');
+    file.flags = on ? file.flags | O.NONBLOCK : file.flags & ~O.NONBLOCK;
+  }
+
+  /** lseek(2). @returns the position */
+  seek(fd: number, offset: bigint, whence: number): number {
+    const file = this.fds.file(fd, 'lseek');
+    if (whence < 0 || whence > SEEK_MAX) {
+      throw new ErrnoError('EINVAL', 'lseek', `Cannot seek: there is no whence ${whence}`);
+    }
+    return file.seek(offset, whence);
+  }
+
+  /** read(2), or pread(2) with an offset. */
+  *read(fd: number, lengthBytes: number, offset?: bigint): Task<Uint8Array> {
+    const file = this.fds.file(fd, 'read');
+    const at = checkedOffset(file, offset, 'read');
+    if (!file.readable)
+      throw new ErrnoError('EBADF', 'read', `Cannot read descriptor ${fd}: it is open for writing only`);
+    return yield* holding(file, file.read(this, lengthBytes, at));
+  }
+
+  /** write(2), or pwrite(2) with an offset. @returns bytes written */
+  *write(fd: number, bytes: Uint8Array, offset?: bigint): Task<number> {
+    const file = this.fds.file(fd, 'write');
+    const at = checkedOffset(file, offset, 'write');
+    if (!file.writable)
+      throw new ErrnoError('EBADF', 'write', `Cannot write descriptor ${fd}: it is open for reading only`);
+    return yield* holding(file, file.write(this, bytes, at));
+  }
+
+  truncate(fd: number, lengthBytes: bigint): void {
+    if (lengthBytes < 0n) throw new ErrnoError('EINVAL', 'ftruncate', `Cannot set the length to ${lengthBytes}`);
+    const file = this.fds.file(fd, 'ftruncate');
+    file.truncate(lengthBytes);
+  }
+
+  fallocate(fd: number, mode: number, offset: bigint, lengthBytes: bigint): void {
+    this.fds.file(fd, 'fallocate').fallocate(mode, offset, lengthBytes);
+  }
+
+  fsync(fd: number): void {
+    this.fds.file(fd, 'fsync').fsync();
+  }
+
+  chmod(fd: number, mode: number): void {
+    this.fds.file(fd, 'fchmod').chmod(mode);
+  }
+
+  /**
+   * poll(2).
+   *
+   * @param timeoutMs negative = for ever, 0 = only look
+   * @returns events of each item
+   */
+  *poll(items: readonly PollItem[], timeoutMs: number): Task<number[]> {
+    const files = items.map(({ fd }) => (this.fds.has(fd) ? this.fds.file(fd, 'poll').hold() : undefined));
+    const look = (): number[] => items.map((item, i) => pollOne(item, files[i]));
+    try {
+      const now = look();
+      if (timeoutMs === 0 || now.some((events) => events !== 0)) return now;
+      const untilNs = timeoutMs < 0 ? Number.POSITIVE_INFINITY : this.kernel.now() + timeoutMs * NS_PER_MS;
+      const ready = yield* this.wait(
+        () => {
+          const events = look();
+          return events.some((event) => event !== 0) ? events : undefined;
+        },
+        untilNs,
+        'poll',
+      );
+      return ready ?? items.map(() => 0);
+    } finally {
+      for (const file of files) file?.drop();
+    }
+  }
+
+  /** ioctl(2). @param argument mostly an address @returns what the call returns */
+  *ioctl(fd: number, command: number, argument: bigint): Task<number> {
+    const file = this.fds.file(fd, 'ioctl');
+    if (command === FIOCLEX || command === FIONCLEX) return 0;
+    if (command === FIONBIO) {
+      const [on] = this.user.read(argument, 4, 'ioctl');
+      this.setNonblocking(fd, on !== 0);
+      return 0;
+    }
+    return yield* holding(file, file.ioctl({ process: this, command, argument }));
+  }
+
+  /**
+   * ioctl(2) with a structure.
+   *
+   * @returns what the kernel has written into the structure
+   */
+  *command<T>(fd: number, { number, struct }: IoctlCommand<T>, value: Partial<T>): Task<T> {
+    if (struct === undefined) throw new TypeError('the command has no structure');
+    const bytes = struct.encode(value);
+    const address = this.user.put(bytes);
+    try {
+      yield* this.ioctl(fd, number, address);
+      return struct.decode(bytes);
+    } finally {
+      this.user.drop(address);
+    }
+  }
+
+  /** mmap(2). @returns the address */
+  mmap(fd: number, lengthBytes: bigint, offset: bigint, prot: number, flags: number): number {
+    return this.memory.map(this.fds.file(fd, 'mmap'), lengthBytes, offset, prot, flags);
+  }
+
+  /** Waits as a system call does: until a look has a result, a time, or the end of the process. @throws ProcessKilled */
+  *wait<T>(look: () => T | undefined, untilNs: Nanoseconds, what: string): Task<T | undefined> {
+    const result = yield* this.kernel.wait(look, Math.min(untilNs, this.killedAtNs), what);
+    if (result === undefined && this.killedAtNs <= untilNs && this.kernel.now() >= this.killedAtNs)
+      throw new ProcessKilled();
+    return result;
+  }
+}
+
+function pollOne({ fd, events }: PollItem, file: OpenFile | undefined): number {
+  if (fd < 0) return 0;
+  if (file === undefined) return POLL.NVAL;
+  const wanted = events | POLL.ERR | POLL.HUP;
+  return file.poll(wanted) & wanted;
+}
+
+function checkedOffset(file: OpenFile, offset: bigint | undefined, op: string): number | undefined {
+  if (offset === undefined) return undefined;
+  if (offset < 0n) throw new ErrnoError('EINVAL', op, `Cannot ${op} at ${offset}`);
+  if (!file.seekable) throw new ErrnoError('ESPIPE', op, `Cannot ${op} at a place: the file has no position`);
+  return Number(offset);
+}
+
+/** A call that blocks keeps its file, even if the descriptor is closed meanwhile. */
+function* holding<T>(file: OpenFile, call: Task<T>): Task<T> {
+  file.hold();
+  try {
+    return yield* call;
+  } finally {
+    file.drop();
+  }
+}
