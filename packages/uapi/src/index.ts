@@ -1,6 +1,9 @@
 /** What user space sees: processes, descriptors, ioctls and device nodes. */
 export * from './abi/index.js';
 export * from './devices/dma-heap.js';
+export * from './devices/drm/drm-device.js';
+export { DrmFile } from './devices/drm/drm-file.js';
+export * from './devices/drm/vgem.js';
 export * from './devices/udmabuf.js';
 export * from './files/dma-buf.js';
 export * from './files/eventfd.js';

@@ -6,6 +6,7 @@ import { SystemHeap } from '@dmabuf-lab/heaps';
 import {
   addHeapNode,
   addUdmabufNode,
+  addVgemNodes,
   type KernelHost,
   PAGE_BYTES,
   type Page,
@@ -16,7 +17,7 @@ import {
 export const MACHINE_WINDOWS = [{ name: 'ram', base: 0, sizeBytes: 2 ** 30 }];
 
 /** What a case can need and this machine has. */
-export const MACHINE_HAS: readonly string[] = ['heap', 'udmabuf'];
+export const MACHINE_HAS: readonly string[] = ['heap', 'udmabuf', 'vgem'];
 
 /** Starts a kernel on the memory of a machine: nothing is allocated, all devices are idle. */
 export function startKernel(host: KernelHost, memory: PhysicalMemoryHandle, changedWord: WordIndex): SimulatedKernel {
@@ -30,6 +31,7 @@ export function startKernel(host: KernelHost, memory: PhysicalMemoryHandle, chan
   const kernel = new SimulatedKernel(host, { changedWord, pages: { allocate } });
   addHeapNode(kernel, { name: 'system', scattered: true, allocate });
   addUdmabufNode(kernel);
+  addVgemNodes(kernel, '/dev/dri/card0', '/dev/dri/renderD128');
   return kernel;
 }
 

@@ -35,6 +35,8 @@ export interface DmaBufExporter {
   readonly sizeBytes: number;
   /** Shared with the exporter's own object; one of its own when absent. */
   readonly reservation?: FenceReservation;
+  /** The GEM object that it is, so that its own device finds it again. */
+  readonly gemObject?: unknown;
   release(): void;
   /** Absent = it cannot be mapped by user space. */
   mmap?(vma: VmaRequest): void;

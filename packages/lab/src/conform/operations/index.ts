@@ -1,10 +1,16 @@
 /** The vocabulary of case files. */
 import type { Operation } from '../operation.js';
 import { bufferOperations } from './buffers.js';
+import { drmOperations } from './drm.js';
 import { fdOperations } from './fd.js';
 import { mapOperations } from './map.js';
 
-const OPERATIONS: Readonly<Record<string, Operation>> = { ...fdOperations, ...mapOperations, ...bufferOperations };
+const OPERATIONS: Readonly<Record<string, Operation>> = {
+  ...fdOperations,
+  ...mapOperations,
+  ...bufferOperations,
+  ...drmOperations,
+};
 /** Prefixes under which the operations on any descriptor go too. */
 const ALIASES = ['buf.', 'memfd.'];
 

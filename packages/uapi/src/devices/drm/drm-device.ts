@@ -1,0 +1,84 @@
+/**
+ * A DRM device: its driver, its nodes, and what its open files share.
+ *
+ * Source: struct drm_device, struct drm_driver, drivers/gpu/drm/drm_drv.c, v6.12.
+ */
+import { PAGE_BYTES } from '../../abi/fcntl.js';
+import type { SimulatedKernel } from '../../kernel/kernel.js';
+import { DrmFile } from './drm-file.js';
+import type { GemObject } from './gem-object.js';
+import type { DrmIoctl } from './ioctl-table.js';
+
+/** What a driver brings. */
+export interface DrmDriver {
+  /** Of DRM_IOCTL_VERSION. */
+  readonly name: string;
+  readonly hasModeSetting: boolean;
+  readonly hasSyncobj: boolean;
+  /** Imports from other exporters. Source: gem_prime_import_sg_table. */
+  readonly canImport: boolean;
+  /** By nr, those of the driver and those of the core that only some have. */
+  readonly ioctls: ReadonlyMap<number, DrmIoctl>;
+  /** Entries of the driver's table. */
+  readonly driverIoctls: number;
+  /** Called for each new open file. */
+  opened?(file: DrmFile): void;
+  /** Called when it is gone. */
+  closed?(file: DrmFile): void;
+  /** A capability that is the driver's to answer; undefined = it has none. */
+  capability?(capability: number): number | undefined;
+  /** Called before a dumb buffer is made. Source: dumb_create of drivers that align. */
+  dumbPitch?(widthPixels: number, bitsPerPixel: number): number;
+}
+
+/** Where the ranges of objects begin in the address space of a node, in pages. Source: DRM_FILE_PAGE_OFFSET_START. */
+const FIRST_MAP_PAGE = 0x100000;
+
+export class DrmDevice {
+  master: DrmFile | undefined;
+  readonly names = new Map<number, GemObject>();
+  readonly #ranges = new Map<number, GemObject>();
+  #nextPage = FIRST_MAP_PAGE;
+
+  constructor(
+    readonly kernel: SimulatedKernel,
+    readonly driver: DrmDriver,
+  ) {}
+
+  /** Adds its nodes. @param render path of the render node; absent = there is none */
+  addNodes(primary: string, render?: string): void {
+    this.kernel.addNode(primary, (flags) => new DrmFile(this, primary, flags, false));
+    if (render !== undefined) this.kernel.addNode(render, (flags) => new DrmFile(this, render, flags, true));
+  }
+
+  /** Gives an object a range to be mapped by. Source: drm_gem_create_mmap_offset. @returns the offset in bytes */
+  rangeOf(object: GemObject): number {
+    if (object.mapPage === 0) {
+      object.mapPage = this.#nextPage;
+      this.#nextPage += object.sizeBytes / PAGE_BYTES;
+      this.#ranges.set(object.mapPage, object);
+    }
+    return object.mapPage * PAGE_BYTES;
+  }
+
+  /** Source: drm_vma_offset_exact_lookup_locked. */
+  objectAt(firstPage: number, pages: number): GemObject | undefined {
+    const object = this.#ranges.get(firstPage);
+    return object !== undefined && pages <= object.sizeBytes / PAGE_BYTES ? object : undefined;
+  }
+
+  forgetRange(object: GemObject): void {
+    this.#ranges.delete(object.mapPage);
+  }
+
+  /** The lowest free global name. */
+  nameFor(object: GemObject): number {
+    if (object.name === 0) {
+      let name = 1;
+      while (this.names.has(name)) name += 1;
+      object.name = name;
+      this.names.set(name, object);
+    }
+    return object.name;
+  }
+}
