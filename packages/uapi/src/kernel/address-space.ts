@@ -64,7 +64,6 @@ export class AddressSpace {
 
   /** Maps a file. The checks of do_mmap that concern the file are here too. @returns the address */
   map(file: OpenFile, lengthBytes: bigint, offset: bigint, prot: number, flags: number): number {
-    if (offset % BigInt(PAGE_BYTES) !== 0n) throw refusal('EINVAL', `the offset ${offset} is not whole pages`);
     if (lengthBytes === 0n) throw refusal('EINVAL', 'the length is 0');
     const pages = (BigInt.asUintN(64, lengthBytes) + BigInt(PAGE_BYTES - 1)) / BigInt(PAGE_BYTES);
     const first = BigInt.asUintN(64, offset) / BigInt(PAGE_BYTES);

@@ -4,7 +4,7 @@
  * System calls throw `ErrnoError` with the code that Linux would set. Those that can block are generators.
  */
 import { ErrnoError, type Nanoseconds, type Task } from '@dmabuf-lab/core/base';
-import { O, POLL, SEEK_MAX } from '../abi/fcntl.js';
+import { O, PAGE_BYTES, POLL, SEEK_MAX } from '../abi/fcntl.js';
 import type { IoctlCommand } from '../abi/ioctl.js';
 import { AddressSpace } from './address-space.js';
 import { FdTable } from './fd-table.js';
@@ -200,6 +200,9 @@ export class Process {
 
   /** mmap(2). @returns the address */
   mmap(fd: number, lengthBytes: bigint, offset: bigint, prot: number, flags: number): number {
+    if (offset % BigInt(PAGE_BYTES) !== 0n) {
+      throw new ErrnoError('EINVAL', 'mmap', `Cannot map: the offset ${offset} is not whole pages`);
+    }
     return this.memory.map(this.fds.file(fd, 'mmap'), lengthBytes, offset, prot, flags);
   }
 
