@@ -4,9 +4,11 @@ import type { WordIndex } from '@dmabuf-lab/core/base';
 import { PhysicalMemory, type PhysicalMemoryHandle, type Run } from '@dmabuf-lab/core/memory';
 import { SystemHeap } from '@dmabuf-lab/heaps';
 import {
+  addBochsNode,
   addHeapNode,
   addUdmabufNode,
   addVgemNodes,
+  addVirtioGpuNodes,
   type KernelHost,
   PAGE_BYTES,
   type Page,
@@ -17,7 +19,7 @@ import {
 export const MACHINE_WINDOWS = [{ name: 'ram', base: 0, sizeBytes: 2 ** 30 }];
 
 /** What a case can need and this machine has. */
-export const MACHINE_HAS: readonly string[] = ['heap', 'udmabuf', 'vgem'];
+export const MACHINE_HAS: readonly string[] = ['heap', 'udmabuf', 'vgem', 'bochs', 'virtio_gpu'];
 
 /** Starts a kernel on the memory of a machine: nothing is allocated, all devices are idle. */
 export function startKernel(host: KernelHost, memory: PhysicalMemoryHandle, changedWord: WordIndex): SimulatedKernel {
@@ -32,6 +34,8 @@ export function startKernel(host: KernelHost, memory: PhysicalMemoryHandle, chan
   addHeapNode(kernel, { name: 'system', scattered: true, allocate });
   addUdmabufNode(kernel);
   addVgemNodes(kernel, '/dev/dri/card0', '/dev/dri/renderD128');
+  addBochsNode(kernel, '/dev/dri/card1');
+  addVirtioGpuNodes(kernel, '/dev/dri/card2', '/dev/dri/renderD129');
   return kernel;
 }
 

@@ -38,6 +38,8 @@ export interface DmaBufExporter {
   /** The GEM object that it is, so that its own device finds it again. */
   readonly gemObject?: unknown;
   release(): void;
+  /** A device wants to attach. @throws ErrnoError when it may not */
+  attach?(): void;
   /** Absent = it cannot be mapped by user space. */
   mmap?(vma: VmaRequest): void;
   beginCpuAccess?(write: boolean): void;
@@ -85,8 +87,9 @@ export class DmaBufFile extends OpenFile {
     return { number: this.#number, sizeBytes: this.sizeBytes, blocks: blocksOf(this.sizeBytes), mode: 0o600 };
   }
 
-  /** Source: dma_buf_attach. */
+  /** Source: dma_buf_attach. @throws ErrnoError what the exporter says */
   attach(device: string): DmaBufAttachment {
+    this.exporter.attach?.();
     const attachment = { device };
     this.attachments.add(attachment);
     return attachment;

@@ -3,6 +3,7 @@ import type { Operation } from '../operation.js';
 import { bufferOperations } from './buffers.js';
 import { drmOperations } from './drm.js';
 import { fdOperations } from './fd.js';
+import { kmsOperations } from './kms.js';
 import { mapOperations } from './map.js';
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -10,6 +11,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...mapOperations,
   ...bufferOperations,
   ...drmOperations,
+  ...kmsOperations,
 };
 /** Prefixes under which the operations on any descriptor go too. */
 const ALIASES = ['buf.', 'memfd.'];

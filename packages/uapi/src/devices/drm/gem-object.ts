@@ -30,6 +30,8 @@ export class GemObject {
   mapPage = 0;
   readonly #allowed = new Map<DrmFile, number>();
   #pages: PageRun | undefined;
+  /** The object itself while it exists, and mappings that keep its pages only. */
+  #users = 1;
 
   constructor(
     readonly device: DrmDevice,
@@ -51,12 +53,18 @@ export class GemObject {
     this.#references -= 1;
     if (this.#references > 0) return;
     this.device.forgetRange(this);
-    this.#pages?.free();
+    this.device.driver.objectGone?.(this);
+    this.#dropPages();
     if (this.imported !== undefined) {
       const { buffer, attachment } = this.imported;
       buffer.detach(attachment);
       buffer.drop();
     }
+  }
+
+  #dropPages(): void {
+    this.#users -= 1;
+    if (this.#users === 0) this.#pages?.free();
   }
 
   /** The file may map it. Source: drm_vma_node_allow; counted. */
@@ -74,8 +82,16 @@ export class GemObject {
     return this.#allowed.has(file);
   }
 
-  /** Maps it, whoever's mapping it is. Source: drm_gem_shmem_mmap. @throws ErrnoError EINVAL */
-  map(vma: VmaRequest, firstPage: number): void {
+  /**
+   * Maps it, whoever's mapping it is.
+   *
+   * Source: drm_gem_shmem_mmap, drm_gem_shmem_fault: the first page of the mapping is the first of the object, whatever the
+   * offset; and drm_gem_ttm_mmap, ttm_bo_vm_fault, where the offset counts, and the mapping keeps the pages and not the object.
+   *
+   * @param firstPage the number that the first page of the object has
+   * @throws ErrnoError EINVAL
+   */
+  map(vma: VmaRequest, firstPage = 0): void {
     if (this.imported !== undefined) {
       const { buffer } = this.imported;
       vma.file.drop();
@@ -86,13 +102,17 @@ export class GemObject {
     if (!vma.shared && vma.mayWrite)
       throw new ErrnoError('EINVAL', 'mmap', 'Cannot map privately: GEM objects are shared');
     const pages = this.pages();
+    const keepsObject = this.device.driver.mappingsKeepObjects ?? true;
+    const skipped = keepsObject ? vma.first : firstPage;
     vma.fixedLength = true;
-    vma.pager = { page: (index) => pages[index - firstPage] };
-    this.hold();
-    vma.onOpen = () => {
-      this.hold();
+    vma.pager = { page: (index) => pages[index - skipped] };
+    const hold = (): void => {
+      if (keepsObject) this.hold();
+      else this.#users += 1;
     };
-    vma.onClose = () => this.drop();
+    hold();
+    vma.onOpen = hold;
+    vma.onClose = () => (keepsObject ? this.drop() : this.#dropPages());
   }
 
   /** Its pages, made at first use. Source: drm_gem_shmem_get_pages. @throws ErrnoError ENOMEM */
