@@ -45,19 +45,21 @@ export function* waitFor<Entry>(
   what: string,
   limit?: WaitLimit,
 ): Task<boolean> {
-  let settle: ((inTime: boolean) => void) | undefined;
+  let outcome: boolean | undefined;
+  let resume: (inTime: boolean) => void = () => {};
   const end = (inTime: boolean): void => {
-    const first = settle;
-    settle = undefined;
-    first?.(inTime);
+    if (outcome !== undefined) return;
+    outcome = inTime;
+    resume(inTime);
   };
   const entry = start(() => end(true));
   if (entry === undefined) return true;
   let unset: (() => void) | undefined;
   try {
     const inTime: boolean = yield new ReplyPark(({ resolve }) => {
-      settle = resolve;
+      if (outcome !== undefined) return resolve(outcome); // called before it came to park
       unset = limit?.alarm(limit.untilNs, () => end(false));
+      resume = resolve;
     }, what);
     return inTime;
   } finally {

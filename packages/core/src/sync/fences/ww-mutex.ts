@@ -13,6 +13,8 @@
  *   I2  Waiters with a context stand by age, the oldest first; those without, where they came.
  *   I3  No waiter with a context holds locks and has an older context before it: as owner, or as waiter.
  *
+ * Re-entry  A runtime may step a waiter right within the call that settles it. So the queue and the owner are in order
+ *           before anybody is settled, and a waiter may be settled before it has come to park.
  * Shown by  tests/unit/core/sync/fences/ww-mutex.test.ts (each rule, and random sets of random tasks).
  */
 import { assert, ErrnoError, isErrno, ReplyPark, type Task } from '../../base/index.js';
@@ -134,20 +136,22 @@ export class WwMutex {
    * Source: ww_mutex_lock, v6.12.
    */
   *lock(context?: WwAcquireContext): Task<void> {
-    let settle: (error?: ErrnoError) => void = () => {};
-    let owns = false;
+    let outcome: { readonly error?: ErrnoError } | undefined;
+    let resume: () => void = () => {};
     const request = this.request(context, (error) => {
-      owns = error === undefined;
-      settle(error);
+      outcome = { error };
+      resume();
     });
     if (request === undefined) return;
     let resumed = false;
     try {
       yield new ReplyPark(({ resolve, reject }) => {
-        settle = (error) => (error === undefined ? resolve(undefined) : reject(error));
+        resume = () => (outcome?.error === undefined ? resolve(undefined) : reject(outcome.error));
+        if (outcome !== undefined) resume(); // settled before it came to park
       }, `the lock of ${this.name}`);
       resumed = true;
     } finally {
+      const owns = outcome !== undefined && outcome.error === undefined;
       if (!resumed && owns) this.unlock(context); // the task was ended between getting the lock and going on
       request.cancel();
     }
@@ -195,10 +199,8 @@ export class WwMutex {
     const dying = this.#waiters.slice(from).filter((waiter) => {
       return waiter.context !== undefined && waiter.context.acquired > 0 && waiter.context.stamp > context.stamp;
     });
-    for (const waiter of dying) {
-      this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-      waiter.settle(this.#deadlock(waiter.context));
-    }
+    for (const waiter of dying) this.#cancel(waiter);
+    for (const waiter of dying) waiter.settle(this.#deadlock(waiter.context)); // they may run, and lock, right here
   }
 
   /** Whether an older context is the owner, or waits. */

@@ -51,10 +51,16 @@ export interface Running<T> {
   error?: unknown;
 }
 
-/** Runs tasks that wait for replies only: first in, first out; `pick` chooses among those that can go on. */
+/**
+ * Runs tasks that wait for replies only: first in, first out; `pick` chooses among those that can go on. With `atOnce` a
+ * reply steps its task within the call that replies, as the threads runtime does; else later, as the virtual one does.
+ */
 export class TaskRunner {
   readonly #ready: (() => void)[] = [];
-  constructor(private readonly pick: (count: number) => number = () => 0) {}
+  constructor(
+    private readonly pick: (count: number) => number = () => 0,
+    private readonly atOnce = false,
+  ) {}
 
   start<T>(task: Task<T>): Running<T> {
     const running: Running<T> = { done: false };
@@ -84,8 +90,13 @@ export class TaskRunner {
     const reply = park as { kind: string; start: (settle: object) => void };
     if (reply.kind !== 'reply') throw new Error(`this runner knows no park of kind ${reply.kind}`);
     reply.start({
-      resolve: (value: unknown) => this.#ready.push(() => this.#step(task, running, () => task.next(value))),
-      reject: (error: Error) => this.#ready.push(() => this.#step(task, running, () => task.throw(error))),
+      resolve: (value: unknown) => this.#go(() => this.#step(task, running, () => task.next(value))),
+      reject: (error: Error) => this.#go(() => this.#step(task, running, () => task.throw(error))),
     });
+  }
+
+  #go(step: () => void): void {
+    if (this.atOnce) step();
+    else this.#ready.push(step);
   }
 }
