@@ -33,6 +33,8 @@ export interface ResvWait {
 export class ResvObject {
   readonly mutex: WwMutex;
   #list: GrowingList | undefined;
+  /** Whether `reserveFences` has been asked since the lock was taken. */
+  #isReserved = false;
 
   /**
    * @param wwClass the class whose contexts lock several reservations together
@@ -71,10 +73,13 @@ export class ResvObject {
     return this.mutex.tryLock(context);
   }
 
-  /** Unlocks it. What was reserved and not used is void. Source: dma_resv_unlock, dma_resv_reset_max_fences, v6.12. */
+  /**
+   * Unlocks it. What was reserved and not used is void; the room stays, so that a list exchanges signalled fences for new
+   * ones only when it is full. Source: dma_resv_unlock, v6.12.
+   */
   unlock(context?: WwAcquireContext): void {
     this.assertHeld();
-    if (this.#list !== undefined) this.#list.capacity = this.#list.entries.length;
+    this.#isReserved = false;
     this.mutex.unlock(context);
   }
 
@@ -94,6 +99,7 @@ export class ResvObject {
     this.assertHeld();
     assert(count > 0, 'at least one fence is reserved');
     const wanted = this.count + count;
+    this.#isReserved = true;
     if (this.#list !== undefined && this.capacity > 0 && wanted <= this.capacity) return;
     const capacity =
       this.capacity > 0 ? Math.max(wanted, 2 * this.capacity) : Math.max(LEAST_CAPACITY, powerOfTwo(count));
@@ -118,7 +124,8 @@ export class ResvObject {
       entries[i] = { fence, usage };
       return;
     }
-    assert(this.#list !== undefined && entries.length < this.#list.capacity, `room was reserved on ${this.name}`);
+    const isRoom = this.#isReserved && entries.length < this.capacity;
+    assert(this.#list !== undefined && isRoom, `room was reserved on ${this.name}`);
     entries.push({ fence, usage });
   }
 
