@@ -3,6 +3,7 @@ export * from './abi/index.js';
 export * from './devices/dma-heap.js';
 export * from './devices/drm/drm-device.js';
 export { DrmFile } from './devices/drm/drm-file.js';
+export { releaseSyncObjects, syncobjIoctls } from './devices/drm/syncobj-ioctls.js';
 export * from './devices/drm/vgem.js';
 export * from './devices/udmabuf.js';
 export * from './files/dma-buf.js';

@@ -4,12 +4,14 @@ import { bufferOperations } from './buffers.js';
 import { drmOperations } from './drm.js';
 import { fdOperations } from './fd.js';
 import { mapOperations } from './map.js';
+import { syncobjOperations } from './syncobj.js';
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...fdOperations,
   ...mapOperations,
   ...bufferOperations,
   ...drmOperations,
+  ...syncobjOperations,
 };
 /** Prefixes under which the operations on any descriptor go too. */
 const ALIASES = ['buf.', 'memfd.'];
