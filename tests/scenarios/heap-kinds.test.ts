@@ -6,13 +6,14 @@ import { runText } from './run-file.js';
 interface Board {
   readonly windows?: string;
   readonly heaps: string;
+  readonly camera?: string;
   readonly gpu?: string;
   readonly display?: string;
   readonly pools?: string;
 }
 
 /** A camera, a GPU and a display; 64 by 48 pixels, half a second. */
-const pipeline = ({ windows = '', heaps, gpu = '', display = '', pools = '' }: Board): string => `
+const pipeline = ({ windows = '', heaps, camera = '', gpu = '', display = '', pools = '' }: Board): string => `
 name: heap-kinds
 duration: 500ms
 payload: stamp
@@ -23,7 +24,7 @@ ${windows}
 heaps:
 ${heaps}
 devices:
-  camera: { driver: camera, parameters: { width: 64, height: 48, rate: 30 } }
+  camera: { driver: camera, constraints: { ${camera} }, parameters: { width: 64, height: 48, rate: 30 } }
   gpu: { driver: gpu, constraints: { ${gpu} }, parameters: { service: 2ms } }
   display: { driver: display, constraints: { ${display} }, parameters: { refresh: 60, pictures: 2 } }
 pools:
@@ -111,4 +112,29 @@ test('a run that no heap suits, fails with the reason and allocates nothing', as
   const text = pipeline({ heaps: '  - { name: system, kind: system, window: dram }', display: 'contiguous: true' });
   const error = await t.throwsAsync(runText(text, { overrides: { runtime: 'virtual' } }));
   t.regex(error?.message ?? '', /No heap suits: display\.contiguous cannot be met/);
+});
+
+test('a heap that is full, hands over to device-local memory that all can see, and the reason names both', async (t) => {
+  const text = pipeline({
+    windows: '    - { name: bar, base: 0x9_0000_0000, size: 32MiB }',
+    heaps: `  - { name: cma, kind: cma, window: dram, base: 0x4200_0000, size: 32KiB }
+  - { name: vram, kind: device-local, window: bar, owner: gpu, visible: 1MiB, peers: { camera: 1, display: 1 } }`,
+    gpu: 'iommu: { iovaBits: 40 }',
+    display: 'peerToPeerDistance: 3',
+    camera: 'peerToPeerDistance: 3',
+  });
+  const { result } = await runText(text, { overrides: { runtime: 'virtual' } });
+  t.is(result.devices.display.counters.shown, 15);
+  const inVram = result.buffers.flatMap(({ placements }) => placements.filter(({ heap }) => heap === 'vram'));
+  t.true(inVram.length > 0);
+  t.true(inVram.every(({ why }) => why.startsWith('vram, since cma has no room')));
+});
+
+test('a device with a budget of IOVAs, is refused the buffers beyond it', async (t) => {
+  const text = pipeline({
+    heaps: '  - { name: system, kind: system, window: dram }',
+    display: 'iommu: { iovaBits: 32, iovaBudget: 24KiB }',
+  });
+  const error = await t.throwsAsync(runText(text, { overrides: { runtime: 'virtual' } }));
+  t.regex(error?.message ?? '', /has a budget of 24 KiB of IOVAs, but would need 36 KiB/);
 });

@@ -5,6 +5,7 @@ export * from './devices/drm/drm-device.js';
 export { DrmFile } from './devices/drm/drm-file.js';
 export * from './devices/drm/kms/bochs.js';
 export * from './devices/drm/kms/virtio-gpu.js';
+export { releaseSyncObjects, syncobjIoctls } from './devices/drm/syncobj-ioctls.js';
 export * from './devices/drm/vgem.js';
 export * from './devices/udmabuf.js';
 export * from './files/dma-buf.js';

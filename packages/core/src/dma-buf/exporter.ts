@@ -23,7 +23,7 @@ import {
   type Task,
   TIMED_OUT,
 } from '../base/index.js';
-import { type DeviceConstraints, forcingDevices } from '../constraints/index.js';
+import { type BufferSituation, type DeviceConstraints, forcingDevices } from '../constraints/index.js';
 import { pageAlign } from '../memory/index.js';
 import { BackgroundFree } from './background-free.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
@@ -126,7 +126,7 @@ export class Exporter {
     if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
     const { device, constraints } = request;
     const atNs = this.parts.services.clock.now();
-    const plan = this.#planner.planAttach(buffer.situation(this.parts.buffers), request, this.parts.policy);
+    const plan = this.#planner.planAttach(this.#situation(buffer, constraints), request, this.parts.policy);
     const slot = attachmentSlot(this.#attachmentSlots.take(`attach ${device} to ${buffer.name}`));
     let target: HeapAllocation | undefined;
     try {
@@ -222,6 +222,11 @@ export class Exporter {
     }
     assert(buffer.allocation !== undefined, 'a mapped buffer is backed');
     const { slot, constraints, device } = attached;
+    const violation = this.#planner.violation(buffer.allocation, constraints);
+    if (violation !== undefined) {
+      const details = { buffer: buffer.name, device };
+      throw new ErrnoError('EIO', 'dma_buf_map_attachment', `Cannot map ${buffer.name}: ${violation}`, details);
+    }
     const { runs } = this.#storageAttachments.map(slot, buffer.allocation, constraints);
     const isLocal = buffer.allocation.localTo === device;
     return { state: this.parts.buffers.state(buffer.slot), runs, did, ...(isLocal && { isLocal }) };
@@ -273,7 +278,7 @@ export class Exporter {
 
   *#moveBackNow(buffer: ExportedBuffer, gone: string, requestedNs: number): Task<void> {
     if (buffer.dying || buffer.allocation === undefined || buffer.attachments.size === 0) return;
-    const plan = this.#planner.planDetach(buffer.situation(this.parts.buffers), gone);
+    const plan = this.#planner.planDetach(this.#situation(buffer), gone);
     if (plan.action !== 'migrate') return;
     try {
       yield* this.#move(buffer, {
@@ -345,10 +350,29 @@ export class Exporter {
   }
 
   *#place(buffer: ExportedBuffer): Task<void> {
-    const placement = this.#planner.solve(buffer);
+    const placement = this.#planner.solve(buffer, this.#iovaInUse(buffer, buffer.constraints()));
     const allocation = this.#planner.allocate(buffer, placement, true);
     yield* this.#spendOn(buffer, allocation, 'deferred');
-    this.#back(buffer, allocation, placement.explanation.prose);
+    this.#back(buffer, allocation, this.#planner.why(allocation, placement));
+  }
+
+  /** A buffer as the plans take it. */
+  #situation(buffer: ExportedBuffer, newcomer?: DeviceConstraints): BufferSituation {
+    const devices = newcomer === undefined ? buffer.constraints() : [...buffer.constraints(), newcomer];
+    const iovaInUse = this.#iovaInUse(buffer, devices);
+    return { ...buffer.situation(this.parts.buffers), ...(iovaInUse && { iovaInUse }) };
+  }
+
+  /** What devices with a budget of IOVAs have of other buffers; undefined when there is no such device. */
+  #iovaInUse(buffer: ExportedBuffer, devices: readonly DeviceConstraints[]): Record<string, number> | undefined {
+    const frugal = devices.filter(({ iommu }) => iommu?.iovaBudgetBytes !== undefined);
+    if (frugal.length === 0) return undefined;
+    const others = [...this.#buffers.values()].filter((other) => other !== buffer);
+    const bytesOf = (device: string): number =>
+      others.reduce((sum, { attachments, sizeBytes }) => {
+        return [...attachments.values()].some((attached) => attached.device === device) ? sum + sizeBytes : sum;
+      }, 0);
+    return Object.fromEntries(frugal.map(({ device }) => [device, bytesOf(device)]));
   }
 
   #back(buffer: ExportedBuffer, allocation: HeapAllocation, why: string): void {

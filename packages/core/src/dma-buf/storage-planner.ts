@@ -5,6 +5,7 @@ import {
   type DeviceConstraints,
   type HeapTraits,
   ionIds,
+  isSharedBy,
   type LatePolicy,
   type PlacedResult,
   planAttach,
@@ -53,7 +54,7 @@ export class StoragePlanner {
         .filter(({ heap }) => names.includes(heap))
         .reverse();
       const heaps = byPriority.map(({ heap }) => this.heap(heap));
-      const allocation = this.#allocateFromFirst(heaps, sizeBytes, { zero: true, visible: true });
+      const allocation = allocateFromFirst(heaps, sizeBytes, () => ({ zero: true, visible: true }));
       const tried = heaps.map(({ name }) => name).join(', ');
       return { allocation, why: `the first heap of ION's mask that has room, in order of priority: ${tried}` };
     }
@@ -63,7 +64,7 @@ export class StoragePlanner {
       const message = `Cannot allocate on ${device}: ${solved.explanation.prose}`;
       throw new ErrnoError('EINVAL', 'dma_heap_alloc', message, { device, conflict: solved.conflict });
     }
-    const allocation = this.#allocateFromFirst(this.#suitable(solved), sizeBytes, { zero: true, visible: true });
+    const allocation = allocateFromFirst(this.#suitable(solved), sizeBytes, () => ({ zero: true, visible: true }));
     return { allocation, why: `${device} allocated it for itself: ${solved.explanation.prose}` };
   }
 
@@ -86,9 +87,10 @@ export class StoragePlanner {
    *
    * @throws ErrnoError EINVAL with the conflict when no heap suits everybody
    */
-  solve(buffer: ExportedBuffer): PlacedResult {
+  solve(buffer: ExportedBuffer, iovaInUse?: Readonly<Record<string, number>>): PlacedResult {
     const { sizeBytes } = buffer;
-    const result = solvePlacement({ devices: buffer.constraints(), heaps: this.#traits(sizeBytes), sizeBytes });
+    const heaps = this.#traits(sizeBytes);
+    const result = solvePlacement({ devices: buffer.constraints(), heaps, sizeBytes, ...(iovaInUse && { iovaInUse }) });
     if (result.status === 'placed') return result;
     throw new ErrnoError(
       'EINVAL',
@@ -104,25 +106,22 @@ export class StoragePlanner {
    * @throws ErrnoError ENOMEM of the last heap tried
    */
   allocate(buffer: ExportedBuffer, placement: PlacedResult, zero: boolean): HeapAllocation {
-    return this.#allocateFromFirst(this.#suitable(placement), buffer.sizeBytes, { zero, visible: placement.visible });
+    const { sizeBytes } = buffer;
+    const devices = buffer.constraints();
+    // Device-local memory that others are to reach has to lie in what they see, whichever heap it comes to.
+    return allocateFromFirst(this.#suitable(placement), sizeBytes, (heap) => {
+      return { zero, visible: isSharedBy(heap.traits(sizeBytes), devices, false) };
+    });
+  }
+
+  /** Why a buffer lies where it was allocated. */
+  why({ heap }: HeapAllocation, { heap: first, explanation }: PlacedResult): string {
+    if (heap === first) return explanation.prose;
+    return `${heap}, since ${first} has no room; it suits every device too. Without that: ${explanation.prose}`;
   }
 
   #suitable({ candidates }: PlacedResult): DmaHeap[] {
     return candidates.filter(({ suits }) => suits).map(({ heap }) => this.heap(heap));
-  }
-
-  /** From the first that has room. @throws ErrnoError ENOMEM of the last heap tried */
-  #allocateFromFirst(heaps: readonly DmaHeap[], sizeBytes: number, options: HeapAllocateOptions): HeapAllocation {
-    let last: unknown;
-    for (const heap of heaps) {
-      try {
-        return heap.allocate(sizeBytes, options);
-      } catch (error) {
-        if (!isErrno(error, 'ENOMEM')) throw error;
-        last = error;
-      }
-    }
-    throw last;
   }
 
   /** Why a device cannot use storage, by the real addresses and by what its heap allows; undefined when it can. */
@@ -141,4 +140,22 @@ export class StoragePlanner {
   #traits(sizeBytes: number): HeapTraits[] {
     return this.heaps.map((heap) => heap.traits(sizeBytes));
   }
+}
+
+/** From the first that has room. @throws ErrnoError ENOMEM of the last heap tried */
+function allocateFromFirst(
+  heaps: readonly DmaHeap[],
+  sizeBytes: number,
+  optionsFor: (heap: DmaHeap) => HeapAllocateOptions,
+): HeapAllocation {
+  let last: unknown;
+  for (const heap of heaps) {
+    try {
+      return heap.allocate(sizeBytes, optionsFor(heap));
+    } catch (error) {
+      if (!isErrno(error, 'ENOMEM')) throw error;
+      last = error;
+    }
+  }
+  throw last;
 }

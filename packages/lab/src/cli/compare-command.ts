@@ -62,7 +62,8 @@ async function compare(file: string, flags: CompareFlags): Promise<number> {
     const comparison = await comparePolicies(loaded, flags, interrupt.signal);
     process.stdout.write(flags.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison));
     if (interrupt.signal.aborted) return EXIT.interrupted;
-    return comparison.policies.some(({ error }) => error !== undefined) ? EXIT.failed : EXIT.ok;
+    // That a policy finds no place is what is compared.
+    return comparison.policies.every(({ error }) => error !== undefined) ? EXIT.failed : EXIT.ok;
   } catch (error) {
     const { text, exitCode } = describeError(error, isPreparing);
     process.stderr.write(`${text}\n`);

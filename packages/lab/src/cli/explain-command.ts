@@ -7,7 +7,7 @@ import { userPath } from './paths.js';
 const HELP = `
 The file is a scenario, or a constraint file: devices, an image and a board, without a pipeline (docs/explain.md).
 
-Exit codes: 0 everything can be placed; 1 something cannot, and the reasons are told; 2 the file or an option is not right.
+Exit codes: 0 everything has a layout and a place; 1 something has not, and the reasons are told; 2 the file or an option is not right.
 
 Examples:
   dmabuf-lab explain examples/late-encoder.yaml
@@ -43,12 +43,11 @@ export function addExplainCommand(program: Command): void {
 
 async function explain(file: string, { late, whatIf, library, json }: ExplainFlags): Promise<number> {
   try {
-    const { explainFile, explanationText } = await import('../explain/index.js');
+    const { explainFile, explanationText, isInOrder } = await import('../explain/index.js');
     const libraries = libraryDirectories(library);
     const explanation = await explainFile(userPath(file), file, { late, whatIf, libraries });
     process.stdout.write(json ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation));
-    const isPlaced = explanation.pools.every(({ sharing }) => sharing.placement?.status === 'placed');
-    return isPlaced ? EXIT.ok : EXIT.failed;
+    return isInOrder(explanation) ? EXIT.ok : EXIT.failed;
   } catch (error) {
     const { text, exitCode } = describeError(error, true);
     process.stderr.write(`${text}\n`);

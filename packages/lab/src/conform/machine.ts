@@ -19,7 +19,7 @@ import {
 export const MACHINE_WINDOWS = [{ name: 'ram', base: 0, sizeBytes: 2 ** 30 }];
 
 /** What a case can need and this machine has. */
-export const MACHINE_HAS: readonly string[] = ['heap', 'udmabuf', 'vgem', 'bochs', 'virtio_gpu'];
+export const MACHINE_HAS: readonly string[] = ['heap', 'udmabuf', 'vgem', 'bochs', 'virtio_gpu', 'syncobj'];
 
 /** Starts a kernel on the memory of a machine: nothing is allocated, all devices are idle. */
 export function startKernel(host: KernelHost, memory: PhysicalMemoryHandle, changedWord: WordIndex): SimulatedKernel {

@@ -2,11 +2,12 @@
  * A constraint file: devices, an image and a board, without drivers and without a run. What it says of devices and heaps is
  * said as in a scenario.
  */
-import type { LayoutConstraints } from '@dmabuf-lab/core/constraints';
+import { knownFormats, type LayoutConstraints, pixelFormatOf } from '@dmabuf-lab/core/constraints';
 import { z } from 'zod';
 import { deviceConstraintsOf, layoutConstraintsOf } from '../library/index.js';
 import type { Report } from '../scenario/check.js';
 import { checkHeapsOfDevices, checkMemory } from '../scenario/check-memory.js';
+import { suggestion } from '../scenario/issues.js';
 import { type LoadOptions, libraryOf } from '../scenario/load.js';
 import { ScenarioError, type ScenarioProblem } from '../scenario/problem.js';
 import { resolveScenario } from '../scenario/resolve.js';
@@ -22,7 +23,13 @@ const pixels = z
   .int()
   .min(1)
   .max(2 ** 20);
-const fourcc = z.string().max(32).meta({ description: 'a format as drm_fourcc.h names it, such as NV12' });
+const fourcc = z
+  .string()
+  .max(32)
+  .refine((format) => pixelFormatOf(format) !== undefined, {
+    error: ({ input }) => `unknown format${suggestion(String(input), knownFormats())}`,
+  })
+  .meta({ description: 'a format as drm_fourcc.h names it, such as NV12' });
 
 const deviceSchema = z.strictObject({
   profile: name.optional().meta({ description: 'the device of the board, or the profile of the library' }),
@@ -54,7 +61,13 @@ const constraintFileSchema = z.strictObject({
   board: name.optional(),
   memory: memorySchema.optional(),
   heaps: heapsSchema.optional(),
-  devices: z.record(name, deviceSchema),
+  devices: z
+    .record(name, deviceSchema)
+    .refine((devices) => Object.keys(devices).length > 0, 'expected at least one device')
+    .refine(
+      (devices) => !Object.hasOwn(devices, 'cpu'),
+      '"cpu" is the processor: say cpu: true, and name the device otherwise',
+    ),
 });
 
 /** Whether a file is a constraint file: what a scenario needs and it has not is a pipeline. */

@@ -7,9 +7,13 @@ import type { Explanation, PoolExplanation } from './explain.js';
 import { outcomeText } from './outcome-text.js';
 
 /** @returns lines, each ending with a newline */
-export function explanationText({ file, whatIf, pools }: Explanation): string {
+export function explanationText({ file, whatIf, pools, overcommitted }: Explanation): string {
   const lines = whatIf.length === 0 ? [file] : [`${file}, if ${whatIf.join(' and ')}`];
   for (const pool of pools) lines.push('', ...poolLines(pool));
+  for (const { heap, pools: asking, neededBytes, sizeBytes } of overcommitted) {
+    const sizes = `${formatBytes(neededBytes)} are needed, and it has ${formatBytes(sizeBytes)}`;
+    lines.push('', ...wrap(`${heap} is too small for ${asking.join(' and ')} together: ${sizes}.`, '', '  '));
+  }
   return `${lines.join('\n')}\n`;
 }
 
@@ -23,6 +27,7 @@ function poolLines({ pool, devices, sharing, forecasts }: PoolExplanation): stri
   for (const { present, attach, detach } of forecasts) {
     const whose = present.length === devices.length ? '' : ` TO ${present.join(', ') || 'nobody'}`;
     lines.push(...section(`IF ${attach.device} ATTACHED LATE${whose}: ${attach.action}`, paragraphs([attach.prose])));
+    if (detach === undefined) continue;
     lines.push(...section(`IF ${detach.device} LEFT AGAIN: ${detach.action}`, paragraphs([detach.prose])));
   }
   return lines;
@@ -44,18 +49,13 @@ function layoutLines(layout: LayoutResult): string[] {
       return [`plane ${i}`, `stride ${strideBytes}`, `offset ${offsetBytes}`, `${count} rows`, `${sizeBytes} bytes`];
     });
     lines.push(...table(rows, 'lrrrr', '    '));
-    const { strideBytes, sizeBytes, buffers } = answer.provenance;
-    for (const [name, { value, operator, contributions, binding }] of Object.entries({
-      strideBytes,
-      sizeBytes,
-      buffers,
-    })) {
+    const { strideAlignmentBytes, strideBytes, sizeBytes, buffers } = answer.provenance;
+    const resolved = { ...(strideAlignmentBytes && { strideAlignmentBytes }), strideBytes, sizeBytes, buffers };
+    for (const [name, { value, operator, contributions, binding }] of Object.entries(resolved)) {
       if (contributions.length === 0) continue;
       const given = contributions.map((one) => `${one.device}.${one.field} ${one.value} (slack ${one.slack})`);
       lines.push(
-        ...paragraphs([
-          `${name} ${value} = ${operator} of ${given.join(', ')}; bound by ${binding.join(', ') || 'nobody'}`,
-        ]),
+        ...paragraphs([`${name} ${value} = ${operator} of ${given.join(', ')}; ${boundBy(contributions, binding)}`]),
       );
     }
     const rejected = answer.candidates.filter((candidate) => !candidate.suits);
@@ -85,7 +85,9 @@ function placementLines(placement: PlacementResult, { room }: SharingExplanation
   const list = (facts: readonly ConstraintFact[]): string =>
     facts.map(({ device, field }) => `${device}.${field}`).join(' and ');
   if (placement.status === 'placed') {
-    for (const set of placement.forcedByAll) lines.push(...paragraphs([`forced by ${list(set)}`]));
+    for (const set of placement.forcedByAll) {
+      lines.push(...paragraphs([`forced by ${list(set) || 'the room in less scarce heaps'}`]));
+    }
     const unmet = placement.preferences.filter(({ met }) => !met);
     lines.push(
       ...paragraphs(
@@ -94,19 +96,33 @@ function placementLines(placement: PlacementResult, { room }: SharingExplanation
     );
   } else {
     lines.push(
-      ...paragraphs(placement.conflicts.map((set, i) => `conflict ${i + 1}: ${list(set) || 'the size alone'}`)),
+      ...paragraphs(
+        placement.conflicts.map(
+          (set, i) => `conflict ${i + 1}: ${list(set) || 'the size of the buffers, or their number'}`,
+        ),
+      ),
     );
-    lines.push(...paragraphs(placement.conflictingDevices.map((set) => `cannot share: ${set.join(', ')}`)));
+    const sets = placement.conflictingDevices.filter((set) => set.length > 0);
+    lines.push(...paragraphs(sets.map((set) => `cannot share: ${set.join(', ')}`)));
   }
   const { requirements } = placement.explanation;
   for (const [name, { operator, contributions, binding }] of Object.entries(requirements).filter(isResolved)) {
     if (contributions.length === 0) continue;
     const given = contributions.map((one) => `${one.device}.${one.field} (slack ${one.slack})`);
-    lines.push(
-      ...paragraphs([`${name} = ${operator} of ${given.join(', ')}; bound by ${binding.join(', ') || 'nobody'}`]),
-    );
+    lines.push(...paragraphs([`${name} = ${operator} of ${given.join(', ')}; ${boundBy(contributions, binding)}`]));
   }
   return lines;
+}
+
+/** Who decides a value: where several ask for the same, all of them together. */
+function boundBy(
+  contributions: readonly { readonly device: string; readonly slack: number }[],
+  binding: readonly string[],
+): string {
+  if (binding.length > 0) return `bound by ${binding.join(', ')}`;
+  const tight = contributions.filter(({ slack }) => slack === 0);
+  if (tight.length === contributions.length) return 'all alike';
+  return `bound by ${[...new Set(tight.map(({ device }) => device))].join(' and ')} together`;
 }
 
 interface Provenance {

@@ -40,7 +40,8 @@ export interface Forecast {
   /** Who shares the buffers when it comes. */
   readonly present: readonly string[];
   readonly attach: AttachForecast;
-  readonly detach: DetachForecast;
+  /** Absent where it would not come to share the buffers. */
+  readonly detach?: DetachForecast;
 }
 
 /** The explanation of a file: plain data, as `--json` prints it. */
@@ -49,6 +50,24 @@ export interface Explanation {
   readonly file: string;
   readonly whatIf: readonly string[];
   readonly pools: readonly PoolExplanation[];
+  /** Heaps that all pools together ask more of than they have. */
+  readonly overcommitted: readonly Overcommitted[];
+}
+
+/** A heap that is too small for all pools together, though each of them has room. */
+export interface Overcommitted {
+  readonly heap: string;
+  readonly pools: readonly string[];
+  readonly neededBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** Whether every pool has a layout and a place, and all of them room. */
+export function isInOrder({ pools, overcommitted }: Explanation): boolean {
+  const areFine = pools.every(({ sharing }) => {
+    return sharing.placement?.status === 'placed' && sharing.layout.status !== 'unsatisfiable';
+  });
+  return areFine && overcommitted.length === 0;
 }
 
 /**
@@ -64,7 +83,23 @@ export async function explainFile(path: string, shownAs: string, options: Explai
   if (late !== undefined) checkLate(late, cases);
   const heaps = heapTraitsOf(board);
   const pools = cases.flatMap((one) => explainCase(one, heaps, late));
-  return { version: 1, file: shownAs, whatIf: [...whatIf], pools };
+  return { version: 1, file: shownAs, whatIf: [...whatIf], pools, overcommitted: overcommittedHeaps(pools, heaps) };
+}
+
+/** Looked at by size alone: what fragmentation takes, a run tells. */
+function overcommittedHeaps(pools: readonly PoolExplanation[], heaps: CaseState['heaps']): Overcommitted[] {
+  const byHeap = new Map<string, { pools: string[]; neededBytes: number }>();
+  for (const { pool, sharing } of pools) {
+    if (sharing.placement?.status !== 'placed') continue;
+    const { heap, buffers, sizeBytes } = sharing.placement;
+    const sum = byHeap.get(heap) ?? { pools: [], neededBytes: 0 };
+    byHeap.set(heap, { pools: [...sum.pools, pool], neededBytes: sum.neededBytes + buffers * sizeBytes });
+  }
+  return heaps(4096).flatMap(({ name, windows }) => {
+    const asked = byHeap.get(name);
+    const sizeBytes = windows.reduce((sum, window) => sum + window.sizeBytes, 0);
+    return asked === undefined || asked.neededBytes <= sizeBytes ? [] : [{ heap: name, ...asked, sizeBytes }];
+  });
 }
 
 async function readCases(
@@ -123,20 +158,17 @@ function explainCase(one: SharingCase, heaps: CaseState['heaps'], late: string |
 }
 
 function forecast(before: CaseState, newcomer: Sharer): Forecast {
-  const joined = [...before.present, newcomer];
-  const after: CaseState = { ...before, present: joined, explanation: explain(before.one, joined, before.heaps) };
-  return {
-    present: before.present.map(({ device }) => device),
-    attach: forecastAttach(before, newcomer),
-    detach: forecastDetach(after, newcomer.device),
-  };
+  const attach = forecastAttach(before, newcomer);
+  const detach = forecastDetach(before, attach);
+  return { present: before.present.map(({ device }) => device), attach, ...(detach && { detach }) };
 }
 
 function explain(one: SharingCase, sharers: readonly Sharer[], heaps: CaseState['heaps']): SharingExplanation {
+  const negotiating = one.laidOutForAll ? one.sharers : sharers;
   return explainSharing({
     image: one.image,
     devices: sharers.map(({ constraints }) => constraints),
-    layouts: sharers.flatMap(({ layout }) => layout ?? []),
+    layouts: negotiating.flatMap(({ layout }) => layout ?? []),
     heaps,
     ...(one.buffers !== undefined && { buffers: one.buffers }),
     ...(one.assumeBytes !== undefined && { assumeBytes: one.assumeBytes }),

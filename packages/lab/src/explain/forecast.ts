@@ -25,9 +25,9 @@ export interface AttachForecast {
   readonly device: string;
   /**
    * `none`: it takes the buffers as they are; `migrate`: they move; `reallocate`: a new pool of another layout; `blit`: a
-   * stage that copies for it; `refuse`: it cannot take part.
+   * stage that copies for it; `refuse`: it cannot take part; `unknown`: it has not said what it needs.
    */
-  readonly action: 'none' | 'migrate' | 'reallocate' | 'blit' | 'refuse';
+  readonly action: 'none' | 'migrate' | 'reallocate' | 'blit' | 'refuse' | 'unknown';
   readonly plans: readonly BufferPlan[];
   /** To copy once, by moving buffers. */
   readonly bytesCopied: number;
@@ -35,6 +35,8 @@ export interface AttachForecast {
   readonly bytesPerFrame: number;
   /** To allocate anew. */
   readonly bytesReallocated: number;
+  /** Buffers that the pool lacks with it; 0 where there are enough. */
+  readonly buffersMissing: number;
   /** Why it cannot read the present layout; absent when it can. */
   readonly layout?: KernelOutcome & { readonly deficitBytes: number };
   readonly prose: string;
@@ -61,19 +63,24 @@ export interface CaseState {
 /** Forecasts the attach of a device to a pool. */
 export function forecastAttach(state: CaseState, newcomer: Sharer): AttachForecast {
   const { device } = newcomer;
+  const nothing = { device, plans: [], bytesCopied: 0, bytesPerFrame: 0, bytesReallocated: 0, buffersMissing: 0 };
+  if (newcomer.layout?.missing === true) {
+    return { ...nothing, action: 'unknown', prose: `${device} has not said yet what it needs.` };
+  }
   const agreed = agreedOf(state.explanation);
-  const nothing = { device, plans: [], bytesCopied: 0, bytesPerFrame: 0, bytesReallocated: 0 };
-  if (agreed === undefined) return { ...nothing, action: 'refuse', prose: 'There is no layout to begin with.' };
-  const mismatch = layoutMismatch(agreed, newcomer.layout);
-  if (mismatch !== undefined) return forecastLayout(state, newcomer, agreed, mismatch);
-  const more = moreBuffers(state, newcomer, agreed);
+  const bytes = agreed?.sizeBytes ?? state.one.assumeBytes;
+  if (bytes === undefined) return { ...nothing, action: 'refuse', prose: 'There is no layout to begin with.' };
+  const mismatch = agreed && layoutMismatch(agreed, newcomer.layout);
+  if (agreed && mismatch) return forecastLayout(state, newcomer, agreed, mismatch);
+  const more = agreed && moreBuffers(state, newcomer, agreed);
   if (more !== undefined && 'refused' in more) return { ...nothing, action: 'refuse', prose: more.refused };
-  const { plans, sizeBytes } = plansFor(state, newcomer, agreed.sizeBytes);
+  const { plans, sizeBytes } = plansFor(state, newcomer, bytes);
   const refused = plans.some(({ action }) => action === 'refuse');
   const bytesCopied = plans.reduce((sum, { bytes }) => sum + bytes, 0);
   if (refused) {
     const alone = state.heaps(sizeBytes);
-    const canCopy = planAttach({ buffer: 'copy', sizeBytes, users: [], pins: 0 }, newcomer.constraints, alone, WAIT);
+    const copy = { buffer: 'copy', sizeBytes, users: [], pins: 0 };
+    const canCopy = planAttach(copy, newcomer.constraints, alone, { onBusy: 'wait' });
     const byBlit =
       canCopy.action === 'place'
         ? ` A copy of each frame would do: ${sizeBytes} bytes a frame into ${canCopy.to}.`
@@ -82,56 +89,69 @@ export function forecastAttach(state: CaseState, newcomer: Sharer): AttachForeca
     const bytesPerFrame = byBlit === '' ? 0 : sizeBytes;
     return { ...nothing, action, plans, bytesPerFrame, prose: `${describePlans(plans)}${byBlit}` };
   }
-  const bytesReallocated = (more?.buffers ?? 0) * sizeBytes;
+  const buffersMissing = more?.buffers ?? 0;
+  const bytesReallocated = buffersMissing * sizeBytes;
   const prose = more === undefined ? describePlans(plans) : `${more.prose} ${describePlans(plans)}`;
   const action = bytesCopied > 0 ? 'migrate' : bytesReallocated > 0 ? 'reallocate' : 'none';
-  return { ...nothing, action, plans, bytesCopied, bytesReallocated, prose };
+  return { ...nothing, action, plans, bytesCopied, bytesReallocated, buffersMissing, prose };
 }
 
-/** What a pool that is as large as its devices need lacks when one more holds buffers. */
+/** What a pool lacks when one more device holds buffers. */
 function moreBuffers(
   { one, present }: CaseState,
   newcomer: Sharer,
   agreed: LayoutAgreed,
 ): { readonly buffers: number; readonly prose: string } | { readonly refused: string } | undefined {
-  if (one.buffers !== undefined || newcomer.layout === undefined) return undefined;
+  if (one.laidOutForAll || newcomer.layout === undefined) return undefined;
+  const have = one.buffers ?? agreed.buffers;
   const layouts = [...present, newcomer].flatMap((sharer) => sharer.layout ?? []);
   const anew = negotiateLayout({ image: one.image, participants: layouts });
   if (anew.status === 'unsatisfiable') return { refused: anew.prose };
   const needed = anew.status === 'agreed' ? anew.buffers : anew.soFar.status === 'agreed' ? anew.soFar.buffers : 0;
-  if (needed <= agreed.buffers) return undefined;
-  const buffers = needed - agreed.buffers;
-  const prose = `The pool has ${agreed.buffers === 1 ? '1 buffer' : `${agreed.buffers} buffers`}, and with ${newcomer.device} it needs ${needed}: ${buffers} more by VIDIOC_CREATE_BUFS, or a pool that cannot grow stalls.`;
+  if (needed <= have) return undefined;
+  const buffers = needed - have;
+  const prose = `The pool has ${have === 1 ? '1 buffer' : `${have} buffers`}, and with ${newcomer.device} it needs ${needed}: ${buffers} more by VIDIOC_CREATE_BUFS, or a pool that cannot grow stalls.`;
   return { buffers, prose };
 }
 
-/** Forecasts what becomes possible when a device that shares a pool leaves. */
-export function forecastDetach(state: CaseState, leaving: string): DetachForecast {
-  const agreed = agreedOf(state.explanation);
-  const left = { ...state, present: state.present.filter(({ device }) => device !== leaving) };
-  if (agreed === undefined)
-    return { device: leaving, action: 'none', plans: [], bytesCopied: 0, prose: 'There is no layout.' };
-  const sizeBytes = pageAlignedBytes(agreed.sizeBytes);
+/**
+ * Forecasts what becomes possible when a device that has come late leaves again: from where the buffers are then.
+ *
+ * @returns undefined where it has not come to share them
+ */
+export function forecastDetach(
+  state: CaseState,
+  { device, action, plans }: AttachForecast,
+): DetachForecast | undefined {
+  const isThere = action === 'none' || action === 'migrate' || (action === 'reallocate' && plans.length > 0);
+  if (!isThere || plans.length === 0) return undefined;
+  const sizeBytes = situationBytes(state);
   const heaps = state.heaps(sizeBytes);
-  const plans = situationsOf(left, sizeBytes).map((situation) => planDetach(situation, leaving, heaps));
-  const bytesCopied = plans.reduce((sum, { bytes }) => sum + bytes, 0);
-  return {
-    device: leaving,
-    action: bytesCopied > 0 ? 'migrate' : 'none',
-    plans,
-    bytesCopied,
-    prose: describePlans(plans),
-  };
+  const left = situationsOf(state, sizeBytes).map((situation, i) => {
+    const heap = plans[i].to ?? plans[i].from;
+    return planDetach({ ...situation, ...(heap !== undefined && { storage: { heap } }) }, device, heaps);
+  });
+  const bytesCopied = left.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (bytesCopied > 0 && state.one.moveBack === 'never') {
+    const stay = left.map(
+      (plan): BufferPlan => ({ ...plan, action: 'none', bytes: 0, why: 'buffers never move back (moveBack)' }),
+    );
+    const prose = `${describePlans(stay)} With moveBack: idle, ${bytesCopied} bytes would be copied to ${left[0].to}.`;
+    return { device, action: 'none', plans: stay, bytesCopied: 0, prose };
+  }
+  return { device, action: bytesCopied > 0 ? 'migrate' : 'none', plans: left, bytesCopied, prose: describePlans(left) };
 }
-
-/** A forecast waits for whoever uses a buffer, as the exporter's default policy does. */
-const WAIT = { onBusy: 'wait' } as const;
 
 function plansFor(state: CaseState, newcomer: Sharer, bytes: number): { plans: BufferPlan[]; sizeBytes: number } {
   const sizeBytes = pageAlignedBytes(bytes);
   const heaps = state.heaps(sizeBytes);
-  const plans = situationsOf(state, sizeBytes).map((one) => planAttach(one, newcomer.constraints, heaps, WAIT));
+  const policy = { onBusy: state.one.onBusy ?? 'wait' } as const;
+  const plans = situationsOf(state, sizeBytes).map((one) => planAttach(one, newcomer.constraints, heaps, policy));
   return { plans, sizeBytes };
+}
+
+function situationBytes({ explanation, one }: CaseState): number {
+  return pageAlignedBytes(agreedOf(explanation)?.sizeBytes ?? one.assumeBytes ?? 1);
 }
 
 function situationsOf({ one, explanation, present }: CaseState, sizeBytes: number): BufferSituation[] {
@@ -139,8 +159,9 @@ function situationsOf({ one, explanation, present }: CaseState, sizeBytes: numbe
   const storage = placement?.status === 'placed' ? { storage: { heap: placement.heap } } : {};
   const buffers = placement?.buffers ?? one.buffers ?? 1;
   const users = present.map(({ device, constraints, mapping }) => ({ device, constraints, mapping, mapped: 1 }));
-  return Array.from({ length: buffers }, (_, i) => {
-    return { buffer: `${one.name}[${i}]`, sizeBytes, ...storage, users, pins: 0, movable: one.movable };
+  const { movable, cpuAccess, name } = one;
+  return Array.from({ length: buffers }, (_, earlier) => {
+    return { buffer: `${name}[${earlier}]`, sizeBytes, ...storage, users, pins: 0, movable, earlier, cpuAccess };
   });
 }
 
@@ -170,7 +191,7 @@ function forecastLayout(
   const layouts = [...state.present, newcomer].flatMap((sharer) => sharer.layout ?? []);
   const anew = negotiateLayout({ image: state.one.image, participants: layouts });
   const buffers = state.one.buffers ?? agreed.buffers;
-  const base = { device, plans: [], bytesCopied: 0, layout };
+  const base = { device, plans: [], bytesCopied: 0, buffersMissing: 0, layout };
   const why = `${device} cannot read the present layout: ${outcomeText(layout.call, layout.errno)}: ${layout.text}.`;
   if (anew.status === 'agreed') {
     const bytesReallocated = buffers * pageAlignedBytes(anew.sizeBytes);

@@ -28,6 +28,12 @@ export interface SharingCase {
   readonly cpuAccess: boolean;
   /** Whether their exporter moves them. */
   readonly movable: boolean;
+  /** What the exporter does with a buffer in use; absent = it waits. */
+  readonly onBusy?: 'wait' | 'busy';
+  /** Whether buffers return once a strict device has left; absent = when idle. */
+  readonly moveBack?: 'never' | 'idle';
+  /** The layout is settled for all devices beforehand, those that come late included, as a run does it. */
+  readonly laidOutForAll?: boolean;
   /** In the order of the file. */
   readonly sharers: readonly Sharer[];
 }
@@ -63,6 +69,9 @@ export async function casesOfScenario(loaded: LoadedScenario): Promise<SharingCa
         assumeBytes: format.sizeBytes,
         cpuAccess: false,
         movable: movable ?? typeof allocate === 'string',
+        onBusy: scenario.exporter.policy,
+        moveBack: scenario.exporter.moveBack,
+        laidOutForAll: true,
         sharers: usersOf(scenario, planned, pool).map((device) =>
           sharerOf(scenario, device, FORMAT_NAMES[format.fourcc]),
         ),

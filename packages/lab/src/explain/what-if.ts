@@ -51,8 +51,16 @@ function apply(file: unknown, edit: string): void {
   if (!isMapping(file)) return;
   const devices = isMapping(file.devices) ? file.devices : {};
   const device = longestKey(devices, path);
-  if (device === undefined || device === path) {
+  if (device === undefined) {
+    const [head] = path.split('.');
+    if (value !== null && isMapping(value) === false && !Object.hasOwn(file, longestKey(file, path) ?? head)) {
+      checkHead(head, Object.keys(devices), edit, path);
+    }
     set(file, path, value, edit);
+    return;
+  }
+  if (device === path) {
+    set(devices, path, value, edit);
     return;
   }
   const rest = path.slice(device.length + 1);
@@ -62,6 +70,12 @@ function apply(file: unknown, edit: string): void {
   else if (rest === 'iommu' && typeof value === 'boolean') setIommu(constraints, value);
   else if (value === null && spec.profile !== undefined && !rest.includes('.')) takeAway(constraints, rest);
   else set(constraints, rest, value, edit);
+}
+
+/** A path below what is neither a device nor there: most likely a device misspelt. */
+function checkHead(head: string, devices: readonly string[], edit: string, path: string): void {
+  if (head === path) return;
+  throw new WhatIfError(`Cannot ask --what-if ${edit}: there is no device "${head}"${suggestion(head, devices)}`);
 }
 
 /** What the profile says of it goes too. */
@@ -101,7 +115,8 @@ function set(node: unknown, path: string, value: unknown, edit: string): void {
       const names = node.map((item, i) => (isMapping(item) && typeof item.name === 'string' ? item.name : String(i)));
       throw new WhatIfError(`Cannot ask --what-if ${edit}: there is no "${head}"${suggestion(head, names)}`);
     }
-    if (head === path) node[index] = value;
+    if (head === path && value === null) node.splice(index, 1);
+    else if (head === path) node[index] = value;
     else set(node[index], path.slice(head.length + 1), value, edit);
     return;
   }

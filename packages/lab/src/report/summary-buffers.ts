@@ -27,7 +27,8 @@ export function placementLines({ buffers, pools }: RunResult): string[] {
       ];
     });
     const unused = own.filter(({ placements }) => placements.length === 0).length;
-    if (unused > 0) lines.push(`  ${pool}: ${plural(unused, 'buffer')} never used, so never given memory.`);
+    if (unused > 0)
+      lines.push(`  ${pool}: ${plural(unused, 'buffer')} never given memory: not used, or no heap had room.`);
     return lines;
   });
 }

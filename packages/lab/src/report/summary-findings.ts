@@ -4,9 +4,25 @@ import { wrap } from './text-layout.js';
 import { formatBytes, formatList, formatMoment, plural } from './units.js';
 
 /** One paragraph a finding; empty when there is none. */
-export function findingLines({ hazards, prematureMaps }: RunResult): string[] {
-  const findings = [...prematureMaps.map(prematureText), ...hazards.map(hazardText)];
+export function findingLines(result: RunResult): string[] {
+  const { hazards, prematureMaps } = result;
+  const findings = [...roomText(result), ...prematureMaps.map(prematureText), ...hazards.map(hazardText)];
   return findings.flatMap((text) => wrap(text, '  ', '    '));
+}
+
+/** Devices whose frames were refused since no heap had room. */
+function roomText({ devices, heaps }: RunResult): string[] {
+  const refused = Object.entries(devices).flatMap(([device, { counters }]) => {
+    const count = counters.refusedENOMEM ?? 0;
+    return count > 0 ? [`${device} ${plural(count, 'time')}`] : [];
+  });
+  if (refused.length === 0) return [];
+  const full = Object.entries(heaps)
+    .filter(([, { peakBytes }]) => peakBytes > 0)
+    .map(([heap, { sizeBytes, peakBytes }]) => `${heap} ${formatBytes(peakBytes)} of ${formatBytes(sizeBytes)}`);
+  return [
+    `Out of room: no heap that suits had room for ${formatList(refused)} (ENOMEM); most in use were ${formatList(full)}.`,
+  ];
 }
 
 function prematureText({

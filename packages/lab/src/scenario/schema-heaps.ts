@@ -28,7 +28,7 @@ const agedSchema = z
 const poolSchema = z
   .strictObject({
     limit: positiveSize('most that it keeps'),
-    fill: size('what it holds, zeroed, before the run').prefault('0'),
+    fill: size('what it holds, zeroed, before the run').prefault(0),
   })
   .meta({ description: 'keeps zeroed pages ready, by order' });
 

@@ -1,6 +1,6 @@
 /** A dma-buf as user space has it. Source: drivers/dma-buf/dma-buf.c, v6.12. */
 import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
-import { usageToWaitFor } from '@dmabuf-lab/core/sync';
+import { type ResvObject, ResvUsage, unwrapFence, usageToWaitFor } from '@dmabuf-lab/core/sync';
 import {
   DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
   DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
@@ -15,16 +15,10 @@ import {
 } from '../abi/dma-buf.js';
 import { O, PAGE_BYTES, POLL, SEEK } from '../abi/fcntl.js';
 import type { VmaRequest } from '../kernel/address-space.js';
-import {
-  type FenceCallback,
-  type FenceObject,
-  FenceReservation,
-  ResvUsage,
-  unwrapFence,
-} from '../kernel/fences-temporary.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
 import { blocksOf, type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
 import type { Process } from '../kernel/process.js';
+import { addFences, fencesOn } from '../kernel/reservations.js';
 import { fenceOfDescriptor, SyncFileFile } from './sync-file.js';
 
 /** What an exporter brings. Source: struct dma_buf_ops, struct dma_buf_export_info. */
@@ -34,7 +28,7 @@ export interface DmaBufExporter {
   /** Whole pages. */
   readonly sizeBytes: number;
   /** Shared with the exporter's own object; one of its own when absent. */
-  readonly reservation?: FenceReservation;
+  readonly reservation?: ResvObject;
   /** The GEM object that it is, so that its own device finds it again. */
   readonly gemObject?: unknown;
   release(): void;
@@ -57,7 +51,7 @@ interface ArmedPoll {
 }
 
 export class DmaBufFile extends OpenFile {
-  readonly reservation: FenceReservation;
+  readonly reservation: ResvObject;
   readonly attachments = new Set<DmaBufAttachment>();
   readonly #number: number;
   #name: string | undefined;
@@ -72,7 +66,7 @@ export class DmaBufFile extends OpenFile {
   ) {
     super(flags);
     this.#number = kernel.nextInode();
-    this.reservation = exporter.reservation ?? new FenceReservation();
+    this.reservation = exporter.reservation ?? kernel.reservation(exporter.name);
   }
 
   get sizeBytes(): number {
@@ -140,8 +134,8 @@ export class DmaBufFile extends OpenFile {
       this.drop();
       this.kernel.changed();
     };
-    for (const { fence } of this.reservation.fences(usageToWaitFor(write))) {
-      if (!tryAddCallback(fence, done)) continue;
+    for (const fence of fencesOn(this.reservation, usageToWaitFor(write))) {
+      if (fence.tryAddCallback(done) === undefined) continue;
       armed.isActive = true;
       this.hold();
       return false;
@@ -199,8 +193,8 @@ export class DmaBufFile extends OpenFile {
     checkSyncFileFlags(data.flags, op);
     process.fds.reserve();
     const usage = usageToWaitFor((data.flags & DMA_BUF_SYNC.WRITE) !== 0);
-    const fence = this.reservation.singleton(usage, this.kernel.fences) ?? this.kernel.fences.stub;
-    data.fd = process.install(new SyncFileFile(this.kernel, fence), O.CLOEXEC);
+    const fence = this.reservation.getSingleton(usage) ?? this.kernel.fences.stub();
+    data.fd = process.install(SyncFileFile.of(this.kernel, fence), O.CLOEXEC);
     process.user.writeStruct(argument, dmaBufExportSyncFile, data, op);
     return 0;
   }
@@ -213,9 +207,7 @@ export class DmaBufFile extends OpenFile {
     const fence = fenceOfDescriptor(process, fd);
     if (fence === undefined) throw new ErrnoError('EINVAL', op, `Cannot import descriptor ${fd}: it is no sync file`);
     const usage = (flags & DMA_BUF_SYNC.WRITE) !== 0 ? ResvUsage.Write : ResvUsage.Read;
-    const leaves = [...unwrapFence(fence)];
-    this.reservation.reserve(leaves.length);
-    for (const leaf of leaves) this.reservation.add(leaf, usage);
+    addFences(this.reservation, [...unwrapFence(fence)], usage);
     return 0;
   }
 
@@ -224,13 +216,6 @@ export class DmaBufFile extends OpenFile {
     const { sizeBytes: size, references: count } = this;
     return { size, count, exp_name: this.exporter.name, ...(this.#name !== undefined && { name: this.#name }) };
   }
-}
-
-/** @returns whether the fence is pending and the callback is on it */
-function tryAddCallback(fence: FenceObject, callback: FenceCallback): boolean {
-  if (fence.isSignalled) return false;
-  fence.addCallback(callback);
-  return true;
 }
 
 function checkSyncFileFlags(flags: number, op: string): void {

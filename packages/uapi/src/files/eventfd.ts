@@ -24,6 +24,11 @@ export class EventFile extends OpenFile {
     this.kernel.changed();
   }
 
+  /** Source: noop_llseek. */
+  override seek(): number {
+    return this.position;
+  }
+
   override poll(): number {
     return (this.#count > 0n ? POLL.IN : 0) | (this.#count < MOST ? POLL.OUT : 0);
   }

@@ -17,7 +17,7 @@ import {
   type WordIndex,
   WordPark,
 } from '@dmabuf-lab/core/base';
-import { KernelFences } from './fences-temporary.js';
+import { FenceContexts, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
 import type { OpenFile } from './open-file.js';
 import type { PageAllocator } from './pages.js';
 
@@ -40,7 +40,9 @@ export interface KernelOptions {
 
 export class SimulatedKernel {
   readonly pages: PageAllocator;
-  readonly fences = new KernelFences();
+  /** Numbers of fence contexts, and the stub. */
+  readonly fences: FenceContexts;
+  readonly #reservations = new WwClass('reservation_ww_class');
   readonly #nodes = new Map<string, OpenNode>();
   #inodes = 0;
 
@@ -49,6 +51,7 @@ export class SimulatedKernel {
     private readonly options: KernelOptions,
   ) {
     this.pages = options.pages;
+    this.fences = new FenceContexts({ now: () => this.now() });
   }
 
   /** Since the start of the run; what CLOCK_MONOTONIC is. */
@@ -71,6 +74,11 @@ export class SimulatedKernel {
     if (open === undefined)
       throw new ErrnoError('ENOENT', 'open', `Cannot open ${path}: there is no such file`, { path });
     return open(flags);
+  }
+
+  /** A reservation for a buffer. @param name what messages call it */
+  reservation(name: string): ResvObject {
+    return new ResvObject(this.fences, this.#reservations, name);
   }
 
   nextInode(): number {

@@ -9,7 +9,7 @@ import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
 import { device, repeated } from './arbitraries.js';
 
-const runs = repeated(300);
+const runs = repeated(2_500);
 const some = fc.array(device, { maxLength: 4 });
 const GiB = 2 ** 30;
 

@@ -36,6 +36,7 @@ const WRONG: readonly (readonly [what: string, device: string, says: RegExp])[] 
     'dmaMask: 0xFF0F',
     /devices\.gpu\.constraints\.dmaMask: expected a power of two minus 1.*got 65295/,
   ],
+  ['a mask of nothing', 'dmaMask: 0', /devices\.gpu\.constraints\.dmaMask.*got 0/],
   ['segments that no device has', 'maxSegments: 0', /devices\.gpu\.constraints\.maxSegments: .*at least 1, got 0/],
   [
     'a window that overflows',
@@ -63,14 +64,20 @@ for (const [what, device, says] of WRONG) {
 
 test('explain, an unknown board or profile, is refused with what there is', async (t) => {
   const image = 'image: { width: 64, height: 64, formats: [NV12] }\n';
-  t.regex(await complaint(t, `${image}board: rk3398\ndevices: {}\n`), /board: .*"rk3398".*rk3399/);
+  t.regex(await complaint(t, `${image}board: rk3398\ndevices: { a: {} }\n`), /board: .*"rk3398".*rk3399/);
   t.regex(await complaint(t, `${GOOD}  gpu: { profile: mali-t861 }\n`), /devices\.gpu\.profile: .*mali-t860/);
 });
 
 test('explain, an image of no width or neither memory nor board, is refused', async (t) => {
   t.regex(await complaint(t, GOOD.replace(', formats: [NV12]', '')), /^x\.yaml:1:\d+: image: formats: missing/);
+  t.regex(await complaint(t, GOOD.replace('NV12', 'NV13')), /image\.formats\.0: unknown format, did you mean "NV12"/);
+  t.regex(await complaint(t, GOOD.replace(/camera: .*/, 'cpu: {}')), /"cpu" is the processor/);
+  t.regex(await complaint(t, GOOD.replace(/devices:[\s\S]*/, 'devices: {}\n')), /devices: expected at least one device/);
   t.regex(await complaint(t, GOOD.replace('width: 64', 'width: 0')), /image\.width: expected at least 1, got 0/);
-  t.regex(await complaint(t, 'image: { width: 64, height: 64, formats: [NV12] }\ndevices: {}\n'), /memory|board/);
+  t.regex(
+    await complaint(t, 'image: { width: 64, height: 64, formats: [NV12] }\ndevices: { a: {} }\n'),
+    /memory|board/,
+  );
 });
 
 test('explain, a stride that cannot be, is refused as a contradiction', async (t) => {
@@ -84,8 +91,9 @@ test('explain --what-if, a path or a value that is none, is refused and changes 
   t.regex(await complaint(t, GOOD, { whatIf: ['camera.iommu=[1'] }), /is not valid YAML/);
   t.regex(await complaint(t, GOOD, { whatIf: ['heaps.cna.size=1MiB'] }), /there is no "cna", did you mean "cma"/);
   t.regex(await complaint(t, GOOD, { whatIf: ['image.width.x=1'] }), /below a single value/);
-  t.regex(await complaint(t, GOOD, { whatIf: ['__proto__.polluted=1'] }), /there is no "__proto__"/);
+  t.regex(await complaint(t, GOOD, { whatIf: ['__proto__.polluted=1'] }), /there is no device "__proto__"/);
   t.false('polluted' in {});
+  t.regex(await complaint(t, GOOD, { whatIf: ['camra.iommu=true'] }), /no device "camra", did you mean "camera"/);
   t.regex(await complaint(t, GOOD, { whatIf: ['camera.alignmnt=4096'] }), /did you mean "alignment"/);
 });
 

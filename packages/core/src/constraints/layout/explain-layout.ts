@@ -53,8 +53,8 @@ export function explainUnsatisfiable(answer: Omit<LayoutUnsatisfiable, 'prose'>)
     sentences.push(`There ${more === 1 ? 'is' : 'are'} ${count} further ${more === 1 ? 'conflict' : 'conflicts'}.`);
   }
   const text = predicted.text.replace(/\.$/, '');
-  const failure = predicted.errno === null ? text : `${predicted.errno}, "${text}"`;
-  sentences.push(`Without a negotiation, ${predicted.call} of ${predicted.device} would say: ${failure}.`);
+  const answers = predicted.errno === null ? 'would succeed' : `would fail with ${predicted.errno}`;
+  sentences.push(`Without a negotiation, ${predicted.call} of ${predicted.device} ${answers}: ${text}.`);
   if (repairs.length === 0) sentences.push('Nothing that was tried would help.');
   else {
     const listed = repairs.slice(0, MAX_REPAIRS).map((repair) => repair.change);

@@ -10,7 +10,7 @@ import { formatList } from '../describe.js';
 import { byName } from '../provenance.js';
 import { COST_UNIT, type CompiledCandidate, compileLayout } from './compile-layout.js';
 import { countRepairs } from './count-repairs.js';
-import { type LayoutOption, LINEAR_MODIFIER } from './layout-constraints.js';
+import { IMPLICIT_MODIFIER, type LayoutOption, LINEAR_MODIFIER } from './layout-constraints.js';
 import { optionName } from './layout-facts.js';
 import {
   blamed,
@@ -79,7 +79,7 @@ function limitsOf(option: LayoutOption, format: string): string[] {
   return [`maxSize ${width}x${height}`];
 }
 
-/** A linear layout in place of tiled or implicit ones, if those who do not say so can do it. */
+/** A linear layout in place of tiled or implicit ones, if those who say nothing of modifiers can do it. */
 function modifierRepairs(search: RepairSearch): LayoutRepair[] {
   const { problem, view, conflicts } = search;
   const asked = problem.image.modifiers;
@@ -96,7 +96,8 @@ function modifierRepairs(search: RepairSearch): LayoutRepair[] {
   if (blocking.size === 0) return [];
   const unsaid = problem.facts.flatMap((fact, index) => {
     if (fact.field !== 'modifiers' || !blocking.has(problem.participantOfFact[index])) return [];
-    return (fact.value as readonly string[]).includes(LINEAR_MODIFIER) ? [] : [index];
+    // Whoever lists modifiers, and not this one, has said that it cannot.
+    return (fact.value as readonly string[]).every((one) => one === IMPLICIT_MODIFIER) ? [index] : [];
   });
   const isLinear = (candidate: CompiledCandidate): boolean => candidate.modifier === LINEAR_MODIFIER;
   const solution = solve(problem, without(view, unsaid), isLinear);

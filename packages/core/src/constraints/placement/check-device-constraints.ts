@@ -24,14 +24,24 @@ export function checkDeviceConstraints(c: DeviceConstraints): string[] {
     }
   };
   if (c.device === '') problems.push('device must have a name');
-  need('dmaMask', c.dmaMask, (v) => isPowerOfTwo(v + 1), 'a power of two minus 1 (leave it out for 64 bits)');
+  need(
+    'dmaMask',
+    c.dmaMask,
+    (v) => isPowerOfTwo(v + 1) && v >= PAGE_BYTES - 1,
+    'a power of two minus 1, of a page at least (leave it out for 64 bits)',
+  );
   need('physLimit', c.physLimit, (v) => v >= PAGE_BYTES - 1, 'a byte address from the end of the first page on');
   need('peerToPeerDistance', c.peerToPeerDistance, (v) => v >= 0, 'a number of bridges from 0');
   need('addressLimit', c.addressLimit, (v) => v >= 0, 'a byte address below 2^53 (leave it out for 64 bits)');
   need('maxSegments', c.maxSegments, (v) => v >= 1, 'at least 1');
   const isLength = (v: number): boolean => v >= 1 && v <= UNLIMITED_SEGMENT_BYTES;
   need('maxSegmentBytes', c.maxSegmentBytes, isLength, 'from 1 to 2^32 - 1');
-  need('segmentBoundaryMask', c.segmentBoundaryMask, (v) => isPowerOfTwo(v + 1), 'a power of two minus 1');
+  need(
+    'segmentBoundaryMask',
+    c.segmentBoundaryMask,
+    (v) => v >= 1 && isPowerOfTwo(v + 1),
+    'a power of two minus 1, from 1',
+  );
   need('alignmentBytes', c.alignmentBytes, (v) => v >= 1 && v <= MAX_ALIGNMENT_BYTES, 'from 1 to 2^32');
   if (c.windows?.length === 0) problems.push('windows must hold at least one window, or be left out');
   c.windows?.forEach((window, index) => {

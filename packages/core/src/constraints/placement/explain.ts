@@ -42,11 +42,13 @@ export function explainUnsatisfiable(
   candidates: readonly HeapVerdict[],
   conflict: readonly ConstraintFact[],
   sizeBytes: number,
+  buffers: number,
 ): string {
   const facts = conflict.map((fact) => `${fact.device}.${fact.field}`);
   const messages = candidates.flatMap((verdict) => (verdict.suits ? [] : [`not ${verdict.heap}: ${verdict.message}`]));
   const together = facts.length > 1 ? `${formatList(facts)} cannot be met together` : `${facts[0]} cannot be met`;
-  const head = facts.length > 0 ? together : `there is none with room for ${formatSize(sizeBytes)}`;
+  const many = buffers === 1 ? formatSize(sizeBytes) : `${buffers} buffers of ${formatSize(sizeBytes)}`;
+  const head = facts.length > 0 ? together : `there is none with room for ${many}`;
   return `${[`No heap suits: ${head}`, ...messages].join('; ')}.`;
 }
 
@@ -59,7 +61,12 @@ function needsOf(c: DeviceConstraints, forcedBy: readonly ConstraintFact[]): str
   }
   if (forces('coherency')) wants.push(`works only where contents are shared by ${formatList(c.coherency ?? [])}`);
   if (forces('heaps')) wants.push(`may use only ${formatList(c.heaps ?? [])}`);
-  if (forces('peerToPeerDistance')) wants.push('does not reach memory of other devices');
+  if (forces('peerToPeerDistance'))
+    wants.push(
+      c.peerToPeerDistance === undefined
+        ? 'does not map memory of other devices'
+        : `maps memory of other devices over at most ${c.peerToPeerDistance} ${c.peerToPeerDistance === 1 ? 'bridge' : 'bridges'}`,
+    );
   if (forces('physLimit')) wants.push(`reaches no memory above ${formatAddress(c.physLimit ?? 0)}`);
   if (forces('alignmentBytes') && c.iommu !== undefined)
     wants.push(`needs IOVAs aligned to ${formatSize(c.alignmentBytes ?? 1)}`);

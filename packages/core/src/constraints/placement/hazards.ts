@@ -24,6 +24,14 @@ export interface PlacementHazard {
 }
 
 const REACH: readonly string[] = ['dmaMask', 'addressLimit', 'physLimit', 'windows', 'iommu.physBits'];
+const SHAPE: readonly string[] = [
+  'contiguous',
+  'maxSegments',
+  'maxSegmentBytes',
+  'segmentBoundaryMask',
+  'alignmentBytes',
+  'iommu.pageSizes',
+];
 
 /**
  * The hazards of pages that are mapped as they are.
@@ -46,8 +54,11 @@ export function placementHazards(
       return [{ kind: 'bounce', device, heap: heap.name, bytesPerMap: bounced, message }];
     }
     const objection = objectionToHeap(heap, [c], sizeBytes);
-    if (objection === undefined || objection.field === 'sizeBytes') return [];
-    const kind = REACH.includes(objection.field) ? 'reachable-by-luck' : 'contiguous-by-luck';
+    if (objection === undefined) return [];
+    // What addresses cannot tell is no luck: the device is refused, or the buffer moves.
+    const isReach = REACH.includes(objection.field);
+    if (!isReach && !SHAPE.includes(objection.field)) return [];
+    const kind = isReach ? 'reachable-by-luck' : 'contiguous-by-luck';
     const message = `${objection.message}; these pages happen to suit, the next may not`;
     return [{ kind, device, heap: heap.name, field: objection.field, bytesPerMap: 0, message }];
   });

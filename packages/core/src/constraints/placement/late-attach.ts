@@ -8,7 +8,7 @@ import type { AddressRun, DeviceConstraints } from './device-constraints.js';
 import type { ConstraintFact } from './facts.js';
 import type { HeapTraits } from './heap-traits.js';
 import { objectionToHeap } from './heap-verdict.js';
-import { type PlacedResult, solvePlacement } from './solve.js';
+import { type PlacedResult, type PlacementRequest, solvePlacement, type UnsatisfiableResult } from './solve.js';
 
 /** A device that is attached to a buffer. */
 export interface BufferUser {
@@ -39,6 +39,12 @@ export interface BufferSituation {
   readonly pinnedBy?: readonly string[];
   /** Whether its exporter moves it at all; absent = true. */
   readonly movable?: boolean;
+  /** Buffers like it that are planned before it, and count against room and budgets; absent = 0. */
+  readonly earlier?: number;
+  /** Bytes of IOVA that devices have mapped of other buffers, by name; absent = none. */
+  readonly iovaInUse?: Readonly<Record<string, number>>;
+  /** Whether the CPU accesses it; absent = false. */
+  readonly cpuAccess?: boolean;
 }
 
 /** How the exporter behaves towards buffers in use. */
@@ -50,7 +56,7 @@ export interface LatePolicy {
 /** Why a late device is refused. */
 export interface PlannedRefusal {
   /** EOPNOTSUPP where the exporter never moves, as i915 answers for memory it cannot migrate (v6.12). */
-  readonly errno: 'EBUSY' | 'EINVAL' | 'EOPNOTSUPP';
+  readonly errno: 'EBUSY' | 'EINVAL' | 'ENOMEM' | 'EOPNOTSUPP';
   readonly call: 'dma_buf_attach';
   readonly reason: string;
   /** Devices that stand in the way. */
@@ -105,7 +111,7 @@ export function planAttach(
     pinnedBy: [],
   };
   const devices = [...users.map((user) => user.constraints), newcomer];
-  const solved = solvePlacement({ devices, heaps, sizeBytes });
+  const solved = solvePlacement(requestFor(situation, devices, heaps));
   const refuse = (refusal: Omit<PlannedRefusal, 'call'>, more: Partial<BufferPlan> = {}): BufferPlan => ({
     ...base,
     ...more,
@@ -115,7 +121,8 @@ export function planAttach(
   });
   if (solved.status === 'unsatisfiable') {
     const { conflict } = solved;
-    return refuse({ errno: 'EINVAL', reason: solved.explanation.prose, holders: [], conflict });
+    const errno = isForLackOfRoom(solved) ? 'ENOMEM' : 'EINVAL';
+    return refuse({ errno, reason: solved.explanation.prose, holders: [], conflict });
   }
   if (storage === undefined)
     return { ...base, action: 'place', to: solved.heap, why: 'nothing is allocated yet', placement: solved };
@@ -144,6 +151,20 @@ export function planAttach(
   };
 }
 
+function requestFor(
+  { sizeBytes, earlier = 0, iovaInUse, cpuAccess }: BufferSituation,
+  devices: readonly DeviceConstraints[],
+  heaps: readonly HeapTraits[],
+): PlacementRequest {
+  const buffers = earlier + 1;
+  return { devices, heaps, sizeBytes, buffers, ...(iovaInUse && { iovaInUse }), ...(cpuAccess && { cpuAccess }) };
+}
+
+/** Whether a heap would suit everybody if only it were larger. */
+function isForLackOfRoom({ candidates }: UnsatisfiableResult): boolean {
+  return candidates.some((one) => !one.suits && one.objections.every(({ facts }) => facts.length === 0));
+}
+
 /**
  * What could happen to a buffer that a device has left: whether a less scarce heap suits those that stay.
  *
@@ -164,7 +185,13 @@ export function planDetach(situation: BufferSituation, leaving: string, heaps: r
   const stay = (why: string): BufferPlan => ({ ...base, action: 'none', why });
   if (storage === undefined) return stay('nothing is allocated');
   if (staying.length === 0) return stay('nobody is left who would gain');
-  const solved = solvePlacement({ devices: staying.map((user) => user.constraints), heaps, sizeBytes });
+  const solved = solvePlacement(
+    requestFor(
+      situation,
+      staying.map((user) => user.constraints),
+      heaps,
+    ),
+  );
   const present = heaps.find((heap) => heap.name === storage.heap);
   const better = heaps.find((heap) => solved.status === 'placed' && heap.name === solved.heap);
   if (solved.status !== 'placed' || present === undefined || better === undefined || better.cost >= present.cost) {

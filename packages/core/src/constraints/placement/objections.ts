@@ -69,7 +69,7 @@ export function objectionsTo(
   demand: BufferDemand,
   ofDevice: DeviceObjections = objectionsOfDevice,
 ): Objection[] {
-  const objections = objectionsOfSize(heap, demand);
+  const objections = objectionsOfSize(heap, devices, demand);
   for (const c of devices) objections.push(...ofDevice(heap, c, demand));
   if (demand.cpuAccess) objections.push(...objectionsOfCpu(heap, demand.bytes));
   objections.push(...objectionsOfCoherency(heap, devices, demand));
@@ -83,23 +83,35 @@ export function suitsAll(
   demand: BufferDemand,
   ofDevice: DeviceObjections = objectionsOfDevice,
 ): boolean {
-  if (objectionsOfSize(heap, demand).length > 0) return false;
+  if (objectionsOfSize(heap, devices, demand).length > 0) return false;
   if (devices.some((c) => ofDevice(heap, c, demand).length > 0)) return false;
   if (demand.cpuAccess && objectionsOfCpu(heap, demand.bytes).length > 0) return false;
   return objectionsOfCoherency(heap, devices, demand).length === 0;
 }
 
-function objectionsOfSize(heap: HeapTraits, { bytes, buffers }: BufferDemand): Objection[] {
+function objectionsOfSize(
+  heap: HeapTraits,
+  devices: readonly DeviceConstraints[],
+  { bytes, buffers, cpuAccess }: BufferDemand,
+): Objection[] {
   if (heap.maxBytes !== undefined && bytes > heap.maxBytes) {
     const most = `${heap.name} gives at most ${formatSize(heap.maxBytes)} in one buffer, but ${formatSize(bytes)} are needed`;
     return [{ facts: [], value: bytes, message: most }];
   }
-  const room = buffersFitting(heap, bytes);
-  if (room >= buffers) return [];
+  const whole = buffersFitting(heap, bytes);
+  const room = isSharedBy(heap, devices, cpuAccess) ? buffersFitting(heap, bytes, sharedWindows(heap)) : whole;
+  // Where not even one is seen, whoever needs to see it objects.
+  if (room >= buffers || (room === 0 && whole >= buffers)) return [];
   const run = heap.contiguous ? ' in one run' : '';
   const what =
     buffers === 1 ? `${formatSize(bytes)}${run}` : `${buffers} buffers of ${formatSize(bytes)}${run}, only for ${room}`;
   return [{ facts: [], value: bytes, message: `${heap.name} is too small: it has no room for ${what}` }];
+}
+
+/** Whether others than the owner of device-local memory are to reach a buffer, so that it must lie in what they see. */
+export function isSharedBy(heap: HeapTraits, devices: readonly DeviceConstraints[], cpuAccess: boolean): boolean {
+  const { deviceLocal } = heap;
+  return deviceLocal !== undefined && (cpuAccess || devices.some((c) => c.device !== deviceLocal.owner));
 }
 
 function objectionsOfCpu(heap: HeapTraits, bytes: number): Objection[] {

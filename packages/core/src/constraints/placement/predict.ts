@@ -45,10 +45,14 @@ export function predictImport(
   const importCall = isV4l2 ? 'VIDIOC_QBUF' : 'DRM_IOCTL_PRIME_FD_TO_HANDLE';
   const vb2 = 'vb2_dc_map_dmabuf, drivers/media/common/videobuf2/videobuf2-dma-contig.c, v6.12';
   switch (objection.field) {
-    case 'contiguous':
     case 'maxSegments':
     case 'maxSegmentBytes':
-    case 'segmentBoundaryMask': {
+    case 'segmentBoundaryMask':
+    case 'contiguous': {
+      if (objection.field !== 'contiguous' && (c.maxSegments ?? 1) > 1) {
+        const text = 'nobody counts segments: the device runs beyond its table, or its driver refuses what it finds';
+        return fail('none', 'none', text, 'dma_map_sgtable, kernel/dma/mapping.c, v6.12');
+      }
       if (isV4l2) {
         const chunk = `contiguous chunk is too small ${firstChunkBytes(heap, sizeBytes, runs)}/${sizeBytes}`;
         return fail(importCall, 'EFAULT', chunk, vb2);

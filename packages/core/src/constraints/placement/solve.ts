@@ -12,7 +12,14 @@ import { type ConstraintFact, compareFacts } from './facts.js';
 import { checkHeapTraits, type HeapTraits, sharedWindows, windowsFor, worstSegments } from './heap-traits.js';
 import { type HeapVerdict, verdictOf } from './heap-verdict.js';
 import { type MergedConstraints, mergeConstraints } from './merge.js';
-import { type BufferDemand, type DeviceObjections, type Objection, objectionsTo, suitsAll } from './objections.js';
+import {
+  type BufferDemand,
+  type DeviceObjections,
+  isSharedBy,
+  type Objection,
+  objectionsTo,
+  suitsAll,
+} from './objections.js';
 import { coherencyDomain, type PreferenceVerdict, preferencesIn } from './preferences.js';
 
 /** What is asked: buffers of so many bytes, for these devices, from one of these heaps. */
@@ -141,8 +148,7 @@ export function solvePlacement(request: PlacementRequest, ofDevice?: DeviceObjec
   const bindingDevices = namesOf(devices).filter((name) =>
     cheaper.some(({ objections }) => objections.every((o) => o.facts.some((f) => f.device === name))),
   );
-  const visible =
-    heap.deviceLocal !== undefined && (cpuAccess || devices.some((c) => c.device !== heap.deviceLocal?.owner));
+  const visible = isSharedBy(heap, devices, cpuAccess);
   const windows = windowsFor(heap, sizeBytes, visible ? sharedWindows(heap) : heap.windows);
   const segments = devices.map((c) => ({
     device: c.device,
@@ -241,7 +247,7 @@ function choose(request: PlacementRequest, ofDevice?: DeviceObjections): Choice 
   const against = isFree ? NO_CONFLICTS : conflictsAmong(ruledOut, limits);
   const prose =
     chosen === undefined
-      ? explainUnsatisfiable(candidates, against.conflicts[0] ?? [], sizeBytes)
+      ? explainUnsatisfiable(candidates, against.conflicts[0] ?? [], sizeBytes, buffers)
       : explainPlaced(chosen.heap.name, devices, candidates, against.conflicts);
   return { devices, sizeBytes, judged, candidates, chosen, against, prose };
 }

@@ -4,10 +4,10 @@
  * Source: struct drm_gem_object, drivers/gpu/drm/drm_gem.c and drm_gem_shmem_helper.c, v6.12.
  */
 import { ErrnoError } from '@dmabuf-lab/core/base';
+import type { ResvObject } from '@dmabuf-lab/core/sync';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import type { DmaBufAttachment, DmaBufFile } from '../../files/dma-buf.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
-import { FenceReservation } from '../../kernel/fences-temporary.js';
 import type { PageAllocator, PageRun } from '../../kernel/pages.js';
 import type { DrmDevice } from './drm-device.js';
 import type { DrmFile } from './drm-file.js';
@@ -25,7 +25,7 @@ export class GemObject {
   name = 0;
   /** The dma-buf by which it is shared, while a handle exists. */
   dmaBuf: DmaBufFile | undefined;
-  readonly reservation: FenceReservation;
+  readonly reservation: ResvObject;
   /** First page of its range in the node's address space; 0 = none yet. */
   mapPage = 0;
   readonly #allowed = new Map<DrmFile, number>();
@@ -40,7 +40,7 @@ export class GemObject {
     private readonly allocator: PageAllocator,
     readonly imported?: Imported,
   ) {
-    this.reservation = imported?.buffer.reservation ?? new FenceReservation();
+    this.reservation = imported?.buffer.reservation ?? device.kernel.reservation('GEM object');
   }
 
   hold(): this {

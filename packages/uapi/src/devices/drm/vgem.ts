@@ -1,6 +1,6 @@
 /** vgem: GEM objects without hardware, and fences that user space signals. Source: drivers/gpu/drm/vgem, v6.12. */
 import { ErrnoError } from '@dmabuf-lab/core/base';
-import { usageToWaitFor } from '@dmabuf-lab/core/sync';
+import { Fence, ResvUsage, usageToWaitFor } from '@dmabuf-lab/core/sync';
 import {
   DRM_IOCTL_VGEM_FENCE_ATTACH,
   DRM_IOCTL_VGEM_FENCE_SIGNAL,
@@ -8,8 +8,8 @@ import {
   type vgemFenceAttach,
   type vgemFenceSignal,
 } from '../../abi/vgem.js';
-import { FenceObject, ResvUsage } from '../../kernel/fences-temporary.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
+import { addFences } from '../../kernel/reservations.js';
 import { DrmDevice, type DrmDriver } from './drm-device.js';
 import type { DrmFile } from './drm-file.js';
 import { drmIoctl, PERMIT, type StructCall } from './ioctl-table.js';
@@ -18,7 +18,7 @@ import { drmIoctl, PERMIT, type StructCall } from './ioctl-table.js';
 const TIMEOUT_NS = 10_000_000_000;
 
 interface VgemFence {
-  readonly fence: FenceObject;
+  readonly fence: Fence;
   readonly callOff: () => void;
 }
 
@@ -51,7 +51,7 @@ const fencesOf = (file: DrmFile): VgemFences => file.driverData as VgemFences;
 
 function signal(kernel: SimulatedKernel, { fence, callOff }: VgemFence): void {
   callOff();
-  fence.signal(kernel.now());
+  fence.signal();
   kernel.changed();
 }
 
@@ -64,17 +64,22 @@ function attachFence({ file, data }: StructCall<ReturnType<typeof vgemFenceAttac
   }
   const { reservation } = file.needObject(data.handle, op);
   const write = (data.flags & VGEM_FENCE.WRITE) !== 0;
-  const context = kernel.fences.nextContext();
+  const context = kernel.fences.allocate();
   if (!reservation.testSignalled(usageToWaitFor(write))) {
     throw new ErrnoError('EBUSY', op, 'Cannot attach a fence: another one is pending');
   }
-  const fence = new FenceObject('vgem', 'unbound', context, 1);
+  const fence = new Fence({
+    clock: kernel.fences.clock,
+    context,
+    seqno: 1,
+    driverName: 'vgem',
+    timelineName: 'unbound',
+  });
   const callOff = kernel.at(kernel.now() + TIMEOUT_NS, 'the time-out of a vgem fence', () => {
-    fence.signal(kernel.now());
+    fence.signal();
     kernel.changed();
   });
-  reservation.reserve(1);
-  reservation.add(fence, write ? ResvUsage.Write : ResvUsage.Read);
+  addFences(reservation, [fence], write ? ResvUsage.Write : ResvUsage.Read);
   const fences = fencesOf(file);
   data.out_fence = fences.size + 1;
   fences.set(data.out_fence, { fence, callOff });
@@ -88,7 +93,7 @@ function signalFence({ file, data }: StructCall<ReturnType<typeof vgemFenceSigna
   const one = fences.get(data.fence);
   if (one === undefined) throw new ErrnoError('ENOENT', op, `Cannot signal fence ${data.fence}: there is none`);
   fences.set(data.fence, undefined);
-  const wasSignalled = one.fence.isSignalled;
+  const wasSignalled = one.fence.isSignalled();
   signal(file.device.kernel, one);
   if (wasSignalled) throw new ErrnoError('ETIMEDOUT', op, 'Cannot signal: the fence has timed out');
 }

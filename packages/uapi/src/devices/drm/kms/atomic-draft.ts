@@ -4,9 +4,9 @@
  * Source: drm_atomic_set_property and what it calls, drivers/gpu/drm/drm_atomic_uapi.c, v6.12.
  */
 import { ErrnoError } from '@dmabuf-lab/core/base';
+import type { Fence } from '@dmabuf-lab/core/sync';
 import { DRM_IOCTL_MODE_ATOMIC, DRM_MODE_OBJECT, descriptorWord, drmModeModeinfo } from '../../../abi/drm-mode.js';
 import { fenceOfDescriptor } from '../../../files/sync-file.js';
-import type { FenceObject } from '../../../kernel/fences-temporary.js';
 import type { Process } from '../../../kernel/process.js';
 import type { PropertyBlob } from './blob.js';
 import { isUsable } from './crtc.js';
@@ -26,7 +26,7 @@ export class AtomicDraft {
   readonly next: Mutable<PipeState>;
   touchesPlane = false;
   touchesCrtc = false;
-  inFence: FenceObject | undefined;
+  inFence: Fence | undefined;
   /** Where the descriptor of the out-fence goes; 0 = nobody wants one. */
   outFencePointer = 0n;
 

@@ -4,6 +4,7 @@
  * Source: drm_mode_atomic_ioctl, prepare_signaling and complete_signaling, drivers/gpu/drm/drm_atomic_uapi.c, v6.12.
  */
 import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
+import type { Fence } from '@dmabuf-lab/core/sync';
 import {
   DRM_IOCTL_MODE_ATOMIC,
   DRM_MODE_ATOMIC,
@@ -14,7 +15,6 @@ import {
 } from '../../../abi/drm-mode.js';
 import { O } from '../../../abi/fcntl.js';
 import { SyncFileFile } from '../../../files/sync-file.js';
-import type { FenceObject } from '../../../kernel/fences-temporary.js';
 import { type DrmIoctl, drmIoctl, PERMIT, type StructCall } from '../ioctl-table.js';
 import { AtomicDraft } from './atomic-draft.js';
 import { type CommitRequest, commit } from './commit.js';
@@ -111,7 +111,7 @@ function* signalled(kms: KmsDevice, call: AtomicCall, draft: AtomicDraft, change
 
 /** A fence that user space has been given a descriptor of. */
 interface OutFence {
-  readonly fence: FenceObject;
+  readonly fence: Fence;
   cancel(): void;
 }
 
@@ -119,7 +119,7 @@ interface OutFence {
 function prepareOutFence(kms: KmsDevice, { process }: AtomicCall, pointer: bigint): OutFence {
   const fence = kms.createFence();
   process.fds.reserve();
-  const fd = process.install(new SyncFileFile(kms.kernel, fence), O.CLOEXEC);
+  const fd = process.install(SyncFileFile.of(kms.kernel, fence), O.CLOEXEC);
   const cancel = (): void => {
     process.close(fd);
     process.user.writeStruct(pointer, descriptorWord, { value: -1 }, OP);

@@ -11,9 +11,9 @@
  * Context: the caller holds the modeset lock.
  */
 import { ErrnoError, sleepUntil, type Task } from '@dmabuf-lab/core/base';
-import { ResvUsage } from '@dmabuf-lab/core/sync';
+import { type Fence, ResvUsage } from '@dmabuf-lab/core/sync';
 import { DRM_EVENT, drmEventVblank } from '../../../abi/drm-mode.js';
-import type { FenceObject } from '../../../kernel/fences-temporary.js';
+import { fencesOn } from '../../../kernel/reservations.js';
 import type { Process } from '../../../kernel/process.js';
 import type { DrmFile } from '../drm-file.js';
 import type { Framebuffer } from './framebuffers.js';
@@ -36,8 +36,8 @@ export interface CommitRequest {
   readonly change: PipeChange;
   readonly isNonblocking: boolean;
   /** Waited for before anything is shown; of the fences of the buffers only those of the kernel count then. */
-  readonly inFence?: FenceObject;
-  readonly outFence?: FenceObject;
+  readonly inFence?: Fence;
+  readonly outFence?: Fence;
   readonly event?: PendingEvent;
   /** The caller, whose end ends a wait; absent = the kernel. */
   readonly process?: Process;
@@ -57,7 +57,7 @@ export function* commit(kms: KmsDevice, request: CommitRequest): Task<void> {
   }
   const next = holdState(change.next);
   const shown = change.touchesPlane ? next.framebuffer : undefined;
-  let fences: FenceObject[];
+  let fences: Fence[];
   try {
     fences = yield* getReady(kms, request, shown);
   } catch (error) {
@@ -77,7 +77,7 @@ export function* commit(kms: KmsDevice, request: CommitRequest): Task<void> {
 }
 
 /** Everything that can fail. @returns fences that the change waits for */
-function* getReady(kms: KmsDevice, request: CommitRequest, shown: Framebuffer | undefined): Task<FenceObject[]> {
+function* getReady(kms: KmsDevice, request: CommitRequest, shown: Framebuffer | undefined): Task<Fence[]> {
   const { isNonblocking, process, inFence } = request;
   yield* prepare(kms, shown, process);
   const fences = pendingFences(shown, inFence);
@@ -96,7 +96,7 @@ function show(kms: KmsDevice, { change, event, outFence }: CommitRequest, own: C
   const { kernel } = kms;
   own.isShown = true;
   if (event !== undefined) event.file.send(flipEvent(kms, event));
-  outFence?.signal(kernel.now());
+  outFence?.signal();
   if (change.touchesPlane) cleanUp(kms, change.old.framebuffer);
   dropState(change.old);
   kernel.changed();
@@ -134,18 +134,18 @@ function cleanUp({ display }: KmsDevice, framebuffer: Framebuffer | undefined): 
 }
 
 /** Source: drm_gem_plane_helper_prepare_fb. */
-function pendingFences(framebuffer: Framebuffer | undefined, inFence: FenceObject | undefined): FenceObject[] {
+function pendingFences(framebuffer: Framebuffer | undefined, inFence: Fence | undefined): Fence[] {
   const upTo = inFence === undefined ? ResvUsage.Write : ResvUsage.Kernel;
   const implicit = (framebuffer?.buffers ?? []).flatMap(({ reservation }) =>
-    reservation.fences(upTo).map(({ fence }) => fence),
+    fencesOn(reservation, upTo),
   );
   const all = inFence === undefined ? implicit : [inFence, ...implicit];
-  return all.filter((fence) => !fence.isSignalled);
+  return all.filter((fence) => !fence.isSignalled());
 }
 
-function* waitFor(kms: KmsDevice, fences: readonly FenceObject[], process: Process | undefined): Task<void> {
-  for (const fence of fences) if (!fence.isSignalled) fence.addCallback(() => kms.kernel.changed());
-  const look = (): true | undefined => (fences.every((fence) => fence.isSignalled) ? true : undefined);
+function* waitFor(kms: KmsDevice, fences: readonly Fence[], process: Process | undefined): Task<void> {
+  for (const fence of fences) fence.tryAddCallback(() => kms.kernel.changed());
+  const look = (): true | undefined => (fences.every((fence) => fence.isSignalled()) ? true : undefined);
   yield* kms.wait(process, look, 'the fences of a framebuffer');
 }
 

@@ -5,8 +5,8 @@
  * bochs and virtio_gpu have.
  */
 import type { Task } from '@dmabuf-lab/core/base';
+import { Fence } from '@dmabuf-lab/core/sync';
 import { DRM_MODE_OBJECT } from '../../../abi/drm-mode.js';
-import { FenceObject } from '../../../kernel/fences-temporary.js';
 import type { SimulatedKernel } from '../../../kernel/kernel.js';
 import type { Process } from '../../../kernel/process.js';
 import { PropertyBlob } from './blob.js';
@@ -54,14 +54,20 @@ export class KmsDevice {
       else ids[name] = objects.add(KINDS[name], name);
     }
     this.ids = ids;
-    this.#fenceContext = kernel.fences.nextContext();
+    this.#fenceContext = kernel.fences.allocate();
   }
 
   /** A fence on the time line of the CRTC. Source: drm_crtc_create_fence. */
-  createFence(): FenceObject {
+  createFence(): Fence {
     this.#fenceSeqno += 1;
     const timeline = `CRTC:${this.ids.crtc}-crtc-0`;
-    return new FenceObject(this.display.name, timeline, this.#fenceContext, this.#fenceSeqno);
+    return new Fence({
+      clock: this.kernel.fences.clock,
+      context: this.#fenceContext,
+      seqno: this.#fenceSeqno,
+      driverName: this.display.name,
+      timelineName: timeline,
+    });
   }
 
   /** Does something with the modeset lock held. Source: drm_modeset_lock_all, v6.12. */

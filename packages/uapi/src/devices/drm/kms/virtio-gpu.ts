@@ -4,7 +4,7 @@ import type { SimulatedKernel } from '../../../kernel/kernel.js';
 import { DrmDevice, type DrmDriver } from '../drm-device.js';
 import type { DrmFile } from '../drm-file.js';
 import type { GemObject } from '../gem-object.js';
-import type { DrmIoctl } from '../ioctl-table.js';
+import { releaseSyncObjects, syncobjIoctls } from '../syncobj-ioctls.js';
 import type { DisplayDriver } from './display-driver.js';
 import { DRM_FORMAT_ARGB8888, DRM_FORMAT_XRGB8888 } from './format-info.js';
 import type { FramebufferCommand } from './framebuffers.js';
@@ -37,22 +37,17 @@ const DISPLAY: DisplayDriver = {
   buffersOf,
 };
 
-/**
- * Adds the nodes of such a device, which shows its console.
- *
- * @param more ioctls beside those of every device and of mode setting, by nr
- */
-export function addVirtioGpuNodes(
-  kernel: SimulatedKernel,
-  primary: string,
-  render: string,
-  more: ReadonlyMap<number, DrmIoctl> = new Map(),
-): void {
+/** Adds the nodes of such a device, which shows its console. */
+export function addVirtioGpuNodes(kernel: SimulatedKernel, primary: string, render: string): void {
   const kms = new KmsDevice(kernel, DISPLAY);
   const part = kmsDriverPart(kms);
   const driver: DrmDriver = {
     ...part,
-    ioctls: new Map([...part.ioctls, ...more]),
+    ioctls: new Map([...part.ioctls, ...syncobjIoctls]),
+    closed: (file) => {
+      part.closed(file);
+      releaseSyncObjects(file);
+    },
     name: DISPLAY.name,
     exporterName: DISPLAY.name,
     hasSyncobj: true,
