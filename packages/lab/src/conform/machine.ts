@@ -16,7 +16,7 @@ import {
   SimulatedKernel,
 } from '@dmabuf-lab/uapi';
 
-export const MACHINE_WINDOWS = [{ name: 'ram', base: 0, sizeBytes: 2 ** 30 }];
+export const MACHINE_WINDOWS = [{ name: 'ram', base: 0, sizeBytes: 960 * 2 ** 20 }];
 
 /** What a case can need and this machine has. */
 export const MACHINE_HAS: readonly string[] = ['heap', 'udmabuf', 'vgem', 'bochs', 'virtio_gpu', 'syncobj'];

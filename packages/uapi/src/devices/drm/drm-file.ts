@@ -99,7 +99,7 @@ export class DrmFile extends OpenFile {
     let handle = 1;
     while (this.#handles.has(handle)) handle += 1;
     this.#handles.set(handle, object.hold());
-    object.handleCount += 1;
+    object.takeHandle();
     object.allow(this);
     return handle;
   }
@@ -112,13 +112,7 @@ export class DrmFile extends OpenFile {
     this.#primeByHandle.delete(handle);
     object.revoke(this);
     this.#handles.delete(handle);
-    object.handleCount -= 1;
-    if (object.handleCount === 0) {
-      if (object.name !== 0) this.device.names.delete(object.name);
-      object.name = 0;
-      object.dmaBuf?.drop();
-      object.dmaBuf = undefined;
-    }
+    object.giveHandle();
     object.drop();
     return true;
   }

@@ -20,7 +20,7 @@ export interface Imported {
 
 export class GemObject {
   #references = 1;
-  handleCount = 0;
+  #handles = 0;
   /** Global name; 0 = none. */
   name = 0;
   /** The dma-buf by which it is shared, while a handle exists. */
@@ -60,6 +60,28 @@ export class GemObject {
       buffer.detach(attachment);
       buffer.drop();
     }
+  }
+
+  /** A handle refers to it, or a framebuffer does. Source: drm_gem_object_handle_get. */
+  takeHandle(): void {
+    this.#handles += 1;
+  }
+
+  /** As `takeHandle`, where there is one already. Source: drm_gem_object_handle_get_if_exists_unlocked. @returns whether */
+  takeAnotherHandle(): boolean {
+    if (this.#handles === 0) return false;
+    this.#handles += 1;
+    return true;
+  }
+
+  /** Without handles it has no global name, and its dma-buf is not found from it. Source: drm_gem_object_handle_put_unlocked. */
+  giveHandle(): void {
+    this.#handles -= 1;
+    if (this.#handles > 0) return;
+    if (this.name !== 0) this.device.names.delete(this.name);
+    this.name = 0;
+    this.dmaBuf?.drop();
+    this.dmaBuf = undefined;
   }
 
   #dropPages(): void {

@@ -36,6 +36,7 @@ export function addBochsNode(kernel: SimulatedKernel, path: string): void {
     encoderType: 0,
     connectorTypeId: 1,
     objectOrder: ['connector', 'edid', 'plane', 'inFormats', 'crtc', 'encoder'],
+    hasCursorHotspot: false,
     hasDamageClips: false,
     buffersOf,
     pin: (object, process) => memory.pin(object, process),

@@ -21,7 +21,7 @@ import type { Commit, KmsDevice } from './kms-device.js';
 import { checkChange, dropState, holdState, type PipeChange } from './pipe-state.js';
 
 /** How long a display takes when nobody waits for it: until a kernel thread runs, and the device has been told. */
-const SHOW_NS = 1_000_000;
+const SHOW_NS = 100_000;
 const NS_PER_S = 1_000_000_000;
 const NS_PER_US = 1000;
 

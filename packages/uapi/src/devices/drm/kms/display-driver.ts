@@ -35,6 +35,8 @@ export interface DisplayDriver {
   readonly connectorTypeId: number;
   /** In the order that ids are given in. */
   readonly objectOrder: readonly ModeObjectName[];
+  /** Knows where the hot spot of a cursor is. Source: DRIVER_CURSOR_HOTSPOT. */
+  readonly hasCursorHotspot: boolean;
   /** Damage of a plane can be told in the atomic ioctl. */
   readonly hasDamageClips: boolean;
   /** Looks up the buffers of a framebuffer and checks what the driver checks. Source: fb_create. @returns them, held */

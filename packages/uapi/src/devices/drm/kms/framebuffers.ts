@@ -27,6 +27,8 @@ const FIXED = 0x10000;
 export class Framebuffer {
   readonly id: number;
   #references = 1;
+  /** Buffers that have a handle as long as the framebuffer is there. Source: drm_framebuffer_init of v6.12.39 and later. */
+  readonly #handles: readonly GemObject[];
 
   /** Takes over the references to the buffers. */
   constructor(
@@ -35,6 +37,7 @@ export class Framebuffer {
     readonly buffers: readonly GemObject[],
   ) {
     this.id = ids.add(DRM_MODE_OBJECT.FB, this);
+    this.#handles = buffers.filter((buffer) => buffer.takeAnotherHandle());
   }
 
   get format(): number {
@@ -59,6 +62,7 @@ export class Framebuffer {
     this.#references -= 1;
     if (this.#references > 0) return;
     this.ids.remove(this.id);
+    for (const buffer of this.#handles) buffer.giveHandle();
     for (const buffer of this.buffers) buffer.drop();
   }
 

@@ -30,7 +30,7 @@ export function kmsDriverPart(kms: KmsDevice): KmsDriverPart {
   return {
     hasModeSetting: true,
     ioctls: new Map([
-      drmIoctl(DRM_IOCTL_SET_CLIENT_CAP, 0, setClientCap),
+      drmIoctl(DRM_IOCTL_SET_CLIENT_CAP, 0, (call) => setClientCap(kms.display, call)),
       ...resourceIoctls(kms),
       ...crtcIoctls(kms),
       ...framebufferIoctls(kms),

@@ -4,6 +4,7 @@ import { DRM_CLIENT_CAP, DRM_IOCTL_SET_CLIENT_CAP, type drmSetClientCap } from '
 import type { DrmFile } from '../drm-file.js';
 import type { StructCall } from '../ioctl-table.js';
 import type { PropertyBlob } from './blob.js';
+import type { DisplayDriver } from './display-driver.js';
 import type { Framebuffer } from './framebuffers.js';
 
 export class KmsFile {
@@ -17,8 +18,11 @@ export class KmsFile {
 
 export const kmsFileOf = (file: DrmFile): KmsFile => file.driverData as KmsFile;
 
-/** Source: drm_setclientcap; the devices here have no stereo modes, and cursors are left out. @throws ErrnoError EINVAL */
-export function setClientCap({ file, data }: StructCall<ReturnType<typeof drmSetClientCap.decode>>): void {
+/** Source: drm_setclientcap; the devices here have no stereo modes, and cursors are left out. @throws ErrnoError EINVAL, EOPNOTSUPP */
+export function setClientCap(
+  display: DisplayDriver,
+  { file, data }: StructCall<ReturnType<typeof drmSetClientCap.decode>>,
+): void {
   const op = DRM_IOCTL_SET_CLIENT_CAP.name;
   const client = kmsFileOf(file);
   const { capability, value } = data;
@@ -27,6 +31,9 @@ export function setClientCap({ file, data }: StructCall<ReturnType<typeof drmSet
   const needsAtomic = Number(capability) >= DRM_CLIENT_CAP.WRITEBACK_CONNECTORS;
   if (capability === 0n || capability > BigInt(DRM_CLIENT_CAP.CURSOR_PLANE_HOTSPOT)) {
     throw refuse(`there is no capability ${capability}`);
+  }
+  if (Number(capability) === DRM_CLIENT_CAP.CURSOR_PLANE_HOTSPOT && !display.hasCursorHotspot) {
+    throw new ErrnoError('EOPNOTSUPP', op, 'Cannot set a capability: cursors have no hot spot');
   }
   if (needsAtomic && !client.atomic) throw refuse('the client is not atomic');
   if (value > most) throw refuse(`its value is ${value}`);

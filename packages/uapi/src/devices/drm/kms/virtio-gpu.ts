@@ -33,6 +33,7 @@ const DISPLAY: DisplayDriver = {
   encoderType: 5,
   connectorTypeId: 2,
   objectOrder: ['plane', 'cursor', 'cursor', 'cursor', 'crtc', 'connector', 'encoder', 'edid'],
+  hasCursorHotspot: true,
   hasDamageClips: true,
   buffersOf,
 };
