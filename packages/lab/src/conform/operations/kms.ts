@@ -5,8 +5,8 @@ import { z } from 'zod';
 import type { CaseContext } from '../case-context.js';
 import { answered, type Operation, operation } from '../operation.js';
 import { bigintOf, count, flags, integer, low32, low64, reference } from '../values.js';
-import { drmTarget } from './drm.js';
 import { descriptorIn } from './arguments.js';
+import { drmTarget } from './drm.js';
 
 /** An index that stands for no CRTC gives an id that none has. */
 const UNUSED_ID = 90_000;
@@ -73,7 +73,12 @@ function* crtcOf(context: CaseContext, fd: number, given: z.infer<typeof crtc.cr
 type Mode = ReturnType<typeof abi.drmModeModeinfo.decode>;
 
 /** The first mode of that size that the connector lists. */
-function* modeOf({ process }: CaseContext, fd: number, connector: number, size: readonly number[]): Task<Mode | undefined> {
+function* modeOf(
+  { process }: CaseContext,
+  fd: number,
+  connector: number,
+  size: readonly number[],
+): Task<Mode | undefined> {
   yield* process.command(fd, abi.DRM_IOCTL_MODE_GETCONNECTOR, { connector_id: connector });
   const bytes = new Uint8Array(MOST_MODES * abi.drmModeModeinfo.size);
   const { count_modes } = yield* process.command(fd, abi.DRM_IOCTL_MODE_GETCONNECTOR, {

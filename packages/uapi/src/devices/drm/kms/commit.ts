@@ -13,8 +13,8 @@
 import { ErrnoError, sleepUntil, type Task } from '@dmabuf-lab/core/base';
 import { type Fence, ResvUsage } from '@dmabuf-lab/core/sync';
 import { DRM_EVENT, drmEventVblank } from '../../../abi/drm-mode.js';
-import { fencesOn } from '../../../kernel/reservations.js';
 import type { Process } from '../../../kernel/process.js';
+import { fencesOn } from '../../../kernel/reservations.js';
 import type { DrmFile } from '../drm-file.js';
 import type { Framebuffer } from './framebuffers.js';
 import type { Commit, KmsDevice } from './kms-device.js';
@@ -136,9 +136,7 @@ function cleanUp({ display }: KmsDevice, framebuffer: Framebuffer | undefined): 
 /** Source: drm_gem_plane_helper_prepare_fb. */
 function pendingFences(framebuffer: Framebuffer | undefined, inFence: Fence | undefined): Fence[] {
   const upTo = inFence === undefined ? ResvUsage.Write : ResvUsage.Kernel;
-  const implicit = (framebuffer?.buffers ?? []).flatMap(({ reservation }) =>
-    fencesOn(reservation, upTo),
-  );
+  const implicit = (framebuffer?.buffers ?? []).flatMap(({ reservation }) => fencesOn(reservation, upTo));
   const all = inFence === undefined ? implicit : [inFence, ...implicit];
   return all.filter((fence) => !fence.isSignalled());
 }

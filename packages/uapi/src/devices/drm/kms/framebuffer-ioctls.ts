@@ -80,7 +80,12 @@ function takeFromFile(file: DrmFile, framebuffer: Framebuffer, op: string): Fram
 }
 
 /** Turns off what shows a framebuffer, and drops it. Source: drm_framebuffer_remove. */
-function* removeFramebuffer(kms: KmsDevice, framebuffer: Framebuffer, op: string, process?: StructCall<unknown>['process']) {
+function* removeFramebuffer(
+  kms: KmsDevice,
+  framebuffer: Framebuffer,
+  op: string,
+  process?: StructCall<unknown>['process'],
+) {
   try {
     if (framebuffer.references > 1) {
       yield* kms.locked(process, function* (): Task<void> {
@@ -123,7 +128,10 @@ function getFramebuffer(kms: KmsDevice, { file, data }: StructCall<ReturnType<ty
 }
 
 /** Source: drm_mode_dirtyfb_ioctl. @throws ErrnoError ENOENT, EINVAL, EFAULT, ENOSYS */
-function tellDirty(kms: KmsDevice, { process, data }: StructCall<ReturnType<typeof abi.drmModeFbDirtyCmd.decode>>): void {
+function tellDirty(
+  kms: KmsDevice,
+  { process, data }: StructCall<ReturnType<typeof abi.drmModeFbDirtyCmd.decode>>,
+): void {
   const op = abi.DRM_IOCTL_MODE_DIRTYFB.name;
   const { num_clips: count, clips_ptr: clips } = data;
   needFramebuffer(kms, data.fb_id, op);

@@ -8,7 +8,14 @@ export type Mode = Readonly<ReturnType<typeof drmModeModeinfo.decode>>;
 const PREFERRED = 0x48;
 const DRIVER = 0x40;
 
-type Row = readonly [name: string, clock: number, h: readonly number[], v: readonly number[], Hz: number, flags: number];
+type Row = readonly [
+  name: string,
+  clock: number,
+  h: readonly number[],
+  v: readonly number[],
+  Hz: number,
+  flags: number,
+];
 
 const mode = ([name, clock, h, v, vrefresh, flags]: Row, type: number): Mode => ({
   clock,
@@ -61,7 +68,10 @@ const COMMON: readonly Row[] = [
   ['640x480', 25175, [640, 656, 752, 800], [480, 490, 492, 525], 60, 0xa],
 ];
 
-const listed = (rows: readonly Row[]): readonly Mode[] => [mode(FIRST, PREFERRED), ...rows.map((row) => mode(row, DRIVER))];
+const listed = (rows: readonly Row[]): readonly Mode[] => [
+  mode(FIRST, PREFERRED),
+  ...rows.map((row) => mode(row, DRIVER)),
+];
 
 /** Of a display whose video memory has room for two pictures of each. */
 export const COMMON_MODES: readonly Mode[] = listed(COMMON);
@@ -98,7 +108,20 @@ export function isSameTiming(a: Mode | undefined, b: Mode | undefined): boolean 
 
 function timingKey({ clock, hdisplay, hsync_start, hsync_end, htotal, hskew, flags, ...v }: Mode): string {
   const { vdisplay, vsync_start, vsync_end, vtotal, vscan } = v;
-  return [clock, hdisplay, hsync_start, hsync_end, htotal, hskew, vdisplay, vsync_start, vsync_end, vtotal, vscan, flags].join();
+  return [
+    clock,
+    hdisplay,
+    hsync_start,
+    hsync_end,
+    htotal,
+    hskew,
+    vdisplay,
+    vsync_start,
+    vsync_end,
+    vtotal,
+    vscan,
+    flags,
+  ].join();
 }
 
 /** Limits of the flags of a mode. Source: DRM_MODE_FLAG_ALL, drm_mode_validate_basic. */

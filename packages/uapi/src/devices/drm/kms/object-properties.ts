@@ -41,7 +41,7 @@ export function propertiesOf({ ids, inFormats, display }: KmsDevice, object: num
 }
 
 /** Source: drm_atomic_plane_get_property, drm_atomic_crtc_get_property, drm_atomic_connector_get_property. */
-function valueOf(kms: KmsDevice, object: number, property: Property): bigint {
+function propertyValue(kms: KmsDevice, object: number, property: Property): bigint {
   const { ids, state } = kms;
   const { source, target } = state;
   const isOn = object === ids.plane ? state.isPlaneOn : state.isConnected;
@@ -75,13 +75,18 @@ interface PropertyRoom {
 }
 
 /** Source: drm_mode_object_get_properties. @returns how many there are */
-export function writeProperties(kms: KmsDevice, object: number, { file, process, data }: PropertyRoom, op: string): number {
+export function writeProperties(
+  kms: KmsDevice,
+  object: number,
+  { file, process, data }: PropertyRoom,
+  op: string,
+): number {
   const isAtomicClient = kmsFileOf(file).atomic;
   const shown = (propertiesOf(kms, object) ?? []).filter((one) => isAtomicClient || !properties.isAtomic(one));
   const fitting = shown.slice(0, data.count_props);
   for (const [i, property] of fitting.entries()) {
     writeIds(process, data.props_ptr + BigInt(i * abi.idWord.size), 1, [property.id], op);
-    writeValue(process, data.prop_values_ptr, i, valueOf(kms, object, property), op);
+    writeValue(process, data.prop_values_ptr, i, propertyValue(kms, object, property), op);
   }
   return shown.length;
 }

@@ -45,7 +45,8 @@ function* flip(kms: KmsDevice, { file, process, data }: FlipCall): Task<void> {
   if (old.framebuffer === undefined) throw new ErrnoError('EBUSY', OP, 'Cannot flip: nothing is shown');
   const framebuffer = needFramebuffer(kms, data.fb_id, OP);
   framebuffer.checkSource(old.source, OP);
-  if (framebuffer.format !== old.framebuffer.format) throw new ErrnoError('EINVAL', OP, 'Cannot flip to another format');
+  if (framebuffer.format !== old.framebuffer.format)
+    throw new ErrnoError('EINVAL', OP, 'Cannot flip to another format');
   const hasEvent = (data.flags & DRM_MODE_PAGE_FLIP.EVENT) !== 0;
   if (hasEvent) file.reserveEvent(drmEventVblank.size, OP);
   const event: PendingEvent | undefined = hasEvent ? { file, userData: data.user_data } : undefined;

@@ -102,7 +102,8 @@ function checkPlane({ framebuffer, isPlaneOn, source, target }: PipeState, displ
 function checkCrtc({ old, next, hasEvent }: PipeChange, op: string): void {
   const isEnabled = next.mode !== undefined;
   if (next.isActive && !isEnabled) throw refusal('EINVAL', 'a CRTC that is active needs a mode', op);
-  if (hasEvent && !next.isActive && !old.isActive) throw refusal('EINVAL', 'there is no event of a CRTC that is off', op);
+  if (hasEvent && !next.isActive && !old.isActive)
+    throw refusal('EINVAL', 'there is no event of a CRTC that is off', op);
 }
 
 /** Source: drm_atomic_helper_check. */

@@ -11,7 +11,12 @@ export function writeIds(process: Process, address: bigint, room: number, ids: r
 
 /** @throws ErrnoError EFAULT */
 export function writeValue(process: Process, address: bigint, index: number, value: bigint, op: string): void {
-  process.user.writeStruct(address + BigInt(index * valueWord.size), valueWord, { value: BigInt.asUintN(64, value) }, op);
+  process.user.writeStruct(
+    address + BigInt(index * valueWord.size),
+    valueWord,
+    { value: BigInt.asUintN(64, value) },
+    op,
+  );
 }
 
 /** @throws ErrnoError EFAULT */
