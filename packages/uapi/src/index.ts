@@ -17,3 +17,4 @@ export * from './kernel/open-file.js';
 export * from './kernel/pages.js';
 export * from './kernel/process.js';
 export * from './kernel/user-memory.js';
+export * from './user/index.js';
