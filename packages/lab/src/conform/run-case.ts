@@ -50,7 +50,7 @@ function* answerOf(step: CaseStep, context: CaseContext): Task<Answer> {
   const operation = operationNamed(step.op);
   if (operation === undefined) return { unknownOp: true };
   try {
-    const started = operation.run(context, step.arguments, { descriptorName: step.descriptorName });
+    const started = operation.run(context, step.arguments, { descriptorName: step.descriptorName, as: step.as });
     const { answer, bind } = isTask(started) ? yield* started : started;
     const binding = bind !== undefined && 'fd' in bind ? { fd: context.fresh(bind.fd) } : bind;
     if (binding !== undefined && step.as !== undefined && !('errno' in answer)) context.bind(step.as, binding);

@@ -41,6 +41,10 @@ class UdmabufFile extends OpenFile {
     super(flags | O.LARGEFILE);
   }
 
+  override get positional(): boolean {
+    return true;
+  }
+
   override reopen(flags: number): OpenFile {
     return new UdmabufFile(this.kernel, this.linkTarget, flags);
   }

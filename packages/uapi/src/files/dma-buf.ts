@@ -53,6 +53,7 @@ export class DmaBufFile extends OpenFile {
   readonly attachments = new Set<DmaBufAttachment>();
   readonly #number: number;
   #name: string | undefined;
+  #mode = 0o600;
   readonly #armedIn: ArmedPoll = { isActive: false };
   readonly #armedOut: ArmedPoll = { isActive: false };
 
@@ -76,7 +77,11 @@ export class DmaBufFile extends OpenFile {
   }
 
   override get inode(): Inode {
-    return { number: this.#number, sizeBytes: this.sizeBytes, blocks: blocksOf(this.sizeBytes), mode: 0o600 };
+    return { number: this.#number, sizeBytes: this.sizeBytes, blocks: blocksOf(this.sizeBytes), mode: this.#mode };
+  }
+
+  override chmod(mode: number): void {
+    this.#mode = mode & 0o7777;
   }
 
   /** Source: dma_buf_attach. */

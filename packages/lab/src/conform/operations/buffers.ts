@@ -188,7 +188,7 @@ export const bufferOperations: Readonly<Record<string, Operation>> = {
   ),
 };
 
-const cString = (text: string): Uint8Array => Uint8Array.from([...Buffer.from(text, 'latin1'), 0]);
+const cString = (text: string): Uint8Array => Uint8Array.from([...Buffer.from(text), 0]);
 
 /** Context numbers differ from run to run; that of the stub does not. */
 const CONTEXT = /^(.*\D)(\d+)-(\d+)$/;

@@ -69,7 +69,7 @@ function bufferOf(object: GemObject, flags: number): DmaBufFile {
       sizeBytes: object.sizeBytes,
       reservation: object.reservation,
       gemObject: object.hold(),
-      mmap: (vma) => object.map(vma, 0),
+      mmap: (vma) => object.map(vma),
       release: () => object.drop(),
     },
     flags & O.ACCMODE,
@@ -188,6 +188,9 @@ const SYNCOBJ = [0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xca, 0xcb, 0xcc, 0xc
 
 export const coreIoctls: ReadonlyMap<number, DrmIoctl> = new Map([
   drmIoctl(abi.DRM_IOCTL_VERSION, PERMIT.RENDER_ALLOW, version),
+  drmIoctl(abi.DRM_IOCTL_GET_UNIQUE, 0, ({ data }) => {
+    data.unique_len = 0n; // no name has been set
+  }),
   drmIoctl(abi.DRM_IOCTL_GEM_CLOSE, PERMIT.RENDER_ALLOW, ({ file, data }) =>
     closeGem(file, data.handle, abi.DRM_IOCTL_GEM_CLOSE.name),
   ),

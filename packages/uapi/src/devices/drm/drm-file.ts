@@ -40,6 +40,15 @@ export class DrmFile extends OpenFile {
     return new DrmFile(this.device, this.linkTarget, flags, this.isRender);
   }
 
+  override get positional(): boolean {
+    return true;
+  }
+
+  /** Source: FOP_UNSIGNED_OFFSET. */
+  override get mapLimit(): undefined {
+    return undefined;
+  }
+
   get isMaster(): boolean {
     return this.device.master === this;
   }
@@ -150,7 +159,7 @@ export class DrmFile extends OpenFile {
       throw new ErrnoError('EINVAL', 'mmap', 'Cannot map: no object has that offset and length');
     if (!object.isAllowed(this))
       throw new ErrnoError('EACCES', 'mmap', 'Cannot map: this file has no handle of the object');
-    object.map(vma, vma.first);
+    object.map(vma);
   }
 
   // --- ioctls --------------------------------------------------------------------------------------------------------

@@ -74,8 +74,12 @@ export class GemObject {
     return this.#allowed.has(file);
   }
 
-  /** Maps it, whoever's mapping it is. Source: drm_gem_shmem_mmap. @throws ErrnoError EINVAL */
-  map(vma: VmaRequest, firstPage: number): void {
+  /**
+   * Maps it, whoever's mapping it is. A fault takes the page by its distance from the start of the mapping, whatever the
+   * offset: what is left of a mapping that was cut shows other pages from then on.
+   * Source: drm_gem_shmem_mmap, drm_gem_shmem_fault. @throws ErrnoError EINVAL
+   */
+  map(vma: VmaRequest): void {
     if (this.imported !== undefined) {
       const { buffer } = this.imported;
       vma.file.drop();
@@ -87,7 +91,8 @@ export class GemObject {
       throw new ErrnoError('EINVAL', 'mmap', 'Cannot map privately: GEM objects are shared');
     const pages = this.pages();
     vma.fixedLength = true;
-    vma.pager = { page: (index) => pages[index - firstPage] };
+    vma.keepsFaults = true;
+    vma.pager = { page: (_index, _write, sinceStart) => pages[sinceStart] };
     this.hold();
     vma.onOpen = () => {
       this.hold();
