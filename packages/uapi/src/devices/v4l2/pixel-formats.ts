@@ -12,6 +12,8 @@ export interface PixelFormat {
   readonly linesPerLine: readonly number[];
   /** Planes of memory: 1, unless every plane of colour has its own. */
   readonly buffers: number;
+  /** Bytes before the picture in each plane of memory. */
+  readonly dataOffset: readonly number[];
 }
 
 const packed = (name: string, description: string, bits: number): PixelFormat => ({
@@ -20,6 +22,7 @@ const packed = (name: string, description: string, bits: number): PixelFormat =>
   bitDepth: [bits],
   linesPerLine: [1],
   buffers: 1,
+  dataOffset: [0],
 });
 
 const planar = (
@@ -28,7 +31,11 @@ const planar = (
   bitDepth: readonly number[],
   linesPerLine: readonly number[],
   buffers: number,
-): PixelFormat => ({ fourcc: v4l2Fourcc(name), description, bitDepth, linesPerLine, buffers });
+  dataOffset: readonly number[] = bitDepth.map(() => 0),
+): PixelFormat => ({ fourcc: v4l2Fourcc(name), description, bitDepth, linesPerLine, buffers, dataOffset });
+
+/** PLANE0_DATA_OFFSET: some formats have it, so that programs meet it. */
+const OFFSET = 128;
 
 /** In the order of VIDIOC_ENUM_FMT; those with several buffers are last. */
 export const PIXEL_FORMATS: readonly PixelFormat[] = [
@@ -115,8 +122,8 @@ export const PIXEL_FORMATS: readonly PixelFormat[] = [
   packed('RG16', '16-bit Bayer RGRG/GBGB', 16),
   packed('HSV3', '24-bit HSV 8-8-8', 24),
   packed('HSV4', '32-bit XHSV 8-8-8-8', 32),
-  planar('NM16', 'Y/UV 4:2:2 (N-C)', [8, 8], [1, 1], 2),
-  planar('NM61', 'Y/VU 4:2:2 (N-C)', [8, 8], [1, 1], 2),
+  planar('NM16', 'Y/UV 4:2:2 (N-C)', [8, 8], [1, 1], 2, [OFFSET, 0]),
+  planar('NM61', 'Y/VU 4:2:2 (N-C)', [8, 8], [1, 1], 2, [0, OFFSET]),
   planar('YM12', 'Planar YUV 4:2:0 (N-C)', [8, 4, 4], [1, 2, 2], 3),
   planar('YM21', 'Planar YVU 4:2:0 (N-C)', [8, 4, 4], [1, 2, 2], 3),
   planar('NM12', 'Y/UV 4:2:0 (N-C)', [8, 8], [1, 2], 2),

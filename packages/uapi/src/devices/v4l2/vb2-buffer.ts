@@ -1,5 +1,6 @@
 /** A video buffer and its planes. Source: struct vb2_buffer, include/media/videobuf2-core.h, v6.12. */
 import { type ErrnoCode, ErrnoError } from '@dmabuf-lab/core/base';
+import { v4l2Timecode } from '../../abi/videodev2.js';
 import type { DmaBufFile } from '../../files/dma-buf.js';
 import type { MediaRequest, MediaRequestObject } from './media-request.js';
 import type { PlaneMemory } from './vb2-memory.js';
@@ -47,7 +48,7 @@ export class Vb2Buffer {
   field = 0;
   sequence = 0;
   timestampNs = 0n;
-  timecode = { type: 0, frames: 0, seconds: 0, minutes: 0, hours: 0 };
+  timecode = v4l2Timecode.initial();
   /** -1 = none. */
   requestFd = -1;
   /** Held from QBUF with a request until the buffer is dequeued. */

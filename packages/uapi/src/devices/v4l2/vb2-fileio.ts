@@ -72,7 +72,7 @@ export class FileIo {
   }
 
   /** @throws ErrnoError EBUSY, EAGAIN, EIO, and the driver's */
-  *read(process: Process, lengthBytes: number, nonblocking: boolean): Task<Uint8Array> {
+  *read(process: Process, nonblocking: boolean, lengthBytes: number): Task<Uint8Array> {
     const buffer = yield* this.#buffer(process, nonblocking);
     const progress = this.#progress[buffer.index];
     const count = Math.min(lengthBytes, progress.sizeBytes - progress.position);
@@ -82,7 +82,7 @@ export class FileIo {
   }
 
   /** @returns bytes written @throws ErrnoError EBUSY, EAGAIN, EIO, and the driver's */
-  *write(process: Process, bytes: Uint8Array, nonblocking: boolean): Task<number> {
+  *write(process: Process, nonblocking: boolean, bytes: Uint8Array): Task<number> {
     const buffer = yield* this.#buffer(process, nonblocking);
     const progress = this.#progress[buffer.index];
     const count = Math.min(bytes.length, progress.sizeBytes - progress.position);
@@ -105,7 +105,12 @@ export class FileIo {
     return buffer;
   }
 
-  /** A buffer that has come to its end goes back to the driver. */
+  /**
+   * A buffer that has come to its end goes back to the driver.
+   *
+   * Preparing it forgets how much was written (`__fill_vb2_buffer`, v6.12), so that a driver that looks at the payload, as
+   * vivid does, refuses what write(2) brings.
+   */
   #advance(buffer: Vb2Buffer, progress: Progress, count: number): void {
     progress.position += count;
     if (progress.position < progress.sizeBytes) return;

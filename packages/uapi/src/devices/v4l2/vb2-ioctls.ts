@@ -19,7 +19,7 @@ import type { Process } from '../../kernel/process.js';
 import { type MediaDevice, type MediaRequest, MediaRequestFile } from './media-request.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
 import type { Vb2Queue } from './vb2-queue.js';
-import { fillUserBuffer, takeUserBuffer, type UserBuffer, verifyPlanes } from './vb2-user-buffer.js';
+import { copyTimecode, fillUserBuffer, takeUserBuffer, type UserBuffer, verifyPlanes } from './vb2-user-buffer.js';
 import { decodeFormat } from './video-format.js';
 
 /** What every queue of vivid can do. Source: vb2_set_flags_and_caps. */
@@ -143,6 +143,7 @@ export function qbuf(call: QueueCall, given: UserBuffer): void {
     buffer.requestFd = given.request_fd;
     queue.qbufInRequest(buffer, request, process);
   }
+  copyTimecode(queue, buffer, given);
   fillUserBuffer(queue, buffer, given);
 }
 

@@ -34,8 +34,9 @@ export function prepareBuffer(buffer: Vb2Buffer, context: PrepareContext): void 
 /** Source: __prepare_mmap. */
 function prepareMmap(buffer: Vb2Buffer, { accept }: PrepareContext): void {
   buffer.timestampNs = 0n;
-  for (const [i, { usedBytes, dataOffset }] of buffer.given.entries()) {
-    Object.assign(buffer.planes[i], { usedBytes, dataOffset });
+  for (const [i, plane] of buffer.planes.entries()) {
+    plane.usedBytes = buffer.given[i]?.usedBytes ?? 0;
+    plane.dataOffset = buffer.given[i]?.dataOffset ?? 0;
   }
   accept(buffer);
 }
@@ -84,13 +85,19 @@ function filesOf(buffer: Vb2Buffer, given: GivenPlane[], process: Process | unde
   });
 }
 
-/** Imports anew; a dma-buf that several planes name is imported once. */
+/**
+ * Imports anew; a dma-buf that several planes name is imported once.
+ *
+ * All are held first. Where one cannot be imported, it and those after it stay held for ever: a leak of v6.12, which user
+ * space can see by the count in fdinfo.
+ */
 function acquire(buffer: Vb2Buffer, given: readonly GivenPlane[], files: readonly DmaBufFile[]): void {
   buffer.releaseMemory();
+  for (const file of files) file.hold();
   for (const [i, plane] of buffer.planes.entries()) {
     const twin = buffer.planes.slice(0, i).find(({ dmaBuf }) => dmaBuf === files[i]);
     plane.memory = twin?.memory ?? importDmaBuf(files[i], given[i].lengthBytes);
     plane.isDuplicate = twin !== undefined;
-    plane.dmaBuf = files[i].hold();
+    plane.dmaBuf = files[i];
   }
 }

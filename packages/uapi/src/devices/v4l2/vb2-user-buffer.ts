@@ -80,6 +80,13 @@ function givenPlane(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBuffer, i: nu
   return { m, lengthBytes, usedBytes, dataOffset: source.data_offset };
 }
 
+/** A time code that user space gives with a picture goes with it. Source: __copy_timestamp. */
+export function copyTimecode(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBuffer): void {
+  if (!queue.options.isOutput || (given.flags & FLAG.TIMECODE) === 0) return;
+  buffer.flags |= FLAG.TIMECODE;
+  buffer.timecode = given.timecode;
+}
+
 /** What is used of a plane fits into it. Source: __verify_length. @throws ErrnoError EINVAL */
 function verifyLengths(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBuffer, op: string): void {
   for (const [i, plane] of buffer.planes.entries()) {
@@ -103,7 +110,7 @@ export function fillUserBuffer(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBu
   given.flags = flagsOf(buffer);
   given.tv_sec = microseconds / US_PER_S;
   given.tv_usec = microseconds % US_PER_S;
-  given.timecode = { ...buffer.timecode, flags: 0, userbits: new Uint8Array(4) };
+  given.timecode = { ...buffer.timecode };
   given.request_fd = Math.max(buffer.requestFd, 0);
   if (isMultiplanar) {
     given.length = buffer.planes.length;

@@ -64,11 +64,11 @@ export class VideoFile extends OpenFile {
   }
 
   /** Source: vb2_fop_read. */
-  override *read(process: Process, lengthBytes: number): Task<Uint8Array> {
+  override *read(process: Process, lengthBytes: number, at: number | undefined): Task<Uint8Array> {
     this.#beginFileIo('read', false);
     try {
-      const bytes = yield* this.node.queue.fileIo.read(process, lengthBytes, this.nonblocking);
-      this.position += bytes.length;
+      const bytes = yield* this.node.queue.fileIo.read(process, this.nonblocking, lengthBytes);
+      if (at === undefined) this.position += bytes.length;
       return bytes;
     } finally {
       this.#endFileIo();
@@ -76,11 +76,11 @@ export class VideoFile extends OpenFile {
   }
 
   /** Source: vb2_fop_write. */
-  override *write(process: Process, bytes: Uint8Array): Task<number> {
+  override *write(process: Process, bytes: Uint8Array, at: number | undefined): Task<number> {
     this.#beginFileIo('write', true);
     try {
-      const count = yield* this.node.queue.fileIo.write(process, bytes, this.nonblocking);
-      this.position += count;
+      const count = yield* this.node.queue.fileIo.write(process, this.nonblocking, bytes);
+      if (at === undefined) this.position += count;
       return count;
     } finally {
       this.#endFileIo();

@@ -87,7 +87,7 @@ function readPlanes(process: Process, data: UserBuffer, op: string): void {
 /** The type goes with the direction of the node. Source: check_fmt. @throws ErrnoError EINVAL */
 function checkType({ queue }: VideoNode, type: number, op: string): void {
   const known: readonly number[] = queue.options.isOutput
-    ? [V4L2_BUF_TYPE.VIDEO_OUTPUT, V4L2_BUF_TYPE.VIDEO_OUTPUT_MPLANE]
+    ? [V4L2_BUF_TYPE.VIDEO_OUTPUT, V4L2_BUF_TYPE.VIDEO_OUTPUT_MPLANE, V4L2_BUF_TYPE.VIDEO_OUTPUT_OVERLAY]
     : [V4L2_BUF_TYPE.VIDEO_CAPTURE, V4L2_BUF_TYPE.VIDEO_CAPTURE_MPLANE];
   if (!known.includes(type)) throw vb2Error('EINVAL', op, `the node has no buffers of type ${type}`);
 }
@@ -100,6 +100,8 @@ function formatEntry(
 ): [number, VideoIoctl] {
   return entry(command, ({ node }, data: FormatData) => {
     checkType(node, data.type, command.name);
+    if (data.type === V4L2_BUF_TYPE.VIDEO_OUTPUT_OVERLAY)
+      throw vb2Error('EINVAL', command.name, 'the node has no framebuffer to overlay');
     if (data.type !== node.queue.options.type)
       throw new ErrnoError('ENOTTY', command.name, 'Cannot tell a format: planes are the other kind');
     Object.assign(data, encodeFormat(data.type, handle(node, decodeWholeFormat(data))));

@@ -25,14 +25,14 @@ const INPUTS = ['webcam', 'TV', 'S-Video', 'HDMI'] as const;
 const TIMECODE_25_FPS = 2;
 const PAL_FPS = 25;
 
-/** Sizes of the webcam in rising order; each of them has two intervals fewer than the one before. */
-const WEBCAM_SIZES: readonly (readonly [number, number])[] = [
-  [320, 180],
-  [640, 360],
-  [640, 480],
-  [1280, 720],
-  [1920, 1080],
-  [3840, 2160],
+/** Sizes of the webcam in rising order, and how many of the intervals each has: large pictures do not come often. */
+const WEBCAM_SIZES: readonly (readonly [width: number, height: number, intervals: number])[] = [
+  [320, 180, 13],
+  [640, 360, 13],
+  [640, 480, 13],
+  [1280, 720, 12],
+  [1920, 1080, 9],
+  [3840, 2160, 7],
 ];
 const WEBCAM_INTERVALS: readonly FrameInterval[] = [
   [1, 1],
@@ -47,6 +47,7 @@ const WEBCAM_INTERVALS: readonly FrameInterval[] = [
   [1, 40],
   [1, 50],
   [1, 60],
+  [1, 120],
 ].map(([numerator, denominator]) => ({ numerator, denominator }));
 
 /** Fields that a television source can be captured in; others become interlaced. */
@@ -125,9 +126,9 @@ export class VividCapture extends VividNode {
     return tried;
   }
 
-  /** Large pictures are not there at high rates. */
   get #intervalCount(): number {
-    return 2 * (WEBCAM_SIZES.length - this.#sizeIndex);
+    const [, , intervals] = WEBCAM_SIZES[this.#sizeIndex];
+    return intervals;
   }
 
   /** Source: vivid_vid_cap_s_parm. Only the webcam can change. */
@@ -150,7 +151,7 @@ export class VividCapture extends VividNode {
       if (plane.lengthBytes < size)
         throw vb2Error('EINVAL', 'VIDIOC_QBUF', `${size} bytes do not fit into plane ${i} of ${plane.lengthBytes}`);
       plane.usedBytes = size;
-      plane.dataOffset = 0;
+      plane.dataOffset = this.picture.format.dataOffset[i];
     }
   }
 
@@ -161,6 +162,7 @@ export class VividCapture extends VividNode {
     const seconds = Math.floor(sequence / PAL_FPS);
     buffer.flags |= V4L2_BUF_FLAG.TIMECODE;
     buffer.timecode = {
+      ...buffer.timecode,
       type: TIMECODE_25_FPS,
       frames: sequence % PAL_FPS,
       seconds: seconds % 60,
@@ -192,7 +194,7 @@ export class VividCapture extends VividNode {
 
 /** Source: v4l2_find_nearest_size. */
 function nearestWebcamSize(wanted: VideoFormat): { width: number; height: number } {
-  const distance = ([width, height]: readonly [number, number]): number =>
+  const distance = ([width, height]: (typeof WEBCAM_SIZES)[number]): number =>
     Math.abs(width - (wanted.width | 0)) + Math.abs(height - (wanted.height | 0));
   const [width, height] = WEBCAM_SIZES.reduce((best, size) => (distance(size) < distance(best) ? size : best));
   return { width, height };

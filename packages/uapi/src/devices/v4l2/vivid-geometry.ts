@@ -76,7 +76,7 @@ export function scaledSize(
 
 /** Planes for a picture; strides may be wider than needed. Source: vivid_try_fmt_vid_cap. */
 export function triedPlanes(
-  { bitDepth, linesPerLine, buffers }: PixelFormat,
+  { bitDepth, linesPerLine, buffers, dataOffset }: PixelFormat,
   width: number,
   height: number,
   wanted: readonly PlaneFormat[],
@@ -85,7 +85,7 @@ export function triedPlanes(
     const least = Math.floor((width * bits) / 8);
     const most = Math.floor((MAX_ZOOM * MAX_WIDTH * bits) / 8);
     const bytesperline = Math.max(Math.min(wanted[i]?.bytesperline ?? 0, most), least);
-    return { bytesperline, sizeimage: Math.floor((bytesperline * height) / linesPerLine[i]) };
+    return { bytesperline, sizeimage: Math.floor((bytesperline * height) / linesPerLine[i]) + dataOffset[i] };
   });
   const [first] = planes;
   for (let i = buffers; i < bitDepth.length; i += 1) {
@@ -98,13 +98,13 @@ export function triedPlanes(
 
 /** Bytes of each plane of memory on a capture node. Source: tpg_g_line_width. */
 export function captureSizes({ format, height, strides }: Picture): number[] {
-  const { buffers, linesPerLine } = format;
+  const { buffers, linesPerLine, dataOffset } = format;
   const line = (i: number): number =>
     buffers > 1 ? strides[i] : strides.reduce((sum, stride, p) => sum + Math.floor(stride / linesPerLine[p]), 0);
-  return Array.from({ length: buffers }, (_, i) => Math.floor((line(i) * height) / linesPerLine[i]));
+  return Array.from({ length: buffers }, (_, i) => Math.floor((line(i) * height) / linesPerLine[i]) + dataOffset[i]);
 }
 
-/** Bytes of each plane of memory on an output node. Source: vid_out_queue_setup. */
+/** Bytes of each plane of memory on an output node, without what lies before the picture. Source: vid_out_buf_prepare. */
 export function outputSizes({ format, height, strides }: Picture): number[] {
   const { buffers, linesPerLine } = format;
   const sizes = strides.map((stride, i) => Math.floor((stride * height) / (i === 0 ? 1 : linesPerLine[i])));

@@ -42,7 +42,8 @@ export class VividOutput extends VividNode {
   }
 
   protected override get planeSizes(): readonly number[] {
-    return outputSizes(this.picture);
+    const { dataOffset } = this.picture.format;
+    return outputSizes(this.picture).map((size, i) => size + dataOffset[i]);
   }
 
   selectConnector(index: number): void {
@@ -100,7 +101,7 @@ export class VividOutput extends VividNode {
   /** Source: vid_out_buf_prepare. */
   prepare(buffer: Vb2Buffer): void {
     this.instance.maybeFail('bufPrepare', 'VIDIOC_QBUF');
-    for (const [i, size] of this.planeSizes.entries()) {
+    for (const [i, size] of outputSizes(this.picture).entries()) {
       const { usedBytes, dataOffset } = buffer.planes[i];
       if (usedBytes < size + dataOffset)
         throw vb2Error('EINVAL', 'VIDIOC_QBUF', `plane ${i} holds ${usedBytes} bytes, ${size + dataOffset} are needed`);
