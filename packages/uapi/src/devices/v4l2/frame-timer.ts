@@ -1,4 +1,5 @@
 /** When frames begin: a kernel thread of vivid, on the time of the model. Source: vivid_thread_vid_cap, v6.12. */
+import { type Rate, tickTime } from '@dmabuf-lab/core/base';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 
 /** The thread has to be woken before its first frame. */
@@ -6,8 +7,8 @@ const WAKE_UP_NS = 100_000;
 
 export interface FrameTimerOptions {
   readonly name: string;
-  /** Nanoseconds between frames; asked before each. */
-  readonly periodNs: () => number;
+  /** Frames a second; asked before each. */
+  readonly rate: () => Rate;
   /** @param frame since the start, those that were missed included */
   readonly tick: (frame: number) => void;
 }
@@ -48,8 +49,8 @@ export class FrameTimer {
 
   /** @param sinceStart frames since the period last changed */
   #schedule(sinceStart: number): void {
-    const { name, periodNs } = this.options;
-    const timeNs = Math.round(this.#startNs + sinceStart * periodNs());
+    const { name, rate } = this.options;
+    const timeNs = this.#startNs + tickTime(sinceStart, rate());
     this.#cancel = this.kernel.at(timeNs, name, () => this.#run(sinceStart));
   }
 

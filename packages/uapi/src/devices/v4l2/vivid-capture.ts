@@ -1,4 +1,5 @@
 /** A capture node of vivid: webcam, TV, S-Video, HDMI. Source: vivid-vid-cap.c, vivid-kthread-cap.c, v6.12. */
+import { tickTime } from '@dmabuf-lab/core/base';
 import { V4L2_BUF_FLAG, V4L2_FIELD } from '../../abi/videodev2.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import type { MediaDevice } from './media-request.js';
@@ -22,6 +23,8 @@ import { VividNode } from './vivid-node.js';
 
 const COLORSPACE_SRGB = 8;
 const INPUTS = ['webcam', 'TV', 'S-Video', 'HDMI'] as const;
+/** Time stamps are of this part of a frame. */
+const END_OF_FRAME = 0.9;
 const TIMECODE_25_FPS = 2;
 const PAL_FPS = 25;
 
@@ -178,7 +181,7 @@ export class VividCapture extends VividNode {
     if (buffer === undefined) return;
     const sequence = this.instance.sequenceOf(frame);
     this.#fill(buffer, sequence);
-    this.finishFrame(buffer, sequence, Math.floor(this.periodNs * 0.9));
+    this.finishFrame(buffer, sequence, tickTime(END_OF_FRAME, this.rate));
   }
 
   /** Source: vivid_fillbuff. */

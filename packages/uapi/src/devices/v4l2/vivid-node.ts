@@ -1,4 +1,5 @@
 /** What capture and output nodes of vivid have in common. Source: vivid-core.c, vivid-kthread-cap.c, v6.12. */
+import type { Rate } from '@dmabuf-lab/core/base';
 import { V4L2_BUF_TYPE, V4L2_FIELD } from '../../abi/videodev2.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import { FrameTimer } from './frame-timer.js';
@@ -12,7 +13,6 @@ import type { FrameInterval, VideoNode } from './video-node.js';
 import { type Picture, pictureOf, type Signal } from './vivid-geometry.js';
 import type { VividInstance } from './vivid-instance.js';
 
-const NS_PER_S = 1e9;
 const MIN_BUFFERS = 2;
 /** MAX_VID_CAP_BUFFERS; other queues have what vb2 allows without asking. */
 const MAX_CAPTURE_BUFFERS = 64;
@@ -50,7 +50,7 @@ export abstract class VividNode implements VideoNode, Vb2Ops {
     this.formats = formatsOf(isMultiplanar);
     this.timer = new FrameTimer(kernel, {
       name: `${name}-vid-${isOutput ? 'out' : 'cap'}`,
-      periodNs: () => this.periodNs,
+      rate: () => this.rate,
       tick: (frame) => this.tick(frame),
     });
     this.picture = { format: PIXEL_FORMATS[0], width: 0, height: 0, field: V4L2_FIELD.NONE, strides: [] };
@@ -148,10 +148,10 @@ export abstract class VividNode implements VideoNode, Vb2Ops {
   }
 
   /** Source: vivid_cap_update_frame_period. With alternating fields, each is a frame. */
-  protected get periodNs(): number {
+  protected get rate(): Rate {
     const { numerator, denominator } = this.interval;
-    const frame = Math.floor((numerator * NS_PER_S) / denominator);
-    return this.picture.field === V4L2_FIELD.ALTERNATE ? Math.floor(frame / 2) : frame;
+    const fields = this.picture.field === V4L2_FIELD.ALTERNATE ? 2 : 1;
+    return { num: denominator * fields, den: numerator };
   }
 
   /** Gives a buffer back to the queue. @param laterNs after now, for its time stamp */
