@@ -29,6 +29,18 @@ const allocation = typed.extend({
 
 const ok = (more: Record<string, unknown> = {}): Outcome => answered({ ret: 0, ...more });
 
+const noSuchNode = (name: string): ErrnoError =>
+  new ErrnoError('ENOENT', 'open', `Cannot open node ${name}: there is none`);
+
+/** Cases look for a node among those that can be opened: one that cannot be is not there. */
+function openNode(process: uapi.Process, { name, path }: (typeof NODES)[number], how: number): number {
+  try {
+    return process.open(path, how);
+  } catch (error) {
+    throw error instanceof ErrnoError ? noSuchNode(name) : error;
+  }
+}
+
 /** G_FMT, S_FMT or TRY_FMT. */
 const formatOperation = (command: typeof uapi.VIDIOC_G_FMT): Operation =>
   operation(withFormat, function* (context, given) {
@@ -55,8 +67,8 @@ export const v4l2Operations: Readonly<Record<string, Operation>> = {
     z.looseObject({ node: z.string().default('cap'), flags: openFlags.default(RDWR_CLOEXEC) }),
     (context, given) => {
       const node = NODES.find(({ name }) => name === given.node);
-      if (node === undefined) throw new ErrnoError('ENOENT', 'open', `Cannot open node ${given.node}: there is none`);
-      const fd = context.process.open(node.path, low32(given.flags));
+      if (node === undefined) throw noSuchNode(given.node);
+      const fd = openNode(context.process, node, low32(given.flags));
       v4l2.rememberNode(context, node.type);
       return returnedFd(fd);
     },
