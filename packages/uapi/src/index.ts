@@ -6,6 +6,8 @@ export { DrmFile } from './devices/drm/drm-file.js';
 export { releaseSyncObjects, syncobjIoctls } from './devices/drm/syncobj-ioctls.js';
 export * from './devices/drm/vgem.js';
 export * from './devices/udmabuf.js';
+export { addVividNodes, type VividDevice, type VividOptions } from './devices/v4l2/vivid.js';
+export { VIVID_CID } from './devices/v4l2/vivid-instance.js';
 export * from './files/dma-buf.js';
 export * from './files/eventfd.js';
 export * from './files/memfd.js';

@@ -17,6 +17,7 @@ import { O, PAGE_BYTES, POLL, SEEK } from '../abi/fcntl.js';
 import type { VmaRequest } from '../kernel/address-space.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
 import { blocksOf, type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
+import type { Page } from '../kernel/pages.js';
 import type { Process } from '../kernel/process.js';
 import { addFences, fencesOn } from '../kernel/reservations.js';
 import { fenceOfDescriptor, SyncFileFile } from './sync-file.js';
@@ -34,6 +35,8 @@ export interface DmaBufExporter {
   release(): void;
   /** Absent = it cannot be mapped by user space. */
   mmap?(vma: VmaRequest): void;
+  /** Its pages, for a driver that works by the processor; absent = the kernel cannot map it. Source: dma_buf_vmap. */
+  vmap?(): readonly Page[];
   beginCpuAccess?(write: boolean): void;
   endCpuAccess?(write: boolean): void;
 }

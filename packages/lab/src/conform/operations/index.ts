@@ -5,6 +5,8 @@ import { drmOperations } from './drm.js';
 import { fdOperations } from './fd.js';
 import { mapOperations } from './map.js';
 import { syncobjOperations } from './syncobj.js';
+import { timeOperations } from './time.js';
+import { v4l2Operations } from './v4l2.js';
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...fdOperations,
@@ -12,6 +14,8 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...bufferOperations,
   ...drmOperations,
   ...syncobjOperations,
+  ...timeOperations,
+  ...v4l2Operations,
 };
 /** Prefixes under which the operations on any descriptor go too. */
 const ALIASES = ['buf.', 'memfd.'];

@@ -70,6 +70,7 @@ function bufferOf(object: GemObject, flags: number): DmaBufFile {
       reservation: object.reservation,
       gemObject: object.hold(),
       mmap: (vma) => object.map(vma),
+      vmap: () => object.pages(),
       release: () => object.drop(),
     },
     flags & O.ACCMODE,
