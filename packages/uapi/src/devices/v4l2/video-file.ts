@@ -36,7 +36,7 @@ export class VideoFile extends OpenFile {
   }
 
   /** Reading at a place is allowed, and the place is not looked at. */
-  override get seekable(): boolean {
+  override get positional(): boolean {
     return true;
   }
 
