@@ -99,7 +99,7 @@ export const bufferOperations: Readonly<Record<string, Operation>> = {
     }),
     function* (context, given) {
       const data = yield* context.process.command(context.fd(given.fd ?? given.sync), SYNC_IOC_MERGE, {
-        name: given.name.slice(0, 32),
+        name: Buffer.from(given.name).subarray(0, 32).toString('latin1'),
         fd2: context.fd(given.fd2),
         flags: low32(given.flags),
         pad: low32(given.pad),
