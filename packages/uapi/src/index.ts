@@ -3,6 +3,8 @@ export * from './abi/index.js';
 export * from './devices/dma-heap.js';
 export * from './devices/drm/drm-device.js';
 export { DrmFile } from './devices/drm/drm-file.js';
+export * from './devices/drm/kms/bochs.js';
+export * from './devices/drm/kms/virtio-gpu.js';
 export { releaseSyncObjects, syncobjIoctls } from './devices/drm/syncobj-ioctls.js';
 export * from './devices/drm/vgem.js';
 export * from './devices/udmabuf.js';

@@ -4,9 +4,11 @@ import type { WordIndex } from '@dmabuf-lab/core/base';
 import { PhysicalMemory, type PhysicalMemoryHandle, type Run } from '@dmabuf-lab/core/memory';
 import { SystemHeap } from '@dmabuf-lab/heaps';
 import {
+  addBochsNode,
   addHeapNode,
   addUdmabufNode,
   addVgemNodes,
+  addVirtioGpuNodes,
   addVividNodes,
   type KernelHost,
   PAGE_BYTES,
@@ -18,13 +20,16 @@ import {
   v4l2Fourcc,
 } from '@dmabuf-lab/uapi';
 
-export const MACHINE_WINDOWS = [{ name: 'ram', base: 0, sizeBytes: 2 ** 30 }];
+export const MACHINE_WINDOWS = [{ name: 'ram', base: 0, sizeBytes: 960 * 2 ** 20 }];
 
 /** What a case can need and this machine has. */
 export const MACHINE_HAS: readonly string[] = [
   'heap',
   'udmabuf',
   'vgem',
+  'bochs',
+  'virtio_gpu',
+  'syncobj',
   'vivid-cap',
   'vivid-out',
   'vivid-cap-mp',
@@ -50,6 +55,8 @@ export function startKernel(host: KernelHost, memory: PhysicalMemoryHandle, chan
   const single = addVividNodes(kernel, { number: 0, isMultiplanar: false, seed: VIVID_SEED });
   const multi = addVividNodes(kernel, { number: 1, isMultiplanar: true, seed: VIVID_SEED });
   for (const node of [single.capture, single.output, multi.capture]) setUpVideoNode(node);
+  addBochsNode(kernel, '/dev/dri/card1');
+  addVirtioGpuNodes(kernel, '/dev/dri/card2', '/dev/dri/renderD129');
   return kernel;
 }
 

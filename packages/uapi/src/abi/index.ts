@@ -1,6 +1,7 @@
 export * from './dma-buf.js';
 export * from './dma-heap.js';
 export * from './drm.js';
+export * from './drm-mode.js';
 export * from './drm-syncobj.js';
 export * from './fcntl.js';
 export * from './ioctl.js';

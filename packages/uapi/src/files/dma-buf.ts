@@ -33,6 +33,8 @@ export interface DmaBufExporter {
   /** The GEM object that it is, so that its own device finds it again. */
   readonly gemObject?: unknown;
   release(): void;
+  /** A device wants to attach. @throws ErrnoError when it may not */
+  attach?(): void;
   /** Absent = it cannot be mapped by user space. */
   mmap?(vma: VmaRequest): void;
   /** Its pages, for a driver that works by the processor; absent = the kernel cannot map it. Source: dma_buf_vmap. */
@@ -87,8 +89,9 @@ export class DmaBufFile extends OpenFile {
     this.#mode = mode & 0o7777;
   }
 
-  /** Source: dma_buf_attach. */
+  /** Source: dma_buf_attach. @throws ErrnoError what the exporter says */
   attach(device: string): DmaBufAttachment {
+    this.exporter.attach?.();
     const attachment = { device };
     this.attachments.add(attachment);
     return attachment;

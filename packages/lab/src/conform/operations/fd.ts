@@ -130,7 +130,7 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
   'fd.ioctl': operation(
     any.extend({
       request: integer.default(0n),
-      arg: hexBytes.nullable().default(null),
+      arg: hexBytes.nullable().default(() => new Uint8Array(0)),
       showArg: z.unknown().optional(),
     }),
     function* (context, given) {
@@ -139,7 +139,9 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
       if (given.arg !== null) area.set(given.arg);
       const address = given.arg === null ? 0n : process.user.put(area);
       const ret = yield* process.ioctl(fdOf(context, given), low32(given.request), address);
-      return answered(given.showArg ? { ret, arg: toHex(area.subarray(0, given.arg?.length ?? 0)) } : { ret });
+      return answered(
+        given.showArg && given.arg?.length ? { ret, arg: toHex(area.subarray(0, given.arg?.length ?? 0)) } : { ret },
+      );
     },
   ),
   'memfd.create': operation(

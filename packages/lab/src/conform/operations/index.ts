@@ -3,6 +3,7 @@ import type { Operation } from '../operation.js';
 import { bufferOperations } from './buffers.js';
 import { drmOperations } from './drm.js';
 import { fdOperations } from './fd.js';
+import { kmsOperations } from './kms.js';
 import { mapOperations } from './map.js';
 import { syncobjOperations } from './syncobj.js';
 import { timeOperations } from './time.js';
@@ -13,6 +14,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...mapOperations,
   ...bufferOperations,
   ...drmOperations,
+  ...kmsOperations,
   ...syncobjOperations,
   ...timeOperations,
   ...v4l2Operations,
