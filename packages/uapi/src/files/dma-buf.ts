@@ -17,6 +17,7 @@ import { O, PAGE_BYTES, POLL, SEEK } from '../abi/fcntl.js';
 import type { VmaRequest } from '../kernel/address-space.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
 import { blocksOf, type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
+import type { Page } from '../kernel/pages.js';
 import type { Process } from '../kernel/process.js';
 import { addFences, fencesOn } from '../kernel/reservations.js';
 import { fenceOfDescriptor, SyncFileFile } from './sync-file.js';
@@ -36,6 +37,8 @@ export interface DmaBufExporter {
   attach?(): void;
   /** Absent = it cannot be mapped by user space. */
   mmap?(vma: VmaRequest): void;
+  /** Its pages, for a driver that works by the processor; absent = the kernel cannot map it. Source: dma_buf_vmap. */
+  vmap?(): readonly Page[];
   beginCpuAccess?(write: boolean): void;
   endCpuAccess?(write: boolean): void;
 }
@@ -55,6 +58,7 @@ export class DmaBufFile extends OpenFile {
   readonly attachments = new Set<DmaBufAttachment>();
   readonly #number: number;
   #name: string | undefined;
+  #mode = 0o600;
   readonly #armedIn: ArmedPoll = { isActive: false };
   readonly #armedOut: ArmedPoll = { isActive: false };
 
@@ -78,7 +82,11 @@ export class DmaBufFile extends OpenFile {
   }
 
   override get inode(): Inode {
-    return { number: this.#number, sizeBytes: this.sizeBytes, blocks: blocksOf(this.sizeBytes), mode: 0o600 };
+    return { number: this.#number, sizeBytes: this.sizeBytes, blocks: blocksOf(this.sizeBytes), mode: this.#mode };
+  }
+
+  override chmod(mode: number): void {
+    this.#mode = mode & 0o7777;
   }
 
   /** Source: dma_buf_attach. @throws ErrnoError what the exporter says */

@@ -149,11 +149,16 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
       size: integer.default(0n),
       flags: flags(MFD_NAMES).default(BigInt(MFD_NAMES.CLOEXEC | MFD_NAMES.ALLOW_SEALING)),
     }),
-    ({ process, kernel }, given) => {
+    ({ process, kernel }, given, { as = 'memfd' }) => {
       const how = low32(given.flags);
-      const file = MemfdFile.create(kernel, 'memfd', how);
+      const file = MemfdFile.create(kernel, as, how);
       const fd = process.install(file, (how & MFD_NAMES.CLOEXEC) !== 0 ? O.CLOEXEC : 0);
-      process.truncate(fd, given.size);
+      try {
+        process.truncate(fd, given.size);
+      } catch (error) {
+        if (!(error instanceof ErrnoError)) throw error;
+        return { answer: { ret: 'fd', truncateErrno: error.code }, bind: { fd } };
+      }
       return returnedFd(fd);
     },
   ),

@@ -7,6 +7,7 @@ import { kmsOperations } from './kms.js';
 import { mapOperations } from './map.js';
 import { syncobjOperations } from './syncobj.js';
 import { timeOperations } from './time.js';
+import { v4l2Operations } from './v4l2.js';
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...fdOperations,
@@ -16,6 +17,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...kmsOperations,
   ...syncobjOperations,
   ...timeOperations,
+  ...v4l2Operations,
 };
 /** Prefixes under which the operations on any descriptor go too. */
 const ALIASES = ['buf.', 'memfd.'];

@@ -72,6 +72,7 @@ function bufferOf(object: GemObject, flags: number): DmaBufFile {
       gemObject: object.hold(),
       attach: () => checkAttach(object),
       mmap: (vma) => object.map(vma),
+      vmap: () => object.pages(),
       release: () => object.drop(),
     },
     flags & O.ACCMODE,
@@ -201,6 +202,9 @@ const SYNCOBJ = [0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xca, 0xcb, 0xcc, 0xc
 
 export const coreIoctls: ReadonlyMap<number, DrmIoctl> = new Map([
   drmIoctl(abi.DRM_IOCTL_VERSION, PERMIT.RENDER_ALLOW, version),
+  drmIoctl(abi.DRM_IOCTL_GET_UNIQUE, 0, ({ data }) => {
+    data.unique_len = 0n; // no name has been set
+  }),
   drmIoctl(abi.DRM_IOCTL_GEM_CLOSE, PERMIT.RENDER_ALLOW, ({ file, data }) =>
     closeGem(file, data.handle, abi.DRM_IOCTL_GEM_CLOSE.name),
   ),

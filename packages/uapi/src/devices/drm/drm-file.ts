@@ -58,8 +58,13 @@ export class DrmFile extends OpenFile {
     return { number: this.node.number, sizeBytes: 0, blocks: 0, mode: NODE_MODE };
   }
 
-  override get seekable(): boolean {
+  override get positional(): boolean {
     return true;
+  }
+
+  /** Source: FOP_UNSIGNED_OFFSET. */
+  override get mapLimit(): undefined {
+    return undefined;
   }
 
   get isMaster(): boolean {
@@ -183,7 +188,7 @@ export class DrmFile extends OpenFile {
       throw new ErrnoError('EINVAL', 'mmap', 'Cannot map: no object has that offset and length');
     if (!object.isAllowed(this))
       throw new ErrnoError('EACCES', 'mmap', 'Cannot map: this file has no handle of the object');
-    object.map(vma, vma.first);
+    object.map(vma, object.mapPage);
   }
 
   // --- ioctls --------------------------------------------------------------------------------------------------------

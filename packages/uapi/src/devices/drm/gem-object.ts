@@ -107,8 +107,9 @@ export class GemObject {
   /**
    * Maps it, whoever's mapping it is.
    *
-   * Source: drm_gem_shmem_mmap, drm_gem_shmem_fault: the first page of the mapping is the first of the object, whatever the
-   * offset; and drm_gem_ttm_mmap, ttm_bo_vm_fault, where the offset counts, and the mapping keeps the pages and not the object.
+   * Source: drm_gem_shmem_mmap, drm_gem_shmem_fault: a fault takes the page by its distance from the start of the mapping,
+   * whatever the offset, so that what is left of a mapping that was cut shows other pages from then on; and
+   * drm_gem_ttm_mmap, ttm_bo_vm_fault, where the offset counts, and the mapping keeps the pages and not the object.
    *
    * @param firstPage the number that the first page of the object has
    * @throws ErrnoError EINVAL
@@ -125,9 +126,9 @@ export class GemObject {
       throw new ErrnoError('EINVAL', 'mmap', 'Cannot map privately: GEM objects are shared');
     const pages = this.pages();
     const keepsObject = this.device.driver.mappingsKeepObjects ?? true;
-    const skipped = keepsObject ? vma.first : firstPage;
     vma.fixedLength = true;
-    vma.pager = { page: (index) => pages[index - skipped] };
+    vma.keepsFaults = keepsObject;
+    vma.pager = { page: (index, _write, sinceStart) => pages[keepsObject ? sinceStart : index - firstPage] };
     const hold = (): void => {
       if (keepsObject) this.hold();
       else this.#users += 1;
