@@ -41,7 +41,7 @@ export function propertiesOf({ ids, inFormats, display }: KmsDevice, object: num
 }
 
 /** Source: drm_atomic_plane_get_property, drm_atomic_crtc_get_property, drm_atomic_connector_get_property. */
-function valueOf(kms: KmsDevice, object: number, property: Property): bigint {
+function propertyValue(kms: KmsDevice, object: number, property: Property): bigint {
   const { ids, state } = kms;
   const { source, target } = state;
   const isOn = object === ids.plane ? state.isPlaneOn : state.isConnected;
@@ -86,7 +86,7 @@ export function writeProperties(
   const fitting = shown.slice(0, data.count_props);
   for (const [i, property] of fitting.entries()) {
     writeIds(process, data.props_ptr + BigInt(i * abi.idWord.size), 1, [property.id], op);
-    writeValue(process, data.prop_values_ptr, i, valueOf(kms, object, property), op);
+    writeValue(process, data.prop_values_ptr, i, propertyValue(kms, object, property), op);
   }
   return shown.length;
 }
