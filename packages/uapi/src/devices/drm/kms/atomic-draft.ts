@@ -17,6 +17,8 @@ import { isBlob, isImmutable, isInRange, isObject, PROPERTY, type Property } fro
 
 const OP = DRM_IOCTL_MODE_ATOMIC.name;
 const NO_FENCE = -1n;
+/** Of a rectangle of damage. Source: struct drm_mode_rect. */
+const CLIP_BYTES = 16;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type Setter = (value: bigint) => void;
@@ -85,13 +87,19 @@ export class AtomicDraft {
       [PROPERTY.sourceY, (value) => source({ y: Number(value) })],
       [PROPERTY.sourceWidth, (value) => source({ width: Number(value) })],
       [PROPERTY.sourceHeight, (value) => source({ height: Number(value) })],
-      [PROPERTY.damageClips, () => {}],
+      [PROPERTY.damageClips, (value) => this.#checkClips(value)],
     ]);
     return known(setters, property);
   }
 
   #setFramebuffer(id: bigint): void {
     this.next.framebuffer = this.kms.objects.find<Framebuffer>(Number(id), DRM_MODE_OBJECT.FB);
+  }
+
+  /** What has changed of the picture makes no difference here. Source: drm_property_replace_blob_from_id. */
+  #checkClips(id: bigint): void {
+    const length = this.#blob(id)?.bytes.length ?? 0;
+    if (length % CLIP_BYTES !== 0) throw refusal(`a blob of ${length} bytes holds no rectangles`);
   }
 
   #setPlaneOn(on: boolean): void {
