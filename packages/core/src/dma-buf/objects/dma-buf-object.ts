@@ -62,6 +62,8 @@ export class DmaBufObject<Table, Vma extends ObjectVma = ObjectVma> {
   readonly changes = new WakeList();
   readonly #parts: ObjectParts<Table, Vma>;
   readonly #attachments = new Set<ObjectAttachment<Table>>();
+  /** Attachments with pins; those too that were detached with them. */
+  readonly #pinners = new Set<ObjectAttachment<Table>>();
   readonly #mappings: ObjectMappings<Table, Vma>;
   readonly #cpu: CpuAccesses<Table, Vma>;
   readonly #view: KernelView;
@@ -118,9 +120,7 @@ export class DmaBufObject<Table, Vma extends ObjectVma = ObjectVma> {
 
   /** Why the storage has to stay where it is, such as `display (pinned)`; one for each pin. */
   get pinnedBy(): readonly string[] {
-    const explicit = [...this.#attachments].flatMap(({ device, pins }) =>
-      Array<string>(pins).fill(`${device} (pinned)`),
-    );
+    const explicit = [...this.#pinners].flatMap(({ device, pins }) => Array<string>(pins).fill(`${device} (pinned)`));
     const implicit = [...this.#mappings.live].filter(({ isPinned }) => isPinned).map(({ name }) => name);
     return [...explicit, ...implicit];
   }
@@ -232,6 +232,7 @@ export class DmaBufObject<Table, Vma extends ObjectVma = ObjectVma> {
     this.#parts.audit.pin(caller, attachment);
     yield* this.#parts.exporter.pin(attachment, caller);
     attachment.pins += 1;
+    this.#pinners.add(attachment);
   }
 
   /** Counterpart of `pin`. @throws ErrnoError EINVAL in strict mode when it has no pin; else nothing is done. Source: dma_buf_unpin. */
@@ -243,6 +244,7 @@ export class DmaBufObject<Table, Vma extends ObjectVma = ObjectVma> {
       return;
     }
     attachment.pins -= 1;
+    if (attachment.pins === 0) this.#pinners.delete(attachment);
     exporter.unpin(attachment, caller);
     this.changes.wake();
   }

@@ -69,6 +69,7 @@ function bufferOf(object: GemObject, flags: number): DmaBufFile {
       sizeBytes: object.sizeBytes,
       reservation: object.reservation,
       gemObject: object.hold(),
+      pages: () => object.pages(),
       mmap: (vma) => object.map(vma, 0),
       release: () => object.drop(),
     },
