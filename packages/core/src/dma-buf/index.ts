@@ -8,5 +8,6 @@ export * from './exporter-ports.js';
 export * from './exporter-records.js';
 export * from './exporter-words.js';
 export * from './importer.js';
+export * from './objects/index.js';
 export * from './protocol.js';
 export * from './storage-planner.js';

@@ -129,7 +129,7 @@ function exporterOf(pages: readonly FilePage[]): ConstructorParameters<typeof Dm
     release: () => {
       for (const page of pages) page.drop();
     },
-    vmap: () => pages.map(({ bytes }) => bytes),
+    pages: () => pages.map(({ bytes }) => bytes),
     mmap: (vma) => {
       if (!vma.shared && vma.mayWrite)
         throw new ErrnoError('EINVAL', 'mmap', 'Cannot map privately: a udmabuf is shared');

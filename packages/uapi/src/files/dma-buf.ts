@@ -1,5 +1,14 @@
 /** A dma-buf as user space has it. Source: drivers/dma-buf/dma-buf.c, v6.12. */
 import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
+import {
+  type DataDirection,
+  DmaBufCaller,
+  DmaBufObject,
+  type DmaBufObjectOps,
+  isCpuWrite,
+  type ObjectAttachment,
+  type ResvWaiter,
+} from '@dmabuf-lab/core/dma-buf';
 import { type ResvObject, ResvUsage, unwrapFence, usageToWaitFor } from '@dmabuf-lab/core/sync';
 import {
   DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
@@ -13,13 +22,13 @@ import {
   dmaBufImportSyncFile,
   dmaBufSync,
 } from '../abi/dma-buf.js';
-import { O, PAGE_BYTES, POLL, SEEK } from '../abi/fcntl.js';
+import { O, POLL, SEEK } from '../abi/fcntl.js';
 import type { VmaRequest } from '../kernel/address-space.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
 import { blocksOf, type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
 import type { Page } from '../kernel/pages.js';
 import type { Process } from '../kernel/process.js';
-import { addFences, fencesOn } from '../kernel/reservations.js';
+import { addFencesWhenFree, fencesOn } from '../kernel/reservations.js';
 import { fenceOfDescriptor, SyncFileFile } from './sync-file.js';
 
 /** What an exporter brings. Source: struct dma_buf_ops, struct dma_buf_export_info. */
@@ -35,18 +44,16 @@ export interface DmaBufExporter {
   release(): void;
   /** A device wants to attach. @throws ErrnoError when it may not */
   attach?(): void;
+  /** What devices are given when they map it. Absent = there is nothing to give: ENOMEM. */
+  pages?(): readonly Page[];
   /** Absent = it cannot be mapped by user space. */
   mmap?(vma: VmaRequest): void;
-  /** Its pages, for a driver that works by the processor; absent = the kernel cannot map it. Source: dma_buf_vmap. */
-  vmap?(): readonly Page[];
   beginCpuAccess?(write: boolean): void;
   endCpuAccess?(write: boolean): void;
 }
 
 /** A device that has attached. Source: struct dma_buf_attachment. */
-export interface DmaBufAttachment {
-  readonly device: string;
-}
+export type DmaBufAttachment = ObjectAttachment<readonly Page[]>;
 
 /** A poll of one direction that waits for a fence. Source: struct dma_buf_poll_cb_t. */
 interface ArmedPoll {
@@ -55,7 +62,8 @@ interface ArmedPoll {
 
 export class DmaBufFile extends OpenFile {
   readonly reservation: ResvObject;
-  readonly attachments = new Set<DmaBufAttachment>();
+  /** The buffer itself, for drivers: what they map, pin and lock goes through it. The file holds it once. */
+  readonly object: DmaBufObject<readonly Page[], VmaRequest>;
   readonly #number: number;
   #name: string | undefined;
   #mode = 0o600;
@@ -71,6 +79,18 @@ export class DmaBufFile extends OpenFile {
     super(flags);
     this.#number = kernel.nextInode();
     this.reservation = exporter.reservation ?? kernel.reservation(exporter.name);
+    this.object = new DmaBufObject({
+      exporterName: exporter.name,
+      name: `${exporter.name} ${this.#number}`,
+      sizeBytes: exporter.sizeBytes,
+      ops: opsOf(exporter),
+      reservation: this.reservation,
+      rules: kernel.dmaBufRules,
+    });
+  }
+
+  get attachments(): ReadonlySet<DmaBufAttachment> {
+    return this.object.attachments;
   }
 
   get sizeBytes(): number {
@@ -89,21 +109,23 @@ export class DmaBufFile extends OpenFile {
     this.#mode = mode & 0o7777;
   }
 
-  /** Source: dma_buf_attach. @throws ErrnoError what the exporter says */
+  /**
+   * For an importer that does not follow moves. Context: whoever calls does not hold the reservation.
+   *
+   * @throws ErrnoError what the exporter says
+   * Source: dma_buf_attach.
+   */
   attach(device: string): DmaBufAttachment {
-    this.exporter.attach?.();
-    const attachment = { device };
-    this.attachments.add(attachment);
-    return attachment;
+    return this.object.attach(new DmaBufCaller(device), device);
   }
 
-  /** Source: dma_buf_detach. */
+  /** Context: as `attach`. Source: dma_buf_detach. */
   detach(attachment: DmaBufAttachment): void {
-    this.attachments.delete(attachment);
+    this.object.detach(new DmaBufCaller(attachment.device), attachment);
   }
 
   protected override release(): void {
-    this.exporter.release();
+    this.object.put(userSpace());
   }
 
   /** Source: dma_buf_llseek. */
@@ -117,12 +139,7 @@ export class DmaBufFile extends OpenFile {
 
   /** Source: dma_buf_mmap_internal. */
   override mmap(vma: VmaRequest): void {
-    if (this.exporter.mmap === undefined)
-      throw new ErrnoError('EINVAL', 'mmap', 'Cannot map: the exporter has no mmap');
-    if (vma.first + vma.count > this.sizeBytes / PAGE_BYTES) {
-      throw new ErrnoError('EINVAL', 'mmap', `Cannot map: the range ends beyond ${this.sizeBytes} bytes`);
-    }
-    this.exporter.mmap(vma);
+    this.object.mmap(userSpace(), vma);
   }
 
   /**
@@ -166,32 +183,23 @@ export class DmaBufFile extends OpenFile {
       case DMA_BUF_IOCTL_EXPORT_SYNC_FILE.number:
         return this.#exportSyncFile(process, argument);
       case DMA_BUF_IOCTL_IMPORT_SYNC_FILE.number:
-        return this.#importSyncFile(process, argument);
+        return yield* this.#importSyncFile(process, argument);
       default:
         return yield* super.ioctl(call);
     }
   }
 
-  /** Source: dma_buf_begin_cpu_access waits for the fences of others; dma_buf_end_cpu_access never waits. */
+  /** The sync of dma_buf_ioctl. */
   *#sync(process: Process, flags: bigint): Task<void> {
     const op = DMA_BUF_IOCTL_SYNC.name;
     const valid = BigInt(DMA_BUF_SYNC.RW | DMA_BUF_SYNC.END);
-    const direction = Number(flags & BigInt(DMA_BUF_SYNC.RW));
-    if ((flags & ~valid) !== 0n || direction === 0) {
+    const direction = DIRECTIONS.get(Number(flags & BigInt(DMA_BUF_SYNC.RW)));
+    if ((flags & ~valid) !== 0n || direction === undefined) {
       throw new ErrnoError('EINVAL', op, `Cannot sync: flags 0x${flags.toString(16)}`);
     }
-    const write = (direction & DMA_BUF_SYNC.WRITE) !== 0;
-    if ((flags & BigInt(DMA_BUF_SYNC.END)) !== 0n) {
-      this.exporter.endCpuAccess?.(write);
-      return;
-    }
-    this.exporter.beginCpuAccess?.(write);
-    const usage = usageToWaitFor(write);
-    yield* process.wait(
-      () => (this.reservation.testSignalled(usage) ? true : undefined),
-      Number.POSITIVE_INFINITY,
-      'the fences of a dma-buf',
-    );
+    const isEnd = (flags & BigInt(DMA_BUF_SYNC.END)) !== 0n;
+    if (isEnd) this.object.endCpuAccess(userSpace(), direction);
+    else yield* this.object.beginCpuAccess(userSpace(), direction, waitAs(process));
   }
 
   /** Source: dma_buf_export_sync_file. */
@@ -208,14 +216,14 @@ export class DmaBufFile extends OpenFile {
   }
 
   /** Source: dma_buf_import_sync_file. Containers are taken apart. */
-  #importSyncFile(process: Process, argument: bigint): number {
+  *#importSyncFile(process: Process, argument: bigint): Task<number> {
     const op = DMA_BUF_IOCTL_IMPORT_SYNC_FILE.name;
     const { flags, fd } = process.user.readStruct(argument, dmaBufImportSyncFile, op);
     checkSyncFileFlags(flags, op);
     const fence = fenceOfDescriptor(process, fd);
     if (fence === undefined) throw new ErrnoError('EINVAL', op, `Cannot import descriptor ${fd}: it is no sync file`);
     const usage = (flags & DMA_BUF_SYNC.WRITE) !== 0 ? ResvUsage.Write : ResvUsage.Read;
-    addFences(this.reservation, [...unwrapFence(fence)], usage);
+    yield* addFencesWhenFree(this.reservation, [...unwrapFence(fence)], usage);
     return 0;
   }
 
@@ -224,6 +232,41 @@ export class DmaBufFile extends OpenFile {
     const { sizeBytes: size, references: count } = this;
     return { size, count, exp_name: this.exporter.name, ...(this.#name !== undefined && { name: this.#name }) };
   }
+}
+
+const DIRECTIONS: ReadonlyMap<number, DataDirection> = new Map([
+  [DMA_BUF_SYNC.READ, 'from-device'],
+  [DMA_BUF_SYNC.WRITE, 'to-device'],
+  [DMA_BUF_SYNC.RW, 'bidirectional'],
+]);
+
+/** A system call on the file: it holds no reservation. */
+const userSpace = (): DmaBufCaller => new DmaBufCaller('user space');
+
+/** Waits as a system call does: until the process is killed. */
+function waitAs(process: Process): ResvWaiter {
+  return function* wait(reservation, upTo, what): Task<void> {
+    const look = (): true | undefined => (reservation.testSignalled(upTo) ? true : undefined);
+    yield* process.wait(look, Number.POSITIVE_INFINITY, what);
+  };
+}
+
+/** The exporter as `DmaBufObject` takes it: its pages stay where they are. */
+function opsOf(exporter: DmaBufExporter): DmaBufObjectOps<readonly Page[], VmaRequest> {
+  const { mmap } = exporter;
+  return {
+    attach: () => exporter.attach?.(),
+    *mapDmaBuf() {
+      return exporter.pages?.();
+    },
+    unmapDmaBuf: () => {},
+    release: () => exporter.release(),
+    *beginCpuAccess(direction) {
+      exporter.beginCpuAccess?.(isCpuWrite(direction));
+    },
+    endCpuAccess: (direction) => exporter.endCpuAccess?.(isCpuWrite(direction)),
+    ...(mmap !== undefined && { mmap: (vma: VmaRequest) => mmap.call(exporter, vma) }),
+  };
 }
 
 function checkSyncFileFlags(flags: number, op: string): void {

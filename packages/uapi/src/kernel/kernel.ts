@@ -17,6 +17,7 @@ import {
   type WordIndex,
   WordPark,
 } from '@dmabuf-lab/core/base';
+import { DmaBufRules } from '@dmabuf-lab/core/dma-buf';
 import { FenceContexts, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
 import { O } from '../abi/fcntl.js';
 import type { OpenFile } from './open-file.js';
@@ -37,12 +38,16 @@ export interface KernelOptions {
   /** A control word that nobody else uses. */
   readonly changedWord: WordIndex;
   readonly pages: PageAllocator;
+  /** What dma-bufs keep to; like Linux 6.12 when absent. */
+  readonly dmaBufRules?: DmaBufRules;
 }
 
 export class SimulatedKernel {
   readonly pages: PageAllocator;
   /** Numbers of fence contexts, and the stub. */
   readonly fences: FenceContexts;
+  /** The rules of all dma-bufs, and what was found against them. */
+  readonly dmaBufRules: DmaBufRules;
   readonly #reservations = new WwClass('reservation_ww_class');
   readonly #nodes = new Map<string, OpenNode>();
   #inodes = 0;
@@ -52,6 +57,7 @@ export class SimulatedKernel {
     private readonly options: KernelOptions,
   ) {
     this.pages = options.pages;
+    this.dmaBufRules = options.dmaBufRules ?? new DmaBufRules();
     this.fences = new FenceContexts({ now: () => this.now() });
   }
 
