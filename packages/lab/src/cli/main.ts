@@ -8,6 +8,7 @@ import { EXIT } from './errors.js';
 import { addExplainCommand } from './explain-command.js';
 import { addBoardsCommand, addProfilesCommand } from './library-commands.js';
 import { addCheckCommand, addSchemaCommand } from './other-commands.js';
+import { addProgramCommand } from './program-command.js';
 import { addRunCommand } from './run-command.js';
 
 const HELP = `
@@ -36,6 +37,7 @@ const program = new Command('dmabuf-lab')
 addRunCommand(program);
 addConformCommand(program);
 addExplainCommand(program);
+addProgramCommand(program);
 addCompareCommand(program);
 addCheckCommand(program);
 addSchemaCommand(program);

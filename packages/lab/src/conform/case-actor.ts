@@ -1,8 +1,8 @@
 /** The actor that runs cases, one after the other, each on a kernel of its own. */
 import { type Task, wordIndex } from '@dmabuf-lab/core/base';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
+import { startKernel } from '../machine/index.js';
 import { parseCases } from './case-file.js';
-import { startKernel } from './machine.js';
 import type { Answer } from './operation.js';
 import { runCase } from './run-case.js';
 

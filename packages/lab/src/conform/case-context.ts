@@ -23,6 +23,11 @@ export class CaseContext {
     readonly process: Process,
   ) {}
 
+  /** The number that the next new descriptor will get. */
+  get nextFd(): number {
+    return this.#fresh;
+  }
+
   /** Gives a new descriptor a number that no descriptor had before. */
   fresh(fd: number): number {
     const number = this.#fresh;

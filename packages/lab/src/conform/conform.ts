@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { actorId } from '@dmabuf-lab/core/base';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import { MACHINE_HAS, MACHINE_WINDOWS } from '../machine/index.js';
 import { type CaseStep, type ConformanceCase, parseCases } from './case-file.js';
-import { MACHINE_HAS, MACHINE_WINDOWS } from './machine.js';
 import type { Answer } from './operation.js';
 
 /** How a case went. */

@@ -29,6 +29,8 @@ export interface Operation<Arguments = unknown> {
 export interface StepInfo {
   /** The name that its descriptor was given by: sequence numbers are kept by it. */
   readonly descriptorName?: string;
+  /** The name that it binds. */
+  readonly as?: string;
 }
 
 /** Makes an operation; its arguments are typed by the schema. */

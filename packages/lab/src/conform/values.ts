@@ -70,7 +70,14 @@ export const low64 = (word: bigint): bigint => BigInt.asUintN(64, word);
 export const toHex = (bytes: Uint8Array): string =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
-/** Names of the bits of a word, in the order of the table. */
+/** Names of the bits of a word, in the order of the table; bits without a name follow in hexadecimal. */
 export function namesOf(word: number, names: Readonly<Record<string, number>>): string[] {
-  return Object.entries(names).flatMap(([name, bit]) => (bit !== 0 && (word & bit) === bit ? [name] : []));
+  const found: string[] = [];
+  let rest = word;
+  for (const [name, bit] of Object.entries(names)) {
+    if (bit === 0 || (rest & bit) >>> 0 !== bit >>> 0) continue;
+    found.push(name);
+    rest = (rest & ~bit) >>> 0;
+  }
+  return rest === 0 ? found : [...found, `0x${rest.toString(16)}`];
 }

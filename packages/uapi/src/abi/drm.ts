@@ -46,6 +46,7 @@ export const drmVersion = struct('drm_version', {
   desc_len: u64,
   desc: u64,
 });
+export const drmUnique = struct('drm_unique', { unique_len: u64, unique: u64 });
 export const drmGemClose = struct('drm_gem_close', { handle: u32, pad: u32 });
 export const drmGemFlink = struct('drm_gem_flink', { handle: u32, name: u32 });
 export const drmGemOpen = struct('drm_gem_open', { name: u32, handle: u32, size: u64 });
@@ -64,6 +65,7 @@ export const drmModeMapDumb = struct('drm_mode_map_dumb', { handle: u32, pad: u3
 export const drmModeDestroyDumb = struct('drm_mode_destroy_dumb', { handle: u32 });
 
 export const DRM_IOCTL_VERSION = iowr('DRM_IOCTL_VERSION', DRM_IOCTL_BASE, 0x00, drmVersion);
+export const DRM_IOCTL_GET_UNIQUE = iowr('DRM_IOCTL_GET_UNIQUE', DRM_IOCTL_BASE, 0x01, drmUnique);
 export const DRM_IOCTL_GEM_CLOSE = iow('DRM_IOCTL_GEM_CLOSE', DRM_IOCTL_BASE, 0x09, drmGemClose);
 export const DRM_IOCTL_GEM_FLINK = iowr('DRM_IOCTL_GEM_FLINK', DRM_IOCTL_BASE, 0x0a, drmGemFlink);
 export const DRM_IOCTL_GEM_OPEN = iowr('DRM_IOCTL_GEM_OPEN', DRM_IOCTL_BASE, 0x0b, drmGemOpen);

@@ -50,7 +50,14 @@ export const F_SEAL = { SEAL: 1, SHRINK: 2, GROW: 4, WRITE: 8, FUTURE_WRITE: 16,
 export const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, HUGETLB: 4, NOEXEC_SEAL: 8, EXEC: 16 } as const;
 
 /** Modes of fallocate(2). */
-export const FALLOC = { KEEP_SIZE: 1, PUNCH_HOLE: 2 } as const;
+export const FALLOC = {
+  KEEP_SIZE: 1,
+  PUNCH_HOLE: 2,
+  COLLAPSE_RANGE: 8,
+  ZERO_RANGE: 0x10,
+  INSERT_RANGE: 0x20,
+  UNSHARE_RANGE: 0x40,
+} as const;
 
 /** Bytes of a page. */
 export const PAGE_BYTES = 4096;

@@ -42,10 +42,15 @@ export interface DmaBufExporter {
   /** The GEM object that it is, so that its own device finds it again. */
   readonly gemObject?: unknown;
   release(): void;
-  /** What devices are given when they map it. Absent = there is nothing to give: ENOMEM. */
-  pages?(): readonly Page[];
+  /** A device wants to attach. @throws ErrnoError when it may not */
+  attach?(): void;
   /** Absent = it cannot be mapped by user space. */
   mmap?(vma: VmaRequest): void;
+  /**
+   * Its pages, for a driver that works by the processor, and for devices that map it; absent = neither can.
+   * Source: dma_buf_vmap, map_dma_buf.
+   */
+  vmap?(): readonly Page[];
   beginCpuAccess?(write: boolean): void;
   endCpuAccess?(write: boolean): void;
 }
@@ -64,6 +69,7 @@ export class DmaBufFile extends OpenFile {
   readonly object: DmaBufObject<readonly Page[], VmaRequest>;
   readonly #number: number;
   #name: string | undefined;
+  #mode = 0o600;
   readonly #armedIn: ArmedPoll = { isActive: false };
   readonly #armedOut: ArmedPoll = { isActive: false };
 
@@ -99,10 +105,19 @@ export class DmaBufFile extends OpenFile {
   }
 
   override get inode(): Inode {
-    return { number: this.#number, sizeBytes: this.sizeBytes, blocks: blocksOf(this.sizeBytes), mode: 0o600 };
+    return { number: this.#number, sizeBytes: this.sizeBytes, blocks: blocksOf(this.sizeBytes), mode: this.#mode };
   }
 
-  /** For an importer that does not follow moves. Context: whoever calls does not hold the reservation. Source: dma_buf_attach. */
+  override chmod(mode: number): void {
+    this.#mode = mode & 0o7777;
+  }
+
+  /**
+   * For an importer that does not follow moves. Context: whoever calls does not hold the reservation.
+   *
+   * @throws ErrnoError what the exporter says
+   * Source: dma_buf_attach.
+   */
   attach(device: string): DmaBufAttachment {
     return this.object.attach(new DmaBufCaller(device), device);
   }
@@ -241,10 +256,11 @@ function waitAs(process: Process): ResvWaiter {
 
 /** The exporter as `DmaBufObject` takes it: its pages stay where they are. */
 function opsOf(exporter: DmaBufExporter): DmaBufObjectOps<readonly Page[], VmaRequest> {
-  const { mmap } = exporter;
+  const { mmap, vmap } = exporter;
   return {
+    attach: () => exporter.attach?.(),
     *mapDmaBuf() {
-      return exporter.pages?.();
+      return exporter.vmap?.();
     },
     unmapDmaBuf: () => {},
     release: () => exporter.release(),
@@ -252,6 +268,7 @@ function opsOf(exporter: DmaBufExporter): DmaBufObjectOps<readonly Page[], VmaRe
       exporter.beginCpuAccess?.(isCpuWrite(direction));
     },
     endCpuAccess: (direction) => exporter.endCpuAccess?.(isCpuWrite(direction)),
+    ...(vmap !== undefined && { vmap: () => vmap.call(exporter) }),
     ...(mmap !== undefined && { mmap: (vma: VmaRequest) => mmap.call(exporter, vma) }),
   };
 }

@@ -39,11 +39,16 @@ export class MemfdFile extends OpenFile {
 
   override get inode(): Inode {
     const { number, sizeBytes, pageCount, mode } = this.content;
-    return { number, sizeBytes, blocks: pageCount * (PAGE_BYTES / 512), mode: S_IFREG | mode };
+    return { number, sizeBytes, blocks: pageCount * (PAGE_BYTES / 512), mode: S_IFREG | mode, links: 0 };
   }
 
-  override get seekable(): boolean {
+  override get positional(): boolean {
     return true;
+  }
+
+  /** Source: MAX_LFS_FILESIZE. */
+  override get mapLimit(): bigint {
+    return 2n ** 63n - 1n;
   }
 
   protected override release(): void {
@@ -56,11 +61,15 @@ export class MemfdFile extends OpenFile {
     if (!this.writable) throw new ErrnoError('EPERM', 'fcntl', 'Cannot add seals: the file is open for reading only');
     if ((seals & ~ALL_SEALS) !== 0) throw new ErrnoError('EINVAL', 'fcntl', `Cannot add seals 0x${seals.toString(16)}`);
     if (content.isSealed(F_SEAL.SEAL)) throw sealed('fcntl', 'further seals');
-    if ((seals & F_SEAL.WRITE) !== 0 && !content.isSealed(F_SEAL.WRITE) && content.writableMappings > 0) {
-      throw new ErrnoError('EBUSY', 'fcntl', 'Cannot seal against writing: a mapping can write');
-    }
     const isExecutable = (seals & F_SEAL.EXEC) !== 0 && (content.mode & 0o111) !== 0;
-    content.seals |= seals | (isExecutable ? F_SEAL.SHRINK | F_SEAL.GROW | WRITE_SEALS : 0);
+    const all = seals | (isExecutable ? F_SEAL.SHRINK | F_SEAL.GROW | WRITE_SEALS : 0);
+    if ((all & F_SEAL.WRITE) !== 0 && !content.isSealed(F_SEAL.WRITE)) {
+      if (content.writableMappings > 0) {
+        throw new ErrnoError('EBUSY', 'fcntl', 'Cannot seal against writing: a mapping can write');
+      }
+      if (content.isPinned) throw new ErrnoError('EBUSY', 'fcntl', 'Cannot seal against writing: pages are pinned');
+    }
+    content.seals |= all;
   }
 
   override seek(offset: bigint, whence: number): number {
@@ -127,14 +136,11 @@ export class MemfdFile extends OpenFile {
 
   override fallocate(mode: number, offset: bigint, lengthBytes: bigint): void {
     const { content } = this;
-    if (offset < 0n || lengthBytes <= 0n) throw new ErrnoError('EINVAL', 'fallocate', 'Cannot allocate: no such range');
     const keepsSize = (mode & FALLOC.KEEP_SIZE) !== 0;
     const punches = (mode & FALLOC.PUNCH_HOLE) !== 0;
-    if ((mode & ~(FALLOC.KEEP_SIZE | FALLOC.PUNCH_HOLE)) !== 0 || (punches && !keepsSize)) {
+    if ((mode & ~(FALLOC.KEEP_SIZE | FALLOC.PUNCH_HOLE)) !== 0) {
       throw new ErrnoError('EOPNOTSUPP', 'fallocate', `Cannot allocate: mode ${mode}`);
     }
-    if (!this.writable)
-      throw new ErrnoError('EBADF', 'fallocate', 'Cannot allocate: the file is open for reading only');
     const start = Number(offset);
     const end = start + Number(lengthBytes);
     if (punches) {
@@ -146,7 +152,7 @@ export class MemfdFile extends OpenFile {
       if (content.isSealed(F_SEAL.GROW)) throw sealed('fallocate', 'growing');
       if (!keepsSize) content.resize(end);
     }
-    for (let index = Math.floor(start / PAGE_BYTES); index < pagesFor(end); index += 1) content.page(index);
+    for (let index = Math.floor(start / PAGE_BYTES); index < pagesFor(end); index += 1) content.allocate(index);
   }
 
   override fsync(): void {}

@@ -18,6 +18,11 @@ export class FilePage {
     return this;
   }
 
+  /** Somebody beside the file holds it. Source: memfd_wait_for_pins. */
+  get isPinned(): boolean {
+    return this.#references > 1;
+  }
+
   drop(): void {
     this.#references -= 1;
     if (this.#references === 0) this.run.free();
@@ -47,6 +52,10 @@ export class MemoryFile {
     return this.#pages.size;
   }
 
+  get isPinned(): boolean {
+    return [...this.#pages.values()].some((page) => page.isPinned);
+  }
+
   opened(): void {
     this.#openFiles += 1;
   }
@@ -59,7 +68,11 @@ export class MemoryFile {
 
   /** The page at an index, made if it is a hole; undefined beyond the end. @throws ErrnoError ENOMEM */
   page(index: number): FilePage | undefined {
-    if (index >= pagesFor(this.sizeBytes)) return undefined;
+    return index >= pagesFor(this.sizeBytes) ? undefined : this.allocate(index);
+  }
+
+  /** The page at an index, made if it is a hole, wherever the file ends. @throws ErrnoError ENOMEM */
+  allocate(index: number): FilePage {
     let page = this.#pages.get(index);
     if (page === undefined) {
       page = new FilePage(this.kernel.pages.allocate(1));

@@ -19,8 +19,12 @@ export class SignalError extends Error {
 
 /** Finds the pages behind a mapping. */
 export interface Pager {
-  /** @param index of the page in the file @returns undefined where there is none: SIGBUS */
-  page(index: number, write: boolean): Page | undefined;
+  /**
+   * @param index of the page in the file
+   * @param sinceStart pages from the start of the mapping, or of what is left of it
+   * @returns undefined where there is none: SIGBUS
+   */
+  page(index: number, write: boolean, sinceStart: number): Page | undefined;
 }
 
 /** A mapping that a file prepares. Source: struct vm_area_struct. */
@@ -38,6 +42,8 @@ export interface VmaRequest {
   file: OpenFile;
   /** It cannot grow. Source: VM_DONTEXPAND, VM_PFNMAP. */
   fixedLength: boolean;
+  /** What a fault has found stays, whatever the pager would say later. Source: page tables of a VM_PFNMAP mapping. */
+  keepsFaults?: boolean;
   /** The mapping, or a part of it, is gone. */
   onClose?: () => void;
   /** It has become two. */
@@ -50,31 +56,31 @@ interface Vma extends VmaRequest {
   prot: number;
   /** Page number in the address space. */
   start: number;
-  /** Pages of a private mapping that have been written. */
+  /** Pages of a private mapping that have been written, and those that stay once they are found. */
   readonly copies: Map<number, Page>;
 }
 
-/** User space ends here, in pages. Source: TASK_SIZE_MAX. */
-const END_PAGE = 2 ** 47 / PAGE_BYTES;
-const FIRST_PAGE = 0x7e00_0000_0000 / PAGE_BYTES;
+/** Mappings lie below this, in pages: above it are the stack and the program. Source: mmap_base. */
+const TOP_PAGE = 0x7e00_0000_0000 / PAGE_BYTES;
 
 export class AddressSpace {
   #vmas: Vma[] = [];
-  #next = FIRST_PAGE;
 
   /** Maps a file. The checks of do_mmap that concern the file are here too. @returns the address */
   map(file: OpenFile, lengthBytes: bigint, offset: bigint, prot: number, flags: number): number {
     if (lengthBytes === 0n) throw refusal('EINVAL', 'the length is 0');
     const pages = (BigInt.asUintN(64, lengthBytes) + BigInt(PAGE_BYTES - 1)) / BigInt(PAGE_BYTES);
     const first = BigInt.asUintN(64, offset) / BigInt(PAGE_BYTES);
-    if (pages > BigInt(END_PAGE)) throw refusal('ENOMEM', 'it is longer than the address space');
+    if (pages >= 2n ** 52n) throw refusal('ENOMEM', 'it is longer than any address space');
     if (first + pages > 2n ** 52n) throw refusal('EOVERFLOW', 'offset and length overflow');
+    const start = this.#findGap(Number(pages));
+    checkLimit(file, pages, first);
     const shared = isShared(flags);
     if (shared && (prot & PROT.WRITE) !== 0 && !file.writable)
       throw refusal('EACCES', 'the file is not open for writing');
     if (!file.readable) throw refusal('EACCES', 'the file is not open for reading');
     const vma: Vma = {
-      start: this.#next,
+      start,
       count: Number(pages),
       first: Number(first),
       prot,
@@ -90,7 +96,6 @@ export class AddressSpace {
       file.drop();
       throw error;
     }
-    this.#next += vma.count + 1;
     this.#vmas.push(vma);
     return vma.start * PAGE_BYTES;
   }
@@ -141,9 +146,8 @@ export class AddressSpace {
     this.#splitAt(start);
     const moved = this.#vmaOf(start);
     if (moved === undefined) throw refusal('EFAULT', 'nothing is mapped there', 'mremap');
-    moved.start = this.#next;
+    moved.start = this.#findGap(wanted);
     moved.count = wanted;
-    this.#next += wanted + 1;
     return moved.start * PAGE_BYTES;
   }
 
@@ -198,12 +202,24 @@ export class AddressSpace {
     const index = vma.first + (number - vma.start);
     const copy = vma.copies.get(index);
     if (copy !== undefined) return copy;
-    const page = vma.pager?.page(index, write && vma.shared);
+    const page = vma.pager?.page(index, write && vma.shared, number - vma.start);
     if (page === undefined) throw new SignalError('SIGBUS');
+    if (vma.keepsFaults) vma.copies.set(index, page);
     if (vma.shared || !write) return page;
     const own = page.slice();
     vma.copies.set(index, own);
     return own;
+  }
+
+  /** The highest gap that is large enough, so that mappings abut. Source: vm_unmapped_area, top down. */
+  #findGap(pages: number): number {
+    let end = TOP_PAGE;
+    for (const vma of [...this.#vmas].sort((a, b) => b.start - a.start)) {
+      if (end - (vma.start + vma.count) >= pages) break;
+      end = vma.start;
+    }
+    if (end - pages <= 0) throw refusal('ENOMEM', 'no range of addresses is long enough');
+    return end - pages;
   }
 
   #vmaOf(page: number): Vma | undefined {
@@ -226,6 +242,13 @@ export class AddressSpace {
     vma.count = before;
     vma.onOpen?.();
   }
+}
+
+/** Source: file_mmap_ok. */
+function checkLimit({ mapLimit }: OpenFile, pages: bigint, first: bigint): void {
+  if (mapLimit === undefined) return;
+  const room = mapLimit - pages * BigInt(PAGE_BYTES);
+  if (room < 0n || first > room / BigInt(PAGE_BYTES)) throw refusal('EOVERFLOW', 'the file cannot be that long');
 }
 
 function isShared(flags: number): boolean {

@@ -33,6 +33,10 @@ export class FdTable {
     return this.#entry(fd, op).file;
   }
 
+  setClosesOnExec(fd: number, on: boolean): void {
+    this.#entry(fd, 'ioctl').closeOnExec = on;
+  }
+
   closesOnExec(fd: number): boolean {
     return this.#entry(fd, 'fcntl').closeOnExec;
   }

@@ -19,6 +19,7 @@ import {
 } from '@dmabuf-lab/core/base';
 import { DmaBufRules } from '@dmabuf-lab/core/dma-buf';
 import { FenceContexts, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
+import { O } from '../abi/fcntl.js';
 import type { OpenFile } from './open-file.js';
 import type { PageAllocator } from './pages.js';
 
@@ -77,6 +78,13 @@ export class SimulatedKernel {
   /** Source: do_dentry_open. @throws ErrnoError ENOENT */
   openNode(path: string, flags: number): OpenFile {
     const open = this.#nodes.get(path);
+    if (open === undefined && this.#isDirectory(path)) {
+      throw new ErrnoError('EISDIR', 'open', `Cannot open ${path}: it is a directory`, { path });
+    }
+    const exclusive = O.CREAT | O.EXCL;
+    if (open !== undefined && (flags & exclusive) === exclusive) {
+      throw new ErrnoError('EEXIST', 'open', `Cannot create ${path}: it exists`, { path });
+    }
     if (open === undefined)
       throw new ErrnoError('ENOENT', 'open', `Cannot open ${path}: there is no such file`, { path });
     return open(flags);
@@ -85,6 +93,11 @@ export class SimulatedKernel {
   /** A reservation for a buffer. @param name what messages call it */
   reservation(name: string): ResvObject {
     return new ResvObject(this.fences, this.#reservations, name);
+  }
+
+  #isDirectory(path: string): boolean {
+    const prefix = path.endsWith('/') ? path : `${path}/`;
+    return this.paths.some((node) => node.startsWith(prefix));
   }
 
   nextInode(): number {

@@ -81,9 +81,14 @@ export abstract class OpenFile {
     return (this.flags & O.NONBLOCK) !== 0;
   }
 
-  /** Whether pread(2) and lseek(2) make sense. Source: FMODE_LSEEK, FMODE_PREAD. */
-  get seekable(): boolean {
+  /** Whether pread(2) and pwrite(2) are let through. Source: FMODE_PREAD, FMODE_PWRITE. */
+  get positional(): boolean {
     return false;
+  }
+
+  /** The largest offset plus length that mmap lets through; undefined = any. Source: file_mmap_size_max. */
+  get mapLimit(): bigint | undefined {
+    return ULONG_MAX;
   }
 
   /** The last reference is gone. Source: file_operations.release. */
@@ -141,6 +146,13 @@ export abstract class OpenFile {
     return {};
   }
 }
+
+const ULONG_MAX = 2n ** 64n - 1n;
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+
+/** Whether it is a regular file. */
+export const isRegular = ({ mode }: Inode): boolean => (mode & S_IFMT) === S_IFREG;
 
 /** st_blocks of so many bytes, whole pages. */
 export const blocksOf = (sizeBytes: number): number => Math.ceil(sizeBytes / PAGE_BYTES) * (PAGE_BYTES / 512);

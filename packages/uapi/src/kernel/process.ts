@@ -4,12 +4,12 @@
  * System calls throw `ErrnoError` with the code that Linux would set. Those that can block are generators.
  */
 import { ErrnoError, type Nanoseconds, type Task } from '@dmabuf-lab/core/base';
-import { O, PAGE_BYTES, POLL, SEEK_MAX } from '../abi/fcntl.js';
+import { FALLOC, O, PAGE_BYTES, POLL, SEEK_MAX } from '../abi/fcntl.js';
 import type { IoctlCommand } from '../abi/ioctl.js';
 import { AddressSpace } from './address-space.js';
 import { FdTable } from './fd-table.js';
 import type { SimulatedKernel } from './kernel.js';
-import type { OpenFile } from './open-file.js';
+import { isRegular, type OpenFile } from './open-file.js';
 import { UserMemory } from './user-memory.js';
 
 /** One descriptor to poll. */
@@ -33,6 +33,8 @@ const NS_PER_MS = 1_000_000;
 const FIOCLEX = 0x5451;
 const FIONCLEX = 0x5450;
 const FIONBIO = 0x5421;
+const FIONREAD = 0x541b;
+const FIGETBSZ = 2;
 
 export class Process {
   readonly fds: FdTable;
@@ -87,6 +89,8 @@ export class Process {
 
   /** Opens /proc/self/fd/N. */
   reopen(fd: number, flags: number): number {
+    if (!this.fds.has(fd))
+      throw new ErrnoError('ENOENT', 'open', `Cannot open /proc/self/fd/${fd}: there is no such file`);
     const file = this.fds.file(fd, 'open');
     this.fds.reserve();
     return this.install(file.reopen(flags), flags);
@@ -130,8 +134,15 @@ export class Process {
     file.truncate(lengthBytes);
   }
 
+  /** fallocate(2). Source: vfs_fallocate. */
   fallocate(fd: number, mode: number, offset: bigint, lengthBytes: bigint): void {
-    this.fds.file(fd, 'fallocate').fallocate(mode, offset, lengthBytes);
+    const file = this.fds.file(fd, 'fallocate');
+    const refuse = (code: 'EINVAL' | 'EOPNOTSUPP' | 'EBADF', why: string): ErrnoError =>
+      new ErrnoError(code, 'fallocate', `Cannot allocate: ${why}`);
+    if (offset < 0n || lengthBytes <= 0n) throw refuse('EINVAL', `there is no range ${offset}+${lengthBytes}`);
+    if (!isFallocateMode(mode)) throw refuse('EOPNOTSUPP', `mode ${mode}`);
+    if (!file.writable) throw refuse('EBADF', 'the file is open for reading only');
+    file.fallocate(mode, offset, lengthBytes);
   }
 
   fsync(fd: number): void {
@@ -172,7 +183,19 @@ export class Process {
   /** ioctl(2). @param argument mostly an address @returns what the call returns */
   *ioctl(fd: number, command: number, argument: bigint): Task<number> {
     const file = this.fds.file(fd, 'ioctl');
-    if (command === FIOCLEX || command === FIONCLEX) return 0;
+    if (command === FIOCLEX || command === FIONCLEX) {
+      this.fds.setClosesOnExec(fd, command === FIOCLEX);
+      return 0;
+    }
+    if (command === FIGETBSZ) {
+      this.user.write(argument, int32(PAGE_BYTES), 'ioctl');
+      return 0;
+    }
+    const { inode } = file;
+    if (command === FIONREAD && isRegular(inode)) {
+      this.user.write(argument, int32(inode.sizeBytes - file.position), 'ioctl');
+      return 0;
+    }
     if (command === FIONBIO) {
       const [on] = this.user.read(argument, 4, 'ioctl');
       this.setNonblocking(fd, on !== 0);
@@ -222,10 +245,34 @@ function pollOne({ fd, events }: PollItem, file: OpenFile | undefined): number {
   return file.poll(wanted) & wanted;
 }
 
+/** One way of allocating, and with some of them a size that is kept or may not be kept. */
+function isFallocateMode(mode: number): boolean {
+  const keepsSize = (mode & FALLOC.KEEP_SIZE) !== 0;
+  switch (mode & ~FALLOC.KEEP_SIZE) {
+    case 0:
+    case FALLOC.UNSHARE_RANGE:
+    case FALLOC.ZERO_RANGE:
+      return true;
+    case FALLOC.PUNCH_HOLE:
+      return keepsSize;
+    case FALLOC.COLLAPSE_RANGE:
+    case FALLOC.INSERT_RANGE:
+      return !keepsSize;
+    default:
+      return false;
+  }
+}
+
+function int32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  return bytes;
+}
+
 function checkedOffset(file: OpenFile, offset: bigint | undefined, op: string): number | undefined {
   if (offset === undefined) return undefined;
   if (offset < 0n) throw new ErrnoError('EINVAL', op, `Cannot ${op} at ${offset}`);
-  if (!file.seekable) throw new ErrnoError('ESPIPE', op, `Cannot ${op} at a place: the file has no position`);
+  if (!file.positional) throw new ErrnoError('ESPIPE', op, `Cannot ${op} at a place: the file has no position`);
   return Number(offset);
 }
 

@@ -1,6 +1,7 @@
 /** What a process has of memory beside its mappings: the structures and strings whose addresses it passes to the kernel. */
 import { ErrnoError } from '@dmabuf-lab/core/base';
 import type { Struct } from '../abi/struct.js';
+import { pageAligned } from './pages.js';
 
 /** Where such memory begins; nothing is mapped below, so that a null pointer faults. */
 const FIRST_ADDRESS = 0x7f00_0000_0000n;
@@ -28,14 +29,17 @@ export class UserMemory {
     this.#blocks.delete(address);
   }
 
-  /** Source: copy_from_user. @throws ErrnoError EFAULT */
+  /** What lies behind a block is zero up to the end of its page. Source: copy_from_user. @throws ErrnoError EFAULT */
   read(address: bigint, sizeBytes: number, op: string): Uint8Array {
-    return this.#at(address, sizeBytes, op).slice();
+    const bytes = new Uint8Array(sizeBytes);
+    bytes.set(this.#at(address, sizeBytes, op));
+    return bytes;
   }
 
-  /** Source: copy_to_user. @throws ErrnoError EFAULT */
+  /** What goes behind a block is lost, up to the end of its page. Source: copy_to_user. @throws ErrnoError EFAULT */
   write(address: bigint, bytes: Uint8Array, op: string): void {
-    this.#at(address, bytes.length, op).set(bytes);
+    const target = this.#at(address, bytes.length, op);
+    target.set(bytes.subarray(0, target.length));
   }
 
   readStruct<T>(address: bigint, struct: Struct<T>, op: string): T {
@@ -57,11 +61,12 @@ export class UserMemory {
     return String.fromCharCode(...block.subarray(start, end));
   }
 
+  /** The part of a block that a range covers. */
   #at(address: bigint, sizeBytes: number, op: string): Uint8Array {
     if (sizeBytes === 0) return new Uint8Array(0);
     const [base, block] = this.#find(address, op);
     const start = Number(address - base);
-    if (start + sizeBytes > block.length) throw badAddress(address, op);
+    if (start + sizeBytes > pageAligned(block.length)) throw badAddress(address, op);
     return block.subarray(start, start + sizeBytes);
   }
 

@@ -72,7 +72,10 @@ test('explain, an image of no width or neither memory nor board, is refused', as
   t.regex(await complaint(t, GOOD.replace(', formats: [NV12]', '')), /^x\.yaml:1:\d+: image: formats: missing/);
   t.regex(await complaint(t, GOOD.replace('NV12', 'NV13')), /image\.formats\.0: unknown format, did you mean "NV12"/);
   t.regex(await complaint(t, GOOD.replace(/camera: .*/, 'cpu: {}')), /"cpu" is the processor/);
-  t.regex(await complaint(t, GOOD.replace(/devices:[\s\S]*/, 'devices: {}\n')), /devices: expected at least one device/);
+  t.regex(
+    await complaint(t, GOOD.replace(/devices:[\s\S]*/, 'devices: {}\n')),
+    /devices: expected at least one device/,
+  );
   t.regex(await complaint(t, GOOD.replace('width: 64', 'width: 0')), /image\.width: expected at least 1, got 0/);
   t.regex(
     await complaint(t, 'image: { width: 64, height: 64, formats: [NV12] }\ndevices: { a: {} }\n'),

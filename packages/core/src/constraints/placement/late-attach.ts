@@ -99,17 +99,9 @@ export function planAttach(
   heaps: readonly HeapTraits[],
   policy: LatePolicy,
 ): BufferPlan {
-  const { buffer, sizeBytes, storage, users } = situation;
+  const { sizeBytes, storage, users } = situation;
   const { device } = newcomer;
-  const base = {
-    buffer,
-    ...(storage && { from: storage.heap }),
-    bytes: 0,
-    forcedBy: [],
-    waitsFor: [],
-    heldBy: [],
-    pinnedBy: [],
-  };
+  const base = unmoved(situation);
   const devices = [...users.map((user) => user.constraints), newcomer];
   const solved = solvePlacement(requestFor(situation, devices, heaps));
   const refuse = (refusal: Omit<PlannedRefusal, 'call'>, more: Partial<BufferPlan> = {}): BufferPlan => ({
@@ -151,6 +143,12 @@ export function planAttach(
   };
 }
 
+/** The plan of a buffer that stays, but for what is decided. */
+function unmoved({ buffer, storage }: BufferSituation): Omit<BufferPlan, 'action' | 'why'> {
+  const from = storage && { from: storage.heap };
+  return { buffer, ...from, bytes: 0, forcedBy: [], waitsFor: [], heldBy: [], pinnedBy: [] };
+}
+
 function requestFor(
   { sizeBytes, earlier = 0, iovaInUse, cpuAccess }: BufferSituation,
   devices: readonly DeviceConstraints[],
@@ -172,16 +170,8 @@ function isForLackOfRoom({ candidates }: UnsatisfiableResult): boolean {
  * @param leaving its name, for the explanation
  */
 export function planDetach(situation: BufferSituation, leaving: string, heaps: readonly HeapTraits[]): BufferPlan {
-  const { buffer, sizeBytes, storage, users: staying } = situation;
-  const base = {
-    buffer,
-    ...(storage && { from: storage.heap }),
-    bytes: 0,
-    forcedBy: [],
-    waitsFor: [],
-    heldBy: [],
-    pinnedBy: [],
-  };
+  const { sizeBytes, storage, users: staying } = situation;
+  const base = unmoved(situation);
   const stay = (why: string): BufferPlan => ({ ...base, action: 'none', why });
   if (storage === undefined) return stay('nothing is allocated');
   if (staying.length === 0) return stay('nobody is left who would gain');

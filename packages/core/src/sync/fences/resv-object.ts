@@ -27,8 +27,8 @@ export interface ResvWait {
  * Fences are added and exchanged under the lock, and looked at without it. A query at a usage gives the fences of that
  * usage and of all before it: KERNEL < WRITE < READ < BOOKKEEP.
  *
- * Source: struct dma_resv, drivers/dma-buf/dma-resv.c, v6.12. Differs: the capacity is what was asked for, where Linux
- * takes all of the memory block; a reservation is void after every unlock, which Linux does in debug builds only.
+ * Source: struct dma_resv, drivers/dma-buf/dma-resv.c, v6.12. Differs: a reservation is void after every unlock, which Linux
+ * does in debug builds only.
  */
 export class ResvObject {
   readonly mutex: WwMutex;
@@ -104,7 +104,7 @@ export class ResvObject {
     const capacity =
       this.capacity > 0 ? Math.max(wanted, 2 * this.capacity) : Math.max(LEAST_CAPACITY, powerOfTwo(count));
     const pending = (this.#list?.entries ?? []).filter(({ fence }) => !fence.isSignalled());
-    this.#list = { entries: pending, capacity };
+    this.#list = { entries: pending, capacity: allocatedFor(capacity) };
   }
 
   /**
@@ -247,4 +247,17 @@ function replaces(old: ResvEntry, fence: Fence, usage: ResvUsage): boolean {
 
 function powerOfTwo(count: number): number {
   return 2 ** Math.ceil(Math.log2(count));
+}
+
+/** Head of a list, and one entry, in bytes on a 64-bit machine. Source: struct dma_resv_list. */
+const LIST_BYTES = 24;
+const ENTRY_BYTES = 8;
+/** Sizes of memory blocks below a page. Source: kmalloc_info, mm/slab_common.c, v6.12. */
+const BLOCK_BYTES = [32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096];
+
+/** Entries in the memory block that is taken for a list: all of it is used. Source: dma_resv_list_alloc, v6.12. */
+function allocatedFor(entries: number): number {
+  const needed = LIST_BYTES + entries * ENTRY_BYTES;
+  const block = BLOCK_BYTES.find((bytes) => bytes >= needed) ?? powerOfTwo(needed);
+  return Math.floor((block - LIST_BYTES) / ENTRY_BYTES);
 }

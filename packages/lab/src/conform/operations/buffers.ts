@@ -99,7 +99,7 @@ export const bufferOperations: Readonly<Record<string, Operation>> = {
     }),
     function* (context, given) {
       const data = yield* context.process.command(context.fd(given.fd ?? given.sync), SYNC_IOC_MERGE, {
-        name: given.name.slice(0, 32),
+        name: Buffer.from(given.name).subarray(0, 32).toString('latin1'),
         fd2: context.fd(given.fd2),
         flags: low32(given.flags),
         pad: low32(given.pad),
@@ -188,7 +188,7 @@ export const bufferOperations: Readonly<Record<string, Operation>> = {
   ),
 };
 
-const cString = (text: string): Uint8Array => Uint8Array.from([...Buffer.from(text, 'latin1'), 0]);
+const cString = (text: string): Uint8Array => Uint8Array.from([...Buffer.from(text), 0]);
 
 /** Context numbers differ from run to run; that of the stub does not. */
 const CONTEXT = /^(.*\D)(\d+)-(\d+)$/;

@@ -130,7 +130,7 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
   'fd.ioctl': operation(
     any.extend({
       request: integer.default(0n),
-      arg: hexBytes.nullable().default(null),
+      arg: hexBytes.nullable().default(() => new Uint8Array(0)),
       showArg: z.unknown().optional(),
     }),
     function* (context, given) {
@@ -139,7 +139,9 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
       if (given.arg !== null) area.set(given.arg);
       const address = given.arg === null ? 0n : process.user.put(area);
       const ret = yield* process.ioctl(fdOf(context, given), low32(given.request), address);
-      return answered(given.showArg ? { ret, arg: toHex(area.subarray(0, given.arg?.length ?? 0)) } : { ret });
+      return answered(
+        given.showArg && given.arg?.length ? { ret, arg: toHex(area.subarray(0, given.arg?.length ?? 0)) } : { ret },
+      );
     },
   ),
   'memfd.create': operation(
@@ -147,11 +149,16 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
       size: integer.default(0n),
       flags: flags(MFD_NAMES).default(BigInt(MFD_NAMES.CLOEXEC | MFD_NAMES.ALLOW_SEALING)),
     }),
-    ({ process, kernel }, given) => {
+    ({ process, kernel }, given, { as = 'memfd' }) => {
       const how = low32(given.flags);
-      const file = MemfdFile.create(kernel, 'memfd', how);
+      const file = MemfdFile.create(kernel, as, how);
       const fd = process.install(file, (how & MFD_NAMES.CLOEXEC) !== 0 ? O.CLOEXEC : 0);
-      process.truncate(fd, given.size);
+      try {
+        process.truncate(fd, given.size);
+      } catch (error) {
+        if (!(error instanceof ErrnoError)) throw error;
+        return { answer: { ret: 'fd', truncateErrno: error.code }, bind: { fd } };
+      }
       return returnedFd(fd);
     },
   ),

@@ -25,6 +25,7 @@ function createDumb({ file, data }: StructCall<ReturnType<typeof abi.drmModeCrea
   data.pitch = device.driver.dumbPitch?.(width, bpp) ?? Math.ceil(((width * bpp) % 2 ** 32) / 8);
   const sizeBytes = pageAligned(data.pitch * height);
   const object = new GemObject(device, sizeBytes, device.kernel.pages);
+  if (device.driver.takesPagesAtOnce) object.pages();
   data.size = BigInt(sizeBytes);
   data.handle = file.createHandle(object);
   object.drop();
@@ -65,18 +66,26 @@ function bufferOf(object: GemObject, flags: number): DmaBufFile {
   const buffer = new DmaBufFile(
     kernel,
     {
-      name: 'drm',
+      name: object.device.driver.exporterName ?? 'drm',
       sizeBytes: object.sizeBytes,
       reservation: object.reservation,
       gemObject: object.hold(),
-      pages: () => object.pages(),
-      mmap: (vma) => object.map(vma, 0),
+      attach: () => checkAttach(object),
+      mmap: (vma) => object.map(vma),
+      vmap: () => object.pages(),
       release: () => object.drop(),
     },
     flags & O.ACCMODE,
   );
   object.dmaBuf = buffer.hold();
   return buffer;
+}
+
+/** Source: drm_gem_map_attach. @throws ErrnoError ENOSYS */
+function checkAttach({ device: { driver } }: GemObject): void {
+  if (driver.canAttach === false) {
+    throw new ErrnoError('ENOSYS', 'dma_buf_attach', `Cannot attach: ${driver.name} has no list of pages to give`);
+  }
 }
 
 /** Source: drm_gem_prime_fd_to_handle. */
@@ -103,6 +112,10 @@ function importObject({ device }: DrmFile, buffer: DmaBufFile, op: string): GemO
   if (own instanceof GemObject && own.device === device) return own.hold();
   if (!device.driver.canImport) throw new ErrnoError('EINVAL', op, `Cannot import: ${device.driver.name} cannot`);
   const attachment = buffer.attach(device.driver.name);
+  if (device.driver.refusesImported !== undefined) {
+    buffer.detach(attachment);
+    throw new ErrnoError(device.driver.refusesImported, op, `Cannot import: ${device.driver.name} takes no pages`);
+  }
   const size = Math.ceil(buffer.sizeBytes / PAGE_BYTES) * PAGE_BYTES;
   return new GemObject(device, size, device.kernel.pages, { buffer: buffer.hold(), attachment });
 }
@@ -180,15 +193,18 @@ const notSupported = (name: string, nr: number, permit: number): [number, DrmIoc
 ];
 
 /** Mode setting, for devices without: those that ask for the master, and the others. */
-const MODE_MASTER = [0xa2, 0xa4, 0xa5, 0xb0, 0xb7, 0xba, 0xbb, 0xbc];
+const MODE_MASTER = [0xa2, 0xa3, 0xa5, 0xab, 0xb0, 0xb1, 0xb7, 0xba, 0xbb, 0xbc];
 const MODE_ANYBODY = [
-  0xa0, 0xa1, 0xa3, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0xb5, 0xb6, 0xb8, 0xb9, 0xbd, 0xbe, 0xce, 0xd0,
+  0x0d, 0xa0, 0xa1, 0xa4, 0xa6, 0xa7, 0xaa, 0xac, 0xad, 0xae, 0xaf, 0xb5, 0xb6, 0xb8, 0xb9, 0xbd, 0xbe, 0xce, 0xd0,
 ];
 /** Syncobj, for devices without. */
 const SYNCOBJ = [0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xca, 0xcb, 0xcc, 0xcd, 0xcf];
 
 export const coreIoctls: ReadonlyMap<number, DrmIoctl> = new Map([
   drmIoctl(abi.DRM_IOCTL_VERSION, PERMIT.RENDER_ALLOW, version),
+  drmIoctl(abi.DRM_IOCTL_GET_UNIQUE, 0, ({ data }) => {
+    data.unique_len = 0n; // no name has been set
+  }),
   drmIoctl(abi.DRM_IOCTL_GEM_CLOSE, PERMIT.RENDER_ALLOW, ({ file, data }) =>
     closeGem(file, data.handle, abi.DRM_IOCTL_GEM_CLOSE.name),
   ),

@@ -3,6 +3,7 @@
  *
  * Source: struct drm_device, struct drm_driver, drivers/gpu/drm/drm_drv.c, v6.12.
  */
+import type { ErrnoCode } from '@dmabuf-lab/core/base';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import { DrmFile } from './drm-file.js';
@@ -17,6 +18,16 @@ export interface DrmDriver {
   readonly hasSyncobj: boolean;
   /** Imports from other exporters. Source: gem_prime_import_sg_table. */
   readonly canImport: boolean;
+  /** What it answers to a buffer that it has attached to and mapped; absent = it takes it. */
+  readonly refusesImported?: ErrnoCode;
+  /** Devices can attach to what it exports; absent = they can. Source: get_sg_table of drm_gem_object_funcs. */
+  readonly canAttach?: boolean;
+  /** exp_name of what it exports; absent = `drm`. */
+  readonly exporterName?: string;
+  /** A mapping keeps the object and not only its pages; absent = it does. Source: drm_gem_ttm_mmap, for those that do not. */
+  readonly mappingsKeepObjects?: boolean;
+  /** Dumb buffers get their pages when they are made; absent = at first use. */
+  readonly takesPagesAtOnce?: boolean;
   /** By nr, those of the driver and those of the core that only some have. */
   readonly ioctls: ReadonlyMap<number, DrmIoctl>;
   /** Entries of the driver's table. */
@@ -25,10 +36,22 @@ export interface DrmDriver {
   opened?(file: DrmFile): void;
   /** Called when it is gone. */
   closed?(file: DrmFile): void;
+  /** Called when the last open file is gone. Source: drm_lastclose. */
+  lastClosed?(): void;
+  /** Called when an object is gone. */
+  objectGone?(object: GemObject): void;
   /** A capability that is the driver's to answer; undefined = it has none. */
   capability?(capability: number): number | undefined;
-  /** Called before a dumb buffer is made. Source: dumb_create of drivers that align. */
+  /** Bytes of a row of a dumb buffer, where they are not the least. Source: dumb_create. @throws ErrnoError EINVAL */
   dumbPitch?(widthPixels: number, bitsPerPixel: number): number;
+}
+
+/** A device node. */
+export interface DrmNode {
+  /** Of its inode. */
+  readonly number: number;
+  readonly path: string;
+  readonly isRender: boolean;
 }
 
 /** Where the ranges of objects begin in the address space of a node, in pages. Source: DRM_FILE_PAGE_OFFSET_START. */
@@ -39,6 +62,7 @@ export class DrmDevice {
   readonly names = new Map<number, GemObject>();
   readonly #ranges = new Map<number, GemObject>();
   #nextPage = FIRST_MAP_PAGE;
+  #openFiles = 0;
 
   constructor(
     readonly kernel: SimulatedKernel,
@@ -47,8 +71,23 @@ export class DrmDevice {
 
   /** Adds its nodes. @param render path of the render node; absent = there is none */
   addNodes(primary: string, render?: string): void {
-    this.kernel.addNode(primary, (flags) => new DrmFile(this, primary, flags, false));
-    if (render !== undefined) this.kernel.addNode(render, (flags) => new DrmFile(this, render, flags, true));
+    const { kernel } = this;
+    const node = { number: kernel.nextInode(), isRender: false, path: primary };
+    kernel.addNode(primary, (flags) => new DrmFile(this, node, flags));
+    if (render === undefined) return;
+    const renderNode = { number: kernel.nextInode(), isRender: true, path: render };
+    kernel.addNode(render, (flags) => new DrmFile(this, renderNode, flags));
+  }
+
+  /** A file has been opened. */
+  fileOpened(): void {
+    this.#openFiles += 1;
+  }
+
+  /** A file is gone, with all that it had. */
+  fileClosed(): void {
+    this.#openFiles -= 1;
+    if (this.#openFiles === 0) this.driver.lastClosed?.();
   }
 
   /** Gives an object a range to be mapped by. Source: drm_gem_create_mmap_offset. @returns the offset in bytes */

@@ -9,12 +9,17 @@ import { O, POLL } from '../../abi/fcntl.js';
 import { IOC, ioctlDirection, ioctlNr, ioctlSize, ioctlType } from '../../abi/ioctl.js';
 import type { DmaBufFile } from '../../files/dma-buf.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
-import { type IoctlCall, OpenFile } from '../../kernel/open-file.js';
+import { type Inode, type IoctlCall, OpenFile } from '../../kernel/open-file.js';
 import type { Process } from '../../kernel/process.js';
 import { coreIoctls } from './core-ioctls.js';
-import type { DrmDevice } from './drm-device.js';
+import type { DrmDevice, DrmNode } from './drm-device.js';
 import type { GemObject } from './gem-object.js';
 import { type DrmIoctl, PERMIT } from './ioctl-table.js';
+
+/** Room for events that have not been read. Source: drm_file_alloc. */
+const EVENT_ROOM_BYTES = 4096;
+/** st_mode of a node: a character device that its owner may use. */
+const NODE_MODE = 0o020600;
 
 export class DrmFile extends OpenFile {
   readonly #handles = new Map<number, GemObject>();
@@ -22,22 +27,44 @@ export class DrmFile extends OpenFile {
   readonly #primeByHandle = new Map<number, DmaBufFile>();
   /** To be read. */
   readonly events: Uint8Array[] = [];
+  #eventRoomBytes = EVENT_ROOM_BYTES;
   /** What a driver keeps for this file. */
   driverData: unknown;
 
   constructor(
     readonly device: DrmDevice,
-    readonly linkTarget: string,
+    private readonly node: DrmNode,
     flags: number,
-    readonly isRender: boolean,
   ) {
     super(flags | O.LARGEFILE);
-    if (!isRender && device.master === undefined) device.master = this;
+    device.fileOpened();
+    if (!node.isRender && device.master === undefined) device.master = this;
     device.driver.opened?.(this);
   }
 
   override reopen(flags: number): OpenFile {
-    return new DrmFile(this.device, this.linkTarget, flags, this.isRender);
+    return new DrmFile(this.device, this.node, flags);
+  }
+
+  get linkTarget(): string {
+    return this.node.path;
+  }
+
+  get isRender(): boolean {
+    return this.node.isRender;
+  }
+
+  override get inode(): Inode {
+    return { number: this.node.number, sizeBytes: 0, blocks: 0, mode: NODE_MODE };
+  }
+
+  override get positional(): boolean {
+    return true;
+  }
+
+  /** Source: FOP_UNSIGNED_OFFSET. */
+  override get mapLimit(): undefined {
+    return undefined;
   }
 
   get isMaster(): boolean {
@@ -45,9 +72,11 @@ export class DrmFile extends OpenFile {
   }
 
   protected override release(): void {
-    if (this.isMaster) this.device.master = undefined;
-    this.device.driver.closed?.(this);
+    const { device } = this;
+    device.driver.closed?.(this);
     for (const handle of [...this.#handles.keys()]) this.closeHandle(handle);
+    if (this.isMaster) device.master = undefined;
+    device.fileClosed();
   }
 
   /** Source: noop_llseek. */
@@ -75,7 +104,7 @@ export class DrmFile extends OpenFile {
     let handle = 1;
     while (this.#handles.has(handle)) handle += 1;
     this.#handles.set(handle, object.hold());
-    object.handleCount += 1;
+    object.takeHandle();
     object.allow(this);
     return handle;
   }
@@ -88,13 +117,7 @@ export class DrmFile extends OpenFile {
     this.#primeByHandle.delete(handle);
     object.revoke(this);
     this.#handles.delete(handle);
-    object.handleCount -= 1;
-    if (object.handleCount === 0) {
-      if (object.name !== 0) this.device.names.delete(object.name);
-      object.name = 0;
-      object.dmaBuf?.drop();
-      object.dmaBuf = undefined;
-    }
+    object.giveHandle();
     object.drop();
     return true;
   }
@@ -117,6 +140,20 @@ export class DrmFile extends OpenFile {
 
   // --- events --------------------------------------------------------------------------------------------------------
 
+  /** Takes room for an event that is to come. Source: drm_event_reserve_init. @throws ErrnoError ENOMEM */
+  reserveEvent(sizeBytes: number, op: string): void {
+    if (this.#eventRoomBytes < sizeBytes) {
+      throw new ErrnoError('ENOMEM', op, 'Cannot keep another event: too many have not been read');
+    }
+    this.#eventRoomBytes -= sizeBytes;
+  }
+
+  /** Gives room back: the event will not come. Source: drm_event_cancel_free. */
+  cancelEvent(sizeBytes: number): void {
+    this.#eventRoomBytes += sizeBytes;
+  }
+
+  /** An event for which room has been taken. Source: drm_send_event. */
   send(event: Uint8Array): void {
     this.events.push(event);
     this.device.kernel.changed();
@@ -138,6 +175,7 @@ export class DrmFile extends OpenFile {
     while (this.events.length > 0 && parts.length + this.events[0].length <= lengthBytes) {
       parts.push(...(this.events.shift() ?? []));
     }
+    this.#eventRoomBytes += parts.length;
     return Uint8Array.from(parts);
   }
 
@@ -150,7 +188,7 @@ export class DrmFile extends OpenFile {
       throw new ErrnoError('EINVAL', 'mmap', 'Cannot map: no object has that offset and length');
     if (!object.isAllowed(this))
       throw new ErrnoError('EACCES', 'mmap', 'Cannot map: this file has no handle of the object');
-    object.map(vma, vma.first);
+    object.map(vma, object.mapPage);
   }
 
   // --- ioctls --------------------------------------------------------------------------------------------------------

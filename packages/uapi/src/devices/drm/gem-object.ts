@@ -20,7 +20,7 @@ export interface Imported {
 
 export class GemObject {
   #references = 1;
-  handleCount = 0;
+  #handles = 0;
   /** Global name; 0 = none. */
   name = 0;
   /** The dma-buf by which it is shared, while a handle exists. */
@@ -30,6 +30,8 @@ export class GemObject {
   mapPage = 0;
   readonly #allowed = new Map<DrmFile, number>();
   #pages: PageRun | undefined;
+  /** The object itself while it exists, and mappings that keep its pages only. */
+  #users = 1;
 
   constructor(
     readonly device: DrmDevice,
@@ -51,12 +53,40 @@ export class GemObject {
     this.#references -= 1;
     if (this.#references > 0) return;
     this.device.forgetRange(this);
-    this.#pages?.free();
+    this.device.driver.objectGone?.(this);
+    this.#dropPages();
     if (this.imported !== undefined) {
       const { buffer, attachment } = this.imported;
       buffer.detach(attachment);
       buffer.drop();
     }
+  }
+
+  /** A handle refers to it, or a framebuffer does. Source: drm_gem_object_handle_get. */
+  takeHandle(): void {
+    this.#handles += 1;
+  }
+
+  /** As `takeHandle`, where there is one already. Source: drm_gem_object_handle_get_if_exists_unlocked. @returns whether */
+  takeAnotherHandle(): boolean {
+    if (this.#handles === 0) return false;
+    this.#handles += 1;
+    return true;
+  }
+
+  /** Without handles it has no global name, and its dma-buf is not found from it. Source: drm_gem_object_handle_put_unlocked. */
+  giveHandle(): void {
+    this.#handles -= 1;
+    if (this.#handles > 0) return;
+    if (this.name !== 0) this.device.names.delete(this.name);
+    this.name = 0;
+    this.dmaBuf?.drop();
+    this.dmaBuf = undefined;
+  }
+
+  #dropPages(): void {
+    this.#users -= 1;
+    if (this.#users === 0) this.#pages?.free();
   }
 
   /** The file may map it. Source: drm_vma_node_allow; counted. */
@@ -74,8 +104,17 @@ export class GemObject {
     return this.#allowed.has(file);
   }
 
-  /** Maps it, whoever's mapping it is. Source: drm_gem_shmem_mmap. @throws ErrnoError EINVAL */
-  map(vma: VmaRequest, firstPage: number): void {
+  /**
+   * Maps it, whoever's mapping it is.
+   *
+   * Source: drm_gem_shmem_mmap, drm_gem_shmem_fault: a fault takes the page by its distance from the start of the mapping,
+   * whatever the offset, so that what is left of a mapping that was cut shows other pages from then on; and
+   * drm_gem_ttm_mmap, ttm_bo_vm_fault, where the offset counts, and the mapping keeps the pages and not the object.
+   *
+   * @param firstPage the number that the first page of the object has
+   * @throws ErrnoError EINVAL
+   */
+  map(vma: VmaRequest, firstPage = 0): void {
     if (this.imported !== undefined) {
       const { buffer } = this.imported;
       vma.file.drop();
@@ -86,13 +125,17 @@ export class GemObject {
     if (!vma.shared && vma.mayWrite)
       throw new ErrnoError('EINVAL', 'mmap', 'Cannot map privately: GEM objects are shared');
     const pages = this.pages();
+    const keepsObject = this.device.driver.mappingsKeepObjects ?? true;
     vma.fixedLength = true;
-    vma.pager = { page: (index) => pages[index - firstPage] };
-    this.hold();
-    vma.onOpen = () => {
-      this.hold();
+    vma.keepsFaults = keepsObject;
+    vma.pager = { page: (index, _write, sinceStart) => pages[keepsObject ? sinceStart : index - firstPage] };
+    const hold = (): void => {
+      if (keepsObject) this.hold();
+      else this.#users += 1;
     };
-    vma.onClose = () => this.drop();
+    hold();
+    vma.onOpen = hold;
+    vma.onClose = () => (keepsObject ? this.drop() : this.#dropPages());
   }
 
   /** Its pages, made at first use. Source: drm_gem_shmem_get_pages. @throws ErrnoError ENOMEM */

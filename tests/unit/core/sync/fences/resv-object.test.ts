@@ -114,33 +114,33 @@ test('ResvObject.addFence, of a container, without room or without the lock, bre
   t.throws(() => resv.addFence(bench.fence(), ResvUsage.Read), broken);
   resv.reserveFences(1);
   t.throws(() => resv.addFence(new FenceArray(bench.contexts, bench.fences(2)), ResvUsage.Read), broken);
-  for (const fence of bench.fences(4)) resv.addFence(fence, ResvUsage.Read);
+  for (const fence of bench.fences(5)) resv.addFence(fence, ResvUsage.Read);
   t.throws(() => resv.addFence(bench.fence(), ResvUsage.Read), broken);
   resv.unlock();
   t.throws(() => resv.reserveFences(1), broken);
 });
 
-test('ResvObject.reserveFences, first takes 4 or a power of two, then doubles, and drops what has signalled', (t) => {
+test('ResvObject.reserveFences, takes 4 or a power of two and what the memory block has room for, doubles, and drops what has signalled', (t) => {
   for (const [count, capacity] of [
-    [1, 4],
-    [4, 4],
-    [5, 8],
-    [9, 16],
+    [1, 5],
+    [4, 5],
+    [5, 9],
+    [9, 21],
   ]) {
     const { resv } = locked();
     resv.reserveFences(count);
     t.is(resv.capacity, capacity);
   }
   const { bench, resv } = locked();
-  const fences = bench.fences(4);
+  const fences = bench.fences(5);
   for (const fence of fences) add(resv, fence, ResvUsage.Read);
   fences[0].signal();
   resv.reserveFences(1);
-  t.is(resv.capacity, 8);
+  t.is(resv.capacity, 13);
   t.deepEqual(resv.getFences(ResvUsage.Read), fences.slice(1));
-  t.is(resv.count, 3);
+  t.is(resv.count, 4);
   resv.reserveFences(20);
-  t.is(resv.capacity, 23);
+  t.is(resv.capacity, 29);
 });
 
 test('ResvObject.unlock, makes void what was reserved', (t) => {

@@ -4,20 +4,40 @@ import type { WordIndex } from '@dmabuf-lab/core/base';
 import { PhysicalMemory, type PhysicalMemoryHandle, type Run } from '@dmabuf-lab/core/memory';
 import { SystemHeap } from '@dmabuf-lab/heaps';
 import {
+  addBochsNode,
   addHeapNode,
   addUdmabufNode,
   addVgemNodes,
+  addVirtioGpuNodes,
+  addVividNodes,
   type KernelHost,
   PAGE_BYTES,
   type Page,
   type PageRun,
   SimulatedKernel,
+  V4L2_FIELD,
+  type VividDevice,
+  v4l2Fourcc,
 } from '@dmabuf-lab/uapi';
 
-export const MACHINE_WINDOWS = [{ name: 'ram', base: 0, sizeBytes: 2 ** 30 }];
+export const MACHINE_WINDOWS = [{ name: 'ram', base: 0, sizeBytes: 960 * 2 ** 20 }];
 
 /** What a case can need and this machine has. */
-export const MACHINE_HAS: readonly string[] = ['heap', 'udmabuf', 'vgem'];
+export const MACHINE_HAS: readonly string[] = [
+  'heap',
+  'udmabuf',
+  'vgem',
+  'bochs',
+  'virtio_gpu',
+  'syncobj',
+  'vivid-cap',
+  'vivid-out',
+  'vivid-cap-mp',
+  'media',
+];
+
+/** Of what vivid leaves to chance. */
+const VIVID_SEED = 1;
 
 /** Starts a kernel on the memory of a machine: nothing is allocated, all devices are idle. */
 export function startKernel(host: KernelHost, memory: PhysicalMemoryHandle, changedWord: WordIndex): SimulatedKernel {
@@ -32,7 +52,20 @@ export function startKernel(host: KernelHost, memory: PhysicalMemoryHandle, chan
   addHeapNode(kernel, { name: 'system', scattered: true, allocate });
   addUdmabufNode(kernel);
   addVgemNodes(kernel, '/dev/dri/card0', '/dev/dri/renderD128');
+  const single = addVividNodes(kernel, { number: 0, isMultiplanar: false, seed: VIVID_SEED });
+  const multi = addVividNodes(kernel, { number: 1, isMultiplanar: true, seed: VIVID_SEED });
+  for (const node of [single.capture, single.output, multi.capture]) setUpVideoNode(node);
+  addBochsNode(kernel, '/dev/dri/card1');
+  addVirtioGpuNodes(kernel, '/dev/dri/card2', '/dev/dri/renderD129');
   return kernel;
+}
+
+/** As recorded cases find a node: small pictures, which come often. */
+function setUpVideoNode(node: VividDevice['capture'] | VividDevice['output']): void {
+  const { colorspace } = node.getFormat();
+  const picture = { width: 320, height: 180, pixelformat: v4l2Fourcc('YUYV'), field: V4L2_FIELD.NONE, colorspace };
+  node.setFormat({ ...picture, planes: [], planeCount: 0 });
+  if ('setInterval' in node) node.setInterval({ numerator: 1, denominator: 60 });
 }
 
 function pagesOf(memory: PhysicalMemory, runs: readonly Run[]): Page[] {

@@ -1,0 +1,38 @@
+/** `dmabuf-lab program`: runs a program of user space against simulated device nodes. */
+import type { Command } from 'commander';
+import { describeError, EXIT } from './errors.js';
+import { userPath } from './paths.js';
+
+const HELP = `
+The file is a JavaScript module that exports a generator function main(process, kernel); see docs/uapi.md.
+
+Exit codes: 0 it ended; 1 it failed; 2 the file is no program.
+
+Examples:
+  dmabuf-lab program examples/programs/share-a-buffer.mjs`;
+
+export function addProgramCommand(program: Command): void {
+  program
+    .command('program')
+    .summary('run a program of user space against simulated device nodes')
+    .description('Runs a program on a simulated machine, with the calls and the errno of Linux, on a virtual clock.')
+    .argument('<file>', 'a JavaScript module')
+    .addHelpText('after', HELP)
+    .action(async (file: string) => {
+      process.exitCode = await run(file);
+    });
+}
+
+async function run(file: string): Promise<number> {
+  try {
+    const { runProgram } = await import('../program/index.js');
+    const { result, endNs } = await runProgram(userPath(file));
+    if (result !== undefined) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    process.stdout.write(`ended at ${(endNs / 1e6).toFixed(3)} ms of model time\n`);
+    return EXIT.ok;
+  } catch (error) {
+    const { text, exitCode } = describeError(error, false);
+    process.stderr.write(`${text}\n`);
+    return exitCode;
+  }
+}

@@ -1,0 +1,2 @@
+export type { ProgramMain, ProgramReport } from './program-actor.js';
+export * from './run-program.js';

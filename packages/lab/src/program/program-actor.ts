@@ -1,0 +1,32 @@
+/** The actor that a program runs in: a kernel, and a process of it. */
+import { external, type Task, wordIndex } from '@dmabuf-lab/core/base';
+import type { ActorHost } from '@dmabuf-lab/core/runtime';
+import { Process, type SimulatedKernel } from '@dmabuf-lab/uapi';
+import { startKernel } from '../machine/index.js';
+
+/** What a module of a program exports as `main`. */
+export type ProgramMain = (process: Process, kernel: SimulatedKernel) => Task<unknown>;
+
+/** Plain data of the actor. */
+export interface ProgramActorData {
+  /** URL of the module. */
+  readonly module: string;
+  readonly changedWord: number;
+}
+
+/** What the actor reports: timers of the kernel may outlive the program. */
+export interface ProgramReport {
+  readonly result: unknown;
+  readonly endNs: number;
+}
+
+export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramReport> {
+  yield* host.ready();
+  const module = yield* external(import(data.module) as Promise<{ main: ProgramMain }>, 'the module of the program');
+  const kernel = startKernel(host, host.memory, wordIndex(data.changedWord));
+  const process = new Process(kernel);
+  const result = yield* module.main(process, kernel);
+  const endNs = kernel.now();
+  process.exit();
+  return { result, endNs };
+}

@@ -1,0 +1,59 @@
+/** Runs a program of user space on a simulated machine. */
+import { pathToFileURL } from 'node:url';
+import { actorId } from '@dmabuf-lab/core/base';
+import { PhysicalMemory } from '@dmabuf-lab/core/memory';
+import { VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import { MACHINE_WINDOWS } from '../machine/index.js';
+import type { ProgramActorData, ProgramReport } from './program-actor.js';
+
+/** Control words of the runtime come first. */
+const CHANGED_WORD = 1024;
+const CONTROL_BYTES = 8192;
+
+/** A module that is no program. */
+export class ProgramError extends Error {
+  override readonly name = 'ProgramError';
+  readonly exitCode = 2;
+}
+
+/**
+ * Runs the generator function `main(process, kernel)` that a module exports, on the virtual clock.
+ *
+ * @param path of the module
+ * @returns what `main` returned, plain data, and when it ended, in nanoseconds of model time
+ * @throws ProgramError when there is no such module, or it exports no `main`
+ * @throws ActorError when the program throws; ErrnoError EDEADLK when it waits for ever
+ */
+export async function runProgram(path: string): Promise<ProgramReport> {
+  const module = pathToFileURL(path).href;
+  let loaded: { readonly main?: unknown };
+  try {
+    loaded = (await import(module)) as { readonly main?: unknown };
+  } catch (error) {
+    throw new ProgramError(`Cannot load ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (typeof loaded.main !== 'function') {
+    throw new ProgramError(`Cannot run ${path}: it exports no function main(process, kernel)`);
+  }
+  const data: ProgramActorData = { module, changedWord: CHANGED_WORD };
+  const runtime = new VirtualRuntime(
+    {
+      actors: [
+        {
+          name: 'program',
+          id: actorId(1),
+          module: new URL('./program-actor.js', import.meta.url).href,
+          calls: [],
+          data,
+        },
+      ],
+      memory: PhysicalMemory.create(MACHINE_WINDOWS).handle,
+      controlBytes: CONTROL_BYTES,
+      seed: 1,
+      trace: false,
+    },
+    { ties: 'fifo' },
+  );
+  const { outcomes } = await runtime.run();
+  return outcomes[0].report as ProgramReport;
+}

@@ -1,0 +1,79 @@
+/** The display of QEMU's standard VGA. Source: drivers/gpu/drm/tiny/bochs.c, drm_gem_vram_helper.c, v6.12. */
+import { ErrnoError } from '@dmabuf-lab/core/base';
+import { PAGE_BYTES } from '../../../abi/fcntl.js';
+import type { SimulatedKernel } from '../../../kernel/kernel.js';
+import { DrmDevice, type DrmDriver } from '../drm-device.js';
+import type { DrmFile } from '../drm-file.js';
+import type { GemObject } from '../gem-object.js';
+import type { DisplayDriver } from './display-driver.js';
+import { DRM_FORMAT_BGRX8888, DRM_FORMAT_XRGB8888, type FormatInfo, formatInfo, leastStride } from './format-info.js';
+import type { FramebufferCommand } from './framebuffers.js';
+import { KmsDevice } from './kms-device.js';
+import { addConsole, kmsCapability, kmsDriverPart } from './kms-driver.js';
+import { COMMON_MODES } from './mode.js';
+import { VideoMemory } from './video-memory.js';
+
+/** Of QEMU's device. */
+const VIDEO_MEMORY_BYTES = 16 * 2 ** 20;
+const MOST_PIXELS = 8192;
+const PREFERRED_DEPTH = 24;
+const FORMATS = [DRM_FORMAT_XRGB8888, DRM_FORMAT_BGRX8888];
+
+/** Adds a node of such a device, which shows its console. */
+export function addBochsNode(kernel: SimulatedKernel, path: string): void {
+  const memory = new VideoMemory(kernel, VIDEO_MEMORY_BYTES / PAGE_BYTES);
+  const display: DisplayDriver = {
+    name: 'bochs-drm',
+    leastPixels: 0,
+    mostPixels: MOST_PIXELS,
+    takesModifiers: true,
+    planeFormats: FORMATS,
+    needsPrimaryPlane: true,
+    updatesDisabledPlane: false,
+    hasDirty: false,
+    mostModeBytes: VIDEO_MEMORY_BYTES / 2,
+    modes: COMMON_MODES,
+    encoderType: 0,
+    connectorTypeId: 1,
+    objectOrder: ['connector', 'edid', 'plane', 'inFormats', 'crtc', 'encoder'],
+    hasCursorHotspot: false,
+    hasDamageClips: false,
+    buffersOf,
+    pin: (object, process) => memory.pin(object, process),
+    unpin: (object) => memory.unpin(object),
+  };
+  const kms = new KmsDevice(kernel, display);
+  const driver: DrmDriver = {
+    ...kmsDriverPart(kms),
+    name: display.name,
+    hasSyncobj: false,
+    canImport: false,
+    canAttach: false,
+    mappingsKeepObjects: false,
+    driverIoctls: 0,
+    capability: (capability) => kmsCapability(capability, PREFERRED_DEPTH, display.takesModifiers),
+    dumbPitch: (width, bitsPerPixel) => width * Math.ceil(bitsPerPixel / 8),
+    objectGone: (object) => memory.forget(object),
+  };
+  const device = new DrmDevice(kernel, driver);
+  device.addNodes(path);
+  addConsole(kms, device);
+}
+
+/** Source: bochs_gem_fb_create, drm_gem_fb_init_with_funcs. @throws ErrnoError EINVAL, ENOENT */
+function buffersOf(file: DrmFile, command: FramebufferCommand, op: string): GemObject[] {
+  const info = formatInfo(command.pixel_format);
+  if (info === undefined || !FORMATS.includes(info.fourcc) || command.modifier[0] !== 0n) {
+    throw new ErrnoError('EINVAL', op, 'Cannot make a framebuffer: the device cannot show its format and modifier');
+  }
+  const buffer = file.needObject(command.handles[0], op);
+  const least = endOf(command, info);
+  if (buffer.sizeBytes < least) {
+    throw new ErrnoError('EINVAL', op, `Cannot make a framebuffer: it needs ${least} bytes, got ${buffer.sizeBytes}`);
+  }
+  return [buffer.hold()];
+}
+
+/** Bytes up to the end of the last row of a format with one plane. */
+const endOf = ({ width, height, pitches: strides, offsets }: FramebufferCommand, info: FormatInfo): number =>
+  (height - 1) * strides[0] + leastStride(info, 0, width) + offsets[0];

@@ -1,0 +1,167 @@
+/**
+ * How a display comes to show something else.
+ *
+ * Source: drm_atomic_helper_commit with drm_atomic_helper_setup_commit, drm_atomic_helper_prepare_planes,
+ * drm_atomic_helper_wait_for_fences, drm_atomic_helper_swap_state and commit_tail, drm_atomic_helper.c, v6.12.
+ *
+ * A change is checked, its buffers are made ready, and fences are waited for: by the caller, or by a kernel thread when the
+ * caller does not block. Neither device has vertical blanking: a change is shown as soon as it is carried out, and events
+ * and out-fences come then.
+ *
+ * Context: the caller holds the modeset lock.
+ */
+import { ErrnoError, sleepUntil, type Task } from '@dmabuf-lab/core/base';
+import { type Fence, ResvUsage } from '@dmabuf-lab/core/sync';
+import { DRM_EVENT, drmEventVblank } from '../../../abi/drm-mode.js';
+import type { Process } from '../../../kernel/process.js';
+import { fencesOn } from '../../../kernel/reservations.js';
+import type { DrmFile } from '../drm-file.js';
+import type { Framebuffer } from './framebuffers.js';
+import type { Commit, KmsDevice } from './kms-device.js';
+import { checkChange, dropState, holdState, type PipeChange } from './pipe-state.js';
+
+/** How long a display takes when nobody waits for it: until a kernel thread runs, and the device has been told. */
+const SHOW_NS = 100_000;
+const NS_PER_S = 1_000_000_000;
+const NS_PER_US = 1000;
+
+/** Who wants to be told of a change. */
+export interface PendingEvent {
+  readonly file: DrmFile;
+  readonly userData: bigint;
+}
+
+/** A change as it is asked for. */
+export interface CommitRequest {
+  readonly change: PipeChange;
+  readonly isNonblocking: boolean;
+  /** Waited for before anything is shown; of the fences of the buffers only those of the kernel count then. */
+  readonly inFence?: Fence;
+  readonly outFence?: Fence;
+  readonly event?: PendingEvent;
+  /** The caller, whose end ends a wait; absent = the kernel. */
+  readonly process?: Process;
+  readonly op: string;
+}
+
+/**
+ * Carries out a change that has been checked.
+ *
+ * @throws ErrnoError EBUSY when it may not block and the last change is not shown yet; ENOMEM
+ */
+export function* commit(kms: KmsDevice, request: CommitRequest): Task<void> {
+  const { change, isNonblocking, op } = request;
+  checkChange(change, kms.display, op);
+  if (isNonblocking && !kms.lastCommit.isShown) {
+    throw new ErrnoError('EBUSY', op, 'Cannot change the display: the last change is not shown yet');
+  }
+  const next = holdState(change.next);
+  const shown = change.touchesPlane ? next.framebuffer : undefined;
+  let fences: Fence[];
+  try {
+    fences = yield* getReady(kms, request, shown);
+  } catch (error) {
+    dropState(next);
+    throw error;
+  }
+  kms.state = next;
+  const own: Commit = { isShown: false };
+  kms.lastCommit = own;
+  if (!isNonblocking) return show(kms, request, own);
+  kms.kernel.spawn('a display change', later());
+  function* later(): Task<void> {
+    yield* waitFor(kms, fences, undefined);
+    yield* sleepUntil(kms.kernel.now() + SHOW_NS, 'a display');
+    show(kms, request, own);
+  }
+}
+
+/** Everything that can fail. @returns fences that the change waits for */
+function* getReady(kms: KmsDevice, request: CommitRequest, shown: Framebuffer | undefined): Task<Fence[]> {
+  const { isNonblocking, process, inFence } = request;
+  yield* prepare(kms, shown, process);
+  const fences = pendingFences(shown, inFence);
+  try {
+    if (!isNonblocking) yield* waitFor(kms, fences, process);
+    yield* kms.wait(process, () => (kms.lastCommit.isShown ? true : undefined), 'the last change');
+  } catch (error) {
+    cleanUp(kms, shown);
+    throw error;
+  }
+  return fences;
+}
+
+/** Source: drm_atomic_helper_commit_tail, with drm_atomic_helper_fake_vblank and drm_atomic_helper_cleanup_planes. */
+function show(kms: KmsDevice, { change, event, outFence }: CommitRequest, own: Commit): void {
+  const { kernel } = kms;
+  own.isShown = true;
+  if (event !== undefined) event.file.send(flipEvent(kms, event));
+  outFence?.signal();
+  if (change.touchesPlane) cleanUp(kms, change.old.framebuffer);
+  dropState(change.old);
+  kernel.changed();
+}
+
+/** Source: drm_send_event, drm_crtc_send_vblank_event without vertical blanking. */
+function flipEvent({ kernel, ids }: KmsDevice, { userData }: PendingEvent): Uint8Array {
+  const nowNs = kernel.now();
+  return drmEventVblank.encode({
+    type: DRM_EVENT.FLIP_COMPLETE,
+    length: drmEventVblank.size,
+    user_data: userData,
+    tv_sec: Math.floor(nowNs / NS_PER_S),
+    tv_usec: Math.floor((nowNs % NS_PER_S) / NS_PER_US),
+    sequence: 0,
+    crtc_id: ids.crtc,
+  });
+}
+
+function* prepare({ display }: KmsDevice, framebuffer: Framebuffer | undefined, process?: Process): Task<void> {
+  const done = [];
+  try {
+    for (const buffer of framebuffer?.buffers ?? []) {
+      yield* display.pin?.(buffer, process) ?? [];
+      done.push(buffer);
+    }
+  } catch (error) {
+    for (const buffer of done) display.unpin?.(buffer);
+    throw error;
+  }
+}
+
+function cleanUp({ display }: KmsDevice, framebuffer: Framebuffer | undefined): void {
+  for (const buffer of framebuffer?.buffers ?? []) display.unpin?.(buffer);
+}
+
+/** Source: drm_gem_plane_helper_prepare_fb. */
+function pendingFences(framebuffer: Framebuffer | undefined, inFence: Fence | undefined): Fence[] {
+  const upTo = inFence === undefined ? ResvUsage.Write : ResvUsage.Kernel;
+  const implicit = (framebuffer?.buffers ?? []).flatMap(({ reservation }) => fencesOn(reservation, upTo));
+  const all = inFence === undefined ? implicit : [inFence, ...implicit];
+  return all.filter((fence) => !fence.isSignalled());
+}
+
+function* waitFor(kms: KmsDevice, fences: readonly Fence[], process: Process | undefined): Task<void> {
+  for (const fence of fences) fence.tryAddCallback(() => kms.kernel.changed());
+  const look = (): true | undefined => (fences.every((fence) => fence.isSignalled()) ? true : undefined);
+  yield* kms.wait(process, look, 'the fences of a framebuffer');
+}
+
+/**
+ * Runs a task at once as far as it goes without waiting, and the rest beside the caller.
+ *
+ * @param name of the kernel thread
+ */
+export function startNow(kms: KmsDevice, name: string, task: Task<void>): void {
+  const first = task.next();
+  if (first.done) return;
+  let park = first.value;
+  kms.kernel.spawn(name, rest());
+  function* rest(): Task<void> {
+    for (;;) {
+      const step = task.next(yield park);
+      if (step.done) return;
+      park = step.value;
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * What one display driver brings to mode setting: the parts in which bochs and virtio_gpu differ.
+ *
+ * Source: struct drm_mode_config_funcs, struct drm_plane_helper_funcs, include/drm, v6.12.
+ */
+import type { Task } from '@dmabuf-lab/core/base';
+import type { Process } from '../../../kernel/process.js';
+import type { DrmFile } from '../drm-file.js';
+import type { GemObject } from '../gem-object.js';
+import type { FramebufferCommand } from './framebuffers.js';
+import type { Mode } from './mode.js';
+
+export interface DisplayDriver {
+  /** Of struct drm_driver. */
+  readonly name: string;
+  /** Framebuffers are at least so wide and so high. */
+  readonly leastPixels: number;
+  readonly mostPixels: number;
+  /** Takes the modifiers of ADDFB2. Source: not fb_modifiers_not_supported. */
+  readonly takesModifiers: boolean;
+  /** What the primary plane can show. */
+  readonly planeFormats: readonly number[];
+  /** The CRTC cannot be on while the primary plane is off. Source: drm_atomic_helper_check_crtc_primary_plane. */
+  readonly needsPrimaryPlane: boolean;
+  /** The plane can be changed while the CRTC is off. Source: drm_atomic_helper_check_plane_state, can_update_disabled. */
+  readonly updatesDisabledPlane: boolean;
+  /** Has DRM_IOCTL_MODE_DIRTYFB. */
+  readonly hasDirty: boolean;
+  /** Modes whose picture takes more memory are not valid. Source: drm_vram_helper_mode_valid. */
+  readonly mostModeBytes: number;
+  /** Of the connector, in the order that it lists them. */
+  readonly modes: readonly Mode[];
+  /** DRM_MODE_ENCODER_*. */
+  readonly encoderType: number;
+  readonly connectorTypeId: number;
+  /** In the order that ids are given in. */
+  readonly objectOrder: readonly ModeObjectName[];
+  /** Knows where the hot spot of a cursor is. Source: DRIVER_CURSOR_HOTSPOT. */
+  readonly hasCursorHotspot: boolean;
+  /** Damage of a plane can be told in the atomic ioctl. */
+  readonly hasDamageClips: boolean;
+  /** Looks up the buffers of a framebuffer and checks what the driver checks. Source: fb_create. @returns them, held */
+  buffersOf(file: DrmFile, command: FramebufferCommand, op: string): GemObject[];
+  /** Makes a buffer ready to be shown; may wait. Source: prepare_fb. @throws ErrnoError ENOMEM */
+  pin?(object: GemObject, process: Process | undefined): Task<void>;
+  /** Undoes it. Source: cleanup_fb. */
+  unpin?(object: GemObject): void;
+}
+
+/** Objects of a display, and ids that are taken beside them. */
+export type ModeObjectName = 'connector' | 'edid' | 'plane' | 'inFormats' | 'crtc' | 'encoder' | 'cursor';

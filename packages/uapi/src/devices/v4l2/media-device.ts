@@ -1,0 +1,43 @@
+/** /dev/mediaN: hands out requests. Source: drivers/media/mc/mc-device.c, v6.12. */
+import type { Task } from '@dmabuf-lab/core/base';
+import { O } from '../../abi/fcntl.js';
+import { MEDIA_IOC_REQUEST_ALLOC, mediaRequestFd } from '../../abi/media.js';
+import type { SimulatedKernel } from '../../kernel/kernel.js';
+import { type Inode, type IoctlCall, OpenFile } from '../../kernel/open-file.js';
+import { type MediaDevice, MediaRequest, MediaRequestFile } from './media-request.js';
+import { deviceInode } from './video-node.js';
+
+export function addMediaNode(kernel: SimulatedKernel, path: string, device: MediaDevice): void {
+  const inode = deviceInode(kernel);
+  kernel.addNode(path, (flags) => new MediaFile(kernel, device, path, inode, flags));
+}
+
+class MediaFile extends OpenFile {
+  constructor(
+    private readonly kernel: SimulatedKernel,
+    private readonly device: MediaDevice,
+    readonly linkTarget: string,
+    private readonly node: Inode,
+    flags: number,
+  ) {
+    super(flags | O.LARGEFILE);
+  }
+
+  override get inode(): Inode {
+    return this.node;
+  }
+
+  override reopen(flags: number): OpenFile {
+    return new MediaFile(this.kernel, this.device, this.linkTarget, this.node, flags);
+  }
+
+  /** Source: media_device_request_alloc. */
+  override *ioctl(call: IoctlCall): Task<number> {
+    const { process, command, argument } = call;
+    if (command !== MEDIA_IOC_REQUEST_ALLOC.number) return yield* super.ioctl(call);
+    const request = new MediaRequest(this.kernel, this.device);
+    const fd = process.install(new MediaRequestFile(request), O.CLOEXEC);
+    process.user.writeStruct(argument, mediaRequestFd, { fd }, MEDIA_IOC_REQUEST_ALLOC.name);
+    return 0;
+  }
+}

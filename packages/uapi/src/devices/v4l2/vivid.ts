@@ -1,0 +1,33 @@
+/** vivid, the virtual video driver: one device is a capture and an output. Source: vivid-core.c, v6.12. */
+import type { SimulatedKernel } from '../../kernel/kernel.js';
+import { addMediaNode } from './media-device.js';
+import { addVideoNode } from './video-file.js';
+import { VividCapture } from './vivid-capture.js';
+import { VividInstance } from './vivid-instance.js';
+import { VividOutput } from './vivid-output.js';
+
+export interface VividOptions {
+  /** Which device of the driver; its nodes are /dev/mediaN, and /dev/videoN and the next from 2N on. */
+  readonly number: number;
+  readonly isMultiplanar: boolean;
+  /** Of what is left to chance, such as which frames are dropped. */
+  readonly seed: number;
+}
+
+/** A vivid device, as a machine that sets it up sees it. */
+export interface VividDevice {
+  readonly capture: VividCapture;
+  readonly output: VividOutput;
+}
+
+/** Adds a device with its nodes. */
+export function addVividNodes(kernel: SimulatedKernel, { number, isMultiplanar, seed }: VividOptions): VividDevice {
+  const instance = new VividInstance(number, isMultiplanar, seed);
+  const media = { validateRequest: () => instance.maybeFail('validateRequest', 'MEDIA_REQUEST_IOC_QUEUE') };
+  const capture = new VividCapture(kernel, instance, media);
+  const output = new VividOutput(kernel, instance, media);
+  addMediaNode(kernel, `/dev/media${number}`, media);
+  addVideoNode(kernel, `/dev/video${2 * number}`, capture);
+  addVideoNode(kernel, `/dev/video${2 * number + 1}`, output);
+  return { capture, output };
+}

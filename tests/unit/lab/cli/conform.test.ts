@@ -1,0 +1,80 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { run, scratch } from './command-line.js';
+
+const good = (expect: object): object => ({
+  id: 'a.one',
+  needs: ['heap'],
+  steps: [
+    { op: 'heap.open', as: 'h', expect: { ret: 'fd' } },
+    { op: 'heap.alloc', heap: 'h', len: 1, expect },
+  ],
+});
+
+test('conform: 0 where all answers are those of Linux, 1 with both answers where one is not', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'good.json'), JSON.stringify([good({ ret: 0, fd: 'new', len: 1 })]));
+  await writeFile(join(dir, 'other.json'), JSON.stringify({ cases: [good({ errno: 'EPERM' })] }));
+  const same = await run(dir, ['conform', 'good.json']);
+  t.is(same.code, 0, same.stderr);
+  t.is(same.stdout, 'pass            a.one\n1 passed, 0 differ\n');
+  const differs = await run(dir, ['conform', 'good.json', 'other.json']);
+  t.is(differs.code, 1);
+  t.regex(
+    differs.stdout,
+    /differs {9}a\.one: step 1, heap\.alloc\n {2}Linux {6}\{"errno":"EPERM"\}\n {2}simulator {2}\{"ret":0/,
+  );
+  const data = JSON.parse((await run(dir, ['conform', 'other.json', '--json'])).stdout);
+  t.like(data, { version: 1, passed: 0, differing: 1 });
+  t.is((await run(dir, ['conform', 'good.json', '--area', 'a'])).code, 0);
+  t.is((await run(dir, ['conform', 'good.json', '--area', 'b'])).code, 2);
+});
+
+test('conform: what the machine does not have, is not supported and does not pass', async (t) => {
+  const dir = await scratch(t);
+  const needy = { ...good({ errno: 'EPERM' }), needs: ['heap', 'quantum'] };
+  await writeFile(join(dir, 'x.json'), JSON.stringify([needy]));
+  const { code, stdout } = await run(dir, ['conform', 'x.json']);
+  t.is(code, 0);
+  t.is(stdout, 'not supported   a.one: there is no quantum\n0 passed, 0 differ, 1 not supported\n');
+});
+
+const WRONG: readonly (readonly [what: string, text: string, says: RegExp])[] = [
+  ['no JSON', '{', /^x\.json: not valid JSON/],
+  ['no list', '{"case": []}', /^x\.json: expected a list of cases, or a mapping with "cases"/],
+  ['a case without an id', '[{"steps": []}]', /^x\.json: case 0: id: /],
+  [
+    'an unknown operation',
+    '[{"id":"a","steps":[{"op":"heap.opne"}]}]',
+    /^x\.json: case a: step 0: unknown operation "heap\.opne", did you mean "heap\.open"\?/,
+  ],
+  [
+    'an argument of another type',
+    '[{"id":"a","steps":[{"op":"heap.open"},{"op":"map.read","map":3}]}]',
+    /^x\.json: case a: step 1 \(map\.read\): map: /,
+  ],
+  [
+    'an unknown flag',
+    '[{"id":"a","steps":[{"op":"buf.sync","flags":"SIDEWAYS"}]}]',
+    /^x\.json: case a: step 0 \(buf\.sync\): flags: unknown flag "SIDEWAYS"/,
+  ],
+  ['an id twice', '[{"id":"a","steps":[]},{"id":"a","steps":[]}]', /^x\.json: case a: the id is used twice/],
+];
+for (const [what, text, says] of WRONG) {
+  test(`conform: ${what}, is refused with file, case and step, and nothing runs`, async (t) => {
+    const dir = await scratch(t);
+    await writeFile(join(dir, 'x.json'), text);
+    const { code, stdout, stderr } = await run(dir, ['conform', 'x.json']);
+    t.is(code, 2);
+    t.is(stdout, '');
+    t.regex(stderr, says);
+    t.notRegex(stderr, /^\s+at /m);
+  });
+}
+
+test('conform: a file that is not there, is refused', async (t) => {
+  const { code, stderr } = await run(await scratch(t), ['conform', 'nowhere.json']);
+  t.is(code, 2);
+  t.notRegex(stderr, /^\s+at /m);
+});
