@@ -79,7 +79,7 @@ function heapExporter(heap: HeapNode, run: PageRun): DmaBufExporter {
     name: heap.name,
     sizeBytes: run.pages.length * PAGE_BYTES,
     release: () => run.free(),
-    pages: () => run.pages,
+    vmap: () => run.pages,
     mmap: (vma) => {
       const isCopyOnWrite = !vma.shared && vma.mayWrite;
       if (isCopyOnWrite && heap.scattered && vma.count > 1) {

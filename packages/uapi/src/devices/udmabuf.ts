@@ -129,7 +129,7 @@ function exporterOf(pages: readonly FilePage[]): ConstructorParameters<typeof Dm
     release: () => {
       for (const page of pages) page.drop();
     },
-    pages: () => pages.map(({ bytes }) => bytes),
+    vmap: () => pages.map(({ bytes }) => bytes),
     mmap: (vma) => {
       if (!vma.shared && vma.mayWrite)
         throw new ErrnoError('EINVAL', 'mmap', 'Cannot map privately: a udmabuf is shared');

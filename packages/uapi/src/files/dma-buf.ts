@@ -1,5 +1,5 @@
 /** A dma-buf as user space has it. Source: drivers/dma-buf/dma-buf.c, v6.12. */
-import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
+import { ErrnoError, isErrno, type Task } from '@dmabuf-lab/core/base';
 import {
   type DataDirection,
   DmaBufCaller,
@@ -44,10 +44,13 @@ export interface DmaBufExporter {
   release(): void;
   /** A device wants to attach. @throws ErrnoError when it may not */
   attach?(): void;
-  /** What devices are given when they map it. Absent = there is nothing to give: ENOMEM. */
-  pages?(): readonly Page[];
   /** Absent = it cannot be mapped by user space. */
   mmap?(vma: VmaRequest): void;
+  /**
+   * Its pages, for a driver that works by the processor, and for devices that map it; absent = neither can.
+   * Source: dma_buf_vmap, map_dma_buf.
+   */
+  vmap?(): readonly Page[];
   beginCpuAccess?(write: boolean): void;
   endCpuAccess?(write: boolean): void;
 }
@@ -124,8 +127,14 @@ export class DmaBufFile extends OpenFile {
     this.object.detach(new DmaBufCaller(attachment.device), attachment);
   }
 
+  /** The last descriptor is gone, which nobody can refuse; what a strict buffer has against it is on record. */
   protected override release(): void {
-    this.object.put(userSpace());
+    try {
+      this.object.put(userSpace());
+    } catch (error) {
+      if (!isErrno(error)) throw error;
+      this.exporter.release();
+    }
   }
 
   /** Source: dma_buf_llseek. */
@@ -253,11 +262,11 @@ function waitAs(process: Process): ResvWaiter {
 
 /** The exporter as `DmaBufObject` takes it: its pages stay where they are. */
 function opsOf(exporter: DmaBufExporter): DmaBufObjectOps<readonly Page[], VmaRequest> {
-  const { mmap } = exporter;
+  const { mmap, vmap } = exporter;
   return {
     attach: () => exporter.attach?.(),
     *mapDmaBuf() {
-      return exporter.pages?.();
+      return exporter.vmap?.();
     },
     unmapDmaBuf: () => {},
     release: () => exporter.release(),
@@ -265,6 +274,7 @@ function opsOf(exporter: DmaBufExporter): DmaBufObjectOps<readonly Page[], VmaRe
       exporter.beginCpuAccess?.(isCpuWrite(direction));
     },
     endCpuAccess: (direction) => exporter.endCpuAccess?.(isCpuWrite(direction)),
+    ...(vmap !== undefined && { vmap: () => vmap.call(exporter) }),
     ...(mmap !== undefined && { mmap: (vma: VmaRequest) => mmap.call(exporter, vma) }),
   };
 }

@@ -79,9 +79,12 @@ export class ObjectMappings<Table, Vma extends ObjectVma> {
     this.#live.delete(mapping);
     attachment.removeMapping(mapping);
     mapping.state = 'ended';
-    exporter.unmap(attachment, mapping.exporterTable, direction, caller);
-    if (mapping.isPinned) exporter.unpin(attachment, caller);
-    changes.wake();
+    try {
+      exporter.unmap(attachment, mapping.exporterTable, direction, caller);
+    } finally {
+      if (mapping.isPinned) exporter.unpin(attachment, caller);
+      changes.wake();
+    }
   }
 
   /** The fences of what was invalidated are over: the storage is no longer that of those mappings. */

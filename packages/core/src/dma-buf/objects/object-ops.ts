@@ -12,7 +12,11 @@ export const isCpuWrite = (direction: DataDirection): boolean => direction !== '
 
 /** Finds the pages behind a mapping of user space, at each fault. */
 export interface ObjectPager {
-  /** @param index of the page in the buffer @returns 4096 bytes; undefined where there are none: SIGBUS */
+  /**
+   * @param index of the page in the buffer
+   * @param sinceStart pages from the start of the mapping
+   * @returns 4096 bytes; undefined where there are none: SIGBUS
+   */
   page(index: number, write: boolean, sinceStart: number): Uint8Array | undefined;
 }
 

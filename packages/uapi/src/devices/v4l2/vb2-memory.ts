@@ -65,7 +65,7 @@ export class VmallocMemory implements PlaneMemory {
         name: 'videobuf2_vmalloc',
         sizeBytes: pageAligned(this.lengthBytes),
         mmap: (vma) => this.mmap(vma),
-        pages: () => this.pages,
+        vmap: () => this.pages,
         release: () => this.put(),
       },
       flags & O.ACCMODE,
@@ -82,7 +82,7 @@ export function importDmaBuf(buffer: DmaBufFile, lengthBytes: number): PlaneMemo
   const refuse = (reason: string): ErrnoError =>
     new ErrnoError('EFAULT', 'VIDIOC_QBUF', `Cannot import the dma-buf: ${reason}`);
   if (buffer.sizeBytes < lengthBytes) throw refuse(`it has ${buffer.sizeBytes} bytes, fewer than ${lengthBytes}`);
-  const pages = buffer.exporter.pages?.();
+  const pages = buffer.exporter.vmap?.();
   if (pages === undefined) throw refuse('its exporter cannot map it for the CPU');
   return { pages, users: 0, put: () => undefined };
 }
