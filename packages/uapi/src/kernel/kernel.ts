@@ -19,7 +19,7 @@ import {
 } from '@dmabuf-lab/core/base';
 import { FenceContexts, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
 import { O } from '../abi/fcntl.js';
-import type { OpenFile } from './open-file.js';
+import type { Inode, OpenFile } from './open-file.js';
 import type { PageAllocator } from './pages.js';
 
 /** What the kernel needs of the actor that it lives in. */
@@ -38,6 +38,9 @@ export interface KernelOptions {
   readonly changedWord: WordIndex;
   readonly pages: PageAllocator;
 }
+
+/** st_mode of a device node: a character device that its owner may use. */
+const DEVICE_MODE = 0o020600;
 
 export class SimulatedKernel {
   readonly pages: PageAllocator;
@@ -97,6 +100,11 @@ export class SimulatedKernel {
   nextInode(): number {
     this.#inodes += 1;
     return this.#inodes;
+  }
+
+  /** The inode of a new device node. */
+  deviceInode(): Inode {
+    return { number: this.nextInode(), sizeBytes: 0, blocks: 0, mode: DEVICE_MODE };
   }
 
   /** Something that a call may wait for has changed. */

@@ -1,7 +1,7 @@
 /** Operations on any descriptor. */
 
 import { ErrnoError } from '@dmabuf-lab/core/base';
-import { EventFile, MemfdFile, O, POLL, SEEK } from '@dmabuf-lab/uapi';
+import { addSealsTo, EventFile, MemfdFile, O, POLL, SEEK } from '@dmabuf-lab/uapi';
 import { z } from 'zod';
 import type { CaseContext } from '../case-context.js';
 import { answered, type Operation, operation, returnedFd } from '../operation.js';
@@ -163,7 +163,7 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
     },
   ),
   'memfd.seal': operation(any.extend({ seals: flags(F_SEALS).default(0n) }), (context, given) => {
-    memfdOf(context, given).addSeals(low32(given.seals));
+    addSealsTo(context.process.fds.file(fdOf(context, given), 'fcntl'), low32(given.seals));
     return answered({ ret: 0 });
   }),
   'memfd.seals': operation(any, (context, given) => {
@@ -183,5 +183,10 @@ function fdinfo({ process }: CaseContext, fd: number) {
   const file = process.fds.file(fd, 'fdinfo');
   const cloexec = process.fds.closesOnExec(fd) ? O.CLOEXEC : 0;
   const word = (file.flags | cloexec).toString(8);
-  return answered({ ret: 0, pos: file.position, flags: `0${word}`, ...file.fdinfo() });
+  const { name, ...others } = file.fdinfo();
+  const shown = name === undefined ? others : { ...others, name: firstLine(String(name)) };
+  return answered({ ret: 0, pos: file.position, flags: `0${word}`, ...shown });
 }
+
+/** What a reader of lines takes for the value: without blanks before it, and without what a name adds after its first line. */
+const firstLine = (value: string): string => value.replace(/^[\t ]+/, '').replace(/\n[^]*$/, '');

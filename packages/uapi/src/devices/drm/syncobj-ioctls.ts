@@ -12,6 +12,9 @@ import { type DrmIoctl, drmIoctl, PERMIT, type StructCall } from './ioctl-table.
 
 const { RENDER_ALLOW } = PERMIT;
 
+/** The largest block of kmalloc. Source: KMALLOC_MAX_SIZE. */
+const KMALLOC_MAX_BYTES = 2 ** 22;
+const HANDLE_BYTES = 4;
 const MAX_POINT = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** A sync object as handles and descriptors refer to it. Source: refcount of struct drm_syncobj. */
@@ -149,9 +152,9 @@ function fdToHandle({ file, process, data }: StructCall<ReturnType<typeof abi.dr
 
 /** An array of numbers in user memory. */
 function numbersAt(process: Process, address: bigint, count: number, op: string): number[] {
-  const bytes = process.user.read(address, count * 4, op);
+  const bytes = process.user.read(address, count * HANDLE_BYTES, op);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: count }, (_, i) => view.getUint32(i * 4, true));
+  return Array.from({ length: count }, (_, i) => view.getUint32(i * HANDLE_BYTES, true));
 }
 
 function pointsAt(process: Process, address: bigint, count: number, op: string): number[] {
@@ -163,8 +166,11 @@ function pointsAt(process: Process, address: bigint, count: number, op: string):
 /** Points beyond 2^53 fall together with the last: nobody counts so far. */
 const toPoint = (point: bigint): number => Number(point > MAX_POINT ? MAX_POINT : point);
 
-/** Source: drm_syncobj_array_find. @throws ErrnoError ENOENT; then nothing has been done */
+/** Source: drm_syncobj_array_find. @throws ErrnoError ENOMEM, EFAULT, ENOENT; then nothing has been done */
 function objectsAt(file: DrmFile, process: Process, address: bigint, count: number, op: string): SyncObject[] {
+  if (count * HANDLE_BYTES > KMALLOC_MAX_BYTES) {
+    throw new ErrnoError('ENOMEM', op, `Cannot take ${count} handles: the kernel has no room for so many`);
+  }
   return numbersAt(process, address, count, op).map((handle) => find(file, handle, op).object);
 }
 
