@@ -58,7 +58,7 @@ export const bufferOperations: Readonly<Record<string, Operation>> = {
     return answered({ ret: 0 });
   }),
   'buf.setName': operation(
-    target.extend({ name: z.string().nullable().default(''), variant: count.default(66) }),
+    target.extend({ name: z.string().nullable().default(null), variant: count.default(66) }),
     function* (context, given) {
       const { process } = context;
       const fd = context.fd(descriptorIn(given));

@@ -44,7 +44,8 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
   ),
   'fd.seek': operation(
     any.extend({ offset: integer.default(0n), whence: enumeration(SEEK).default(SEEK.SET) }),
-    (context, given) => answered({ ret: context.process.seek(fdOf(context, given), given.offset, given.whence) }),
+    (context, given) =>
+      answered({ ret: context.process.seek(fdOf(context, given), BigInt.asIntN(64, given.offset), given.whence | 0) }),
   ),
   'fd.size': operation(any, (context, given) => {
     const { inode } = context.process.fds.file(fdOf(context, given), 'fstat');
@@ -82,13 +83,18 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
     return answered({ ret: yield* context.process.write(fdOf(context, given), given.hex, given.offset) });
   }),
   'fd.ftruncate': operation(any.extend({ len: integer.default(0n) }), (context, given) => {
-    context.process.truncate(fdOf(context, given), given.len);
+    context.process.truncate(fdOf(context, given), BigInt.asIntN(64, given.len));
     return answered({ ret: 0 });
   }),
   'fd.fallocate': operation(
     any.extend({ mode: count.default(0), offset: integer.default(0n), len: integer.default(0n) }),
     (context, given) => {
-      context.process.fallocate(fdOf(context, given), given.mode, given.offset, given.len);
+      context.process.fallocate(
+        fdOf(context, given),
+        given.mode,
+        BigInt.asIntN(64, given.offset),
+        BigInt.asIntN(64, given.len),
+      );
       return answered({ ret: 0 });
     },
   ),
@@ -154,7 +160,7 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
       const file = MemfdFile.create(kernel, as, how);
       const fd = process.install(file, (how & MFD_NAMES.CLOEXEC) !== 0 ? O.CLOEXEC : 0);
       try {
-        process.truncate(fd, given.size);
+        process.truncate(fd, BigInt.asIntN(64, given.size));
       } catch (error) {
         if (!(error instanceof ErrnoError)) throw error;
         return { answer: { ret: 'fd', truncateErrno: error.code }, bind: { fd } };
@@ -189,4 +195,4 @@ function fdinfo({ process }: CaseContext, fd: number) {
 }
 
 /** What a reader of lines takes for the value: without blanks before it, and without what a name adds after its first line. */
-const firstLine = (value: string): string => value.replace(/^[\t ]+/, '').replace(/\n[^]*$/, '');
+const firstLine = (value: string): string => value.replace(/^[\t ]+/, '').split('\n', 1)[0];
