@@ -107,9 +107,10 @@ export class MemfdFile extends OpenFile {
     return bytes;
   }
 
+  /** Source: generic_write_checks. */
   override *write(_process: Process, bytes: Uint8Array, at?: number): Task<number> {
     const { content } = this;
-    const start = at ?? this.position;
+    const start = (this.flags & O.APPEND) === 0 ? (at ?? this.position) : content.sizeBytes;
     const end = start + bytes.length;
     if (content.isSealed(WRITE_SEALS)) throw sealed('write', 'writing');
     if (end > content.sizeBytes) {

@@ -155,10 +155,11 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
       size: integer.default(0n),
       flags: flags(MFD_NAMES).default(BigInt(MFD_NAMES.CLOEXEC | MFD_NAMES.ALLOW_SEALING)),
     }),
-    ({ process, kernel }, given, { as = 'memfd' }) => {
+    ({ process, kernel }, given, { as }) => {
       const how = low32(given.flags);
-      const file = MemfdFile.create(kernel, as, how);
+      const file = MemfdFile.create(kernel, as ?? 'memfd', how);
       const fd = process.install(file, (how & MFD_NAMES.CLOEXEC) !== 0 ? O.CLOEXEC : 0);
+      if (as === undefined) return returnedFd(fd);
       try {
         process.truncate(fd, BigInt.asIntN(64, given.size));
       } catch (error) {
