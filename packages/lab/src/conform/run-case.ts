@@ -32,6 +32,7 @@ export function* runCase(one: ConformanceCase, kernel: SimulatedKernel): Task<An
     }
     answers[i] = yield* runStep(step, context);
     if ('hang' in answers[i]) break;
+    if (inBackground > 0) yield* sleepUntil(kernel.now() + 1, 'what goes on beside');
   }
   yield* kernel.wait(() => (inBackground === 0 ? true : undefined), Number.POSITIVE_INFINITY, 'later steps');
   process.exit();

@@ -5,7 +5,7 @@ import { O, PAGE_BYTES } from '../abi/fcntl.js';
 import { IOC, ioctlDirection, ioctlNr, ioctlSize } from '../abi/ioctl.js';
 import { type DmaBufExporter, DmaBufFile } from '../files/dma-buf.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
-import { type IoctlCall, OpenFile } from '../kernel/open-file.js';
+import { type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
 import type { PageRun } from '../kernel/pages.js';
 import type { Process } from '../kernel/process.js';
 
@@ -23,7 +23,8 @@ export interface HeapNode {
 
 export function addHeapNode(kernel: SimulatedKernel, heap: HeapNode): void {
   const path = `/dev/dma_heap/${heap.name}`;
-  kernel.addNode(path, (flags) => new HeapFile(kernel, heap, path, flags));
+  const inode = kernel.deviceInode();
+  kernel.addNode(path, (flags) => new HeapFile(kernel, heap, path, inode, flags));
 }
 
 class HeapFile extends OpenFile {
@@ -31,13 +32,18 @@ class HeapFile extends OpenFile {
     private readonly kernel: SimulatedKernel,
     private readonly heap: HeapNode,
     readonly linkTarget: string,
+    private readonly node: Inode,
     flags: number,
   ) {
     super(flags | O.LARGEFILE);
   }
 
+  override get inode(): Inode {
+    return this.node;
+  }
+
   override reopen(flags: number): OpenFile {
-    return new HeapFile(this.kernel, this.heap, this.linkTarget, flags);
+    return new HeapFile(this.kernel, this.heap, this.linkTarget, this.node, flags);
   }
 
   /** Type letter and size of the number are not looked at: whatever is missing is zero, whatever is too much is ignored. */

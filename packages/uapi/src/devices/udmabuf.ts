@@ -13,7 +13,7 @@ import { DmaBufFile } from '../files/dma-buf.js';
 import { MemfdFile } from '../files/memfd.js';
 import type { FilePage } from '../files/memory-file.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
-import { type IoctlCall, OpenFile } from '../kernel/open-file.js';
+import { type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
 import type { Process } from '../kernel/process.js';
 
 /** Most entries of a list. Source: list_limit. */
@@ -29,13 +29,15 @@ interface Item {
 
 export function addUdmabufNode(kernel: SimulatedKernel): void {
   const path = '/dev/udmabuf';
-  kernel.addNode(path, (flags) => new UdmabufFile(kernel, path, flags));
+  const inode = kernel.deviceInode();
+  kernel.addNode(path, (flags) => new UdmabufFile(kernel, path, inode, flags));
 }
 
 class UdmabufFile extends OpenFile {
   constructor(
     private readonly kernel: SimulatedKernel,
     readonly linkTarget: string,
+    private readonly node: Inode,
     flags: number,
   ) {
     super(flags | O.LARGEFILE);
@@ -45,8 +47,12 @@ class UdmabufFile extends OpenFile {
     return true;
   }
 
+  override get inode(): Inode {
+    return this.node;
+  }
+
   override reopen(flags: number): OpenFile {
-    return new UdmabufFile(this.kernel, this.linkTarget, flags);
+    return new UdmabufFile(this.kernel, this.linkTarget, this.node, flags);
   }
 
   override *ioctl({ process, command, argument }: IoctlCall): Task<number> {

@@ -55,10 +55,9 @@ export class MemfdFile extends OpenFile {
     this.content.closed();
   }
 
-  /** Source: memfd_add_seals. @throws ErrnoError EPERM, EINVAL, EBUSY */
+  /** @throws ErrnoError EPERM, EINVAL, EBUSY */
   addSeals(seals: number): void {
     const { content } = this;
-    if (!this.writable) throw new ErrnoError('EPERM', 'fcntl', 'Cannot add seals: the file is open for reading only');
     if ((seals & ~ALL_SEALS) !== 0) throw new ErrnoError('EINVAL', 'fcntl', `Cannot add seals 0x${seals.toString(16)}`);
     if (content.isSealed(F_SEAL.SEAL)) throw sealed('fcntl', 'further seals');
     const isExecutable = (seals & F_SEAL.EXEC) !== 0 && (content.mode & 0o111) !== 0;
@@ -108,9 +107,10 @@ export class MemfdFile extends OpenFile {
     return bytes;
   }
 
+  /** Source: generic_write_checks. */
   override *write(_process: Process, bytes: Uint8Array, at?: number): Task<number> {
     const { content } = this;
-    const start = at ?? this.position;
+    const start = (this.flags & O.APPEND) === 0 ? (at ?? this.position) : content.sizeBytes;
     const end = start + bytes.length;
     if (content.isSealed(WRITE_SEALS)) throw sealed('write', 'writing');
     if (end > content.sizeBytes) {
@@ -180,9 +180,18 @@ export class MemfdFile extends OpenFile {
     };
   }
 
+  /** Source: handle_truncate. @throws ErrnoError EPERM */
   override reopen(flags: number): OpenFile {
+    if ((flags & O.TRUNC) !== 0) this.content.resize(0);
     return new MemfdFile(this.content, this.name, flags);
   }
+}
+
+/** Source: memfd_add_seals. @throws ErrnoError EPERM, EINVAL, EBUSY */
+export function addSealsTo(file: OpenFile, seals: number): void {
+  if (!file.writable) throw new ErrnoError('EPERM', 'fcntl', 'Cannot add seals: the file is open for reading only');
+  if (!(file instanceof MemfdFile)) throw new ErrnoError('EINVAL', 'fcntl', 'Cannot add seals: it is no memfd');
+  file.addSeals(seals);
 }
 
 /** Cuts a range into parts of pages. */

@@ -9,6 +9,7 @@ import {
   type AtomicWords,
   attemptUntil,
   type Clock,
+  type ErrnoCode,
   ErrnoError,
   type Nanoseconds,
   sleepUntil,
@@ -20,7 +21,8 @@ import {
 import { DmaBufRules } from '@dmabuf-lab/core/dma-buf';
 import { FenceContexts, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
 import { O } from '../abi/fcntl.js';
-import type { OpenFile } from './open-file.js';
+import { DirectoryFile } from './directory-file.js';
+import type { Inode, OpenFile } from './open-file.js';
 import type { PageAllocator } from './pages.js';
 
 /** What the kernel needs of the actor that it lives in. */
@@ -41,6 +43,10 @@ export interface KernelOptions {
   /** What dma-bufs keep to; like Linux 6.12 when absent. */
   readonly dmaBufRules?: DmaBufRules;
 }
+
+const NEW_FILE = O.CREAT | O.EXCL;
+/** st_mode of a device node: a character device that its owner may use. */
+const DEVICE_MODE = 0o020600;
 
 export class SimulatedKernel {
   readonly pages: PageAllocator;
@@ -75,19 +81,21 @@ export class SimulatedKernel {
     return [...this.#nodes.keys()];
   }
 
-  /** Source: do_dentry_open. @throws ErrnoError ENOENT */
-  openNode(path: string, flags: number): OpenFile {
+  /** Source: path_openat, do_dentry_open. @throws ErrnoError ENOENT, ENOTDIR, EISDIR, EEXIST, and what the device says */
+  openNode(given: string, flags: number): OpenFile {
+    const path = plainPath(given);
+    const refuse = (code: ErrnoCode, why: string): ErrnoError =>
+      new ErrnoError(code, 'open', `Cannot open ${given}: ${why}`, { path });
+    if (given === '') throw refuse('ENOENT', 'the path is empty');
     const open = this.#nodes.get(path);
-    if (open === undefined && this.#isDirectory(path)) {
-      throw new ErrnoError('EISDIR', 'open', `Cannot open ${path}: it is a directory`, { path });
-    }
-    const exclusive = O.CREAT | O.EXCL;
-    if (open !== undefined && (flags & exclusive) === exclusive) {
-      throw new ErrnoError('EEXIST', 'open', `Cannot create ${path}: it exists`, { path });
-    }
-    if (open === undefined)
-      throw new ErrnoError('ENOENT', 'open', `Cannot open ${path}: there is no such file`, { path });
-    return open(flags);
+    const isNode = open !== undefined;
+    const isDirectory = this.#isDirectory(path);
+    if ((isNode && given.endsWith('/')) || this.#isBelowNode(path)) throw refuse('ENOTDIR', 'it is below a device');
+    if ((isNode || isDirectory) && (flags & NEW_FILE) === NEW_FILE) throw refuse('EEXIST', 'it exists');
+    if (isNode) return open(flags);
+    if (!isDirectory) throw refuse('ENOENT', 'there is no such file');
+    if ((flags & (O.CREAT | O.TRUNC | O.ACCMODE)) !== 0) throw refuse('EISDIR', 'it is a directory');
+    return new DirectoryFile(path, flags);
   }
 
   /** A reservation for a buffer. @param name what messages call it */
@@ -96,13 +104,21 @@ export class SimulatedKernel {
   }
 
   #isDirectory(path: string): boolean {
-    const prefix = path.endsWith('/') ? path : `${path}/`;
-    return this.paths.some((node) => node.startsWith(prefix));
+    return this.paths.some((node) => node.startsWith(path === '/' ? path : `${path}/`));
+  }
+
+  #isBelowNode(path: string): boolean {
+    return this.paths.some((node) => path.startsWith(`${node}/`));
   }
 
   nextInode(): number {
     this.#inodes += 1;
     return this.#inodes;
+  }
+
+  /** The inode of a new device node. */
+  deviceInode(): Inode {
+    return { number: this.nextInode(), sizeBytes: 0, blocks: 0, mode: DEVICE_MODE };
   }
 
   /** Something that a call may wait for has changed. */
@@ -145,4 +161,14 @@ export class SimulatedKernel {
   spawn(name: string, task: Task<void>): void {
     this.host.spawn(name, task);
   }
+}
+
+/** The path without empty parts, `.` and `..`. A relative one starts at the root. */
+function plainPath(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return `/${parts.join('/')}`;
 }

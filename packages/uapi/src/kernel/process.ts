@@ -28,13 +28,19 @@ export class ProcessKilled extends Error {
 }
 
 const NS_PER_MS = 1_000_000;
+const NEW_FILE = O.CREAT | O.EXCL;
 
 /** Ioctls that any file has. Source: do_vfs_ioctl, fs/ioctl.c, v6.12. */
 const FIOCLEX = 0x5451;
 const FIONCLEX = 0x5450;
 const FIONBIO = 0x5421;
 const FIONREAD = 0x541b;
+const FIOASYNC = 0x5452;
+const FIOQSIZE = 0x5460;
+const FS_IOC_GETFLAGS = 0x8008_6601;
 const FIGETBSZ = 2;
+/** The unit of st_blocks. */
+const STAT_BLOCK_BYTES = 512;
 
 export class Process {
   readonly fds: FdTable;
@@ -87,12 +93,15 @@ export class Process {
     return to.install(this.fds.file(fd, 'sendmsg').hold(), O.CLOEXEC);
   }
 
-  /** Opens /proc/self/fd/N. */
+  /** Opens /proc/self/fd/N. @throws ErrnoError ENOENT, EMFILE, EEXIST, and what the file says */
   reopen(fd: number, flags: number): number {
     if (!this.fds.has(fd))
       throw new ErrnoError('ENOENT', 'open', `Cannot open /proc/self/fd/${fd}: there is no such file`);
     const file = this.fds.file(fd, 'open');
     this.fds.reserve();
+    if ((flags & NEW_FILE) === NEW_FILE) {
+      throw new ErrnoError('EEXIST', 'open', `Cannot create /proc/self/fd/${fd}: it exists`);
+    }
     return this.install(file.reopen(flags), flags);
   }
 
@@ -112,6 +121,7 @@ export class Process {
 
   /** read(2), or pread(2) with an offset. */
   *read(fd: number, lengthBytes: number, offset?: bigint): Task<Uint8Array> {
+    checkSign(offset, 'read');
     const file = this.fds.file(fd, 'read');
     const at = checkedOffset(file, offset, 'read');
     if (!file.readable)
@@ -121,6 +131,7 @@ export class Process {
 
   /** write(2), or pwrite(2) with an offset. @returns bytes written */
   *write(fd: number, bytes: Uint8Array, offset?: bigint): Task<number> {
+    checkSign(offset, 'write');
     const file = this.fds.file(fd, 'write');
     const at = checkedOffset(file, offset, 'write');
     if (!file.writable)
@@ -183,25 +194,52 @@ export class Process {
   /** ioctl(2). @param argument mostly an address @returns what the call returns */
   *ioctl(fd: number, command: number, argument: bigint): Task<number> {
     const file = this.fds.file(fd, 'ioctl');
-    if (command === FIOCLEX || command === FIONCLEX) {
-      this.fds.setClosesOnExec(fd, command === FIOCLEX);
-      return 0;
-    }
-    if (command === FIGETBSZ) {
-      this.user.write(argument, int32(PAGE_BYTES), 'ioctl');
-      return 0;
-    }
-    const { inode } = file;
-    if (command === FIONREAD && isRegular(inode)) {
-      this.user.write(argument, int32(inode.sizeBytes - file.position), 'ioctl');
-      return 0;
-    }
-    if (command === FIONBIO) {
-      const [on] = this.user.read(argument, 4, 'ioctl');
-      this.setNonblocking(fd, on !== 0);
-      return 0;
-    }
+    if (this.#commonIoctl(fd, command, argument)) return 0;
     return yield* holding(file, file.ioctl({ process: this, command, argument }));
+  }
+
+  /** An ioctl that does not depend on the kind of file. Source: do_vfs_ioctl. @returns whether it was one */
+  #commonIoctl(fd: number, command: number, argument: bigint): boolean {
+    switch (command) {
+      case FIOCLEX:
+      case FIONCLEX:
+        this.fds.setClosesOnExec(fd, command === FIOCLEX);
+        return true;
+      case FIGETBSZ:
+        this.user.write(argument, int32(PAGE_BYTES), 'ioctl');
+        return true;
+      case FIONBIO:
+        this.setNonblocking(
+          fd,
+          this.user.read(argument, 4, 'ioctl').some((byte) => byte !== 0),
+        );
+        return true;
+      case FIOASYNC:
+        if (this.user.read(argument, 4, 'ioctl').every((byte) => byte === 0)) return true;
+        throw new ErrnoError('ENOTTY', 'ioctl', 'Cannot signal input: files of this kind do not');
+      default:
+        return this.#regularIoctl(this.fds.file(fd, 'ioctl'), command, argument);
+    }
+  }
+
+  /** An ioctl of files in memory. Source: file_ioctl, ioctl_fioqsize, shmem_fileattr_get. @returns whether it was one */
+  #regularIoctl({ inode, position }: OpenFile, command: number, argument: bigint): boolean {
+    const isOne = isRegular(inode);
+    if (command === FIOQSIZE && !isOne) throw new ErrnoError('ENOTTY', 'ioctl', 'Cannot tell the size: it has none');
+    if (!isOne) return false;
+    switch (command) {
+      case FIONREAD:
+        this.user.write(argument, int32(inode.sizeBytes - position), 'ioctl');
+        return true;
+      case FIOQSIZE:
+        this.user.write(argument, int64(inode.blocks * STAT_BLOCK_BYTES), 'ioctl');
+        return true;
+      case FS_IOC_GETFLAGS:
+        this.user.write(argument, int32(0), 'ioctl');
+        return true;
+      default:
+        return false;
+    }
   }
 
   /**
@@ -269,9 +307,19 @@ function int32(value: number): Uint8Array {
   return bytes;
 }
 
+function int64(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigInt64(0, BigInt(value), true);
+  return bytes;
+}
+
+/** Looked at before the descriptor is. Source: ksys_pread64. @throws ErrnoError EINVAL */
+function checkSign(offset: bigint | undefined, op: string): void {
+  if (offset !== undefined && offset < 0n) throw new ErrnoError('EINVAL', op, `Cannot ${op} at ${offset}`);
+}
+
 function checkedOffset(file: OpenFile, offset: bigint | undefined, op: string): number | undefined {
   if (offset === undefined) return undefined;
-  if (offset < 0n) throw new ErrnoError('EINVAL', op, `Cannot ${op} at ${offset}`);
   if (!file.positional) throw new ErrnoError('ESPIPE', op, `Cannot ${op} at a place: the file has no position`);
   return Number(offset);
 }

@@ -31,8 +31,9 @@ export class UserMemory {
 
   /** What lies behind a block is zero up to the end of its page. Source: copy_from_user. @throws ErrnoError EFAULT */
   read(address: bigint, sizeBytes: number, op: string): Uint8Array {
+    const there = this.#at(address, sizeBytes, op);
     const bytes = new Uint8Array(sizeBytes);
-    bytes.set(this.#at(address, sizeBytes, op));
+    bytes.set(there);
     return bytes;
   }
 

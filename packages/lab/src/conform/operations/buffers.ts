@@ -58,7 +58,7 @@ export const bufferOperations: Readonly<Record<string, Operation>> = {
     return answered({ ret: 0 });
   }),
   'buf.setName': operation(
-    target.extend({ name: z.string().nullable().default(''), variant: count.default(66) }),
+    target.extend({ name: z.string().nullable().default(null), variant: count.default(66) }),
     function* (context, given) {
       const { process } = context;
       const fd = context.fd(descriptorIn(given));
@@ -193,6 +193,9 @@ const cString = (text: string): Uint8Array => Uint8Array.from([...Buffer.from(te
 /** Context numbers differ from run to run; that of the stub does not. */
 const CONTEXT = /^(.*\D)(\d+)-(\d+)$/;
 
+/** More than any case has; the kernel writes as many as there are, however much room it is told of. */
+const MOST_FENCES = 1024;
+
 /** One SYNC_IOC_FILE_INFO, with room for so many fences. */
 function* fileInfo(
   process: Process,
@@ -200,11 +203,15 @@ function* fileInfo(
   room: number,
   words: { readonly flags: number; readonly pad: number },
 ): Task<Outcome> {
-  const bytes = new Uint8Array(Math.max(1, room) * syncFenceInfo.size);
+  const bytes = new Uint8Array(Math.min(Math.max(1, low32(BigInt(room))), MOST_FENCES) * syncFenceInfo.size);
   const address = process.user.put(bytes);
   let info: ReturnType<typeof SYNC_IOC_FILE_INFO.struct.decode>;
   try {
-    info = yield* process.command(fd, SYNC_IOC_FILE_INFO, { ...words, num_fences: room, sync_fence_info: address });
+    info = yield* process.command(fd, SYNC_IOC_FILE_INFO, {
+      ...words,
+      num_fences: low32(BigInt(room)),
+      sync_fence_info: address,
+    });
   } catch (error) {
     if (error instanceof ErrnoError) return answered({ errno: error.code });
     throw error;

@@ -1,7 +1,7 @@
 /** Operations on any descriptor. */
 
 import { ErrnoError } from '@dmabuf-lab/core/base';
-import { EventFile, MemfdFile, O, POLL, SEEK } from '@dmabuf-lab/uapi';
+import { addSealsTo, EventFile, MemfdFile, O, POLL, SEEK } from '@dmabuf-lab/uapi';
 import { z } from 'zod';
 import type { CaseContext } from '../case-context.js';
 import { answered, type Operation, operation, returnedFd } from '../operation.js';
@@ -44,7 +44,8 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
   ),
   'fd.seek': operation(
     any.extend({ offset: integer.default(0n), whence: enumeration(SEEK).default(SEEK.SET) }),
-    (context, given) => answered({ ret: context.process.seek(fdOf(context, given), given.offset, given.whence) }),
+    (context, given) =>
+      answered({ ret: context.process.seek(fdOf(context, given), BigInt.asIntN(64, given.offset), given.whence | 0) }),
   ),
   'fd.size': operation(any, (context, given) => {
     const { inode } = context.process.fds.file(fdOf(context, given), 'fstat');
@@ -82,13 +83,18 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
     return answered({ ret: yield* context.process.write(fdOf(context, given), given.hex, given.offset) });
   }),
   'fd.ftruncate': operation(any.extend({ len: integer.default(0n) }), (context, given) => {
-    context.process.truncate(fdOf(context, given), given.len);
+    context.process.truncate(fdOf(context, given), BigInt.asIntN(64, given.len));
     return answered({ ret: 0 });
   }),
   'fd.fallocate': operation(
     any.extend({ mode: count.default(0), offset: integer.default(0n), len: integer.default(0n) }),
     (context, given) => {
-      context.process.fallocate(fdOf(context, given), given.mode, given.offset, given.len);
+      context.process.fallocate(
+        fdOf(context, given),
+        given.mode,
+        BigInt.asIntN(64, given.offset),
+        BigInt.asIntN(64, given.len),
+      );
       return answered({ ret: 0 });
     },
   ),
@@ -149,12 +155,13 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
       size: integer.default(0n),
       flags: flags(MFD_NAMES).default(BigInt(MFD_NAMES.CLOEXEC | MFD_NAMES.ALLOW_SEALING)),
     }),
-    ({ process, kernel }, given, { as = 'memfd' }) => {
+    ({ process, kernel }, given, { as }) => {
       const how = low32(given.flags);
-      const file = MemfdFile.create(kernel, as, how);
+      const file = MemfdFile.create(kernel, as ?? 'memfd', how);
       const fd = process.install(file, (how & MFD_NAMES.CLOEXEC) !== 0 ? O.CLOEXEC : 0);
+      if (as === undefined) return returnedFd(fd);
       try {
-        process.truncate(fd, given.size);
+        process.truncate(fd, BigInt.asIntN(64, given.size));
       } catch (error) {
         if (!(error instanceof ErrnoError)) throw error;
         return { answer: { ret: 'fd', truncateErrno: error.code }, bind: { fd } };
@@ -163,7 +170,7 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
     },
   ),
   'memfd.seal': operation(any.extend({ seals: flags(F_SEALS).default(0n) }), (context, given) => {
-    memfdOf(context, given).addSeals(low32(given.seals));
+    addSealsTo(context.process.fds.file(fdOf(context, given), 'fcntl'), low32(given.seals));
     return answered({ ret: 0 });
   }),
   'memfd.seals': operation(any, (context, given) => {
@@ -183,5 +190,10 @@ function fdinfo({ process }: CaseContext, fd: number) {
   const file = process.fds.file(fd, 'fdinfo');
   const cloexec = process.fds.closesOnExec(fd) ? O.CLOEXEC : 0;
   const word = (file.flags | cloexec).toString(8);
-  return answered({ ret: 0, pos: file.position, flags: `0${word}`, ...file.fdinfo() });
+  const { name, ...others } = file.fdinfo();
+  const shown = name === undefined ? others : { ...others, name: firstLine(String(name)) };
+  return answered({ ret: 0, pos: file.position, flags: `0${word}`, ...shown });
 }
+
+/** What a reader of lines takes for the value: without blanks before it, and without what a name adds after its first line. */
+const firstLine = (value: string): string => value.replace(/^[\t ]+/, '').split('\n', 1)[0];

@@ -12,6 +12,9 @@ import { type DrmIoctl, drmIoctl, PERMIT, type StructCall } from './ioctl-table.
 
 const { RENDER_ALLOW } = PERMIT;
 
+/** The largest block of kmalloc. Source: KMALLOC_MAX_SIZE. */
+const KMALLOC_MAX_BYTES = 2 ** 22;
+const HANDLE_BYTES = 4;
 const MAX_POINT = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** A sync object as handles and descriptors refer to it. Source: refcount of struct drm_syncobj. */
@@ -149,22 +152,35 @@ function fdToHandle({ file, process, data }: StructCall<ReturnType<typeof abi.dr
 
 /** An array of numbers in user memory. */
 function numbersAt(process: Process, address: bigint, count: number, op: string): number[] {
-  const bytes = process.user.read(address, count * 4, op);
+  const bytes = process.user.read(address, count * HANDLE_BYTES, op);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: count }, (_, i) => view.getUint32(i * 4, true));
+  return Array.from({ length: count }, (_, i) => view.getUint32(i * HANDLE_BYTES, true));
 }
 
-function pointsAt(process: Process, address: bigint, count: number, op: string): number[] {
+function pointsAt(process: Process, address: bigint, count: number, op: string): bigint[] {
   const bytes = process.user.read(address, count * 8, op);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: count }, (_, i) => toPoint(view.getBigUint64(i * 8, true)));
+  return Array.from({ length: count }, (_, i) => view.getBigUint64(i * 8, true));
 }
 
-/** Points beyond 2^53 fall together with the last: nobody counts so far. */
+/** Points beyond 2^53 fall together with the last of those below: nobody counts so far. */
 const toPoint = (point: bigint): number => Number(point > MAX_POINT ? MAX_POINT : point);
 
-/** Source: drm_syncobj_array_find. @throws ErrnoError ENOENT; then nothing has been done */
+/** The largest point beyond 2^53 that a sync object was given, for those who ask for it. */
+const farthest = new WeakMap<SyncObject, bigint>();
+
+function noteFar(object: SyncObject, point: bigint): void {
+  if (point > (farthest.get(object) ?? MAX_POINT)) farthest.set(object, point);
+}
+
+const fromPoint = (object: SyncObject, point: number): bigint =>
+  BigInt(point) < MAX_POINT ? BigInt(point) : (farthest.get(object) ?? BigInt(point));
+
+/** Source: drm_syncobj_array_find. @throws ErrnoError ENOMEM, EFAULT, ENOENT; then nothing has been done */
 function objectsAt(file: DrmFile, process: Process, address: bigint, count: number, op: string): SyncObject[] {
+  if (count * HANDLE_BYTES > KMALLOC_MAX_BYTES) {
+    throw new ErrnoError('ENOMEM', op, `Cannot take ${count} handles: the kernel has no room for so many`);
+  }
   return numbersAt(process, address, count, op).map((handle) => find(file, handle, op).object);
 }
 
@@ -187,7 +203,7 @@ function* wait({ file, process, data }: StructCall<WaitData>, op: string, valid:
   const points =
     data.points === undefined || data.points === 0n
       ? objects.map(() => 0)
-      : pointsAt(process, data.points, data.count_handles, op);
+      : pointsAt(process, data.points, data.count_handles, op).map(toPoint);
   const flag = (bit: number): boolean => (data.flags & bit) !== 0;
   const { ALL, FOR_SUBMIT, AVAILABLE, DEADLINE } = abi.DRM_SYNCOBJ_WAIT;
   const options = {
@@ -238,8 +254,11 @@ function timelineSignal({ file, process, data }: TimelineArray): void {
   if (data.flags !== 0) throw refusal('EINVAL', op, `flags ${data.flags}`);
   if (data.count_handles === 0) throw refusal('EINVAL', op, 'there are no handles');
   const objects = objectsAt(file, process, data.handles, data.count_handles, op);
-  const points = data.points === 0n ? objects.map(() => 0) : pointsAt(process, data.points, data.count_handles, op);
-  for (const [i, object] of objects.entries()) object.signalPoint(points[i]);
+  const points = data.points === 0n ? objects.map(() => 0n) : pointsAt(process, data.points, data.count_handles, op);
+  for (const [i, object] of objects.entries()) {
+    noteFar(object, points[i]);
+    object.signalPoint(toPoint(points[i]));
+  }
   file.device.kernel.changed();
 }
 
@@ -254,7 +273,7 @@ function query({ file, process, data }: TimelineArray): void {
   const view = new DataView(bytes.buffer);
   for (const [i, object] of objects.entries()) {
     const point = (data.flags & LAST_SUBMITTED) === 0 ? object.query() : object.queryLastSubmitted();
-    view.setBigUint64(i * 8, BigInt(point), true);
+    view.setBigUint64(i * 8, fromPoint(object, point), true);
   }
   process.user.write(data.points, bytes, op);
 }
@@ -270,6 +289,7 @@ function* transfer({ file, process, data }: StructCall<ReturnType<typeof abi.drm
   if ((data.flags & abi.DRM_SYNCOBJ_WAIT.FOR_SUBMIT) !== 0 && !source.isSubmitted(sourcePoint)) {
     yield* submission(process, source, sourcePoint, op);
   }
+  noteFar(target, data.dst_point);
   target.transferFrom(source, sourcePoint, toPoint(data.dst_point));
   file.device.kernel.changed();
 }
@@ -309,7 +329,10 @@ export const syncobjIoctls: readonly (readonly [number, DrmIoctl])[] = [
     wait(call, abi.DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT.name, ALL | FOR_SUBMIT | AVAILABLE | DEADLINE),
   ),
   drmIoctl(abi.DRM_IOCTL_SYNCOBJ_RESET, RENDER_ALLOW, (call) =>
-    onEach(call, abi.DRM_IOCTL_SYNCOBJ_RESET.name, (object) => object.reset()),
+    onEach(call, abi.DRM_IOCTL_SYNCOBJ_RESET.name, (object) => {
+      farthest.delete(object);
+      object.reset();
+    }),
   ),
   drmIoctl(abi.DRM_IOCTL_SYNCOBJ_SIGNAL, RENDER_ALLOW, (call) =>
     onEach(call, abi.DRM_IOCTL_SYNCOBJ_SIGNAL.name, (object) => object.signal()),

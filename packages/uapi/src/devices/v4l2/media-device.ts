@@ -5,10 +5,9 @@ import { MEDIA_IOC_REQUEST_ALLOC, mediaRequestFd } from '../../abi/media.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import { type Inode, type IoctlCall, OpenFile } from '../../kernel/open-file.js';
 import { type MediaDevice, MediaRequest, MediaRequestFile } from './media-request.js';
-import { deviceInode } from './video-node.js';
 
 export function addMediaNode(kernel: SimulatedKernel, path: string, device: MediaDevice): void {
-  const inode = deviceInode(kernel);
+  const inode = kernel.deviceInode();
   kernel.addNode(path, (flags) => new MediaFile(kernel, device, path, inode, flags));
 }
 

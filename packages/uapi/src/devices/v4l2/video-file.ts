@@ -8,10 +8,10 @@ import { type Inode, type IoctlCall, OpenFile } from '../../kernel/open-file.js'
 import type { Process } from '../../kernel/process.js';
 import { vb2Error } from './vb2-buffer.js';
 import { VIDEO_IOCTLS } from './video-ioctls.js';
-import { deviceInode, type VideoNode } from './video-node.js';
+import type { VideoNode } from './video-node.js';
 
 export function addVideoNode(kernel: SimulatedKernel, path: string, node: VideoNode): void {
-  const inode = deviceInode(kernel);
+  const inode = kernel.deviceInode();
   kernel.addNode(path, (flags) => new VideoFile(node, path, inode, flags));
 }
 

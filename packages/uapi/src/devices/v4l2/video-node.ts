@@ -1,6 +1,4 @@
 /** What a driver gives a video node. Source: struct video_device, struct v4l2_ioctl_ops, v6.12. */
-import type { SimulatedKernel } from '../../kernel/kernel.js';
-import type { Inode } from '../../kernel/open-file.js';
 import type { MediaDevice } from './media-request.js';
 import type { PixelFormat } from './pixel-formats.js';
 import type { Vb2Queue } from './vb2-queue.js';
@@ -60,11 +58,4 @@ export interface VideoNode {
   setInterval?(wanted: FrameInterval): FrameInterval;
   opened(): void;
   closed(): void;
-}
-
-const S_IFCHR = 0o020000;
-
-/** The inode of a new device node. */
-export function deviceInode(kernel: SimulatedKernel): Inode {
-  return { number: kernel.nextInode(), sizeBytes: 0, blocks: 0, mode: S_IFCHR | 0o600 };
 }

@@ -63,15 +63,15 @@ export function pictureOf({ width, height }: Signal, format: PixelFormat, field:
   return { format, width, height: lines, field, strides: defaultStrides(format, width) };
 }
 
-/** A size within what scaler, cropping and composing can do; the kernel compares signed words. */
+/** A size within what scaler, cropping and composing can do. Source: v4l2_rect_set_min_size, v4l2_rect_set_max_size. */
 export function scaledSize(
   { width, height }: { readonly width: number; readonly height: number },
   field: number,
 ): { width: number; height: number } {
   const factor = hasOneField(field) ? 2 : 1;
   const clamp = (value: number, max: number): number => Math.min(Math.max(value, MIN_SIDE), max * MAX_ZOOM);
-  const lines = clamp(Math.imul(height, factor), MAX_HEIGHT);
-  return { width: clamp(width | 0, MAX_WIDTH), height: Math.floor(lines / factor) };
+  const lines = clamp(Math.imul(height, factor) >>> 0, MAX_HEIGHT);
+  return { width: clamp(width >>> 0, MAX_WIDTH), height: Math.floor(lines / factor) };
 }
 
 /** Planes for a picture; strides may be wider than needed. Source: vivid_try_fmt_vid_cap. */

@@ -11,6 +11,7 @@ import type { FramebufferCommand } from './framebuffers.js';
 import { KmsDevice } from './kms-device.js';
 import { addConsole, kmsCapability, kmsDriverPart } from './kms-driver.js';
 import { ALL_MODES } from './mode.js';
+import { virtioGpuIoctls } from './virtio-gpu-ioctls.js';
 
 /** Source: XRES_MIN, XRES_MAX. */
 const LEAST_PIXELS = 32;
@@ -44,7 +45,7 @@ export function addVirtioGpuNodes(kernel: SimulatedKernel, primary: string, rend
   const part = kmsDriverPart(kms);
   const driver: DrmDriver = {
     ...part,
-    ioctls: new Map([...part.ioctls, ...syncobjIoctls]),
+    ioctls: new Map([...part.ioctls, ...syncobjIoctls, ...virtioGpuIoctls]),
     closed: (file) => {
       part.closed(file);
       releaseSyncObjects(file);
