@@ -31,6 +31,7 @@ import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
 import { cannotMove, refusedByPlan, staleHandle } from './exporter-errors.js';
 import type { ExporterParts, MoveCause } from './exporter-ports.js';
 import { type AllocationRecord, ExporterRecords } from './exporter-records.js';
+import { iovaInUse } from './iova-use.js';
 import type {
   AttachReply,
   AttachRequest,
@@ -350,7 +351,7 @@ export class Exporter {
   }
 
   *#place(buffer: ExportedBuffer): Task<void> {
-    const placement = this.#planner.solve(buffer, this.#iovaInUse(buffer, buffer.constraints()));
+    const placement = this.#planner.solve(buffer, iovaInUse(this.#buffers.values(), buffer, buffer.constraints()));
     const allocation = this.#planner.allocate(buffer, placement, true);
     yield* this.#spendOn(buffer, allocation, 'deferred');
     this.#back(buffer, allocation, this.#planner.why(allocation, placement));
@@ -359,20 +360,8 @@ export class Exporter {
   /** A buffer as the plans take it. */
   #situation(buffer: ExportedBuffer, newcomer?: DeviceConstraints): BufferSituation {
     const devices = newcomer === undefined ? buffer.constraints() : [...buffer.constraints(), newcomer];
-    const iovaInUse = this.#iovaInUse(buffer, devices);
-    return { ...buffer.situation(this.parts.buffers), ...(iovaInUse && { iovaInUse }) };
-  }
-
-  /** What devices with a budget of IOVAs have of other buffers; undefined when there is no such device. */
-  #iovaInUse(buffer: ExportedBuffer, devices: readonly DeviceConstraints[]): Record<string, number> | undefined {
-    const frugal = devices.filter(({ iommu }) => iommu?.iovaBudgetBytes !== undefined);
-    if (frugal.length === 0) return undefined;
-    const others = [...this.#buffers.values()].filter((other) => other !== buffer);
-    const bytesOf = (device: string): number =>
-      others.reduce((sum, { attachments, sizeBytes }) => {
-        return [...attachments.values()].some((attached) => attached.device === device) ? sum + sizeBytes : sum;
-      }, 0);
-    return Object.fromEntries(frugal.map(({ device }) => [device, bytesOf(device)]));
+    const inUse = iovaInUse(this.#buffers.values(), buffer, devices);
+    return { ...buffer.situation(this.parts.buffers), ...(inUse && { iovaInUse: inUse }) };
   }
 
   #back(buffer: ExportedBuffer, allocation: HeapAllocation, why: string): void {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { describeError, EXIT, InputError } from './errors.js';
 import { userPath } from './paths.js';
+import { addRulesOptions, type RulesFlags, rulesOf } from './rules-options.js';
 
 const HELP = `
 Each file holds cases: steps, and what a real Linux answered to each of them. A case that needs a device which the simulator does
@@ -14,13 +15,13 @@ Examples:
   dmabuf-lab conform tests/conformance/linux/*.json
   dmabuf-lab conform heap.json buf.json --area buf --json`;
 
-interface ConformFlags {
+interface ConformFlags extends RulesFlags {
   readonly area?: readonly string[];
   readonly json?: boolean;
 }
 
 export function addConformCommand(program: Command): void {
-  program
+  const command = program
     .command('conform')
     .summary('compare with the recorded answers of a real kernel')
     .description('Runs operation sequences on the simulator, and compares each answer with that of a real Linux.')
@@ -30,17 +31,18 @@ export function addConformCommand(program: Command): void {
       name,
     ])
     .option('--json', 'print the outcome as JSON')
-    .addHelpText('after', HELP)
-    .action(async (files: string[], flags: ConformFlags) => {
-      process.exitCode = await runConform(files, flags);
-    });
+    .addHelpText('after', HELP);
+  addRulesOptions(command).action(async (files: string[], flags: ConformFlags) => {
+    process.exitCode = await runConform(files, flags);
+  });
 }
 
-async function runConform(files: readonly string[], { area, json }: ConformFlags): Promise<number> {
+async function runConform(files: readonly string[], flags: ConformFlags): Promise<number> {
+  const { area, json } = flags;
   try {
     const { conform, conformanceText } = await import('../conform/index.js');
     const texts = await Promise.all(files.map(async (file) => ({ file, text: await textOf(file) })));
-    const report = await conform(texts, area);
+    const report = await conform(texts, { ...(area && { areas: area }), rules: rulesOf(flags) });
     if (area !== undefined && report.cases.length === 0)
       throw new InputError(`There is no case of area ${area.join(', ')}`);
     process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : conformanceText(report));

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { describeError, EXIT } from './errors.js';
 import { userPath } from './paths.js';
+import { addRulesOptions, type RulesFlags, rulesOf } from './rules-options.js';
 
 const HELP = `
 The file is a JavaScript module that exports a generator function main(process, kernel); see docs/uapi.md.
@@ -12,23 +13,24 @@ Examples:
   dmabuf-lab program examples/programs/share-a-buffer.mjs`;
 
 export function addProgramCommand(program: Command): void {
-  program
+  const command = program
     .command('program')
     .summary('run a program of user space against simulated device nodes')
     .description('Runs a program on a simulated machine, with the calls and the errno of Linux, on a virtual clock.')
     .argument('<file>', 'a JavaScript module')
-    .addHelpText('after', HELP)
-    .action(async (file: string) => {
-      process.exitCode = await run(file);
-    });
+    .addHelpText('after', HELP);
+  addRulesOptions(command).action(async (file: string, flags: RulesFlags) => {
+    process.exitCode = await run(file, flags);
+  });
 }
 
-async function run(file: string): Promise<number> {
+async function run(file: string, flags: RulesFlags): Promise<number> {
   try {
     const { runProgram } = await import('../program/index.js');
-    const { result, endNs } = await runProgram(userPath(file));
+    const { result, endNs, findings } = await runProgram(userPath(file), rulesOf(flags));
     if (result !== undefined) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     process.stdout.write(`ended at ${(endNs / 1e6).toFixed(3)} ms of model time\n`);
+    for (const { kind, message } of findings) process.stdout.write(`finding: ${kind}: ${message}\n`);
     return EXIT.ok;
   } catch (error) {
     const { text, exitCode } = describeError(error, false);

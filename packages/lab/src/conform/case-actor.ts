@@ -1,5 +1,6 @@
 /** The actor that runs cases, one after the other, each on a kernel of its own. */
 import { type Task, wordIndex } from '@dmabuf-lab/core/base';
+import type { DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
 import { startKernel } from '../machine/index.js';
 import { parseCases } from './case-file.js';
@@ -11,6 +12,7 @@ export interface CaseActorData {
   readonly files: readonly { readonly file: string; readonly text: string }[];
   readonly ids: readonly string[];
   readonly changedWord: number;
+  readonly rules: DmaBufRulesOptions;
 }
 
 export function* program(host: ActorHost, data: CaseActorData): Task<Record<string, Answer[]>> {
@@ -20,7 +22,7 @@ export function* program(host: ActorHost, data: CaseActorData): Task<Record<stri
   for (const { file, text } of data.files) {
     for (const one of parseCases(text, file)) {
       if (!wanted.has(`${file}#${one.id}`)) continue;
-      const kernel = startKernel(host, host.memory, wordIndex(data.changedWord));
+      const kernel = startKernel(host, host.memory, wordIndex(data.changedWord), data.rules);
       answers[`${file}#${one.id}`] = yield* runCase(one, kernel);
     }
   }

@@ -1,6 +1,7 @@
 /** Runs case files on the simulator and compares its answers with the recorded ones. */
 import { isDeepStrictEqual } from 'node:util';
 import { actorId } from '@dmabuf-lab/core/base';
+import type { DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import { MACHINE_HAS, MACHINE_WINDOWS } from '../machine/index.js';
@@ -44,6 +45,13 @@ export interface CaseText {
   readonly text: string;
 }
 
+export interface ConformOptions {
+  /** Only cases of these; all when absent. */
+  readonly areas?: readonly string[];
+  /** Which kernel is followed, and how strictly; like Linux 6.12 when absent. */
+  readonly rules?: DmaBufRulesOptions;
+}
+
 /** Control words of the runtime come first. */
 const CHANGED_WORD = 1024;
 const CONTROL_BYTES = 8192;
@@ -51,14 +59,16 @@ const CONTROL_BYTES = 8192;
 /**
  * Runs cases.
  *
- * @param areas only cases of these; all when absent
  * @throws CaseFileError when a file is not in order; nothing has run then
  */
-export async function conform(files: readonly CaseText[], areas?: readonly string[]): Promise<ConformanceReport> {
+export async function conform(
+  files: readonly CaseText[],
+  { areas, rules = {} }: ConformOptions = {},
+): Promise<ConformanceReport> {
   const all = files.flatMap(({ file, text }) => parseCases(text, file));
   const cases = all.filter(({ area }) => areas === undefined || areas.includes(area));
   const runnable = cases.filter((one) => missingOf(one).length === 0);
-  const answers = await answersOf(files, runnable);
+  const answers = await answersOf(files, runnable, rules);
   const reports = cases.map((one): CaseReport => {
     const { file, id, area, title } = one;
     const missing = missingOf(one);
@@ -84,6 +94,7 @@ function missingOf({ needs }: ConformanceCase): string[] {
 async function answersOf(
   files: readonly CaseText[],
   cases: readonly ConformanceCase[],
+  rules: DmaBufRulesOptions,
 ): Promise<Record<string, Answer[]>> {
   if (cases.length === 0) return {};
   const runtime = new VirtualRuntime(
@@ -94,7 +105,7 @@ async function answersOf(
           id: actorId(1),
           module: new URL('./case-actor.js', import.meta.url).href,
           calls: [],
-          data: { files, ids: cases.map(({ file, id }) => `${file}#${id}`), changedWord: CHANGED_WORD },
+          data: { files, ids: cases.map(({ file, id }) => `${file}#${id}`), changedWord: CHANGED_WORD, rules },
         },
       ],
       memory: PhysicalMemory.create(MACHINE_WINDOWS).handle,

@@ -1,6 +1,7 @@
 /** The machine on which cases run: memory, heaps and devices as the recorded kernel has them. */
 
 import type { WordIndex } from '@dmabuf-lab/core/base';
+import { DmaBufRules, type DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory, type PhysicalMemoryHandle, type Run } from '@dmabuf-lab/core/memory';
 import { SystemHeap } from '@dmabuf-lab/heaps';
 import {
@@ -39,8 +40,17 @@ export const MACHINE_HAS: readonly string[] = [
 /** Of what vivid leaves to chance. */
 const VIVID_SEED = 1;
 
-/** Starts a kernel on the memory of a machine: nothing is allocated, all devices are idle. */
-export function startKernel(host: KernelHost, memory: PhysicalMemoryHandle, changedWord: WordIndex): SimulatedKernel {
+/**
+ * Starts a kernel on the memory of a machine: nothing is allocated, all devices are idle.
+ *
+ * @param rules which kernel dma-bufs follow, and what becomes of violations that Linux does not check
+ */
+export function startKernel(
+  host: KernelHost,
+  memory: PhysicalMemoryHandle,
+  changedWord: WordIndex,
+  rules: DmaBufRulesOptions = {},
+): SimulatedKernel {
   const ram = PhysicalMemory.open(memory);
   const [{ base, sizeBytes }] = MACHINE_WINDOWS;
   const heap = new SystemHeap('system', ram, { base, sizeBytes });
@@ -48,7 +58,11 @@ export function startKernel(host: KernelHost, memory: PhysicalMemoryHandle, chan
     const allocation = heap.allocate(count * PAGE_BYTES, { zero: true });
     return { pages: pagesOf(ram, allocation.sgTable.runs), free: () => heap.free(allocation) };
   };
-  const kernel = new SimulatedKernel(host, { changedWord, pages: { allocate } });
+  const kernel = new SimulatedKernel(host, {
+    changedWord,
+    pages: { allocate },
+    dmaBufRules: new DmaBufRules(rules),
+  });
   addHeapNode(kernel, { name: 'system', scattered: true, allocate });
   addUdmabufNode(kernel);
   addVgemNodes(kernel, '/dev/dri/card0', '/dev/dri/renderD128');

@@ -1,5 +1,6 @@
 /** The actor that a program runs in: a kernel, and a process of it. */
 import { external, type Task, wordIndex } from '@dmabuf-lab/core/base';
+import type { DmaBufFinding, DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
 import { Process, type SimulatedKernel } from '@dmabuf-lab/uapi';
 import { startKernel } from '../machine/index.js';
@@ -12,21 +13,24 @@ export interface ProgramActorData {
   /** URL of the module. */
   readonly module: string;
   readonly changedWord: number;
+  readonly rules: DmaBufRulesOptions;
 }
 
 /** What the actor reports: timers of the kernel may outlive the program. */
 export interface ProgramReport {
   readonly result: unknown;
   readonly endNs: number;
+  /** Violations that Linux does not check. */
+  readonly findings: readonly DmaBufFinding[];
 }
 
 export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramReport> {
   yield* host.ready();
   const module = yield* external(import(data.module) as Promise<{ main: ProgramMain }>, 'the module of the program');
-  const kernel = startKernel(host, host.memory, wordIndex(data.changedWord));
+  const kernel = startKernel(host, host.memory, wordIndex(data.changedWord), data.rules);
   const process = new Process(kernel);
   const result = yield* module.main(process, kernel);
   const endNs = kernel.now();
   process.exit();
-  return { result, endNs };
+  return { result, endNs, findings: [...kernel.dmaBufRules.findings] };
 }

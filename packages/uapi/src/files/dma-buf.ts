@@ -1,5 +1,5 @@
 /** A dma-buf as user space has it. Source: drivers/dma-buf/dma-buf.c, v6.12. */
-import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
+import { ErrnoError, isErrno, type Task } from '@dmabuf-lab/core/base';
 import {
   type DataDirection,
   DmaBufCaller,
@@ -127,8 +127,14 @@ export class DmaBufFile extends OpenFile {
     this.object.detach(new DmaBufCaller(attachment.device), attachment);
   }
 
+  /** The last descriptor is gone, which nobody can refuse; what a strict buffer has against it is on record. */
   protected override release(): void {
-    this.object.put(userSpace());
+    try {
+      this.object.put(userSpace());
+    } catch (error) {
+      if (!isErrno(error)) throw error;
+      this.exporter.release();
+    }
   }
 
   /** Source: dma_buf_llseek. */

@@ -73,6 +73,22 @@ for (const [what, text, says] of WRONG) {
   });
 }
 
+test('conform --strict: refuses what Linux passes, and a kernel that is not known is refused', async (t) => {
+  const dir = await scratch(t);
+  const steps = [
+    { op: 'heap.open', as: 'h' },
+    { op: 'heap.alloc', heap: 'h', len: 4096, as: 'b' },
+    { op: 'buf.sync', buf: 'b', flags: ['END', 'RW'], expect: { ret: 0 } },
+  ];
+  await writeFile(join(dir, 'x.json'), JSON.stringify([{ id: 'a.end', needs: ['heap'], steps }]));
+  t.is((await run(dir, ['conform', 'x.json'])).code, 0);
+  t.is((await run(dir, ['conform', 'x.json', '--kernel', '7'])).code, 0);
+  const strict = await run(dir, ['conform', 'x.json', '--strict']);
+  t.is(strict.code, 1);
+  t.regex(strict.stdout, /step 2, buf\.sync/);
+  t.is((await run(dir, ['conform', 'x.json', '--kernel', '5'])).code, 2);
+});
+
 test('conform: a file that is not there, is refused', async (t) => {
   const { code, stderr } = await run(await scratch(t), ['conform', 'nowhere.json']);
   t.is(code, 2);
