@@ -11,12 +11,13 @@ interface Sleeper {
   readonly failed: (error: unknown) => void;
 }
 
-/** The smallest runtime that will do: words, times, and the order of arrival. */
+/** The smallest runtime that will do: words, times, replies, and the order of arrival. */
 class Clockwork {
   readonly words = new AtomicWords(new SharedArrayBuffer(64));
   readonly clock = { now: (): Nanoseconds => this.#now };
   #now: Nanoseconds = 0;
   #sleepers: Sleeper[] = [];
+  readonly #replies: (() => void)[] = [];
 
   spawn(_name: string, task: Task<void>): void {
     this.start(task, () => {}, this.#fail);
@@ -39,11 +40,23 @@ class Clockwork {
       return;
     }
     if (result.done) done(result.value);
-    else this.#sleepers.push({ task, park: result.value, done, failed });
+    else this.#sleep({ task, park: result.value, done, failed });
+  }
+
+  #sleep(sleeper: Sleeper): void {
+    this.#sleepers.push(sleeper);
+    const { park, failed } = sleeper;
+    if (park.kind !== 'reply') return;
+    park.start({ resolve: (value) => this.#replies.push(() => this.#wake(sleeper, value)), reject: failed });
   }
 
   /** Steps whoever can go on; else lets the time come to whatever is next. @returns whether anybody could */
   turn(): boolean {
+    const reply = this.#replies.shift();
+    if (reply !== undefined) {
+      reply();
+      return true;
+    }
     const ready = this.#sleepers.find(
       ({ park }) => park.kind === 'word' && this.words.load(park.word) !== park.expected,
     );
