@@ -22,7 +22,7 @@ import {
   type MapReply,
   settledState,
 } from '@dmabuf-lab/core/dma-buf';
-import { Lane, layOutTables, openTables } from '@dmabuf-lab/core/driver';
+import { layOutTables, openTables, PipelineLane } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { BufferMover } from '@dmabuf-lab/core/migration';
 import { DmaResv, lockReservations, ResvUsage, Timeline } from '@dmabuf-lab/core/sync';
@@ -64,7 +64,7 @@ export function runBoard(seed: number, options: BoardOptions): Outcome {
       const services = servicesOf(words, number + 1);
       const importer = new JobImporter(services, open.buffers, memory, options, storage);
       const attachments = order.map((slot) => importer.known(slot, attachmentSlot(2 * number + slot), names[slot]));
-      const lane = new Lane(openedTimeline(open.timelines, number));
+      const lane = new PipelineLane(openedTimeline(open.timelines, number));
       const mappings = yield* importer.mapBoth(attachments, lane);
       for (const [i, slot] of order.entries()) words.pause(() => touch(mappings[i].generation, slot));
       const slots = order.map((slot) => bufferSlot(slot));
@@ -141,7 +141,7 @@ class JobImporter extends DmaBufImporter {
     return new DmaBufAttachment({ slot: bufferSlot(slot), life: 1 }, attachment, name, PAGE);
   }
 
-  *mapBoth(attachments: readonly DmaBufAttachment[], lane: Lane) {
+  *mapBoth(attachments: readonly DmaBufAttachment[], lane: PipelineLane) {
     if (this.options.mapping === 'as a set') return yield* this.mapAll(attachments, lane);
     const first = yield* this.map(attachments[0], lane);
     const second = yield* this.map(attachments[1], lane);

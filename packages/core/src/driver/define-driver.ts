@@ -1,10 +1,8 @@
-/** The driver port: what a driver module exports. */
+/** What a driver module exports. */
 import type { z } from 'zod';
 import type { Task } from '../base/index.js';
-import type { DriverContext } from './context.js';
+import type { DriverContext, InputPort, OutputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
-import type { InputPort } from './input-port.js';
-import type { OutputPort } from './output-port.js';
 
 /** Declares an input. */
 export interface InputDeclaration {

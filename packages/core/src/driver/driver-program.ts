@@ -3,12 +3,12 @@ import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task
 import { DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
 import type { ActorHost } from '../runtime/index.js';
-import { type ContextParts, DriverContext } from './context.js';
 import type { Driver } from './define-driver.js';
 import type { FrameFormat } from './frame-format.js';
-import { InputPort } from './input-port.js';
-import { OutputPort } from './output-port.js';
 import type { Payload } from './payload.js';
+import { type ContextParts, PipelineContext } from './pipeline-context.js';
+import { PipelineInput } from './pipeline-input.js';
+import { PipelineOutput } from './pipeline-output.js';
 import type { LinkSpec, PoolSpec } from './port-parts.js';
 import { openTables, type SharedTables } from './shared-tables.js';
 import { type DeviceReport, DeviceStatistics } from './statistics.js';
@@ -53,9 +53,9 @@ class DriverActor {
   readonly #statistics = new DeviceStatistics();
   readonly #parts: ContextParts;
   readonly #importer: DmaBufImporter;
-  readonly #inputs: InputPort[];
-  readonly #outputs: OutputPort[];
-  readonly #context: DriverContext<never>;
+  readonly #inputs: PipelineInput[];
+  readonly #outputs: PipelineOutput[];
+  readonly #context: PipelineContext<never>;
 
   constructor(
     private readonly host: ActorHost,
@@ -78,18 +78,18 @@ class DriverActor {
       runtime,
       reached: (timeNs) => host.reached(timeNs),
     };
-    const ports: Record<string, InputPort | OutputPort> = {};
+    const ports: Record<string, PipelineInput | PipelineOutput> = {};
     this.#inputs = start.inputs.map(({ port, link }) => {
-      const made = new InputPort(this.#parts, link);
+      const made = new PipelineInput(this.#parts, link);
       ports[port] = made;
       return made;
     });
     this.#outputs = start.outputs.map(({ port, format, pool, links }) => {
-      const made = new OutputPort(this.#parts, port, format, pool, links);
+      const made = new PipelineOutput(this.#parts, port, format, pool, links);
       ports[port] = made;
       return made;
     });
-    this.#context = new DriverContext(this.#parts, start.parameters as never, ports as never);
+    this.#context = new PipelineContext(this.#parts, start.parameters as never, ports as never);
   }
 
   *run(): Task<DeviceReport> {
@@ -109,7 +109,7 @@ class DriverActor {
 
   /** One stay of the device: attach, run, and, if it leaves before the end, detach. */
   *#runOnce(presence: Presence, first: boolean): Task<void> {
-    const context = this.#context as DriverContext;
+    const context = this.#context as PipelineContext;
     context.beginStay();
     const state = yield* this.driver.setup?.(context as never) ?? nothing();
     const late = presence.fromNs > 0;
@@ -152,7 +152,7 @@ class DriverActor {
     }
   }
 
-  *#createBuffers(output: OutputPort): Task<void> {
+  *#createBuffers(output: PipelineOutput): Task<void> {
     const { pool } = output;
     if (pool === undefined) return;
     for (let i = 0; i < pool.initialBuffers; i += 1) yield* output.addBuffer(pool);

@@ -79,9 +79,8 @@ export default defineDriver({
       }
       firstSequence ??= frame.sequence;
       yield* encodeFrame(ctx, job, frame, codec, frame.sequence - firstSequence, random);
-      const { fence } = job;
       job.end();
-      source.release(frame, fence);
+      source.release(frame, job);
     }
     if (codec !== undefined) yield* leaveVideo(ctx, codec);
   },

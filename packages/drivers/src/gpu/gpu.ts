@@ -98,7 +98,7 @@ function* renderFrame(
     source.drop(frame);
     return;
   }
-  if (job.fence !== undefined) target.publishFence(job.fence);
+  target.readyAfter(job);
   yield* out.push(target);
   const good = ctx.verify(job, frame);
   if (ctx.payload === 'pixels') {
@@ -109,9 +109,8 @@ function* renderFrame(
   }
   ctx.seal(job, target);
   yield* ctx.serve(job, ctx.parameters.service, random);
-  const fence = job.fence;
   job.end(good ? undefined : 'EIO');
-  source.release(frame, fence);
+  source.release(frame, job);
 }
 
 /** Takes frames, draws into each and passes it on: no buffer of the GPU's own. */

@@ -18,7 +18,7 @@ import {
   type ExporterPolicy,
   type MappingStyle,
 } from '@dmabuf-lab/core/dma-buf';
-import { Lane, layOutTables, type OpenTables, openTables } from '@dmabuf-lab/core/driver';
+import { layOutTables, type OpenTables, openTables, PipelineLane } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { BufferMover } from '@dmabuf-lab/core/migration';
 import { Timeline } from '@dmabuf-lab/core/sync';
@@ -84,9 +84,9 @@ export class TableTop {
     return new DmaBufImporter(this.services(constraints.device), this.tables.buffers, this.memory, device);
   }
 
-  lane(): Lane {
+  lane(): PipelineLane {
     this.#actors += 1;
-    return new Lane(new Timeline(this.tables.timelines, timelineSlot(this.#actors)));
+    return new PipelineLane(new Timeline(this.tables.timelines, timelineSlot(this.#actors)));
   }
 
   create(options: { name?: string; sizeBytes?: number; heap?: string; expect?: string[] } = {}): BufferHandle {

@@ -19,21 +19,11 @@ import {
   usageToWaitFor,
   waitFence,
 } from '../sync/index.js';
-import type { Frame } from './frame.js';
-import type { Lane } from './lane.js';
+import type { Access, Job, JobOptions } from './driver-port.js';
+import type { PipelineFrame } from './pipeline-frame.js';
+import type { PipelineLane } from './pipeline-lane.js';
 import type { OpenTables } from './shared-tables.js';
 import type { DeviceStatistics } from './statistics.js';
-
-/** A buffer of a job, and what the device does with it. */
-export interface Access {
-  readonly frame: Frame;
-  readonly write: boolean;
-}
-
-export interface JobOptions {
-  /** Publish a fence. Off for scan-out, which pins what it shows and adds none. Default on. */
-  readonly publish?: boolean;
-}
 
 /** What a job works with. */
 export interface JobParts {
@@ -43,18 +33,17 @@ export interface JobParts {
   readonly statistics: DeviceStatistics;
 }
 
-export class Job {
+export class PipelineJob implements Job {
   #ended = false;
 
   private constructor(
     private readonly parts: JobParts,
-    private readonly lane: Lane,
-    private readonly accesses: readonly Access[],
+    private readonly lane: PipelineLane,
+    private readonly accesses: readonly Access<PipelineFrame>[],
     private readonly mappings: readonly DmaMapping[],
     /** Signalled when the job has ended. */
     readonly fence: DmaFence | undefined,
     readonly startNs: Nanoseconds,
-    /** How long the device waited for storage: the stall that a move causes. */
     readonly stalledNs: Nanoseconds,
   ) {}
 
@@ -64,7 +53,12 @@ export class Job {
    * @throws ErrnoError as `DmaBufImporter.mapAll` and `attach`; EIO when the content of a frame ended with an error.
    *   Nothing is mapped and no fence is owed then
    */
-  static *begin(parts: JobParts, lane: Lane, accesses: readonly Access[], options: JobOptions = {}): Task<Job> {
+  static *begin(
+    parts: JobParts,
+    lane: PipelineLane,
+    accesses: readonly Access<PipelineFrame>[],
+    options: JobOptions = {},
+  ): Task<PipelineJob> {
     const { clock } = parts.services;
     const attachments: DmaBufAttachment[] = [];
     for (const { frame } of accesses) {
@@ -82,16 +76,14 @@ export class Job {
       const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses, mappings);
       if (fence === CONFLICT) continue; // somebody was quicker: order behind that job
       const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
-      return new Job(parts, lane, accesses, mappings, fence, clock.now(), stalledNs);
+      return new PipelineJob(parts, lane, accesses, mappings, fence, clock.now(), stalledNs);
     }
   }
 
-  /** The pages of a buffer of the job: one view a run. */
-  segments(frame: Frame): readonly Uint8Array[] {
+  segments(frame: PipelineFrame): readonly Uint8Array[] {
     return this.#mappingOf(frame).segments();
   }
 
-  /** DMA segments and bytes of all buffers of the job, for a bandwidth model. */
   get transfer(): { readonly bytes: number; readonly segments: number } {
     let bytes = 0;
     let segments = 0;
@@ -102,7 +94,6 @@ export class Job {
     return { bytes, segments };
   }
 
-  /** Ends the job: signals its fence, with an error if it failed, and unmaps. */
   end(error?: 'EIO' | 'ECANCELED'): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -132,7 +123,7 @@ export class Job {
     });
   }
 
-  #mappingOf(frame: Frame): DmaMapping {
+  #mappingOf(frame: PipelineFrame): DmaMapping {
     const index = this.accesses.findIndex((access) => access.frame.row === frame.row);
     return this.mappings[index];
   }
@@ -143,14 +134,14 @@ function traceWait({ services }: JobParts, startNs: Nanoseconds, durationNs: Nan
 }
 
 /** Whether a fence is in the way of an access, or ended with an error: the common case is that none is. */
-function mustWait({ tables }: JobParts, { frame, write }: Access): boolean {
+function mustWait({ tables }: JobParts, { frame, write }: Access<PipelineFrame>): boolean {
   const { acquireFence } = frame;
   if (acquireFence !== undefined && fenceStatus(tables.timelines, acquireFence) !== 1) return true;
   return !new DmaResv(tables.resv, tables.timelines, frame.buffer.slot).testSignalled(usageToWaitFor(write));
 }
 
 /** Explicit first, then implicit: the acquire fence that came with the frame, and what the reservation knows. */
-function* awaitFences(parts: JobParts, { frame, write }: Access): Task<void> {
+function* awaitFences(parts: JobParts, { frame, write }: Access<PipelineFrame>): Task<void> {
   const { timelines, resv } = parts.tables;
   const { acquireFence } = frame;
   if (acquireFence !== undefined) {
@@ -168,8 +159,8 @@ const CONFLICT: unique symbol = Symbol('conflict');
 /** Publishes on the whole set; where that is not to be, nothing stays mapped. Waits only for locks that are taken. */
 function* publish(
   parts: JobParts,
-  lane: Lane,
-  accesses: readonly Access[],
+  lane: PipelineLane,
+  accesses: readonly Access<PipelineFrame>[],
   mappings: readonly DmaMapping[],
 ): Task<DmaFence | typeof CONFLICT> {
   const { resv } = parts.tables;
@@ -182,8 +173,8 @@ function* publish(
 /** Under all locks of the set, which it releases: looks for conflicting fences once more, then publishes on all of it. */
 function publishLocked(
   parts: JobParts,
-  lane: Lane,
-  accesses: readonly Access[],
+  lane: PipelineLane,
+  accesses: readonly Access<PipelineFrame>[],
   mappings: readonly DmaMapping[],
   slots: readonly BufferSlot[],
   context: AcquireContext,

@@ -1,9 +1,10 @@
 import { attempt, InvariantError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
 import { type DmaBufAttachment, type DmaMapping, EXPORTER, isMoving } from '../dma-buf/index.js';
 import { type DmaFence, DmaResv, fenceStatus, ResvUsage, waitFence } from '../sync/index.js';
-import { Frame } from './frame.js';
+import type { OutputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
-import type { Lane } from './lane.js';
+import { PipelineFrame } from './pipeline-frame.js';
+import type { PipelineLane } from './pipeline-lane.js';
 import type { LinkSpec, PoolSpec, PortParts } from './port-parts.js';
 import type { RingWords } from './ring-words.js';
 import { SequenceLog } from './statistics.js';
@@ -22,7 +23,7 @@ interface OutLink {
  *
  * Pools are fixed, like REQBUFS, or grow on demand up to a limit.
  */
-export class OutputPort {
+export class PipelineOutput implements OutputPort {
   readonly #links: OutLink[];
   readonly #held = new Map<DmaBufAttachment, DmaMapping>();
   readonly #acquiredNs = new Map<number, Nanoseconds>();
@@ -51,7 +52,7 @@ export class OutputPort {
    *
    * The buffer's fences are waited for: who read it last must have finished.
    */
-  *acquire(lane: Lane): Task<Frame> {
+  *acquire(lane: PipelineLane): Task<PipelineFrame> {
     const pool = this.#ownPool();
     yield* this.#reopenIfAsked();
     let row = this.#tryAcquire(pool);
@@ -60,12 +61,7 @@ export class OutputPort {
     return yield* this.#prepare(pool, row, lane);
   }
 
-  /**
-   * Takes a free buffer at a source's tick. Where time is paced a source cannot wait: the frame is lost.
-   *
-   * @returns undefined when none is free: the caller drops the frame
-   */
-  *acquireForTick(lane: Lane): Task<Frame | undefined> {
+  *acquireForTick(lane: PipelineLane): Task<PipelineFrame | undefined> {
     if (this.parts.services.backPressured) return yield* this.acquire(lane);
     const pool = this.#ownPool();
     yield* this.#reopenIfAsked();
@@ -74,8 +70,7 @@ export class OutputPort {
     return row === undefined ? undefined : yield* this.#prepare(pool, row, lane);
   }
 
-  /** Gives a frame back that was acquired and not pushed, and the room that was kept for it. */
-  cancel(frame: Frame): void {
+  cancel(frame: PipelineFrame): void {
     for (const link of this.#links) link.promised = Math.max(0, link.promised - 1);
     this.parts.tables.frames.release(frame.pool, frame.row, this.parts.services.clock.now());
   }
@@ -84,7 +79,7 @@ export class OutputPort {
    * Hands a frame to every consumer that wants it, each link by its own policy: `block` waits for room, `drop-oldest`
    * takes the oldest waiting frame out, `drop-newest` leaves this frame out. The caller's reference is gone.
    */
-  *push(frame: Frame): Task<void> {
+  *push(frame: PipelineFrame): Task<void> {
     const { frames } = this.parts.tables;
     const nowNs = this.parts.services.clock.now();
     const { sequence } = frame;
@@ -113,7 +108,7 @@ export class OutputPort {
     }
   }
 
-  *#pushTo(link: OutLink, frame: Frame, sequence: number, nowNs: Nanoseconds): Task<void> {
+  *#pushTo(link: OutLink, frame: PipelineFrame, sequence: number, nowNs: Nanoseconds): Task<void> {
     const { frames } = this.parts.tables;
     const { ring, spec } = link;
     let room = ring.roomStep();
@@ -158,9 +153,9 @@ export class OutputPort {
     return frames.releaseFences(row).some((fence) => fenceStatus(timelines, fence) === 0);
   }
 
-  *#prepare(pool: PoolSpec, row: number, lane: Lane): Task<Frame> {
+  *#prepare(pool: PoolSpec, row: number, lane: PipelineLane): Task<PipelineFrame> {
     const { frames, timelines } = this.parts.tables;
-    const frame = new Frame(frames, pool.region, row, this.format, this.parts.services.clock.now());
+    const frame = new PipelineFrame(frames, pool.region, row, this.format, this.parts.services.clock.now());
     this.#countUse(row);
     this.#acquiredNs.set(row, frame.takenNs);
     if (frames.hasReleaseFences(row)) {
@@ -182,7 +177,7 @@ export class OutputPort {
   }
 
   /** As vb2 does at QBUF: maps, and stays mapped until REQBUFS(0). Source: __prepare_dmabuf, videobuf2-core.c, v6.12. */
-  *#hold(frame: Frame, lane: Lane): Task<void> {
+  *#hold(frame: PipelineFrame, lane: PipelineLane): Task<void> {
     const attachment = yield* this.parts.importer.attach(frame.buffer);
     if (!this.#held.has(attachment)) this.#held.set(attachment, yield* this.parts.importer.map(attachment, lane));
   }
@@ -208,7 +203,7 @@ export class OutputPort {
   /** Creates one more buffer of the pool and attaches this device to it. */
   *addBuffer(pool: PoolSpec): Task<void> {
     const index = this.parts.tables.frames.count(pool.region);
-    const buffer: Frame['buffer'] = yield* this.parts.services.call(EXPORTER, 'create', {
+    const buffer: PipelineFrame['buffer'] = yield* this.parts.services.call(EXPORTER, 'create', {
       name: `${pool.name}[${index}]`,
       pool: pool.name,
       sizeBytes: pool.format.sizeBytes,

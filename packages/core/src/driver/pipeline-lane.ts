@@ -1,5 +1,6 @@
 import type { FenceDebt } from '../dma-buf/index.js';
 import type { DmaFence, Timeline } from '../sync/index.js';
+import type { Lane } from './driver-port.js';
 
 /**
  * One thing at a time: a generator of a driver with a timeline of its own.
@@ -7,7 +8,7 @@ import type { DmaFence, Timeline } from '../sync/index.js';
  * A device that serves k frames at once owns k lanes, since points of one timeline are signalled in order and since a
  * generator that owes a published fence must not wait for a move.
  */
-export class Lane implements FenceDebt {
+export class PipelineLane implements Lane, FenceDebt {
   owed = 0;
 
   constructor(readonly timeline: Timeline) {}

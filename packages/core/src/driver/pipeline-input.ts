@@ -1,12 +1,14 @@
 import { attempt, ErrnoError, type Nanoseconds, type Task, type WordPark } from '../base/index.js';
-import { type DmaFence, fenceStatus } from '../sync/index.js';
-import { Frame } from './frame.js';
+import { fenceStatus } from '../sync/index.js';
+import type { InputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
+import { PipelineFrame } from './pipeline-frame.js';
+import type { PipelineJob } from './pipeline-job.js';
 import type { LinkSpec, PortParts } from './port-parts.js';
 import { RING_ENDED, type RingEntry, type RingWords } from './ring-words.js';
 
-/** Where frames arrive. A frame taken is the driver's until it releases it. */
-export class InputPort {
+/** An input of a pipeline: the end of a link's ring. */
+export class PipelineInput implements InputPort {
   readonly #ring: RingWords;
   readonly #held = new Set<number>();
   #cut = false;
@@ -24,8 +26,7 @@ export class InputPort {
     return this.link.format;
   }
 
-  /** Waits for the next frame. @returns undefined at the end of the stream */
-  *take(): Task<Frame | undefined> {
+  *take(): Task<PipelineFrame | undefined> {
     this.parts.services.clock.now();
     const entry = yield* attempt((): RingEntry | undefined | WordPark => {
       if (this.#cut) return undefined;
@@ -35,8 +36,7 @@ export class InputPort {
     return entry === undefined ? undefined : this.#receive(entry);
   }
 
-  /** Takes the next frame if there is one whose content is complete; does not wait. */
-  tryTakeReady(): Frame | undefined {
+  tryTakeReady(): PipelineFrame | undefined {
     this.parts.services.clock.now();
     if (this.#cut) return undefined;
     const { frames, timelines } = this.parts.tables;
@@ -47,18 +47,11 @@ export class InputPort {
     return entry === undefined ? undefined : this.#receive(entry);
   }
 
-  /** Whether no frame will come any more. */
   get ended(): boolean {
     return this.#cut || this.#ring.ended;
   }
 
-  /**
-   * Gives a frame back.
-   *
-   * @param fence after which its buffer may be written again; absent when it may be at once
-   * @throws ErrnoError EINVAL when the frame is not held
-   */
-  release(frame: Frame, fence?: DmaFence): void {
+  release(frame: PipelineFrame, after?: PipelineJob): void {
     if (!this.#held.delete(frame.row)) {
       throw new ErrnoError(
         'EINVAL',
@@ -67,19 +60,19 @@ export class InputPort {
       );
     }
     const { frames, timelines } = this.parts.tables;
+    const fence = after?.fence;
     const pending = fence !== undefined && fenceStatus(timelines, fence) === 0 ? fence : undefined;
     frames.setReleaseFence(frame.row, this.link.consumer, pending);
     frames.release(frame.pool, frame.row, this.parts.services.clock.now());
   }
 
-  /** Gives a frame back unused: it counts as dropped by this device. */
-  drop(frame: Frame): void {
+  drop(frame: PipelineFrame): void {
     this.parts.statistics.dropped.add(frame.sequence);
     this.release(frame);
   }
 
   /** A frame goes on to an output of this driver: its reference with it. */
-  handOver(frame: Frame): void {
+  handOver(frame: PipelineFrame): void {
     this.#held.delete(frame.row);
   }
 
@@ -120,11 +113,11 @@ export class InputPort {
     }
   }
 
-  #receive(entry: RingEntry): Frame {
+  #receive(entry: RingEntry): PipelineFrame {
     const nowNs = this.parts.services.clock.now();
     this.latenciesNs.push(Math.max(0, nowNs - entry.pushedNs));
     this.#held.add(entry.frame);
     this.parts.statistics.framesIn += 1;
-    return new Frame(this.parts.tables.frames, this.link.pool, entry.frame, this.format, nowNs);
+    return new PipelineFrame(this.parts.tables.frames, this.link.pool, entry.frame, this.format, nowNs);
   }
 }

@@ -1,11 +1,13 @@
 import type { Nanoseconds } from '../base/index.js';
 import type { BufferHandle } from '../dma-buf/index.js';
 import type { DmaFence } from '../sync/index.js';
+import type { Frame } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
 import type { FrameWords, PoolRegion } from './frame-words.js';
+import type { PipelineJob } from './pipeline-job.js';
 
-/** A buffer in one use of it: what a driver takes from a port, works on, and hands on or releases. */
-export class Frame {
+/** A frame of a pipeline: a row of the frame table. */
+export class PipelineFrame implements Frame {
   readonly buffer: BufferHandle;
 
   constructor(
@@ -20,12 +22,14 @@ export class Frame {
     this.buffer = words.buffer(row);
   }
 
-  /** Sequence number that its source gave it; a dropped frame has one too. Source: v4l2_buffer.sequence, v6.12. */
+  get bufferNumber(): number {
+    return this.buffer.slot;
+  }
+
   get sequence(): number {
     return this.words.sequence(this.row);
   }
 
-  /** When its source captured it. */
   get capturedNs(): Nanoseconds {
     return this.words.capturedNs(this.row);
   }
@@ -35,14 +39,12 @@ export class Frame {
     return this.words.acquireFence(this.row);
   }
 
-  /** Says what it holds. Only on a frame that was acquired from the driver's own pool and is not handed on yet. */
   describe(sequence: number, capturedNs: Nanoseconds): void {
     this.words.describe(this.row, sequence, capturedNs);
   }
 
-  /** Lets consumers start before the content is complete: they wait for the fence. */
-  publishFence(fence: DmaFence): void {
-    this.words.setAcquireFence(this.row, fence);
+  readyAfter({ fence }: PipelineJob): void {
+    if (fence !== undefined) this.words.setAcquireFence(this.row, fence);
   }
 
   get checksum(): number {
@@ -53,7 +55,6 @@ export class Frame {
     this.words.setChecksum(this.row, value);
   }
 
-  /** Errno that its content ended with, 0 when it is good. */
   get error(): number {
     return this.words.error(this.row);
   }
