@@ -7,6 +7,7 @@ export * from './devices/drm/kms/bochs.js';
 export * from './devices/drm/kms/virtio-gpu.js';
 export { releaseSyncObjects, syncobjIoctls } from './devices/drm/syncobj-ioctls.js';
 export * from './devices/drm/vgem.js';
+export * from './devices/soc/index.js';
 export * from './devices/udmabuf.js';
 export { addVividNodes, type VividDevice, type VividOptions } from './devices/v4l2/vivid.js';
 export { VIVID_CID } from './devices/v4l2/vivid-instance.js';

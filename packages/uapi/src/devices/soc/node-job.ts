@@ -1,0 +1,65 @@
+/** A job behind a device node: the memory of its frames is mapped already, and its fence was published at submission. */
+import type { Nanoseconds, Task } from '@dmabuf-lab/core/base';
+import type { Access, Job } from '@dmabuf-lab/core/driver';
+import type { SimulatedKernel } from '../../kernel/kernel.js';
+import type { Page } from '../../kernel/pages.js';
+import type { NodeFrame, SubmittedWork } from './node-frame.js';
+
+export class NodeJob implements Job {
+  /** Storage does not move under a device here: what it would wait for is a dependency. */
+  readonly stalledNs = 0;
+  #ended = false;
+
+  private constructor(
+    private readonly frames: readonly NodeFrame[],
+    private readonly work: ReadonlySet<SubmittedWork>,
+    readonly startNs: Nanoseconds,
+  ) {}
+
+  /** Waits for what the submission depends on; an error there is the frame's. Source: drm_sched_job_dependency, v6.12. */
+  static *begin(kernel: SimulatedKernel, accesses: readonly Access<NodeFrame>[]): Task<NodeJob> {
+    const frames = accesses.map(({ frame }) => frame);
+    const work = new Set<SubmittedWork>();
+    for (const frame of frames) if (frame.work !== undefined) work.add(frame.work);
+    for (const { dependencies } of work) {
+      for (const fence of dependencies) {
+        const look = (): true | undefined => (fence.isSignalled() ? true : undefined);
+        yield* kernel.wait(look, Number.POSITIVE_INFINITY, 'a fence');
+        if (fence.status < 0) for (const { frame, write } of accesses) if (!write) frame.error = -fence.status;
+      }
+    }
+    return new NodeJob(frames, work, kernel.now());
+  }
+
+  segments(frame: NodeFrame): readonly Uint8Array[] {
+    return runsOf(frame.pages);
+  }
+
+  get transfer(): { readonly bytes: number; readonly segments: number } {
+    let bytes = 0;
+    let segments = 0;
+    for (const { format, pages } of this.frames) {
+      bytes += format.sizeBytes;
+      segments += runsOf(pages).length;
+    }
+    return { bytes, segments };
+  }
+
+  end(error?: 'EIO' | 'ECANCELED'): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const work of this.work) work.end(error);
+  }
+}
+
+/** Pages that follow each other in memory as one view. */
+export function runsOf(pages: readonly Page[]): Uint8Array[] {
+  const runs: Uint8Array[] = [];
+  for (const page of pages) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.buffer === page.buffer && last.byteOffset + last.length === page.byteOffset) {
+      runs[runs.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + page.length);
+    } else runs.push(page);
+  }
+  return runs;
+}

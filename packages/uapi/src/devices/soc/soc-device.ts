@@ -1,0 +1,49 @@
+/** A device of a scenario, as the functions that put one behind nodes take and give it. */
+import type { ActorServices } from '@dmabuf-lab/core/base';
+import { type DeviceContextParts, DeviceStatistics, type Driver, type Payload } from '@dmabuf-lab/core/driver';
+import type { SimulatedKernel } from '../../kernel/kernel.js';
+import { DeviceServices } from './device-services.js';
+import type { FrameContents } from './frame-contents.js';
+import type { NodeContextParts } from './node-context.js';
+
+/** What all devices of a machine share. */
+export interface SocHost {
+  readonly kernel: SimulatedKernel;
+  readonly services: ActorServices;
+  readonly contents: FrameContents;
+  readonly payload: Payload;
+  readonly runtime: DeviceContextParts['runtime'];
+}
+
+/** A device, with its driver as a pipeline would run it. */
+export interface SocDeviceOptions {
+  readonly name: string;
+  readonly driver: Driver;
+  /** As `driver.prepare` has completed them. */
+  readonly parameters: unknown;
+}
+
+export interface SocDevice {
+  readonly name: string;
+  /** Its nodes. */
+  readonly paths: readonly string[];
+  /** What its driver has counted and left, over all of its runs. */
+  readonly statistics: DeviceStatistics;
+}
+
+/** No end: a device behind a node works until user space stops it. */
+const FOR_EVER_NS = Number.MAX_SAFE_INTEGER;
+
+/** What the context of a device's driver is made of. */
+export function contextParts(host: SocHost, name: string, statistics = new DeviceStatistics()): NodeContextParts {
+  const { kernel, services, contents, payload, runtime } = host;
+  return {
+    kernel,
+    contents,
+    payload,
+    runtime,
+    statistics,
+    services: new DeviceServices(services, name),
+    durationNs: FOR_EVER_NS,
+  };
+}
