@@ -2,4 +2,27 @@
 export * from './dma-buf.js';
 export * from './dma-heap.js';
 export * from './drm.js';
+export * from './memory.js';
 export * from './sync-file.js';
+export * from './sync-object.js';
+export {
+  type FrameSeconds,
+  getFrameInterval,
+  getVideoFormat,
+  listControls,
+  listVideoFormats,
+  openVideo,
+  requestBuffers,
+  setControl,
+  setFrameInterval,
+  setVideoFormat,
+  startStreaming,
+  stopStreaming,
+  tryVideoFormat,
+  type VideoDevice,
+  type VideoMemory,
+  type VideoPicture,
+  type VideoQueue,
+  waitVideoBuffer,
+} from './video.js';
+export * from './video-buffers.js';
