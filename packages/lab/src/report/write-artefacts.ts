@@ -35,22 +35,7 @@ export async function writeOutputs(
 ): Promise<RunResult> {
   await makeDirectory(dir);
   const earlier = await listedFiles(dir);
-  const artefacts: RunResult['artefacts'] = [];
-  const pictures = outcome.artefacts.filter(({ kind }) => kind === 'picture');
-  const encoded = new Map<RunArtefact, Uint8Array>();
-  for (const [i, png] of (await encodePictures(pictures)).entries()) encoded.set(pictures[i], png);
-  for (const artefact of outcome.artefacts) {
-    const { kind, device, name, bytes, frames, backend } = artefact;
-    const file = fileName(`${device}-${name}`);
-    await writeWhole(join(dir, file), encoded.get(artefact) ?? bytes);
-    artefacts.push({
-      kind,
-      device,
-      file,
-      ...(frames !== undefined && { frames }),
-      ...(backend !== undefined && { backend }),
-    });
-  }
+  const artefacts: RunResult['artefacts'] = await writeArtefacts(dir, outcome.artefacts);
   if (options.trace) {
     await writeWhole(join(dir, TRACE_FILE), encodePerfettoTrace(outcome.trace, outcome.result.scenario));
     artefacts.push({ kind: 'trace', file: TRACE_FILE });
@@ -61,6 +46,33 @@ export async function writeOutputs(
   const written = new Set(artefacts.map(({ file }) => file));
   for (const file of earlier) if (!written.has(file)) await rm(join(dir, file), { force: true });
   return result;
+}
+
+/**
+ * Writes what devices have made into a directory, which is made if need be; files of the same names are replaced.
+ *
+ * @returns what was written, in the order given
+ * @throws Error with the system's code when a file cannot be written
+ */
+export async function writeArtefacts(dir: string, made: readonly RunArtefact[]): Promise<RunResult['artefacts']> {
+  await makeDirectory(dir);
+  const written: RunResult['artefacts'] = [];
+  const pictures = made.filter(({ kind }) => kind === 'picture');
+  const encoded = new Map<RunArtefact, Uint8Array>();
+  for (const [i, png] of (await encodePictures(pictures)).entries()) encoded.set(pictures[i], png);
+  for (const artefact of made) {
+    const { kind, device, name, bytes, frames, backend } = artefact;
+    const file = fileName(`${device}-${name}`);
+    await writeWhole(join(dir, file), encoded.get(artefact) ?? bytes);
+    written.push({
+      kind,
+      device,
+      file,
+      ...(frames !== undefined && { frames }),
+      ...(backend !== undefined && { backend }),
+    });
+  }
+  return written;
 }
 
 /** `mkdir` with `recursive` of Node 20 never ends where the parent is there and the system still says ENOENT: /proc. */
