@@ -10,9 +10,14 @@ import type { Fence, ResvObject, ResvUsage } from '@dmabuf-lab/core/sync';
 export function* addFences(reservation: ResvObject, fences: readonly Fence[], usage: ResvUsage): Task<void> {
   if (fences.length === 0) return;
   yield* reservation.lock();
+  addLocked(reservation, fences, usage);
+  reservation.unlock();
+}
+
+/** As `addFences`, for whoever holds the lock. */
+export function addLocked(reservation: ResvObject, fences: readonly Fence[], usage: ResvUsage): void {
   reservation.reserveFences(fences.length);
   for (const fence of fences) reservation.addFence(fence, usage);
-  reservation.unlock();
 }
 
 /** Pending fences up to a usage; the lock is not needed. */

@@ -15,7 +15,7 @@ import type { MediaRequest, MediaRequestObject } from './media-request.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
 import { Vb2Buffers } from './vb2-buffers.js';
 import { FileIo } from './vb2-fileio.js';
-import { importDmaBuf, type PlaneMemory, VmallocMemory } from './vb2-memory.js';
+import { OwnMemory } from './vb2-memory.js';
 import type { DequeueSteps, Vb2Ops, Vb2QueueOptions } from './vb2-ops.js';
 import { prepareBuffer } from './vb2-prepare.js';
 
@@ -48,7 +48,7 @@ export class Vb2Queue {
     readonly options: Vb2QueueOptions,
     private readonly ops: Vb2Ops,
   ) {
-    this.buffers = new Vb2Buffers(kernel, options.maxBuffers);
+    this.buffers = new Vb2Buffers(options.memory, options.maxBuffers);
     this.fileIo = new FileIo(this);
   }
 
@@ -155,7 +155,7 @@ export class Vb2Queue {
       yield* prepareBuffer(buffer, {
         memory: this.memory,
         process,
-        importDmaBuf: (file, lengthBytes) => this.#importDmaBuf(file, lengthBytes),
+        importDmaBuf: (file, lengthBytes) => this.options.memory.importDmaBuf(file, lengthBytes),
         accept: (one) => this.ops.prepare(one),
       });
     } finally {
@@ -172,10 +172,6 @@ export class Vb2Queue {
     if (buffer.state !== 'dequeued' || buffer.prepared)
       throw vb2Error('EINVAL', 'VIDIOC_PREPARE_BUF', `buffer ${buffer.index} is ${buffer.state} or prepared`);
     yield* this.prepare(buffer, process);
-  }
-
-  #importDmaBuf(file: DmaBufFile, lengthBytes: number): Task<PlaneMemory> {
-    return importDmaBuf(this.kernel, file, lengthBytes, this.options.name);
   }
 
   /** Waits while a buffer is being prepared: the lock of the queue. Source: vb2_queue.lock. */
@@ -367,7 +363,7 @@ export class Vb2Queue {
     if (this.memory !== V4L2_MEMORY.MMAP) throw refuse('the queue has no buffers of its own');
     if (this.fileIo.isActive) throw vb2Error('EBUSY', 'mmap', 'the queue is in read or write mode');
     const memory = this.buffers.planeAtPage(vma.first)?.memory;
-    if (!(memory instanceof VmallocMemory)) throw refuse('no plane has this offset');
+    if (!(memory instanceof OwnMemory)) throw refuse('no plane has this offset');
     memory.mmap(vma);
   }
 
@@ -377,7 +373,7 @@ export class Vb2Queue {
     if (this.memory !== V4L2_MEMORY.MMAP) throw vb2Error('EINVAL', op, 'the queue has no buffers of its own');
     if ((flags & ~(O.CLOEXEC | O.ACCMODE)) !== 0) throw vb2Error('EINVAL', op, `flags 0x${flags.toString(16)}`);
     const memory = buffer.planes[planeIndex]?.memory;
-    if (!(memory instanceof VmallocMemory)) throw vb2Error('EINVAL', op, `there is no plane ${planeIndex}`);
+    if (!(memory instanceof OwnMemory)) throw vb2Error('EINVAL', op, `there is no plane ${planeIndex}`);
     if (this.fileIo.isActive) throw vb2Error('EBUSY', op, 'the queue is in read or write mode');
     return memory.export(flags);
   }

@@ -46,9 +46,10 @@ export abstract class VividNode implements VideoNode, Vb2Ops {
     const maxBuffers = isOutput || isMultiplanar ? VB2_MAX_FRAME : MAX_CAPTURE_BUFFERS;
     const type = types[Number(isMultiplanar)];
     const threadName = `${name}-vid-${isOutput ? 'out' : 'cap'}`;
+    const memory = instance.memoryFor(kernel, threadName, isOutput);
     this.queue = new Vb2Queue(
       kernel,
-      { name: threadName, type, isOutput, isMultiplanar, maxBuffers, minBuffers: MIN_BUFFERS },
+      { name: threadName, memory, type, isOutput, isMultiplanar, maxBuffers, minBuffers: MIN_BUFFERS },
       this,
     );
     instance.queues.push(this.queue);
