@@ -13,6 +13,17 @@ for (const name of readdirSync(PROGRAMS).filter((file) => file.endsWith('.mjs'))
   });
 }
 
+test('place-a-buffer, lies where all reach it, moves for the late camera, and stays where it is held', async (t) => {
+  const { result, endNs, findings } = await runProgram(`${PROGRAMS}place-a-buffer.mjs`);
+  const shown = result as Record<string, { heap?: string; moves?: number }> & { refusal: string };
+  t.deepEqual([shown.created.heap, shown.attached.heap, shown.mapped.heap], [undefined, undefined, 'reserved']);
+  t.deepEqual([shown.before.heap, shown.after.heap, shown.after.moves], ['system', 'reserved', 1]);
+  t.like(result as object, { movedAtMs: 8.029696, kept: [1, 2, 3], held: { heap: 'system', moves: 0 } });
+  t.regex(shown.refusal, /^EBUSY: Cannot attach vivid-002 .* by vivid-000-vid-cap/);
+  t.is(endNs, 8_029_696);
+  t.deepEqual(findings, []);
+});
+
 test('share-a-buffer, reads when the device has written, 16 ms after it began', async (t) => {
   const { result, endNs } = await runProgram(`${PROGRAMS}share-a-buffer.mjs`);
   t.like(result as object, { early: false, readAtMs: 16, first: 0xca, fdinfo: { count: 5, name: 'frame' } });

@@ -1,5 +1,6 @@
 /** What user space sees: processes, descriptors, ioctls and device nodes. */
 export * from './abi/index.js';
+export * from './devices/cenalloc.js';
 export * from './devices/dma-heap.js';
 export * from './devices/drm/drm-device.js';
 export { DrmFile } from './devices/drm/drm-file.js';

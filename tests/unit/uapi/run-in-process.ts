@@ -1,8 +1,8 @@
 /** Runs a program in a process of a simulated kernel, on a clock that jumps to what comes next. */
 import { AtomicWords, type Nanoseconds, type Park, type Task, wordIndex } from '@dmabuf-lab/core/base';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
-import { startKernel } from '@dmabuf-lab/lab';
-import { Process, type SimulatedKernel } from '@dmabuf-lab/uapi';
+import { type MachineOptions, PROGRAM_WINDOWS, startKernel } from '@dmabuf-lab/lab';
+import { DmaBufFile, Process, type SimulatedKernel } from '@dmabuf-lab/uapi';
 
 interface Sleeper {
   readonly task: Task<unknown>;
@@ -82,14 +82,18 @@ class Clockwork {
   }
 }
 
-const MEMORY = PhysicalMemory.create([{ name: 'ram', base: 0, sizeBytes: 2 ** 30 }]).handle;
+const MEMORY = PhysicalMemory.create(PROGRAM_WINDOWS).handle;
+
+type Program<T> = (process: Process, kernel: SimulatedKernel) => Task<T>;
 
 /** Runs programs, each in a process of its own, until all have ended. @returns what they returned */
-export function runInProcesses<T>(
-  ...programs: readonly ((process: Process, kernel: SimulatedKernel) => Task<T>)[]
-): T[] {
+export function runInProcesses<T>(...programs: readonly Program<T>[]): T[] {
+  return runOn({}, programs);
+}
+
+function runOn<T>(options: MachineOptions, programs: readonly Program<T>[]): T[] {
   const clockwork = new Clockwork();
-  const kernel = startKernel(clockwork, MEMORY, wordIndex(0));
+  const kernel = startKernel(clockwork, MEMORY, wordIndex(0), options);
   const results: T[] = [];
   let left = programs.length;
   let failure: unknown;
@@ -116,6 +120,18 @@ export function runInProcesses<T>(
 }
 
 /** Runs one program. */
-export function runInProcess<T>(program: (process: Process, kernel: SimulatedKernel) => Task<T>): T {
+export function runInProcess<T>(program: Program<T>): T {
   return runInProcesses(program)[0];
+}
+
+/** Runs one program on the machine that `dmabuf-lab program` has. */
+export function runOnProgramMachine<T>(program: Program<T>, options: MachineOptions = {}): T {
+  return runOn({ nodes: 'all', ...options }, [program])[0];
+}
+
+/** The dma-buf of a descriptor. */
+export function fileOf(process: Process, fd: number): DmaBufFile {
+  const file = process.fds.file(fd, 'test');
+  if (file instanceof DmaBufFile) return file;
+  throw new TypeError(`descriptor ${fd} is no dma-buf`);
 }

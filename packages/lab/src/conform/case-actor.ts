@@ -22,7 +22,7 @@ export function* program(host: ActorHost, data: CaseActorData): Task<Record<stri
   for (const { file, text } of data.files) {
     for (const one of parseCases(text, file)) {
       if (!wanted.has(`${file}#${one.id}`)) continue;
-      const kernel = startKernel(host, host.memory, wordIndex(data.changedWord), data.rules);
+      const kernel = startKernel(host, host.memory, wordIndex(data.changedWord), { rules: data.rules });
       answers[`${file}#${one.id}`] = yield* runCase(one, kernel);
     }
   }

@@ -2,7 +2,7 @@
 
 import type { WordIndex } from '@dmabuf-lab/core/base';
 import { DmaBufRules, type DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
-import { PhysicalMemory, type PhysicalMemoryHandle, type Run } from '@dmabuf-lab/core/memory';
+import { PhysicalMemory, type PhysicalMemoryHandle } from '@dmabuf-lab/core/memory';
 import { SystemHeap } from '@dmabuf-lab/heaps';
 import {
   addBochsNode,
@@ -12,16 +12,17 @@ import {
   addVirtioGpuNodes,
   addVividNodes,
   type KernelHost,
-  PAGE_BYTES,
-  type Page,
-  type PageRun,
   SimulatedKernel,
-  V4L2_FIELD,
-  type VividDevice,
-  v4l2Fourcc,
 } from '@dmabuf-lab/uapi';
+import { pagesFrom } from './pages-from.js';
+import { addProgramNodes, CMA_WINDOW, wear } from './program-nodes.js';
+import { setUpVideoNode } from './video-nodes.js';
 
+/** Memory of the machine that cases are recorded on. */
 export const MACHINE_WINDOWS = [{ name: 'ram', base: 0, sizeBytes: 960 * 2 ** 20 }];
+
+/** Memory of the machine that programs run on. */
+export const PROGRAM_WINDOWS = [...MACHINE_WINDOWS, CMA_WINDOW];
 
 /** What a case can need and this machine has. */
 export const MACHINE_HAS: readonly string[] = [
@@ -40,30 +41,34 @@ export const MACHINE_HAS: readonly string[] = [
 /** Of what vivid leaves to chance. */
 const VIVID_SEED = 1;
 
-/**
- * Starts a kernel on the memory of a machine: nothing is allocated, all devices are idle.
- *
- * @param rules which kernel dma-bufs follow, and what becomes of violations that Linux does not check
- */
+export interface MachineOptions {
+  /** Which kernel dma-bufs follow, and what becomes of violations that Linux does not check. Default: like Linux 6.12. */
+  readonly rules?: DmaBufRulesOptions;
+  /**
+   * `recorded`: the nodes of the machine that cases are recorded on. `all`: those too that it does not have, on the memory of
+   * `PROGRAM_WINDOWS`. Default `recorded`.
+   */
+  readonly nodes?: 'recorded' | 'all';
+}
+
+/** Starts a kernel on the memory of a machine: nothing is allocated, all devices are idle. */
 export function startKernel(
   host: KernelHost,
   memory: PhysicalMemoryHandle,
   changedWord: WordIndex,
-  rules: DmaBufRulesOptions = {},
+  { rules, nodes = 'recorded' }: MachineOptions = {},
 ): SimulatedKernel {
   const ram = PhysicalMemory.open(memory);
   const [{ base, sizeBytes }] = MACHINE_WINDOWS;
   const heap = new SystemHeap('system', ram, { base, sizeBytes });
-  const allocate = (count: number): PageRun => {
-    const allocation = heap.allocate(count * PAGE_BYTES, { zero: true });
-    return { pages: pagesOf(ram, allocation.sgTable.runs), free: () => heap.free(allocation) };
-  };
+  if (nodes === 'all') wear(heap);
+  const pages = pagesFrom(heap, ram);
   const kernel = new SimulatedKernel(host, {
     changedWord,
-    pages: { allocate },
+    pages,
     dmaBufRules: new DmaBufRules(rules),
   });
-  addHeapNode(kernel, { name: 'system', scattered: true, allocate });
+  addHeapNode(kernel, { name: 'system', scattered: true, ...pages });
   addUdmabufNode(kernel);
   addVgemNodes(kernel, '/dev/dri/card0', '/dev/dri/renderD128');
   const single = addVividNodes(kernel, { number: 0, isMultiplanar: false, seed: VIVID_SEED });
@@ -71,22 +76,6 @@ export function startKernel(
   for (const node of [single.capture, single.output, multi.capture]) setUpVideoNode(node);
   addBochsNode(kernel, '/dev/dri/card1');
   addVirtioGpuNodes(kernel, '/dev/dri/card2', '/dev/dri/renderD129');
+  if (nodes === 'all') addProgramNodes(kernel, ram, heap);
   return kernel;
-}
-
-/** As recorded cases find a node: small pictures, which come often. */
-function setUpVideoNode(node: VividDevice['capture'] | VividDevice['output']): void {
-  const { colorspace } = node.getFormat();
-  const picture = { width: 320, height: 180, pixelformat: v4l2Fourcc('YUYV'), field: V4L2_FIELD.NONE, colorspace };
-  node.setFormat({ ...picture, planes: [], planeCount: 0 });
-  if ('setInterval' in node) node.setInterval({ numerator: 1, denominator: 60 });
-}
-
-function pagesOf(memory: PhysicalMemory, runs: readonly Run[]): Page[] {
-  return runs.flatMap(({ address, lengthBytes }) => {
-    const bytes = memory.view(address, lengthBytes);
-    return Array.from({ length: lengthBytes / PAGE_BYTES }, (_, i) =>
-      bytes.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES),
-    );
-  });
 }

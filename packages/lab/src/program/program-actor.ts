@@ -27,7 +27,7 @@ export interface ProgramReport {
 export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramReport> {
   yield* host.ready();
   const module = yield* external(import(data.module) as Promise<{ main: ProgramMain }>, 'the module of the program');
-  const kernel = startKernel(host, host.memory, wordIndex(data.changedWord), data.rules);
+  const kernel = startKernel(host, host.memory, wordIndex(data.changedWord), { rules: data.rules, nodes: 'all' });
   const process = new Process(kernel);
   const result = yield* module.main(process, kernel);
   const endNs = kernel.now();

@@ -4,7 +4,7 @@ import { actorId } from '@dmabuf-lab/core/base';
 import type { DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { VirtualRuntime } from '@dmabuf-lab/core/runtime';
-import { MACHINE_WINDOWS } from '../machine/index.js';
+import { PROGRAM_WINDOWS } from '../machine/index.js';
 import type { ProgramActorData, ProgramReport } from './program-actor.js';
 
 /** Control words of the runtime come first. */
@@ -49,7 +49,7 @@ export async function runProgram(path: string, rules: DmaBufRulesOptions = {}): 
           data,
         },
       ],
-      memory: PhysicalMemory.create(MACHINE_WINDOWS).handle,
+      memory: PhysicalMemory.create(PROGRAM_WINDOWS).handle,
       controlBytes: CONTROL_BYTES,
       seed: 1,
       trace: false,

@@ -1,3 +1,4 @@
+export * from './cenalloc.js';
 export * from './dma-buf.js';
 export * from './dma-heap.js';
 export * from './drm.js';

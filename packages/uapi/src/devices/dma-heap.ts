@@ -19,6 +19,8 @@ export interface HeapNode {
   allocate(pages: number): PageRun;
   /** Whether a private mapping of several pages is refused, since pages are mapped one by one. */
   readonly scattered: boolean;
+  /** Private mappings are refused altogether. Source: cma_heap_mmap. Absent = they are not. */
+  readonly sharedOnly?: boolean;
 }
 
 export function addHeapNode(kernel: SimulatedKernel, heap: HeapNode): void {
@@ -87,6 +89,9 @@ function heapExporter(heap: HeapNode, run: PageRun): DmaBufExporter {
     release: () => run.free(),
     vmap: () => run.pages,
     mmap: (vma) => {
+      if (heap.sharedOnly === true && !vma.shared) {
+        throw new ErrnoError('EINVAL', 'mmap', `Cannot map privately: buffers of heap ${heap.name} are shared`);
+      }
       const isCopyOnWrite = !vma.shared && vma.mayWrite;
       if (isCopyOnWrite && heap.scattered && vma.count > 1) {
         throw new ErrnoError('EINVAL', 'mmap', 'Cannot map privately: pages are mapped one by one (remap_pfn_range)');

@@ -7,6 +7,8 @@ import {
   type DmaBufObjectOps,
   isCpuWrite,
   type ObjectAttachment,
+  type ObjectImporterOps,
+  type ObjectMapping,
   type ResvWaiter,
 } from '@dmabuf-lab/core/dma-buf';
 import { type ResvObject, ResvUsage, unwrapFence, usageToWaitFor } from '@dmabuf-lab/core/sync';
@@ -28,7 +30,7 @@ import type { SimulatedKernel } from '../kernel/kernel.js';
 import { blocksOf, type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
 import type { Page } from '../kernel/pages.js';
 import type { Process } from '../kernel/process.js';
-import { addFencesWhenFree, fencesOn } from '../kernel/reservations.js';
+import { addFences, fencesOn } from '../kernel/reservations.js';
 import { fenceOfDescriptor, SyncFileFile } from './sync-file.js';
 
 /** What an exporter brings. Source: struct dma_buf_ops, struct dma_buf_export_info. */
@@ -53,10 +55,27 @@ export interface DmaBufExporter {
   vmap?(): readonly Page[];
   beginCpuAccess?(write: boolean): void;
   endCpuAccess?(write: boolean): void;
+  /**
+   * The buffer, where its storage moves; what is above is then not asked but for `release`. Absent = storage stays.
+   *
+   * @param name what messages call it
+   * @param reservation its own, which the file has made
+   */
+  makeObject?(name: string, reservation: ResvObject): DmaBufObject<readonly Page[], VmaRequest>;
+  /**
+   * Storage that a device is to map, and that some device does not reach, moves; the reservation is not held, and is waited for.
+   *
+   * @throws ErrnoError EBUSY, EINVAL, ENOMEM when it cannot move and that very device does not reach it
+   */
+  makeReachable?(device: string): Task<void>;
+  /** Lines of fdinfo of its own. */
+  fdinfo?(): Readonly<Record<string, string | number>>;
 }
 
 /** A device that has attached. Source: struct dma_buf_attachment. */
 export type DmaBufAttachment = ObjectAttachment<readonly Page[]>;
+/** Source: struct sg_table as dma_buf_map_attachment returns it. */
+export type DmaBufMapping = ObjectMapping<readonly Page[]>;
 
 /** A poll of one direction that waits for a fence. Source: struct dma_buf_poll_cb_t. */
 interface ArmedPoll {
@@ -82,14 +101,25 @@ export class DmaBufFile extends OpenFile {
     super(flags);
     this.#number = kernel.nextInode();
     this.reservation = exporter.reservation ?? kernel.reservation(exporter.name);
-    this.object = new DmaBufObject({
+    const name = `${exporter.name} ${this.#number}`;
+    this.object = exporter.makeObject?.(name, this.reservation) ?? this.#fixedObject(name);
+  }
+
+  #fixedObject(name: string): DmaBufObject<readonly Page[], VmaRequest> {
+    const { exporter, reservation } = this;
+    return new DmaBufObject({
       exporterName: exporter.name,
-      name: `${exporter.name} ${this.#number}`,
+      name,
       sizeBytes: exporter.sizeBytes,
       ops: opsOf(exporter),
-      reservation: this.reservation,
-      rules: kernel.dmaBufRules,
+      reservation,
+      rules: this.kernel.dmaBufRules,
     });
+  }
+
+  /** Whether its storage can move, so that it matters when devices map it. Source: dma_buf_is_dynamic. */
+  get isMovable(): boolean {
+    return this.exporter.makeObject !== undefined;
   }
 
   get attachments(): ReadonlySet<DmaBufAttachment> {
@@ -120,6 +150,29 @@ export class DmaBufFile extends OpenFile {
    */
   attach(device: string): DmaBufAttachment {
     return this.object.attach(new DmaBufCaller(device), device);
+  }
+
+  /** For an importer that follows moves. Context: as `attach`. Source: dma_buf_dynamic_attach. */
+  dynamicAttach(device: string, importerOps: ObjectImporterOps): DmaBufAttachment {
+    return this.object.dynamicAttach(new DmaBufCaller(device), device, importerOps);
+  }
+
+  /**
+   * Locks the reservation, and maps the buffer for a device; storage that it does not reach moves first.
+   *
+   * @param caller holds no reservation; afterwards this one, unless it throws
+   * @throws ErrnoError what the exporter throws
+   * Source: dma_buf_map_attachment.
+   */
+  *lockAndMap(caller: DmaBufCaller, attachment: DmaBufAttachment, direction: DataDirection): Task<DmaBufMapping> {
+    if (this.exporter.makeReachable !== undefined) yield* this.exporter.makeReachable(attachment.device);
+    yield* caller.lock(this.reservation);
+    try {
+      return yield* this.object.mapAttachment(caller, attachment, direction);
+    } catch (error) {
+      caller.unlock(this.reservation);
+      throw error;
+    }
   }
 
   /** Context: as `attach`. Source: dma_buf_detach. */
@@ -232,14 +285,15 @@ export class DmaBufFile extends OpenFile {
     const fence = fenceOfDescriptor(process, fd);
     if (fence === undefined) throw new ErrnoError('EINVAL', op, `Cannot import descriptor ${fd}: it is no sync file`);
     const usage = (flags & DMA_BUF_SYNC.WRITE) !== 0 ? ResvUsage.Write : ResvUsage.Read;
-    yield* addFencesWhenFree(this.reservation, [...unwrapFence(fence)], usage);
+    yield* addFences(this.reservation, [...unwrapFence(fence)], usage);
     return 0;
   }
 
   /** Source: dma_buf_show_fdinfo. */
   override fdinfo(): Readonly<Record<string, string | number>> {
     const { sizeBytes: size, references: count } = this;
-    return { size, count, exp_name: this.exporter.name, ...(this.#name !== undefined && { name: this.#name }) };
+    const name = this.#name !== undefined && { name: this.#name };
+    return { size, count, exp_name: this.exporter.name, ...name, ...this.exporter.fdinfo?.() };
   }
 }
 

@@ -18,6 +18,7 @@ import {
   type WordIndex,
   WordPark,
 } from '@dmabuf-lab/core/base';
+import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import { DmaBufRules } from '@dmabuf-lab/core/dma-buf';
 import { FenceContexts, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
 import { O } from '../abi/fcntl.js';
@@ -56,6 +57,7 @@ export class SimulatedKernel {
   readonly dmaBufRules: DmaBufRules;
   readonly #reservations = new WwClass('reservation_ww_class');
   readonly #nodes = new Map<string, OpenNode>();
+  readonly #devices = new Map<string, DeviceConstraints>();
   #inodes = 0;
 
   constructor(
@@ -75,6 +77,16 @@ export class SimulatedKernel {
   /** Adds a device node. */
   addNode(path: string, open: OpenNode): void {
     this.#nodes.set(path, open);
+  }
+
+  /** Says what a device asks of memory. Source: struct device.dma_mask and dma_parms, include/linux/device.h, v6.12. */
+  addDevice(constraints: DeviceConstraints): void {
+    this.#devices.set(constraints.device, constraints);
+  }
+
+  /** @returns no constraints for a device that nobody has told of */
+  deviceNamed(device: string): DeviceConstraints {
+    return this.#devices.get(device) ?? { device };
   }
 
   get paths(): readonly string[] {
@@ -155,6 +167,21 @@ export class SimulatedKernel {
     return () => {
       isOff = true;
     };
+  }
+
+  /** Runs a task at once as far as it goes without waiting, and the rest beside the caller. @param name of the kernel thread */
+  startNow(name: string, task: Task<void>): void {
+    const first = task.next();
+    if (first.done) return;
+    let park = first.value;
+    this.spawn(name, rest());
+    function* rest(): Task<void> {
+      for (;;) {
+        const step = task.next(yield park);
+        if (step.done) return;
+        park = step.value;
+      }
+    }
   }
 
   /** Runs something beside the callers: a kernel thread. */

@@ -30,6 +30,8 @@ import type { StorageAccess } from './storage-access.js';
 /** What makes a movable buffer. */
 export interface MovableExporterInit<Table, Vma extends ObjectVma = ObjectVma> {
   readonly name: string;
+  /** exp_name; `movable` when absent. */
+  readonly exporterName?: string;
   /** Whole pages. */
   readonly sizeBytes: number;
   readonly reservation: ResvObject;
@@ -60,10 +62,10 @@ export class MovableExporter<Table, Vma extends ObjectVma = ObjectVma> implement
   readonly #present = new Set<number>();
 
   constructor(private readonly init: MovableExporterInit<Table, Vma>) {
-    const { name, sizeBytes, reservation, rules } = init;
+    const { name, exporterName = 'movable', sizeBytes, reservation, rules } = init;
     const ops = init.decorate?.(this) ?? this;
     assert(sizeBytes > 0 && sizeBytes % PAGE_SIZE === 0, `${name} is whole pages`);
-    this.buffer = new DmaBufObject({ exporterName: 'movable', name, sizeBytes, reservation, rules, ops });
+    this.buffer = new DmaBufObject({ exporterName, name, sizeBytes, reservation, rules, ops });
   }
 
   /** Undefined until it is first needed. */

@@ -6,6 +6,7 @@ import { DmaBufFile } from '../../files/dma-buf.js';
 import { pageAligned } from '../../kernel/pages.js';
 import type { DrmFile } from './drm-file.js';
 import { GemObject } from './gem-object.js';
+import { ImportedBuffer } from './imported.js';
 import { type DrmIoctl, drmIoctl, PERMIT, plainIoctl, type StructCall } from './ioctl-table.js';
 
 const U32_MAX = 0xffff_ffff;
@@ -111,13 +112,13 @@ function importObject({ device }: DrmFile, buffer: DmaBufFile, op: string): GemO
   const own = buffer.exporter.gemObject;
   if (own instanceof GemObject && own.device === device) return own.hold();
   if (!device.driver.canImport) throw new ErrnoError('EINVAL', op, `Cannot import: ${device.driver.name} cannot`);
-  const attachment = buffer.attach(device.driver.name);
+  const imported = new ImportedBuffer(device.kernel, buffer, device.driver.name);
   if (device.driver.refusesImported !== undefined) {
-    buffer.detach(attachment);
+    imported.release();
     throw new ErrnoError(device.driver.refusesImported, op, `Cannot import: ${device.driver.name} takes no pages`);
   }
   const size = Math.ceil(buffer.sizeBytes / PAGE_BYTES) * PAGE_BYTES;
-  return new GemObject(device, size, device.kernel.pages, { buffer: buffer.hold(), attachment });
+  return new GemObject(device, size, device.kernel.pages, imported);
 }
 
 /** Source: drm_getcap. */

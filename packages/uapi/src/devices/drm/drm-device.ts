@@ -4,6 +4,7 @@
  * Source: struct drm_device, struct drm_driver, drivers/gpu/drm/drm_drv.c, v6.12.
  */
 import type { ErrnoCode } from '@dmabuf-lab/core/base';
+import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import { DrmFile } from './drm-file.js';
@@ -14,6 +15,8 @@ import type { DrmIoctl } from './ioctl-table.js';
 export interface DrmDriver {
   /** Of DRM_IOCTL_VERSION. */
   readonly name: string;
+  /** What it asks of memory that it imports; absent = nothing. */
+  readonly constraints?: Omit<DeviceConstraints, 'device'>;
   readonly hasModeSetting: boolean;
   readonly hasSyncobj: boolean;
   /** Imports from other exporters. Source: gem_prime_import_sg_table. */
@@ -67,7 +70,10 @@ export class DrmDevice {
   constructor(
     readonly kernel: SimulatedKernel,
     readonly driver: DrmDriver,
-  ) {}
+  ) {
+    const { name: device, constraints } = driver;
+    kernel.addDevice({ ...constraints, device });
+  }
 
   /** Adds its nodes. @param render path of the render node; absent = there is none */
   addNodes(primary: string, render?: string): void {

@@ -3,20 +3,16 @@
  *
  * Source: struct drm_gem_object, drivers/gpu/drm/drm_gem.c and drm_gem_shmem_helper.c, v6.12.
  */
-import { ErrnoError } from '@dmabuf-lab/core/base';
+import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
+import type { DmaBufCaller } from '@dmabuf-lab/core/dma-buf';
 import type { ResvObject } from '@dmabuf-lab/core/sync';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
-import type { DmaBufAttachment, DmaBufFile } from '../../files/dma-buf.js';
+import type { DmaBufFile } from '../../files/dma-buf.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
 import type { PageAllocator, PageRun } from '../../kernel/pages.js';
 import type { DrmDevice } from './drm-device.js';
 import type { DrmFile } from './drm-file.js';
-
-/** What an object imported from another exporter holds. */
-export interface Imported {
-  readonly buffer: DmaBufFile;
-  readonly attachment: DmaBufAttachment;
-}
+import type { ImportedBuffer } from './imported.js';
 
 export class GemObject {
   #references = 1;
@@ -38,7 +34,7 @@ export class GemObject {
     /** Whole pages. */
     readonly sizeBytes: number,
     private readonly allocator: PageAllocator,
-    readonly imported?: Imported,
+    readonly imported?: ImportedBuffer,
   ) {
     this.reservation = imported?.buffer.reservation ?? device.kernel.reservation('GEM object');
   }
@@ -55,11 +51,13 @@ export class GemObject {
     this.device.forgetRange(this);
     this.device.driver.objectGone?.(this);
     this.#dropPages();
-    if (this.imported !== undefined) {
-      const { buffer, attachment } = this.imported;
-      buffer.detach(attachment);
-      buffer.drop();
-    }
+    this.imported?.release();
+  }
+
+  /** Locks its reservation for a job of the device. @throws ErrnoError what `ImportedBuffer.lockForJob` throws */
+  *lockForJob(caller: DmaBufCaller): Task<void> {
+    if (this.imported !== undefined) yield* this.imported.lockForJob(caller);
+    else yield* caller.lock(this.reservation);
   }
 
   /** A handle refers to it, or a framebuffer does. Source: drm_gem_object_handle_get. */

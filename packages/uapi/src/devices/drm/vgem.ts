@@ -1,5 +1,6 @@
 /** vgem: GEM objects without hardware, and fences that user space signals. Source: drivers/gpu/drm/vgem, v6.12. */
-import { ErrnoError } from '@dmabuf-lab/core/base';
+import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
+import { DmaBufCaller } from '@dmabuf-lab/core/dma-buf';
 import { Fence, ResvUsage, usageToWaitFor } from '@dmabuf-lab/core/sync';
 import {
   DRM_IOCTL_VGEM_FENCE_ATTACH,
@@ -9,13 +10,16 @@ import {
   type vgemFenceSignal,
 } from '../../abi/vgem.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
-import { addFences } from '../../kernel/reservations.js';
+import { addLocked } from '../../kernel/reservations.js';
 import { DrmDevice, type DrmDriver } from './drm-device.js';
 import type { DrmFile } from './drm-file.js';
 import { drmIoctl, PERMIT, type StructCall } from './ioctl-table.js';
 
 /** A fence that nobody signals signals by itself. Source: VGEM_FENCE_TIMEOUT. */
 const TIMEOUT_NS = 10_000_000_000;
+
+/** All addresses, and as many segments as there are pages: shmem. */
+const CONSTRAINTS = { source: 'vgem_init, drivers/gpu/drm/vgem/vgem_drv.c, v6.12: DMA_BIT_MASK(64)' };
 
 interface VgemFence {
   readonly fence: Fence;
@@ -28,6 +32,7 @@ type VgemFences = Map<number, VgemFence | undefined>;
 export function addVgemNodes(kernel: SimulatedKernel, primary: string, render: string): void {
   const driver: DrmDriver = {
     name: 'vgem',
+    constraints: CONSTRAINTS,
     hasModeSetting: false,
     hasSyncobj: false,
     canImport: true,
@@ -56,13 +61,14 @@ function signal(kernel: SimulatedKernel, { fence, callOff }: VgemFence): void {
 }
 
 /** Source: vgem_fence_attach_ioctl. @throws ErrnoError EINVAL, ENOENT, EBUSY */
-function attachFence({ file, data }: StructCall<ReturnType<typeof vgemFenceAttach.decode>>): void {
+function* attachFence({ file, data }: StructCall<ReturnType<typeof vgemFenceAttach.decode>>): Task<void> {
   const op = DRM_IOCTL_VGEM_FENCE_ATTACH.name;
   const { kernel } = file.device;
   if ((data.flags & ~VGEM_FENCE.WRITE) !== 0 || data.pad !== 0) {
     throw new ErrnoError('EINVAL', op, `Cannot attach a fence: flags ${data.flags}, pad ${data.pad}`);
   }
-  const { reservation } = file.needObject(data.handle, op);
+  const object = file.needObject(data.handle, op);
+  const { reservation } = object;
   const write = (data.flags & VGEM_FENCE.WRITE) !== 0;
   const context = kernel.fences.allocate();
   if (!reservation.testSignalled(usageToWaitFor(write))) {
@@ -79,7 +85,18 @@ function attachFence({ file, data }: StructCall<ReturnType<typeof vgemFenceAttac
     fence.signal();
     kernel.changed();
   });
-  addFences(reservation, [fence], write ? ResvUsage.Write : ResvUsage.Read);
+  const caller = new DmaBufCaller('vgem');
+  object.hold();
+  try {
+    yield* object.lockForJob(caller);
+  } catch (error) {
+    signal(kernel, { fence, callOff });
+    throw error;
+  } finally {
+    object.drop();
+  }
+  addLocked(reservation, [fence], write ? ResvUsage.Write : ResvUsage.Read);
+  caller.unlock(reservation);
   const fences = fencesOf(file);
   data.out_fence = fences.size + 1;
   fences.set(data.out_fence, { fence, callOff });

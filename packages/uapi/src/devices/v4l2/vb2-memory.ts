@@ -1,14 +1,14 @@
 /**
  * Memory behind the planes of video buffers: their own, or that of dma-bufs which user space has queued.
  *
- * Source: drivers/media/common/videobuf2/videobuf2-vmalloc.c, v6.12.
+ * Source: drivers/media/common/videobuf2/videobuf2-core.c and videobuf2-vmalloc.c, v6.12.
  */
-import { ErrnoError } from '@dmabuf-lab/core/base';
+import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
 import { O, PAGE_BYTES } from '../../abi/fcntl.js';
 import { DmaBufFile } from '../../files/dma-buf.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
-import { type Page, type PageRun, pageAligned, pagesFor } from '../../kernel/pages.js';
+import { type Page, type PageAllocator, type PageRun, pageAligned, pagesFor } from '../../kernel/pages.js';
 
 /** What a driver fills, and what the queue gives back. Source: struct vb2_mem_ops. */
 export interface PlaneMemory {
@@ -19,24 +19,37 @@ export interface PlaneMemory {
   put(): void;
 }
 
+/** How a queue gets memory. Source: struct vb2_mem_ops, include/media/videobuf2-core.h. */
+export interface Vb2MemOps {
+  /** Memory of its own. @throws ErrnoError ENOMEM */
+  allocate(lengthBytes: number): OwnMemory;
+  /** That of a dma-buf, ready for the device until `put`. @throws ErrnoError EFAULT, and what the exporter says */
+  importDmaBuf(buffer: DmaBufFile, lengthBytes: number): Task<PlaneMemory>;
+}
+
 /** Memory that the queue has allocated. It lives on where it is mapped or exported: buffers are orphaned, not freed. */
-export class VmallocMemory implements PlaneMemory {
+export class OwnMemory implements PlaneMemory {
   users = 1;
   readonly #run: PageRun;
 
-  /** @throws ErrnoError ENOMEM */
+  /**
+   * @param exporterName of dma-bufs of it
+   * @throws ErrnoError ENOMEM
+   */
   constructor(
     private readonly kernel: SimulatedKernel,
+    pages: PageAllocator,
+    private readonly exporterName: string,
     private readonly lengthBytes: number,
   ) {
-    this.#run = kernel.pages.allocate(pagesFor(lengthBytes));
+    this.#run = pages.allocate(pagesFor(lengthBytes));
   }
 
   get pages(): readonly Page[] {
     return this.#run.pages;
   }
 
-  /** Source: vb2_vmalloc_put. */
+  /** Source: vb2_vmalloc_put, vb2_dc_put. */
   put(): void {
     this.users -= 1;
     if (this.users === 0) this.#run.free();
@@ -62,7 +75,7 @@ export class VmallocMemory implements PlaneMemory {
     return new DmaBufFile(
       this.kernel,
       {
-        name: 'videobuf2_vmalloc',
+        name: this.exporterName,
         sizeBytes: pageAligned(this.lengthBytes),
         mmap: (vma) => this.mmap(vma),
         vmap: () => this.pages,
@@ -71,20 +84,6 @@ export class VmallocMemory implements PlaneMemory {
       flags & O.ACCMODE,
     );
   }
-}
-
-/**
- * The memory of a dma-buf, mapped for the CPU. The driver does not attach: it writes by the processor.
- *
- * Source: vb2_vmalloc_attach_dmabuf, vb2_vmalloc_map_dmabuf. @throws ErrnoError EFAULT
- */
-export function importDmaBuf(buffer: DmaBufFile, lengthBytes: number): PlaneMemory {
-  const refuse = (reason: string): ErrnoError =>
-    new ErrnoError('EFAULT', 'VIDIOC_QBUF', `Cannot import the dma-buf: ${reason}`);
-  if (buffer.sizeBytes < lengthBytes) throw refuse(`it has ${buffer.sizeBytes} bytes, fewer than ${lengthBytes}`);
-  const pages = buffer.exporter.vmap?.();
-  if (pages === undefined) throw refuse('its exporter cannot map it for the CPU');
-  return { pages, users: 0, put: () => undefined };
 }
 
 /** Overwrites the beginning of memory with one line of bytes, again and again. */

@@ -1,5 +1,6 @@
 /** What a queue of video buffers asks of its driver and its user. Source: include/media/videobuf2-core.h, v6.12. */
 import type { Vb2Buffer } from './vb2-buffer.js';
+import type { Vb2MemOps } from './vb2-memory.js';
 
 /** What a driver does for its queue. Source: struct vb2_ops. */
 export interface Vb2Ops {
@@ -20,6 +21,10 @@ export interface Vb2Ops {
 }
 
 export interface Vb2QueueOptions {
+  /** What messages call it. */
+  readonly name: string;
+  /** Where its memory comes from. */
+  readonly memory: Vb2MemOps;
   /** V4L2_BUF_TYPE. */
   readonly type: number;
   readonly isOutput: boolean;

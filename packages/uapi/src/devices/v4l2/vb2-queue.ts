@@ -15,7 +15,7 @@ import type { MediaRequest, MediaRequestObject } from './media-request.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
 import { Vb2Buffers } from './vb2-buffers.js';
 import { FileIo } from './vb2-fileio.js';
-import { VmallocMemory } from './vb2-memory.js';
+import { OwnMemory } from './vb2-memory.js';
 import type { DequeueSteps, Vb2Ops, Vb2QueueOptions } from './vb2-ops.js';
 import { prepareBuffer } from './vb2-prepare.js';
 
@@ -39,6 +39,7 @@ export class Vb2Queue {
   #queued: Vb2Buffer[] = [];
   #done: Vb2Buffer[] = [];
   #waitingInDqbuf = false;
+  #isPreparing = false;
   /** Nothing has been queued yet: poll has nothing to wait for. */
   #waitingForBuffers = false;
 
@@ -47,7 +48,7 @@ export class Vb2Queue {
     readonly options: Vb2QueueOptions,
     private readonly ops: Vb2Ops,
   ) {
-    this.buffers = new Vb2Buffers(kernel, options.maxBuffers);
+    this.buffers = new Vb2Buffers(options.memory, options.maxBuffers);
     this.fileIo = new FileIo(this);
   }
 
@@ -143,15 +144,23 @@ export class Vb2Queue {
   // --- queueing ------------------------------------------------------------------------------------------------------
 
   /** Source: __buf_prepare. @throws ErrnoError EIO, and what is wrong with the buffer */
-  prepare(buffer: Vb2Buffer, process: Process | undefined): void {
+  *prepare(buffer: Vb2Buffer, process: Process | undefined): Task<void> {
     if (this.error) throw vb2Error('EIO', 'VIDIOC_QBUF', 'a fatal error has occurred on the queue');
     if (buffer.prepared) return;
     if (this.options.isOutput) this.ops.validateOutput?.(buffer);
     const { state } = buffer;
     buffer.state = 'preparing';
+    this.#isPreparing = true;
     try {
-      prepareBuffer(buffer, { memory: this.memory, process, accept: (one) => this.ops.prepare(one) });
+      yield* prepareBuffer(buffer, {
+        memory: this.memory,
+        process,
+        importDmaBuf: (file, lengthBytes) => this.options.memory.importDmaBuf(file, lengthBytes),
+        accept: (one) => this.ops.prepare(one),
+      });
     } finally {
+      this.#isPreparing = false;
+      this.kernel.changed();
       buffer.state = state;
     }
     buffer.synced = true;
@@ -159,14 +168,20 @@ export class Vb2Queue {
   }
 
   /** Source: vb2_core_prepare_buf. @throws ErrnoError EINVAL, and what is wrong with the buffer */
-  prepareOnly(buffer: Vb2Buffer, process: Process): void {
+  *prepareOnly(buffer: Vb2Buffer, process: Process): Task<void> {
     if (buffer.state !== 'dequeued' || buffer.prepared)
       throw vb2Error('EINVAL', 'VIDIOC_PREPARE_BUF', `buffer ${buffer.index} is ${buffer.state} or prepared`);
-    this.prepare(buffer, process);
+    yield* this.prepare(buffer, process);
+  }
+
+  /** Waits while a buffer is being prepared: the lock of the queue. Source: vb2_queue.lock. */
+  *untilFree(process: Process): Task<void> {
+    const look = (): true | undefined => (this.#isPreparing ? undefined : true);
+    if (this.#isPreparing) yield* process.wait(look, Number.POSITIVE_INFINITY, 'the lock of a video queue');
   }
 
   /** Source: vb2_core_qbuf. @throws ErrnoError EIO, EBUSY, EINVAL, and what is wrong with the buffer */
-  qbuf(buffer: Vb2Buffer, process: Process | undefined): void {
+  *qbuf(buffer: Vb2Buffer, process: Process | undefined): Task<void> {
     const op = 'VIDIOC_QBUF';
     if (this.error) throw vb2Error('EIO', op, 'a fatal error has occurred on the queue');
     const inRequest = buffer.state === 'in request';
@@ -174,7 +189,7 @@ export class Vb2Queue {
     if (!inRequest) this.usesQbuf = true;
     if (buffer.state !== 'dequeued' && !inRequest)
       throw vb2Error('EINVAL', op, `buffer ${buffer.index} is ${buffer.state}`);
-    this.prepare(buffer, process);
+    yield* this.prepare(buffer, process);
     this.#queued.push(buffer);
     this.#waitingForBuffers = false;
     buffer.state = 'queued';
@@ -202,9 +217,7 @@ export class Vb2Queue {
         buffer.dequeue();
         buffer.state = 'in request';
       },
-      queueInRequest: () => {
-        if (!this.error) this.qbuf(buffer, process);
-      },
+      queueInRequest: () => this.#queueFromRequest(buffer, process),
       unboundFromRequest: () => {
         buffer.forgetBinding();
         if (buffer.state !== 'in request') return;
@@ -212,6 +225,10 @@ export class Vb2Queue {
         buffer.dropRequest();
       },
     };
+  }
+
+  *#queueFromRequest(buffer: Vb2Buffer, process: Process): Task<void> {
+    if (!this.error) yield* this.qbuf(buffer, process);
   }
 
   #giveToDriver(buffer: Vb2Buffer): void {
@@ -346,7 +363,7 @@ export class Vb2Queue {
     if (this.memory !== V4L2_MEMORY.MMAP) throw refuse('the queue has no buffers of its own');
     if (this.fileIo.isActive) throw vb2Error('EBUSY', 'mmap', 'the queue is in read or write mode');
     const memory = this.buffers.planeAtPage(vma.first)?.memory;
-    if (!(memory instanceof VmallocMemory)) throw refuse('no plane has this offset');
+    if (!(memory instanceof OwnMemory)) throw refuse('no plane has this offset');
     memory.mmap(vma);
   }
 
@@ -356,7 +373,7 @@ export class Vb2Queue {
     if (this.memory !== V4L2_MEMORY.MMAP) throw vb2Error('EINVAL', op, 'the queue has no buffers of its own');
     if ((flags & ~(O.CLOEXEC | O.ACCMODE)) !== 0) throw vb2Error('EINVAL', op, `flags 0x${flags.toString(16)}`);
     const memory = buffer.planes[planeIndex]?.memory;
-    if (!(memory instanceof VmallocMemory)) throw vb2Error('EINVAL', op, `there is no plane ${planeIndex}`);
+    if (!(memory instanceof OwnMemory)) throw vb2Error('EINVAL', op, `there is no plane ${planeIndex}`);
     if (this.fileIo.isActive) throw vb2Error('EBUSY', op, 'the queue is in read or write mode');
     return memory.export(flags);
   }

@@ -5,8 +5,13 @@
  */
 import { RandomStream } from '@dmabuf-lab/core/base';
 import { V4L2_CAP, V4L2_CTRL_FLAG, V4L2_CTRL_TYPE } from '../../abi/videodev2.js';
+import type { SimulatedKernel } from '../../kernel/kernel.js';
+import type { PageAllocator } from '../../kernel/pages.js';
 import { vb2Error } from './vb2-buffer.js';
+import { dmaContigMemOps } from './vb2-dma-contig.js';
+import type { Vb2MemOps } from './vb2-memory.js';
 import type { Vb2Queue } from './vb2-queue.js';
+import { vmallocMemOps } from './vb2-vmalloc.js';
 import type { ControlInfo, VideoControls } from './video-node.js';
 
 /** VIVID_CID_VIVID_BASE. */
@@ -73,8 +78,18 @@ export class VividInstance implements VideoControls {
     readonly number: number,
     readonly isMultiplanar: boolean,
     seed: number,
+    /** Pages that follow each other, for memory in one piece; absent = vmalloc. */
+    private readonly contiguousPages?: PageAllocator,
   ) {
     this.#random = new RandomStream(seed, `vivid-${number}`);
+  }
+
+  /** Memory for a queue of the device. Source: vivid_mem_ops and `allocators`, vivid-core.c. */
+  memoryFor(kernel: SimulatedKernel, who: string, isOutput: boolean): Vb2MemOps {
+    const { contiguousPages: pages, name: device } = this;
+    if (pages === undefined) return vmallocMemOps(kernel, who);
+    const direction = isOutput ? 'to-device' : 'from-device';
+    return dmaContigMemOps(kernel, { device, pages, who, direction });
   }
 
   /** V4L2_CAP of capture and output node. */

@@ -19,6 +19,14 @@ const MOST_PIXELS = 8192;
 const PREFERRED_DEPTH = 24;
 const FORMATS = [DRM_FORMAT_XRGB8888, DRM_FORMAT_BGRX8888];
 
+/** What PCI gives a device whose driver asks for no more; it imports nothing that would have to keep to them. */
+const CONSTRAINTS = {
+  dmaMask: 2 ** 32 - 1,
+  maxSegmentBytes: 65_536,
+  segmentBoundaryMask: 2 ** 32 - 1,
+  source: 'pci_setup_device and pci_device_add, drivers/pci/probe.c, v6.12',
+};
+
 /** Adds a node of such a device, which shows its console. */
 export function addBochsNode(kernel: SimulatedKernel, path: string): void {
   const memory = new VideoMemory(kernel, VIDEO_MEMORY_BYTES / PAGE_BYTES);
@@ -46,6 +54,7 @@ export function addBochsNode(kernel: SimulatedKernel, path: string): void {
   const driver: DrmDriver = {
     ...kmsDriverPart(kms),
     name: display.name,
+    constraints: CONSTRAINTS,
     hasSyncobj: false,
     canImport: false,
     canAttach: false,

@@ -20,6 +20,11 @@ const MOST_PIXELS = 8192;
 const DRIVER_IOCTLS = 12;
 const BYTES_PER_PIXEL = 4;
 
+/** All addresses, in as many segments as there are. */
+const CONSTRAINTS = {
+  source: 'vp_modern_probe, drivers/virtio/virtio_pci_modern_dev.c, v6.12: DMA_BIT_MASK(64)',
+};
+
 const DISPLAY: DisplayDriver = {
   name: 'virtio_gpu',
   leastPixels: LEAST_PIXELS,
@@ -51,6 +56,7 @@ export function addVirtioGpuNodes(kernel: SimulatedKernel, primary: string, rend
       releaseSyncObjects(file);
     },
     name: DISPLAY.name,
+    constraints: CONSTRAINTS,
     exporterName: DISPLAY.name,
     hasSyncobj: true,
     canImport: true,

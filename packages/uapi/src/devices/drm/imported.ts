@@ -1,0 +1,66 @@
+import type { Task } from '@dmabuf-lab/core/base';
+import { DmaBufCaller, type ObjectAttachment } from '@dmabuf-lab/core/dma-buf';
+import type { DmaBufAttachment, DmaBufFile } from '../../files/dma-buf.js';
+import type { SimulatedKernel } from '../../kernel/kernel.js';
+
+/**
+ * A dma-buf of another exporter as a GEM object holds it.
+ *
+ * The device attaches when it imports, and maps when it begins to work on the buffer. Where storage can move it follows: told
+ * of a move it unmaps, and what it has begun is waited for by its fences. Source: drm_gem_prime_import_dev, and
+ * amdgpu_dma_buf_move_notify for the rest, v6.12. Differs: Linux maps as soon as it imports, which chooses the place for one
+ * device alone, and only drivers such as amdgpu, i915 and xe follow moves.
+ */
+export class ImportedBuffer {
+  readonly #attachment: DmaBufAttachment;
+
+  /** Attaches, and holds the buffer. @throws ErrnoError what the exporter says; then nothing is held */
+  constructor(
+    private readonly kernel: SimulatedKernel,
+    readonly buffer: DmaBufFile,
+    device: string,
+  ) {
+    this.#attachment = buffer.isMovable
+      ? buffer.dynamicAttach(device, { moveNotify: unmapAll })
+      : buffer.attach(device);
+    buffer.hold();
+  }
+
+  /**
+   * Locks the reservation for a job; the device has the buffer mapped then.
+   *
+   * @param caller holds no reservation; afterwards this one, unless it throws
+   * @throws ErrnoError EBUSY, EINVAL, ENOMEM when the storage cannot be brought into reach
+   */
+  *lockForJob(caller: DmaBufCaller): Task<void> {
+    const { buffer } = this;
+    const attachment = this.#attachment;
+    if (buffer.isMovable && attachment.mappings.size === 0) {
+      yield* buffer.lockAndMap(caller, attachment, 'bidirectional');
+    } else {
+      yield* caller.lock(buffer.reservation);
+    }
+  }
+
+  /** The object is gone: unmaps, detaches, lets go; waits beside the caller where the buffer is being moved. */
+  release(): void {
+    const { kernel, buffer } = this;
+    const attachment = this.#attachment;
+    const caller = new DmaBufCaller(attachment.device);
+    function* detach(): Task<void> {
+      if (attachment.mappings.size > 0) {
+        yield* caller.lock(buffer.reservation);
+        unmapAll(attachment, caller);
+        caller.unlock(buffer.reservation);
+      }
+      buffer.detach(attachment);
+      buffer.drop();
+    }
+    kernel.startNow('drm_prime_gem_destroy', detach());
+  }
+}
+
+/** Source: amdgpu_dma_buf_move_notify. The lock is held. */
+function unmapAll(attachment: ObjectAttachment<unknown>, caller: DmaBufCaller): void {
+  for (const mapping of [...attachment.mappings]) attachment.buffer.unmapAttachment(caller, mapping);
+}
