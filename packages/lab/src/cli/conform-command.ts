@@ -7,7 +7,7 @@ import { addRulesOptions, type RulesFlags, rulesOf } from './rules-options.js';
 
 const HELP = `
 Each file holds cases: steps, and what a real Linux answered to each of them. A case that needs a device which the simulator does
-not have is reported as not supported.
+not have is reported as not supported, one without any answer as not recorded.
 
 Exit codes: 0 every case that could run passed; 1 an answer differs; 2 a file or an option is not right.
 
@@ -55,5 +55,11 @@ async function runConform(files: readonly string[], flags: ConformFlags): Promis
 }
 
 async function textOf(file: string): Promise<string> {
-  return await readFile(userPath(file), 'utf8');
+  try {
+    return await readFile(userPath(file), 'utf8');
+  } catch (error) {
+    // The error of reading a directory does not say which.
+    if ((error as { code?: unknown }).code !== 'EISDIR') throw error;
+    throw new InputError(`Cannot read ${file}: it is a directory (EISDIR)`);
+  }
 }

@@ -12,6 +12,8 @@ import type { Answer } from './operation.js';
 export type CaseVerdict =
   | { readonly status: 'passed' }
   | { readonly status: 'not supported'; readonly missing: readonly string[] }
+  /** It ran, but no step says what a kernel answered: there is nothing to compare with. */
+  | { readonly status: 'not recorded' }
   | {
       readonly status: 'differs';
       /** The first step that differs. */
@@ -36,6 +38,7 @@ export interface ConformanceReport {
   readonly passed: number;
   readonly differing: number;
   readonly notSupported: number;
+  readonly notRecorded: number;
   readonly cases: readonly CaseReport[];
 }
 
@@ -83,6 +86,7 @@ export async function conform(
     passed: count('passed'),
     differing: count('differs'),
     notSupported: count('not supported'),
+    notRecorded: count('not recorded'),
     cases: reports,
   };
 }
@@ -120,6 +124,7 @@ async function answersOf(
 }
 
 function verdictOf({ steps }: ConformanceCase, answers: readonly Answer[]): CaseVerdict {
+  if (steps.every(({ expect }) => expect === undefined)) return { status: 'not recorded' };
   for (const [i, step] of steps.entries()) {
     if (step.expect === undefined) continue;
     const expected = without(step.expect, step);

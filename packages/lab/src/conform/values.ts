@@ -1,13 +1,14 @@
 /** Values as they stand in case files: numbers, flag words, references, bytes. */
 import { z } from 'zod';
 
+const NUMERIC = /^-?(0x[0-9a-fA-F]+|\d+)$/;
+const wholeNumber = z.union([z.int(), z.string().regex(NUMERIC)], { error: 'expected a whole number' });
+
 /** A whole number; as text where it does not fit a double. */
-export const integer = z
-  .union([z.int(), z.string().regex(/^-?(0x[0-9a-fA-F]+|\d+)$/)])
-  .transform((value) => (typeof value === 'string' ? bigintOf(value) : BigInt(value)));
+export const integer = wholeNumber.transform((value) => (typeof value === 'string' ? bigintOf(value) : BigInt(value)));
 
 /** A whole number that is small enough to count with. */
-export const count = z.int();
+export const count = wholeNumber.transform((value) => (typeof value === 'string' ? Number(bigintOf(value)) : value));
 
 /** Lower-case hexadecimal bytes. */
 export const hexBytes = z
@@ -16,7 +17,7 @@ export const hexBytes = z
   .transform((text) => Uint8Array.from(text.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)));
 
 /** A name bound by an earlier step, or a number. */
-export const reference = z.union([z.string(), z.int()]);
+export const reference = z.union([z.string(), z.int()], { error: 'expected a name or a whole number' });
 export type Reference = z.infer<typeof reference>;
 
 /** A number, the name of a flag, or a list of both that are or-ed. */
@@ -54,7 +55,7 @@ export function enumeration(names: Readonly<Record<string, number>>) {
 
 function wordOf(part: number | string, names: Readonly<Record<string, number>>): bigint | undefined {
   if (typeof part === 'number') return BigInt(part);
-  if (/^-?(0x[0-9a-fA-F]+|\d+)$/.test(part)) return bigintOf(part);
+  if (NUMERIC.test(part)) return bigintOf(part);
   return Object.hasOwn(names, part) ? BigInt(names[part]) : undefined;
 }
 

@@ -110,6 +110,7 @@ export class MemfdFile extends OpenFile {
   /** Source: generic_write_checks. */
   override *write(_process: Process, bytes: Uint8Array, at?: number): Task<number> {
     const { content } = this;
+    if (bytes.length === 0) return 0;
     const start = (this.flags & O.APPEND) === 0 ? (at ?? this.position) : content.sizeBytes;
     const end = start + bytes.length;
     if (content.isSealed(WRITE_SEALS)) throw sealed('write', 'writing');

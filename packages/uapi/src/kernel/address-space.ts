@@ -97,7 +97,19 @@ export class AddressSpace {
       throw error;
     }
     this.#vmas.push(vma);
+    if ((flags & MAP.POPULATE) !== 0) this.#populate(vma);
     return vma.start * PAGE_BYTES;
+  }
+
+  /** Touches all pages, for writing where that makes copies; what cannot be touched ends it. Source: __mm_populate. */
+  #populate({ start, count, prot, shared, fixedLength }: Vma): void {
+    if (fixedLength || prot === 0) return;
+    const write = !shared && (prot & PROT.WRITE) !== 0;
+    try {
+      for (let page = start; page < start + count; page += 1) this.#fault(page, write);
+    } catch (error) {
+      if (!(error instanceof SignalError)) throw error;
+    }
   }
 
   /** Source: do_munmap. @throws ErrnoError EINVAL */

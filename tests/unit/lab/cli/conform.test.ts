@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { run, scratch } from './command-line.js';
@@ -38,6 +38,33 @@ test('conform: what the machine does not have, is not supported and does not pas
   const { code, stdout } = await run(dir, ['conform', 'x.json']);
   t.is(code, 0);
   t.is(stdout, 'not supported   a.one: there is no quantum\n0 passed, 0 differ, 1 not supported\n');
+});
+
+test('conform: a case without any answer runs, and does not pass', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'x.json'), JSON.stringify([{ id: 'a.bare', steps: [{ op: 'heap.open', as: 'h' }] }]));
+  const { code, stdout } = await run(dir, ['conform', 'x.json']);
+  t.is(code, 0);
+  t.is(stdout, 'not recorded    a.bare: no step says what Linux answered\n0 passed, 0 differ, 1 not recorded\n');
+  const data = JSON.parse((await run(dir, ['conform', 'x.json', '--json'])).stdout);
+  t.like(data, { passed: 0, notRecorded: 1, cases: [{ answers: [{ ret: 'fd' }] }] });
+});
+
+test('conform: small numbers may be text, a list of one may be its element, and a descriptor is that of its own key', async (t) => {
+  const dir = await scratch(t);
+  const steps = [
+    { op: 'memfd.create', as: 'm', expect: { ret: 'fd' } },
+    { op: 'fd.fchmod', fd: 'm', mode: '0x180', expect: { ret: 0 } },
+    { op: 'fd.link', fd: 'm', expect: { ret: 0, target: '/memfd:m (deleted)' } },
+    { op: 'heap.open', as: 'h', expect: { ret: 'fd' } },
+    { op: 'heap.alloc', fd: 'h', len: '4096', expect: { errno: 'EBADF' } },
+    { op: 'drm.open', node: 'virtio_gpu-render', as: 'r', expect: { ret: 'fd' } },
+    { op: 'syncobj.create', drm: 'r', as: 's', expect: { ret: 0, handle: 1 } },
+    { op: 'syncobj.timelineSignal', drm: 'r', handles: 's', points: 3, expect: { ret: 0 } },
+    { op: 'syncobj.query', drm: 'r', handles: ['s'], expect: { ret: 0, points: [3] } },
+  ];
+  await writeFile(join(dir, 'x.json'), JSON.stringify([{ id: 'a.loose', steps }]));
+  t.is((await run(dir, ['conform', 'x.json'])).stdout, 'pass            a.loose\n1 passed, 0 differ\n');
 });
 
 const WRONG: readonly (readonly [what: string, text: string, says: RegExp])[] = [
@@ -93,4 +120,12 @@ test('conform: a file that is not there, is refused', async (t) => {
   const { code, stderr } = await run(await scratch(t), ['conform', 'nowhere.json']);
   t.is(code, 2);
   t.notRegex(stderr, /^\s+at /m);
+});
+
+test('conform: a directory is refused by its name', async (t) => {
+  const dir = await scratch(t);
+  await mkdir(join(dir, 'cases'));
+  const { code, stderr } = await run(dir, ['conform', 'cases']);
+  t.is(code, 2);
+  t.is(stderr, 'Cannot read cases: it is a directory (EISDIR)\n');
 });

@@ -42,7 +42,7 @@ export const bufferOperations: Readonly<Record<string, Operation>> = {
       fdIn: integer.default(0n),
     }),
     function* (context, given) {
-      const fd = context.fd(descriptorIn(given));
+      const fd = context.fd(given.heap);
       const data = yield* context.process.command(fd, DMA_HEAP_IOCTL_ALLOC, {
         len: low64(given.len),
         fd: low32(given.fdIn),
@@ -89,16 +89,14 @@ export const bufferOperations: Readonly<Record<string, Operation>> = {
     },
   ),
   'sync.merge': operation(
-    z.looseObject({
-      fd: reference.optional(),
-      sync: reference.optional(),
+    target.extend({
       fd2: reference.optional(),
       name: z.string().default(''),
       flags: integer.default(0n),
       pad: integer.default(0n),
     }),
     function* (context, given) {
-      const data = yield* context.process.command(context.fd(given.fd ?? given.sync), SYNC_IOC_MERGE, {
+      const data = yield* context.process.command(context.fd(descriptorIn(given)), SYNC_IOC_MERGE, {
         name: Buffer.from(given.name).subarray(0, 32).toString('latin1'),
         fd2: context.fd(given.fd2),
         flags: low32(given.flags),

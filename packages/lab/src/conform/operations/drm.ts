@@ -3,7 +3,7 @@ import * as abi from '@dmabuf-lab/uapi/abi';
 import { z } from 'zod';
 import { answered, newFd, type Operation, operation, returnedFd } from '../operation.js';
 import { enumeration, flags, integer, low32, reference } from '../values.js';
-import { descriptor, descriptorIn, openFlags, RDWR_CLOEXEC } from './arguments.js';
+import { openFlags, RDWR_CLOEXEC } from './arguments.js';
 
 const NODES: Readonly<Record<string, string>> = {
   vgem: '/dev/dri/card0',
@@ -13,7 +13,7 @@ const NODES: Readonly<Record<string, string>> = {
   'virtio_gpu-render': '/dev/dri/renderD129',
 };
 
-export const drmTarget = z.looseObject(descriptor);
+export const drmTarget = z.looseObject({ drm: reference.optional() });
 const handle = { handle: reference.optional() };
 const pad = { pad: integer.default(0n) };
 const PRIME_FLAGS = { CLOEXEC: abi.DRM_CLOEXEC, RDWR: abi.DRM_RDWR };
@@ -27,23 +27,23 @@ export const drmOperations: Readonly<Record<string, Operation>> = {
     const { process } = context;
     const name = new Uint8Array(64);
     const address = process.user.put(name);
-    const data = yield* process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_VERSION, {
+    const data = yield* process.command(context.fd(given.drm), abi.DRM_IOCTL_VERSION, {
       name_len: BigInt(name.length),
       name: address,
     });
     return answered({ ret: 0, name: String.fromCharCode(...name.subarray(0, Number(data.name_len))) });
   }),
   'drm.getCap': operation(drmTarget.extend({ cap: enumeration(abi.DRM_CAP) }), function* (context, given) {
-    const fd = context.fd(descriptorIn(given));
+    const fd = context.fd(given.drm);
     const data = yield* context.process.command(fd, abi.DRM_IOCTL_GET_CAP, { capability: BigInt(given.cap) });
     return answered({ ret: 0, value: Number(data.value) });
   }),
   'drm.setMaster': operation(drmTarget, function* (context, given) {
-    const fd = context.fd(descriptorIn(given));
+    const fd = context.fd(given.drm);
     return answered({ ret: yield* context.process.ioctl(fd, abi.DRM_IOCTL_SET_MASTER.number, 0n) });
   }),
   'drm.dropMaster': operation(drmTarget, function* (context, given) {
-    const fd = context.fd(descriptorIn(given));
+    const fd = context.fd(given.drm);
     return answered({ ret: yield* context.process.ioctl(fd, abi.DRM_IOCTL_DROP_MASTER.number, 0n) });
   }),
   'dumb.create': operation(
@@ -54,7 +54,7 @@ export const drmOperations: Readonly<Record<string, Operation>> = {
       flags: integer.default(0n),
     }),
     function* (context, given) {
-      const data = yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_MODE_CREATE_DUMB, {
+      const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_MODE_CREATE_DUMB, {
         width: low32(given.width),
         height: low32(given.height),
         bpp: low32(given.bpp),
@@ -65,7 +65,7 @@ export const drmOperations: Readonly<Record<string, Operation>> = {
     },
   ),
   'dumb.mapOffset': operation(drmTarget.extend({ ...handle, ...pad }), function* (context, given) {
-    const data = yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_MODE_MAP_DUMB, {
+    const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_MODE_MAP_DUMB, {
       handle: low32(context.number(given.handle)),
       pad: low32(given.pad),
     });
@@ -73,26 +73,26 @@ export const drmOperations: Readonly<Record<string, Operation>> = {
     return { answer: { ret: 0, offset }, bind: { number: data.offset } };
   }),
   'dumb.destroy': operation(drmTarget.extend(handle), function* (context, given) {
-    yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_MODE_DESTROY_DUMB, {
+    yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_MODE_DESTROY_DUMB, {
       handle: low32(context.number(given.handle)),
     });
     return answered({ ret: 0 });
   }),
   'gem.close': operation(drmTarget.extend({ ...handle, ...pad }), function* (context, given) {
-    yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_GEM_CLOSE, {
+    yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_GEM_CLOSE, {
       handle: low32(context.number(given.handle)),
       pad: low32(given.pad),
     });
     return answered({ ret: 0 });
   }),
   'gem.flink': operation(drmTarget.extend(handle), function* (context, given) {
-    const data = yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_GEM_FLINK, {
+    const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_GEM_FLINK, {
       handle: low32(context.number(given.handle)),
     });
     return { answer: { ret: 0 }, bind: { number: BigInt(data.name) } };
   }),
   'gem.open': operation(drmTarget.extend({ name: reference.optional() }), function* (context, given) {
-    const data = yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_GEM_OPEN, {
+    const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_GEM_OPEN, {
       name: low32(context.number(given.name)),
     });
     const answer = { ret: 0, handle: data.handle, size: Number(data.size) };
@@ -101,7 +101,7 @@ export const drmOperations: Readonly<Record<string, Operation>> = {
   'prime.handleToFd': operation(
     drmTarget.extend({ ...handle, flags: flags(PRIME_FLAGS).default(BigInt(abi.DRM_CLOEXEC | abi.DRM_RDWR)) }),
     function* (context, given) {
-      const data = yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_PRIME_HANDLE_TO_FD, {
+      const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_PRIME_HANDLE_TO_FD, {
         handle: low32(context.number(given.handle)),
         flags: low32(given.flags),
         fd: -1,
@@ -112,12 +112,11 @@ export const drmOperations: Readonly<Record<string, Operation>> = {
   'prime.fdToHandle': operation(
     z.looseObject({
       drm: reference.optional(),
-      fd: reference.optional(),
       buf: reference.optional(),
       flags: flags(PRIME_FLAGS).default(0n),
     }),
     function* (context, given) {
-      const data = yield* context.process.command(context.fd(given.drm ?? given.fd), abi.DRM_IOCTL_PRIME_FD_TO_HANDLE, {
+      const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_PRIME_FD_TO_HANDLE, {
         fd: context.fd(given.buf),
         flags: low32(given.flags),
       });
@@ -132,7 +131,7 @@ export const drmOperations: Readonly<Record<string, Operation>> = {
       outFenceIn: integer.default(0n),
     }),
     function* (context, given) {
-      const data = yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_VGEM_FENCE_ATTACH, {
+      const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_VGEM_FENCE_ATTACH, {
         handle: low32(context.number(given.handle)),
         flags: low32(given.flags),
         out_fence: low32(given.outFenceIn),
@@ -144,7 +143,7 @@ export const drmOperations: Readonly<Record<string, Operation>> = {
   'vgem.fenceSignal': operation(
     drmTarget.extend({ fence: reference.optional(), flags: integer.default(0n) }),
     function* (context, given) {
-      yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_VGEM_FENCE_SIGNAL, {
+      yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_VGEM_FENCE_SIGNAL, {
         fence: low32(context.number(given.fence)),
         flags: low32(given.flags),
       });

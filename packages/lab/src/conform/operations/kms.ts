@@ -5,7 +5,6 @@ import { z } from 'zod';
 import type { CaseContext } from '../case-context.js';
 import { answered, type Operation, operation } from '../operation.js';
 import { bigintOf, count, flags, integer, low32, low64, reference } from '../values.js';
-import { descriptorIn } from './arguments.js';
 import { drmTarget } from './drm.js';
 
 /** An index that stands for no CRTC gives an id that none has. */
@@ -31,7 +30,7 @@ function codeOf(text: string): number {
 }
 
 type Target = z.infer<typeof drmTarget>;
-const fdOf = (context: CaseContext, given: Target): number => context.fd(descriptorIn(given));
+const fdOf = (context: CaseContext, given: Target): number => context.fd(given.drm);
 
 function planesOf(context: CaseContext, given: z.infer<typeof perPlane>): bigint[] {
   const values = (Array.isArray(given) ? given : given === undefined ? [] : [given]).map((one) => context.number(one));

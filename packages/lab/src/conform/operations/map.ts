@@ -1,4 +1,5 @@
 /** Loads and stores through mappings. */
+import { type AddressSpace, PAGE_BYTES } from '@dmabuf-lab/uapi';
 import { z } from 'zod';
 import type { CaseContext } from '../case-context.js';
 import { answered, type Operation, operation } from '../operation.js';
@@ -12,6 +13,17 @@ const range = on.extend({ len: count.optional() });
 function partOf(context: CaseContext, given: z.infer<typeof range>): { address: number; lengthBytes: number } {
   const { address, lengthBytes } = context.map(given.map);
   return { address: address + given.offset, lengthBytes: given.len ?? lengthBytes - given.offset };
+}
+
+/** The byte that all are equal to. Pages behind the first difference are not touched. @throws SignalError */
+function uniformByte(memory: AddressSpace, address: number, lengthBytes: number): number | undefined {
+  const [first] = memory.read(address, 1);
+  for (let at = 0; at < lengthBytes; ) {
+    const length = Math.min(PAGE_BYTES - ((address + at) % PAGE_BYTES), lengthBytes - at);
+    if (memory.read(address + at, length).some((byte) => byte !== first)) return undefined;
+    at += length;
+  }
+  return first;
 }
 
 export const mapOperations: Readonly<Record<string, Operation>> = {
@@ -32,9 +44,8 @@ export const mapOperations: Readonly<Record<string, Operation>> = {
   }),
   'map.scan': operation(range, (context, given) => {
     const { address, lengthBytes } = partOf(context, given);
-    const bytes = context.process.memory.read(address, lengthBytes);
-    const uniform = bytes.every((byte) => byte === bytes[0]);
-    return answered({ ret: lengthBytes, uniform, ...(uniform && { byte: bytes[0] ?? 0 }) });
+    const byte = uniformByte(context.process.memory, address, lengthBytes);
+    return answered({ ret: lengthBytes, uniform: byte !== undefined, ...(byte !== undefined && { byte }) });
   }),
   'map.unmap': operation(range, (context, given) => {
     const { address, lengthBytes } = partOf(context, given);

@@ -4,7 +4,6 @@ import { z } from 'zod';
 import type { CaseContext } from '../case-context.js';
 import { answered, newFd, type Operation, operation } from '../operation.js';
 import { flags, integer, low32, low64, reference } from '../values.js';
-import { descriptorIn } from './arguments.js';
 import { drmTarget } from './drm.js';
 
 const NS_PER_MS = 1_000_000;
@@ -14,8 +13,14 @@ const UNTOUCHED = 0xffff_ffff;
 
 const handle = { handle: reference.optional() };
 const pad = { pad: integer.default(0n) };
-const handles = { handles: z.array(reference).default([]), count: integer.optional() };
-const points = { points: z.array(integer).default([]) };
+/** One value stands for a list of one. */
+const listOf = <T extends z.ZodType>(one: T) =>
+  z
+    .union([z.array(one), one])
+    .transform((given) => (Array.isArray(given) ? given : [given]) as z.output<T>[])
+    .default([]);
+const handles = { handles: listOf(reference), count: integer.optional() };
+const points = { points: listOf(integer) };
 const waitFlags = flags(abi.DRM_SYNCOBJ_WAIT).default(0n);
 const handleFlags = flags(abi.DRM_SYNCOBJ_HANDLE).default(0n);
 
@@ -55,14 +60,14 @@ export const syncobjOperations: Readonly<Record<string, Operation>> = {
   'syncobj.create': operation(
     drmTarget.extend({ flags: flags(abi.DRM_SYNCOBJ_CREATE).default(0n) }),
     function* (context, given) {
-      const data = yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_CREATE, {
+      const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_CREATE, {
         flags: low32(given.flags),
       });
       return { answer: { ret: 0, handle: data.handle }, bind: { number: BigInt(data.handle) } };
     },
   ),
   'syncobj.destroy': operation(drmTarget.extend({ ...handle, ...pad }), function* (context, given) {
-    yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_DESTROY, {
+    yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_DESTROY, {
       handle: low32(context.number(given.handle)),
       pad: low32(given.pad),
     });
@@ -71,7 +76,7 @@ export const syncobjOperations: Readonly<Record<string, Operation>> = {
   'syncobj.handleToFd': operation(
     drmTarget.extend({ ...handle, ...pad, flags: handleFlags }),
     function* (context, given) {
-      const data = yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, {
+      const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, {
         handle: low32(context.number(given.handle)),
         flags: low32(given.flags),
         fd: -1,
@@ -100,7 +105,7 @@ export const syncobjOperations: Readonly<Record<string, Operation>> = {
     },
   ),
   'syncobj.wait': operation(wait, function* (context, given) {
-    const data = yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_WAIT, {
+    const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_WAIT, {
       handles: put32(context, numbers(context, given.handles)),
       timeout_nsec: timeOf(context, given.timeoutMs),
       count_handles: countOf(given),
@@ -111,7 +116,7 @@ export const syncobjOperations: Readonly<Record<string, Operation>> = {
     return answered({ ret: 0, ...firstOf(given.flags, data.first_signaled) });
   }),
   'syncobj.timelineWait': operation(wait.extend(points), function* (context, given) {
-    const data = yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, {
+    const data = yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, {
       handles: put32(context, numbers(context, given.handles)),
       points: put64(context, given.points, Math.max(given.points.length, given.handles.length)).address,
       timeout_nsec: timeOf(context, given.timeoutMs),
@@ -123,7 +128,7 @@ export const syncobjOperations: Readonly<Record<string, Operation>> = {
     return answered({ ret: 0, ...firstOf(given.flags, data.first_signaled) });
   }),
   'syncobj.reset': operation(drmTarget.extend({ ...handles, ...pad }), function* (context, given) {
-    yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_RESET, {
+    yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_RESET, {
       handles: put32(context, numbers(context, given.handles)),
       count_handles: countOf(given),
       pad: low32(given.pad),
@@ -131,7 +136,7 @@ export const syncobjOperations: Readonly<Record<string, Operation>> = {
     return answered({ ret: 0 });
   }),
   'syncobj.signal': operation(drmTarget.extend({ ...handles, ...pad }), function* (context, given) {
-    yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_SIGNAL, {
+    yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_SIGNAL, {
       handles: put32(context, numbers(context, given.handles)),
       count_handles: countOf(given),
       pad: low32(given.pad),
@@ -141,7 +146,7 @@ export const syncobjOperations: Readonly<Record<string, Operation>> = {
   'syncobj.timelineSignal': operation(
     drmTarget.extend({ ...handles, ...points, flags: integer.default(0n) }),
     function* (context, given) {
-      yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, {
+      yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, {
         handles: put32(context, numbers(context, given.handles)),
         points: put64(context, given.points, Math.max(given.points.length, given.handles.length)).address,
         count_handles: countOf(given),
@@ -154,7 +159,7 @@ export const syncobjOperations: Readonly<Record<string, Operation>> = {
     drmTarget.extend({ ...handles, flags: flags(abi.DRM_SYNCOBJ_QUERY).default(0n) }),
     function* (context, given) {
       const { address, view } = put64(context, [], given.handles.length);
-      yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_QUERY, {
+      yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_QUERY, {
         handles: put32(context, numbers(context, given.handles)),
         points: address,
         count_handles: countOf(given),
@@ -174,7 +179,7 @@ export const syncobjOperations: Readonly<Record<string, Operation>> = {
       ...pad,
     }),
     function* (context, given) {
-      yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_TRANSFER, {
+      yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_TRANSFER, {
         src_handle: low32(context.number(given.src)),
         dst_handle: low32(context.number(given.dst)),
         src_point: low64(given.srcPoint),
@@ -194,7 +199,7 @@ export const syncobjOperations: Readonly<Record<string, Operation>> = {
       flags: waitFlags,
     }),
     function* (context, given) {
-      yield* context.process.command(context.fd(descriptorIn(given)), abi.DRM_IOCTL_SYNCOBJ_EVENTFD, {
+      yield* context.process.command(context.fd(given.drm), abi.DRM_IOCTL_SYNCOBJ_EVENTFD, {
         handle: low32(context.number(given.handle)),
         flags: low32(given.flags),
         point: low64(given.point),
