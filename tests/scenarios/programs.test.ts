@@ -24,6 +24,25 @@ test('place-a-buffer, lies where all reach it, moves for the late camera, and st
   t.deepEqual(findings, []);
 });
 
+test('camera-without-fences, goes on, and program tells who went ahead of whom, in words and as JSON', async (t) => {
+  const file = 'examples/programs/camera-without-fences.mjs';
+  const { result, findings } = await runProgram(`${ROOT}${file}`);
+  t.deepEqual(
+    findings.map(({ kind, op, who }) => [kind, op, who]),
+    [
+      ['ahead-of-v4l2', 'DMA_BUF_IOCTL_SYNC', 'user space'],
+      ['v4l2-ignores-fence', 'VIDIOC_QBUF', 'vivid-000-vid-cap'],
+      ['wait-without-conflict', 'DMA_BUF_IOCTL_SYNC', 'user space'],
+    ],
+  );
+  const text = await run(ROOT, ['program', file]);
+  t.is(text.code, 0);
+  t.is(text.stdout.match(/^finding: .*Remedy: /gm)?.length, 3);
+  const json = await run(ROOT, ['program', file, '--json']);
+  t.deepEqual(JSON.parse(json.stdout).findings, JSON.parse(JSON.stringify(findings)));
+  t.deepEqual(JSON.parse(json.stdout).result, result);
+});
+
 test('share-a-buffer, reads when the device has written, 16 ms after it began', async (t) => {
   const { result, endNs } = await runProgram(`${PROGRAMS}share-a-buffer.mjs`);
   t.like(result as object, { early: false, readAtMs: 16, first: 0xca, fdinfo: { count: 5, name: 'frame' } });

@@ -7,6 +7,8 @@ import { addRulesOptions, type RulesFlags, rulesOf } from './rules-options.js';
 const HELP = `
 The file is a JavaScript module that exports a generator function main(process, kernel); see docs/uapi.md.
 
+What it did that Linux lets pass, and where Linux waits for too little or too much, is printed at the end: findings.
+
 Exit codes: 0 it ended; 1 it failed; 2 the file is no program.
 
 Examples:
@@ -19,15 +21,25 @@ export function addProgramCommand(program: Command): void {
     .description('Runs a program on a simulated machine, with the calls and the errno of Linux, on a virtual clock.')
     .argument('<file>', 'a JavaScript module')
     .addHelpText('after', HELP);
-  addRulesOptions(command).action(async (file: string, flags: RulesFlags) => {
+  command.option('--json', 'print result, time and findings as JSON');
+  addRulesOptions(command).action(async (file: string, flags: ProgramFlags) => {
     process.exitCode = await run(file, flags);
   });
 }
 
-async function run(file: string, flags: RulesFlags): Promise<number> {
+interface ProgramFlags extends RulesFlags {
+  readonly json?: boolean;
+}
+
+async function run(file: string, flags: ProgramFlags): Promise<number> {
   try {
     const { runProgram } = await import('../program/index.js');
-    const { result, endNs, findings } = await runProgram(userPath(file), rulesOf(flags));
+    const report = await runProgram(userPath(file), rulesOf(flags));
+    if (flags.json === true) {
+      process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+      return EXIT.ok;
+    }
+    const { result, endNs, findings } = report;
     if (result !== undefined) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     process.stdout.write(`ended at ${(endNs / 1e6).toFixed(3)} ms of model time\n`);
     for (const { kind, message } of findings) process.stdout.write(`finding: ${kind}: ${message}\n`);

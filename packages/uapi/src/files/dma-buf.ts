@@ -9,7 +9,6 @@ import {
   type ObjectAttachment,
   type ObjectImporterOps,
   type ObjectMapping,
-  type ResvWaiter,
 } from '@dmabuf-lab/core/dma-buf';
 import { type ResvObject, ResvUsage, unwrapFence, usageToWaitFor } from '@dmabuf-lab/core/sync';
 import {
@@ -31,6 +30,8 @@ import { blocksOf, type Inode, type IoctlCall, OpenFile } from '../kernel/open-f
 import type { Page } from '../kernel/pages.js';
 import type { Process } from '../kernel/process.js';
 import { addFences, fencesOn } from '../kernel/reservations.js';
+import type { BufferAccess } from '../kernel/sync-audit.js';
+import { DmaBufCpuSide, userSpace } from './dma-buf-cpu.js';
 import { fenceOfDescriptor, SyncFileFile } from './sync-file.js';
 
 /** What an exporter brings. Source: struct dma_buf_ops, struct dma_buf_export_info. */
@@ -86,6 +87,8 @@ export class DmaBufFile extends OpenFile {
   readonly reservation: ResvObject;
   /** The buffer itself, for drivers: what they map, pin and lock goes through it. The file holds it once. */
   readonly object: DmaBufObject<readonly Page[], VmaRequest>;
+  /** What the CPU does with it. */
+  readonly cpu: DmaBufCpuSide;
   readonly #number: number;
   #name: string | undefined;
   #mode = 0o600;
@@ -103,6 +106,7 @@ export class DmaBufFile extends OpenFile {
     this.reservation = exporter.reservation ?? kernel.reservation(exporter.name);
     const name = `${exporter.name} ${this.#number}`;
     this.object = exporter.makeObject?.(name, this.reservation) ?? this.#fixedObject(name);
+    this.cpu = new DmaBufCpuSide(kernel, this.object);
   }
 
   #fixedObject(name: string): DmaBufObject<readonly Page[], VmaRequest> {
@@ -202,6 +206,7 @@ export class DmaBufFile extends OpenFile {
   /** Source: dma_buf_mmap_internal. */
   override mmap(vma: VmaRequest): void {
     this.object.mmap(userSpace(), vma);
+    vma.port = this.cpu.port;
   }
 
   /**
@@ -211,7 +216,14 @@ export class DmaBufFile extends OpenFile {
   override poll(events: number): number {
     const out = (events & POLL.OUT) !== 0 && this.#isReady(this.#armedOut, true) ? POLL.OUT : 0;
     const input = (events & POLL.IN) !== 0 && this.#isReady(this.#armedIn, false) ? POLL.IN : 0;
+    if (out !== 0) this.#goesAhead('poll', 'write');
+    if (input !== 0) this.#goesAhead('poll', 'read');
     return out | input;
+  }
+
+  /** User space goes on to use the buffer, whatever devices do that no fence tells of. */
+  #goesAhead(op: string, access: BufferAccess): void {
+    this.kernel.syncAudit.goesAhead({ buffer: this.object, who: userSpace().name, op, access });
   }
 
   #isReady(armed: ArmedPoll, write: boolean): boolean {
@@ -235,7 +247,7 @@ export class DmaBufFile extends OpenFile {
     switch (command) {
       case DMA_BUF_IOCTL_SYNC.number: {
         const { flags } = process.user.readStruct(argument, dmaBufSync, DMA_BUF_IOCTL_SYNC.name);
-        yield* this.#sync(process, flags);
+        yield* this.cpu.sync(process, flags);
         return 0;
       }
       case DMA_BUF_SET_NAME_A.number:
@@ -249,19 +261,6 @@ export class DmaBufFile extends OpenFile {
       default:
         return yield* super.ioctl(call);
     }
-  }
-
-  /** The sync of dma_buf_ioctl. */
-  *#sync(process: Process, flags: bigint): Task<void> {
-    const op = DMA_BUF_IOCTL_SYNC.name;
-    const valid = BigInt(DMA_BUF_SYNC.RW | DMA_BUF_SYNC.END);
-    const direction = DIRECTIONS.get(Number(flags & BigInt(DMA_BUF_SYNC.RW)));
-    if ((flags & ~valid) !== 0n || direction === undefined) {
-      throw new ErrnoError('EINVAL', op, `Cannot sync: flags 0x${flags.toString(16)}`);
-    }
-    const isEnd = (flags & BigInt(DMA_BUF_SYNC.END)) !== 0n;
-    if (isEnd) this.object.endCpuAccess(userSpace(), direction);
-    else yield* this.object.beginCpuAccess(userSpace(), direction, waitAs(process));
   }
 
   /** Source: dma_buf_export_sync_file. */
@@ -285,7 +284,7 @@ export class DmaBufFile extends OpenFile {
     const fence = fenceOfDescriptor(process, fd);
     if (fence === undefined) throw new ErrnoError('EINVAL', op, `Cannot import descriptor ${fd}: it is no sync file`);
     const usage = (flags & DMA_BUF_SYNC.WRITE) !== 0 ? ResvUsage.Write : ResvUsage.Read;
-    yield* addFences(this.reservation, [...unwrapFence(fence)], usage);
+    yield* addFences(this.kernel, this.reservation, [...unwrapFence(fence)], usage);
     return 0;
   }
 
@@ -295,23 +294,6 @@ export class DmaBufFile extends OpenFile {
     const name = this.#name !== undefined && { name: this.#name };
     return { size, count, exp_name: this.exporter.name, ...name, ...this.exporter.fdinfo?.() };
   }
-}
-
-const DIRECTIONS: ReadonlyMap<number, DataDirection> = new Map([
-  [DMA_BUF_SYNC.READ, 'from-device'],
-  [DMA_BUF_SYNC.WRITE, 'to-device'],
-  [DMA_BUF_SYNC.RW, 'bidirectional'],
-]);
-
-/** A system call on the file: it holds no reservation. */
-const userSpace = (): DmaBufCaller => new DmaBufCaller('user space');
-
-/** Waits as a system call does: until the process is killed. */
-function waitAs(process: Process): ResvWaiter {
-  return function* wait(reservation, upTo, what): Task<void> {
-    const look = (): true | undefined => (reservation.testSignalled(upTo) ? true : undefined);
-    yield* process.wait(look, Number.POSITIVE_INFINITY, what);
-  };
 }
 
 /** The exporter as `DmaBufObject` takes it: its pages stay where they are. */

@@ -27,6 +27,14 @@ export interface Pager {
   page(index: number, write: boolean, sinceStart: number): Page | undefined;
 }
 
+/** Sees what the CPU does with the pages of a mapping, and may do it in their place: a cache. */
+export interface CpuPort {
+  /** @returns the bytes; undefined = those of the page */
+  load(page: Page, offset: number, lengthBytes: number): Uint8Array | undefined;
+  /** @returns whether it has been done; else the page is written */
+  store(page: Page, offset: number, bytes: Uint8Array): boolean;
+}
+
 /** A mapping that a file prepares. Source: struct vm_area_struct. */
 export interface VmaRequest {
   /** Pages. */
@@ -38,6 +46,8 @@ export interface VmaRequest {
   /** May mprotect make it writable. Source: VM_MAYWRITE. */
   mayWrite: boolean;
   pager?: Pager;
+  /** Told of loads and stores of shared pages. */
+  port?: CpuPort;
   /** The file that the mapping keeps, where it is not the one that was mapped. Source: vma_set_file. */
   file: OpenFile;
   /** It cannot grow. Source: VM_DONTEXPAND, VM_PFNMAP. */
@@ -48,6 +58,12 @@ export interface VmaRequest {
   onClose?: () => void;
   /** It has become two. */
   onOpen?: () => void;
+}
+
+/** A page that is touched; with a port where it is the file's own. */
+interface FoundPage {
+  readonly page: Page;
+  readonly port?: CpuPort;
 }
 
 interface Vma extends VmaRequest {
@@ -166,22 +182,23 @@ export class AddressSpace {
   /** What a load does. @throws SignalError */
   read(address: number, lengthBytes: number): Uint8Array {
     const bytes = new Uint8Array(lengthBytes);
-    this.#touch(address, lengthBytes, false, (page, from, length, at) => {
-      bytes.set(page.subarray(from, from + length), at);
+    this.#touch(address, lengthBytes, false, ({ page, port }, from, length, at) => {
+      bytes.set(port?.load(page, from, length) ?? page.subarray(from, from + length), at);
     });
     return bytes;
   }
 
   /** What a store does. @throws SignalError; what came before the fault has been written */
   write(address: number, bytes: Uint8Array): void {
-    this.#touch(address, bytes.length, true, (page, from, length, at) => {
-      page.set(bytes.subarray(at, at + length), from);
+    this.#touch(address, bytes.length, true, ({ page, port }, from, length, at) => {
+      const part = bytes.subarray(at, at + length);
+      if (port?.store(page, from, part) !== true) page.set(part, from);
     });
   }
 
   fill(address: number, lengthBytes: number, byte: number): void {
-    this.#touch(address, lengthBytes, true, (page, from, length) => {
-      page.fill(byte, from, from + length);
+    this.#touch(address, lengthBytes, true, ({ page, port }, from, length) => {
+      if (port?.store(page, from, new Uint8Array(length).fill(byte)) !== true) page.fill(byte, from, from + length);
     });
   }
 
@@ -195,32 +212,33 @@ export class AddressSpace {
     address: number,
     lengthBytes: number,
     write: boolean,
-    use: (page: Page, from: number, length: number, at: number) => void,
+    use: (found: FoundPage, from: number, length: number, at: number) => void,
   ): void {
     for (let at = 0; at < lengthBytes; ) {
-      const page = Math.floor((address + at) / PAGE_BYTES);
+      const number = Math.floor((address + at) / PAGE_BYTES);
       const from = (address + at) % PAGE_BYTES;
       const length = Math.min(PAGE_BYTES - from, lengthBytes - at);
-      use(this.#fault(page, write), from, length, at);
+      use(this.#fault(number, write), from, length, at);
       at += length;
     }
   }
 
-  #fault(number: number, write: boolean): Page {
+  #fault(number: number, write: boolean): FoundPage {
     const vma = this.#vmaOf(number);
     if (vma === undefined) throw new SignalError('SIGSEGV');
     const needed = write ? PROT.WRITE : PROT.READ | PROT.WRITE | PROT.EXEC;
     if ((vma.prot & needed) === 0) throw new SignalError('SIGSEGV');
     const index = vma.first + (number - vma.start);
     const copy = vma.copies.get(index);
-    if (copy !== undefined) return copy;
+    const port = vma.port && { port: vma.port };
+    if (copy !== undefined) return { page: copy, ...(vma.shared && port) };
     const page = vma.pager?.page(index, write && vma.shared, number - vma.start);
     if (page === undefined) throw new SignalError('SIGBUS');
     if (vma.keepsFaults) vma.copies.set(index, page);
-    if (vma.shared || !write) return page;
+    if (vma.shared || !write) return { page, ...port };
     const own = page.slice();
     vma.copies.set(index, own);
-    return own;
+    return { page: own };
   }
 
   /** The highest gap that is large enough, so that mappings abut. Source: vm_unmapped_area, top down. */

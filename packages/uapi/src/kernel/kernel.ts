@@ -25,6 +25,7 @@ import { O } from '../abi/fcntl.js';
 import { DirectoryFile } from './directory-file.js';
 import type { Inode, OpenFile } from './open-file.js';
 import type { PageAllocator } from './pages.js';
+import { SyncAudit } from './sync-audit.js';
 
 /** What the kernel needs of the actor that it lives in. */
 export interface KernelHost {
@@ -55,6 +56,8 @@ export class SimulatedKernel {
   readonly fences: FenceContexts;
   /** The rules of all dma-bufs, and what was found against them. */
   readonly dmaBufRules: DmaBufRules;
+  /** Looks for waits that are missing, and for those that are not needed. */
+  readonly syncAudit: SyncAudit;
   readonly #reservations = new WwClass('reservation_ww_class');
   readonly #nodes = new Map<string, OpenNode>();
   readonly #devices = new Map<string, DeviceConstraints>();
@@ -66,6 +69,7 @@ export class SimulatedKernel {
   ) {
     this.pages = options.pages;
     this.dmaBufRules = options.dmaBufRules ?? new DmaBufRules();
+    this.syncAudit = new SyncAudit(this.dmaBufRules, () => this.now());
     this.fences = new FenceContexts({ now: () => this.now() });
   }
 

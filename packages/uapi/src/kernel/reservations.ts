@@ -1,23 +1,37 @@
 /** Fences on a reservation, as drivers that hold no other lock put them there. */
 import type { Task } from '@dmabuf-lab/core/base';
 import type { Fence, ResvObject, ResvUsage } from '@dmabuf-lab/core/sync';
+import type { SimulatedKernel } from './kernel.js';
 
 /**
  * Locks, makes room, adds, unlocks; waits for the lock, which a move may hold.
  *
  * Source: dma_resv_lock, dma_resv_reserve_fences, dma_resv_add_fence, v6.12.
  */
-export function* addFences(reservation: ResvObject, fences: readonly Fence[], usage: ResvUsage): Task<void> {
+export function* addFences(
+  kernel: SimulatedKernel,
+  reservation: ResvObject,
+  fences: readonly Fence[],
+  usage: ResvUsage,
+): Task<void> {
   if (fences.length === 0) return;
   yield* reservation.lock();
-  addLocked(reservation, fences, usage);
+  addLocked(kernel, reservation, fences, usage);
   reservation.unlock();
 }
 
 /** As `addFences`, for whoever holds the lock. */
-export function addLocked(reservation: ResvObject, fences: readonly Fence[], usage: ResvUsage): void {
+export function addLocked(
+  kernel: SimulatedKernel,
+  reservation: ResvObject,
+  fences: readonly Fence[],
+  usage: ResvUsage,
+): void {
   reservation.reserveFences(fences.length);
-  for (const fence of fences) reservation.addFence(fence, usage);
+  for (const fence of fences) {
+    reservation.addFence(fence, usage);
+    kernel.syncAudit.published(fence);
+  }
 }
 
 /** Pending fences up to a usage; the lock is not needed. */

@@ -31,7 +31,11 @@ export type FindingKind =
   | 'cache-device-reads-stale'
   | 'cache-cpu-write-lost'
   | 'cache-device-write-lost'
-  | 'cache-write-in-read-access';
+  | 'cache-write-in-read-access'
+  // Where Linux waits for too little or too much; never refused.
+  | 'v4l2-ignores-fence'
+  | 'ahead-of-v4l2'
+  | 'wait-without-conflict';
 
 /** One violation. */
 export interface DmaBufFinding {

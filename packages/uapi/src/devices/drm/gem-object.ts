@@ -8,8 +8,10 @@ import type { DmaBufCaller } from '@dmabuf-lab/core/dma-buf';
 import type { ResvObject } from '@dmabuf-lab/core/sync';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import type { DmaBufFile } from '../../files/dma-buf.js';
+import { storesOf } from '../../files/dma-buf-cpu.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
 import type { PageAllocator, PageRun } from '../../kernel/pages.js';
+import type { AuditedBuffer } from '../../kernel/sync-audit.js';
 import type { DrmDevice } from './drm-device.js';
 import type { DrmFile } from './drm-file.js';
 import type { ImportedBuffer } from './imported.js';
@@ -37,6 +39,12 @@ export class GemObject {
     readonly imported?: ImportedBuffer,
   ) {
     this.reservation = imported?.buffer.reservation ?? device.kernel.reservation('GEM object');
+  }
+
+  /** As findings call it: by the name of its dma-buf, where it has one. */
+  get audited(): AuditedBuffer {
+    const buffer = this.imported?.buffer ?? this.dmaBuf;
+    return { name: buffer?.object.name ?? 'a GEM object', reservation: this.reservation };
   }
 
   hold(): this {
@@ -124,6 +132,7 @@ export class GemObject {
       throw new ErrnoError('EINVAL', 'mmap', 'Cannot map privately: GEM objects are shared');
     const pages = this.pages();
     const keepsObject = this.device.driver.mappingsKeepObjects ?? true;
+    vma.port = storesOf(() => (this.dmaBuf === undefined ? [] : [this.dmaBuf]));
     vma.fixedLength = true;
     vma.keepsFaults = keepsObject;
     vma.pager = { page: (index, _write, sinceStart) => pages[keepsObject ? sinceStart : index - firstPage] };

@@ -95,7 +95,8 @@ function* attachFence({ file, data }: StructCall<ReturnType<typeof vgemFenceAtta
   } finally {
     object.drop();
   }
-  addLocked(reservation, [fence], write ? ResvUsage.Write : ResvUsage.Read);
+  kernel.syncAudit.goesAhead({ buffer: object.audited, who: 'vgem', op, access: write ? 'write' : 'read' });
+  addLocked(kernel, reservation, [fence], write ? ResvUsage.Write : ResvUsage.Read);
   caller.unlock(reservation);
   const fences = fencesOf(file);
   data.out_fence = fences.size + 1;

@@ -56,6 +56,9 @@ export class Vb2Buffer {
   /** As what it is part of a request that waits for it. Source: req_obj. */
   #bound: { readonly request: MediaRequest; readonly object: MediaRequestObject } | undefined;
 
+  /** Called when the driver gives it back. */
+  workEnds: readonly (() => void)[] = [];
+
   constructor(
     readonly index: number,
     sizes: readonly number[],
@@ -80,6 +83,11 @@ export class Vb2Buffer {
   /** Source: __init_vb2_v4l2_buffer. */
   initialize(): void {
     this.requestFd = -1;
+  }
+
+  /** Dma-bufs by which others reach its planes, each once. */
+  get sharedAs(): ReadonlySet<DmaBufFile> {
+    return new Set(this.planes.flatMap(({ memory }) => memory?.sharedAs ?? []));
   }
 
   /** Back to user space. Source: __vb2_dqbuf. */

@@ -62,7 +62,7 @@ function* importDmaBuf(
     kernel.startNow('vb2_dc_detach_dmabuf', detach(caller, buffer, attachment, mapping));
   };
   const inOnePiece = contiguousBytes(pages);
-  if (inOnePiece >= lengthBytes) return { pages, users: 0, put };
+  if (inOnePiece >= lengthBytes) return { pages, users: 0, sharedAs: [buffer], put };
   put();
   throw refuse('EFAULT', `contiguous chunk is too small ${inOnePiece}/${lengthBytes}`);
 }

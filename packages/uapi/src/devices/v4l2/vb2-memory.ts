@@ -6,6 +6,7 @@
 import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
 import { O, PAGE_BYTES } from '../../abi/fcntl.js';
 import { DmaBufFile } from '../../files/dma-buf.js';
+import { storesOf } from '../../files/dma-buf-cpu.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import { type Page, type PageAllocator, type PageRun, pageAligned, pagesFor } from '../../kernel/pages.js';
@@ -15,6 +16,8 @@ export interface PlaneMemory {
   readonly pages: readonly Page[];
   /** The queue, mappings and dma-bufs that share it; 0 where nobody counts. Source: vb2_mem_ops.num_users. */
   readonly users: number;
+  /** Dma-bufs by which others reach it. */
+  readonly sharedAs: readonly DmaBufFile[];
   /** The queue needs it no more. */
   put(): void;
 }
@@ -31,6 +34,7 @@ export interface Vb2MemOps {
 export class OwnMemory implements PlaneMemory {
   users = 1;
   readonly #run: PageRun;
+  readonly #exported = new Set<DmaBufFile>();
 
   /**
    * @param exporterName of dma-bufs of it
@@ -49,6 +53,10 @@ export class OwnMemory implements PlaneMemory {
     return this.#run.pages;
   }
 
+  get sharedAs(): readonly DmaBufFile[] {
+    return [...this.#exported];
+  }
+
   /** Source: vb2_vmalloc_put, vb2_dc_put. */
   put(): void {
     this.users -= 1;
@@ -62,6 +70,7 @@ export class OwnMemory implements PlaneMemory {
     const { first } = vma;
     vma.fixedLength = true;
     vma.pager = { page: (index) => this.pages[index - first] };
+    vma.port = storesOf(() => this.#exported);
     vma.onOpen = () => {
       this.users += 1;
     };
@@ -72,17 +81,22 @@ export class OwnMemory implements PlaneMemory {
   /** Source: vb2_vmalloc_get_dmabuf. @param flags access mode of the file */
   export(flags: number): DmaBufFile {
     this.users += 1;
-    return new DmaBufFile(
+    const file: DmaBufFile = new DmaBufFile(
       this.kernel,
       {
         name: this.exporterName,
         sizeBytes: pageAligned(this.lengthBytes),
         mmap: (vma) => this.mmap(vma),
         vmap: () => this.pages,
-        release: () => this.put(),
+        release: () => {
+          this.#exported.delete(file);
+          this.put();
+        },
       },
       flags & O.ACCMODE,
     );
+    this.#exported.add(file);
+    return file;
   }
 }
 

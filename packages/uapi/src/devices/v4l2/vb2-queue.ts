@@ -233,12 +233,24 @@ export class Vb2Queue {
 
   #giveToDriver(buffer: Vb2Buffer): void {
     buffer.state = 'active';
+    this.#workBegins(buffer);
     this.ops.enqueue(buffer);
+  }
+
+  /** The device may touch it from now on, and nothing on the buffer says so. */
+  #workBegins(buffer: Vb2Buffer): void {
+    const { name: who, isOutput } = this.options;
+    const access = isOutput ? 'read' : 'write';
+    buffer.workEnds = [...buffer.sharedAs].map(({ object }) =>
+      this.kernel.syncAudit.silentWorkBegins({ buffer: object, who, op: 'VIDIOC_QBUF', access }),
+    );
   }
 
   /** The driver is done with a buffer; `queued` gives it back untouched. Source: vb2_buffer_done. */
   done(buffer: Vb2Buffer, state: 'done' | 'error' | 'queued'): void {
     buffer.state = state;
+    for (const end of buffer.workEnds) end();
+    buffer.workEnds = [];
     if (state === 'queued') return;
     buffer.synced = false;
     this.#done.push(buffer);

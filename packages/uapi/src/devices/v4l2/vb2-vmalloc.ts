@@ -45,5 +45,5 @@ function* importDmaBuf(
     buffer.hold(); // until it is unmapped, which waits where it is being moved
     kernel.startNow('vb2_vmalloc_unmap_dmabuf', unmap());
   };
-  return { pages, users: 0, put };
+  return { pages, users: 0, sharedAs: [buffer], put };
 }

@@ -15,6 +15,7 @@ import { type Fence, ResvUsage } from '@dmabuf-lab/core/sync';
 import { DRM_EVENT, drmEventVblank } from '../../../abi/drm-mode.js';
 import type { Process } from '../../../kernel/process.js';
 import { fencesOn } from '../../../kernel/reservations.js';
+import { watchWait } from '../../../kernel/sync-audit.js';
 import type { DrmFile } from '../drm-file.js';
 import type { Framebuffer } from './framebuffers.js';
 import type { Commit, KmsDevice } from './kms-device.js';
@@ -79,7 +80,7 @@ export function* commit(kms: KmsDevice, request: CommitRequest): Task<void> {
 /** Everything that can fail. @returns fences that the change waits for */
 function* getReady(kms: KmsDevice, request: CommitRequest, shown: Framebuffer | undefined): Task<Fence[]> {
   const { isNonblocking, process, inFence } = request;
-  yield* prepare(kms, shown, process);
+  yield* prepareAndAudit(kms, shown, request);
   const fences = pendingFences(shown, inFence);
   try {
     if (!isNonblocking) yield* waitFor(kms, fences, process);
@@ -92,9 +93,12 @@ function* getReady(kms: KmsDevice, request: CommitRequest, shown: Framebuffer | 
 }
 
 /** Source: drm_atomic_helper_commit_tail, with drm_atomic_helper_fake_vblank and drm_atomic_helper_cleanup_planes. */
-function show(kms: KmsDevice, { change, event, outFence }: CommitRequest, own: Commit): void {
+function show(kms: KmsDevice, { change, event, outFence, op }: CommitRequest, own: Commit): void {
   const { kernel } = kms;
   own.isShown = true;
+  for (const buffer of (change.touchesPlane && change.next.framebuffer?.buffers) || []) {
+    kernel.syncAudit.goesAhead({ buffer: buffer.audited, who: kms.display.name, op, access: 'read' });
+  }
   if (event !== undefined) event.file.send(flipEvent(kms, event));
   outFence?.signal();
   if (change.touchesPlane) cleanUp(kms, change.old.framebuffer);
@@ -114,6 +118,23 @@ function flipEvent({ kernel, ids }: KmsDevice, { userData }: PendingEvent): Uint
     sequence: 0,
     crtc_id: ids.crtc,
   });
+}
+
+/** A buffer that moves into video memory waits for everybody who uses it, where the picture waits for writers at most. */
+function* prepareAndAudit(kms: KmsDevice, framebuffer: Framebuffer | undefined, request: CommitRequest): Task<void> {
+  const { kernel, display } = kms;
+  const { process, inFence, op } = request;
+  const upTo = inFence === undefined ? ResvUsage.Write : ResvUsage.Kernel;
+  const buffers = framebuffer?.buffers ?? [];
+  const waits = buffers.map(({ reservation }) => watchWait(reservation, upTo, ResvUsage.Bookkeep, kernel.now()));
+  yield* prepare(kms, framebuffer, process);
+  for (const [i, after] of waits.entries()) {
+    const use = { buffer: buffers[i].audited, who: display.name, op, access: 'read' as const };
+    const why = `to move it into video memory, which ${inFence === undefined ? 'the picture' : 'IN_FENCE_FD'} does not ask for`;
+    for (const wait of after()) {
+      kernel.syncAudit.waitedTooLong(use, wait, why, 'show the buffer once before others use it, so that it is there');
+    }
+  }
 }
 
 function* prepare({ display }: KmsDevice, framebuffer: Framebuffer | undefined, process?: Process): Task<void> {

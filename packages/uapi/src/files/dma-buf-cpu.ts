@@ -1,0 +1,115 @@
+/** The CPU and a dma-buf: the accesses that DMA_BUF_IOCTL_SYNC brackets, and loads and stores. Source: dma-buf.c, v6.12. */
+import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
+import {
+  type DataDirection,
+  DmaBufCaller,
+  type DmaBufObject,
+  isCpuWrite,
+  type ResvWaiter,
+} from '@dmabuf-lab/core/dma-buf';
+import { ResvUsage } from '@dmabuf-lab/core/sync';
+import { DMA_BUF_IOCTL_SYNC, DMA_BUF_SYNC } from '../abi/dma-buf.js';
+import type { CpuPort, VmaRequest } from '../kernel/address-space.js';
+import type { SimulatedKernel } from '../kernel/kernel.js';
+import type { Page } from '../kernel/pages.js';
+import type { Process } from '../kernel/process.js';
+import { type BufferAccess, type OverlongWait, watchWait } from '../kernel/sync-audit.js';
+
+const OP = DMA_BUF_IOCTL_SYNC.name;
+const DIRECTIONS: ReadonlyMap<number, DataDirection> = new Map([
+  [DMA_BUF_SYNC.READ, 'from-device'],
+  [DMA_BUF_SYNC.WRITE, 'to-device'],
+  [DMA_BUF_SYNC.RW, 'bidirectional'],
+]);
+
+/** A system call on the file: it holds no reservation. */
+export const userSpace = (): DmaBufCaller => new DmaBufCaller('user space');
+
+/** An access between its two SYNC calls. */
+interface BracketedAccess {
+  readonly direction: DataDirection;
+  /** Waits for readers, which only a store makes worth it. */
+  readonly forReaders: readonly OverlongWait[];
+  hasStored: boolean;
+}
+
+export class DmaBufCpuSide {
+  readonly #open: BracketedAccess[] = [];
+  /** Of mappings of user space. */
+  readonly port: CpuPort;
+
+  constructor(
+    private readonly kernel: SimulatedKernel,
+    private readonly object: DmaBufObject<readonly Page[], VmaRequest>,
+  ) {
+    this.port = {
+      load: () => {
+        this.#touched('a load', 'read');
+        return undefined;
+      },
+      store: () => {
+        this.stored();
+        return false;
+      },
+    };
+  }
+
+  /** The CPU has stored, by whatever mapping. */
+  stored(): void {
+    this.#touched('a store', 'write');
+    for (const access of this.#open) access.hasStored = true;
+  }
+
+  #touched(op: string, access: BufferAccess): void {
+    this.kernel.syncAudit.goesAhead({ buffer: this.object, who: userSpace().name, op, access });
+  }
+
+  /** The sync of dma_buf_ioctl. @throws ErrnoError EINVAL, and what the exporter says */
+  *sync(process: Process, flags: bigint): Task<void> {
+    const valid = BigInt(DMA_BUF_SYNC.RW | DMA_BUF_SYNC.END);
+    const direction = DIRECTIONS.get(Number(flags & BigInt(DMA_BUF_SYNC.RW)));
+    if ((flags & ~valid) !== 0n || direction === undefined) {
+      throw new ErrnoError('EINVAL', OP, `Cannot sync: flags 0x${flags.toString(16)}`);
+    }
+    if ((flags & BigInt(DMA_BUF_SYNC.END)) !== 0n) this.#end(direction);
+    else yield* this.#begin(process, direction);
+  }
+
+  *#begin(process: Process, direction: DataDirection): Task<void> {
+    const { kernel, object } = this;
+    const isWrite = isCpuWrite(direction);
+    const after = isWrite ? watchWait(object.reservation, ResvUsage.Write, ResvUsage.Read, kernel.now()) : () => [];
+    yield* object.beginCpuAccess(userSpace(), direction, waitAs(process));
+    this.#touched(OP, isWrite ? 'write' : 'read');
+    this.#open.push({ direction, forReaders: after(), hasStored: false });
+  }
+
+  #end(direction: DataDirection): void {
+    this.object.endCpuAccess(userSpace(), direction);
+    const at = this.#open.findLastIndex((access) => access.direction === direction);
+    const [access] = at < 0 ? [] : this.#open.splice(at, 1);
+    if (access === undefined || access.hasStored) return;
+    const use = { buffer: this.object, who: userSpace().name, op: OP, access: 'write' as const };
+    for (const wait of access.forReaders) {
+      const why = 'which only reads, and then stored nothing until SYNC END';
+      this.kernel.syncAudit.waitedTooLong(use, wait, why, 'begin with DMA_BUF_SYNC_READ where nothing is stored');
+    }
+  }
+}
+
+/** Waits as a system call does: until the process is killed. */
+function waitAs(process: Process): ResvWaiter {
+  return function* wait(reservation, upTo, what): Task<void> {
+    const look = (): true | undefined => (reservation.testSignalled(upTo) ? true : undefined);
+    yield* process.wait(look, Number.POSITIVE_INFINITY, what);
+  };
+}
+
+/** For mappings of the same pages that do not go through the dma-buf: tells its CPU side of stores. */
+export function storesOf(shared: () => Iterable<{ readonly cpu: DmaBufCpuSide }>): CpuPort {
+  const store = (): boolean => {
+    for (const { cpu } of shared()) cpu.stored();
+    return false;
+  };
+  return { load: () => undefined, store };
+}
