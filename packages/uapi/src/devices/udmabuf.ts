@@ -100,7 +100,7 @@ function checkItems(items: readonly Item[]): void {
   if (pages === 0n) throw refusal('there are no pages');
 }
 
-/** Holds the pages of a range. Source: memfd_pin_folios, check_memfd_seals. @throws ErrnoError EBADFD, EINVAL */
+/** Holds the pages of a range. Source: memfd_pin_folios, check_memfd_seals. @throws ErrnoError EBADFD, EINVAL, ENOMEM */
 function pagesOf(process: Process, { memfd, offset, size }: Item): FilePage[] {
   const file = descriptorOf(process, memfd);
   if (!(file instanceof MemfdFile))
@@ -108,16 +108,18 @@ function pagesOf(process: Process, { memfd, offset, size }: Item): FilePage[] {
   const { content } = file;
   if (!content.isSealed(F_SEAL.SHRINK)) throw refusal('the memfd is not sealed against shrinking');
   if (content.isSealed(F_SEAL.WRITE | F_SEAL.FUTURE_WRITE)) throw refusal('the memfd is sealed against writing');
-  const first = Number(offset / BigInt(PAGE_BYTES));
-  const count = Number(size / BigInt(PAGE_BYTES));
+  const start = BigInt.asIntN(64, offset);
+  const last = BigInt.asIntN(64, offset + size - 1n);
+  if (start < 0n || start > last) throw refusal('the range has no pages');
+  if (last >= BigInt(content.sizeBytes)) throw refusal('the range ends beyond the memfd');
+  const first = Number(start) / PAGE_BYTES;
+  const count = Number(size) / PAGE_BYTES;
   const pages: FilePage[] = [];
-  for (let index = first; index < first + count; index += 1) {
-    const page = content.page(index);
-    if (page === undefined) {
-      for (const held of pages) held.drop();
-      throw refusal('the range ends beyond the memfd');
-    }
-    pages.push(page.hold());
+  try {
+    for (let index = first; index < first + count; index += 1) pages.push(content.allocate(index).hold());
+  } catch (error) {
+    for (const held of pages) held.drop();
+    throw error;
   }
   return pages;
 }

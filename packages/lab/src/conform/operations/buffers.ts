@@ -25,6 +25,11 @@ import { answered, newFd, type Operation, type Outcome, operation, returnedFd } 
 import { count, flags, integer, low32, low64, reference } from '../values.js';
 import { descriptor, descriptorIn, openFlags, RDWR_CLOEXEC } from './arguments.js';
 
+/** A list of more items than a step gives finds these empty, and then memory that is no items. */
+const EMPTY_ITEMS = 4;
+/** As many as the device takes. */
+const MOST_ITEMS = 1024;
+
 const syncFlags = flags(DMA_BUF_SYNC);
 
 const target = z.looseObject(descriptor);
@@ -171,13 +176,16 @@ export const bufferOperations: Readonly<Record<string, Operation>> = {
     function* (context, given) {
       const { process } = context;
       const { size } = udmabufCreateItem;
-      const bytes = new Uint8Array(udmabufCreateList.size + given.items.length * size);
+      const bytes = new Uint8Array(udmabufCreateList.size + Math.max(MOST_ITEMS, given.items.length) * size);
       const list = low32(given.count ?? BigInt(given.items.length));
       bytes.set(udmabufCreateList.encode({ flags: low32(given.flags), count: list }));
       for (const [i, item] of given.items.entries()) {
         const memfd = low32(BigInt(context.fd(item.memfd)));
         const words = { memfd, __pad: low32(item.pad), offset: low64(item.offset), size: low64(item.size) };
         bytes.set(udmabufCreateItem.encode(words), udmabufCreateList.size + i * size);
+      }
+      for (let i = given.items.length + EMPTY_ITEMS; i < MOST_ITEMS; i += 1) {
+        bytes.set(udmabufCreateItem.encode({ offset: 1n }), udmabufCreateList.size + i * size);
       }
       return returnedFd(
         yield* process.ioctl(context.fd(given.dev), UDMABUF_CREATE_LIST.number, process.user.put(bytes)),

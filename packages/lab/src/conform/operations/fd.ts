@@ -5,7 +5,7 @@ import { addSealsTo, EventFile, MemfdFile, O, POLL, SEEK } from '@dmabuf-lab/uap
 import { z } from 'zod';
 import type { CaseContext } from '../case-context.js';
 import { answered, type Operation, operation, returnedFd } from '../operation.js';
-import { count, enumeration, flags, hexBytes, integer, low32, namesOf, toHex } from '../values.js';
+import { count, flags, hexBytes, integer, low32, namesOf, toHex } from '../values.js';
 import { descriptor, descriptorIn, mapping, openFlags, RDWR_CLOEXEC } from './arguments.js';
 
 const SHOWN_BYTES = 64;
@@ -45,9 +45,11 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
     returnedFd(process.install(new EventFile(kernel, O.NONBLOCK), O.CLOEXEC)),
   ),
   'fd.seek': operation(
-    any.extend({ offset: integer.default(0n), whence: enumeration(SEEK).default(SEEK.SET) }),
+    any.extend({ offset: integer.default(0n), whence: flags(SEEK).default(BigInt(SEEK.SET)) }),
     (context, given) =>
-      answered({ ret: context.process.seek(fdOf(context, given), BigInt.asIntN(64, given.offset), given.whence | 0) }),
+      answered({
+        ret: context.process.seek(fdOf(context, given), BigInt.asIntN(64, given.offset), low32(given.whence) | 0),
+      }),
   ),
   'fd.size': operation(any, (context, given) => {
     const { inode } = context.process.fds.file(fdOf(context, given), 'fstat');
