@@ -2,7 +2,7 @@
 import { AtomicWords, type Nanoseconds, type Park, type Task, wordIndex } from '@dmabuf-lab/core/base';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { startKernel } from '@dmabuf-lab/lab';
-import { Process, type SimulatedKernel } from '@dmabuf-lab/uapi';
+import { DmaBufFile, Process, type SimulatedKernel } from '@dmabuf-lab/uapi';
 
 interface Sleeper {
   readonly task: Task<unknown>;
@@ -118,4 +118,11 @@ export function runInProcesses<T>(
 /** Runs one program. */
 export function runInProcess<T>(program: (process: Process, kernel: SimulatedKernel) => Task<T>): T {
   return runInProcesses(program)[0];
+}
+
+/** The dma-buf of a descriptor. */
+export function fileOf(process: Process, fd: number): DmaBufFile {
+  const file = process.fds.file(fd, 'test');
+  if (file instanceof DmaBufFile) return file;
+  throw new TypeError(`descriptor ${fd} is no dma-buf`);
 }

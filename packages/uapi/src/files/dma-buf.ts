@@ -28,7 +28,7 @@ import type { SimulatedKernel } from '../kernel/kernel.js';
 import { blocksOf, type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
 import type { Page } from '../kernel/pages.js';
 import type { Process } from '../kernel/process.js';
-import { addFencesWhenFree, fencesOn } from '../kernel/reservations.js';
+import { addFences, fencesOn } from '../kernel/reservations.js';
 import { fenceOfDescriptor, SyncFileFile } from './sync-file.js';
 
 /** What an exporter brings. Source: struct dma_buf_ops, struct dma_buf_export_info. */
@@ -232,7 +232,7 @@ export class DmaBufFile extends OpenFile {
     const fence = fenceOfDescriptor(process, fd);
     if (fence === undefined) throw new ErrnoError('EINVAL', op, `Cannot import descriptor ${fd}: it is no sync file`);
     const usage = (flags & DMA_BUF_SYNC.WRITE) !== 0 ? ResvUsage.Write : ResvUsage.Read;
-    yield* addFencesWhenFree(this.reservation, [...unwrapFence(fence)], usage);
+    yield* addFences(this.reservation, [...unwrapFence(fence)], usage);
     return 0;
   }
 

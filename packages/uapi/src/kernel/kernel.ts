@@ -157,6 +157,21 @@ export class SimulatedKernel {
     };
   }
 
+  /** Runs a task at once as far as it goes without waiting, and the rest beside the caller. @param name of the kernel thread */
+  startNow(name: string, task: Task<void>): void {
+    const first = task.next();
+    if (first.done) return;
+    let park = first.value;
+    this.spawn(name, rest());
+    function* rest(): Task<void> {
+      for (;;) {
+        const step = task.next(yield park);
+        if (step.done) return;
+        park = step.value;
+      }
+    }
+  }
+
   /** Runs something beside the callers: a kernel thread. */
   spawn(name: string, task: Task<void>): void {
     this.host.spawn(name, task);

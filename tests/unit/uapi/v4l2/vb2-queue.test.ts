@@ -80,14 +80,18 @@ test('qbuf, of a dma-buf, holds it until another replaces it or the queue is fre
   bench.reqbufs(fd, 2, memory);
   bench.queue(fd, 0, { memory, m: BigInt(buffers[0]) });
   t.deepEqual(held(), [2, 1]);
+  const mapped = (): number[] => buffers.map((one) => bench.dmaBuf(one).object.vmapUsers.length);
+  t.deepEqual(mapped(), [1, 0]);
   bench.stream(fd, true);
   bench.dequeue(fd);
   t.deepEqual(held(), [2, 1], 'dequeued, and still held');
   bench.queue(fd, 0, { memory, m: BigInt(buffers[1]) });
   t.deepEqual(held(), [1, 2]);
+  t.deepEqual(mapped(), [0, 1]);
   bench.stream(fd, false);
   t.throws(() => bench.queue(fd, 0, { memory, m: 9999n }), { code: 'EINVAL' });
   t.deepEqual(held(), [1, 1], 'a queueing that fails drops what the index had');
+  t.deepEqual(mapped(), [0, 0]);
 });
 
 test('prepareBuf, keeps what it has prepared when QBUF names another dma-buf', (t) => {

@@ -104,6 +104,12 @@ export class VideoBench {
     return this.command(fd, uapi.VIDIOC_QUERYBUF, { type: CAPTURE, index });
   }
 
+  dmaBuf(fd: number): uapi.DmaBufFile {
+    const file = this.process.fds.file(fd, 'test');
+    if (file instanceof uapi.DmaBufFile) return file;
+    throw new TypeError(`descriptor ${fd} is no dma-buf`);
+  }
+
   /** Waits for a buffer, and takes it. */
   dequeue(fd: number): ReturnType<typeof uapi.v4l2Buffer.decode> {
     this.poll(fd, uapi.POLL.IN);

@@ -1,5 +1,5 @@
 /** vgem: GEM objects without hardware, and fences that user space signals. Source: drivers/gpu/drm/vgem, v6.12. */
-import { ErrnoError } from '@dmabuf-lab/core/base';
+import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
 import { Fence, ResvUsage, usageToWaitFor } from '@dmabuf-lab/core/sync';
 import {
   DRM_IOCTL_VGEM_FENCE_ATTACH,
@@ -56,7 +56,7 @@ function signal(kernel: SimulatedKernel, { fence, callOff }: VgemFence): void {
 }
 
 /** Source: vgem_fence_attach_ioctl. @throws ErrnoError EINVAL, ENOENT, EBUSY */
-function attachFence({ file, data }: StructCall<ReturnType<typeof vgemFenceAttach.decode>>): void {
+function* attachFence({ file, data }: StructCall<ReturnType<typeof vgemFenceAttach.decode>>): Task<void> {
   const op = DRM_IOCTL_VGEM_FENCE_ATTACH.name;
   const { kernel } = file.device;
   if ((data.flags & ~VGEM_FENCE.WRITE) !== 0 || data.pad !== 0) {
@@ -79,7 +79,7 @@ function attachFence({ file, data }: StructCall<ReturnType<typeof vgemFenceAttac
     fence.signal();
     kernel.changed();
   });
-  addFences(reservation, [fence], write ? ResvUsage.Write : ResvUsage.Read);
+  yield* addFences(reservation, [fence], write ? ResvUsage.Write : ResvUsage.Read);
   const fences = fencesOf(file);
   data.out_fence = fences.size + 1;
   fences.set(data.out_fence, { fence, callOff });

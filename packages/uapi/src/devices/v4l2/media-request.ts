@@ -15,9 +15,9 @@ export type MediaRequestState = 'idle' | 'validating' | 'queued' | 'complete' | 
 /** Something in a request. Source: struct media_request_object_ops. */
 export interface MediaRequestObject {
   /** Makes sure that queueing it cannot fail. @throws ErrnoError */
-  prepareInRequest(): void;
+  prepareInRequest(): Task<void>;
   unprepareInRequest(): void;
-  queueInRequest(): void;
+  queueInRequest(): Task<void>;
   /** The request is gone for it. */
   unboundFromRequest(): void;
 }
@@ -71,30 +71,30 @@ export class MediaRequest {
   }
 
   /** Source: media_request_ioctl_queue. @throws ErrnoError EBUSY, ENOENT, and what an object says */
-  queue(): void {
+  *queue(): Task<void> {
     const op = MEDIA_REQUEST_IOC_QUEUE.name;
     if (this.state !== 'idle') throw new ErrnoError('EBUSY', op, `Cannot queue the request: it is ${this.state}`);
     this.get();
     this.state = 'validating';
     try {
-      this.#validate(op);
+      yield* this.#validate(op);
     } catch (error) {
       this.state = 'idle';
       this.put();
       throw error;
     }
     this.state = 'queued';
-    for (const object of [...this.#objects]) object.queueInRequest();
+    for (const object of [...this.#objects]) yield* object.queueInRequest();
   }
 
   /** Source: vb2_request_validate. */
-  #validate(op: string): void {
+  *#validate(op: string): Task<void> {
     this.device.validateRequest?.();
     if (this.#objects.length === 0) throw new ErrnoError('ENOENT', op, 'Cannot queue the request: no buffer is in it');
     const prepared: MediaRequestObject[] = [];
     for (const object of this.#objects) {
       try {
-        object.prepareInRequest();
+        yield* object.prepareInRequest();
       } catch (error) {
         for (const done of prepared.reverse()) done.unprepareInRequest();
         throw error;
@@ -142,7 +142,7 @@ export class MediaRequestFile extends OpenFile {
   }
 
   override *ioctl(call: IoctlCall): Task<number> {
-    if (call.command === MEDIA_REQUEST_IOC_QUEUE.number) this.request.queue();
+    if (call.command === MEDIA_REQUEST_IOC_QUEUE.number) yield* this.request.queue();
     else if (call.command === MEDIA_REQUEST_IOC_REINIT.number) this.request.reinit();
     else return yield* super.ioctl(call);
     return 0;

@@ -1,5 +1,5 @@
 /** read(2) and write(2) on top of a queue. Source: __vb2_perform_fileio, videobuf2-core.c, v6.12. */
-import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
+import { assert, ErrnoError, type Task } from '@dmabuf-lab/core/base';
 import { V4L2_MEMORY } from '../../abi/videodev2.js';
 import type { Process } from '../../kernel/process.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
@@ -59,8 +59,14 @@ export class FileIo {
     this.#progress = buffers.map(({ planes }) => ({ sizeBytes: planes[0].lengthBytes, position: 0 }));
     this.#initial = this.#current = 0;
     if (this.queue.options.isOutput) return;
-    for (const buffer of buffers) this.queue.qbuf(buffer, undefined);
+    for (const buffer of buffers) this.#enqueue(buffer);
     this.#initial = this.#current = buffers.length;
+  }
+
+  /** Buffers of the queue's own memory are never waited for. */
+  #enqueue(buffer: Vb2Buffer): void {
+    const { done } = this.queue.qbuf(buffer, undefined).next();
+    assert(done === true, 'a buffer of own memory is queued at once');
   }
 
   /** Source: __vb2_cleanup_fileio. */
@@ -115,7 +121,7 @@ export class FileIo {
     progress.position += count;
     if (progress.position < progress.sizeBytes) return;
     buffer.planes[0].usedBytes = progress.position;
-    this.queue.qbuf(buffer, undefined);
+    this.#enqueue(buffer);
     this.#progress[buffer.index] = { sizeBytes: buffer.planes[0].lengthBytes, position: 0 };
     if (this.#initial < this.queue.buffers.count) this.#initial += 1;
     this.#current = this.#initial;

@@ -114,19 +114,19 @@ export function querybuf(call: QueueCall, given: UserBuffer): void {
 }
 
 /** Source: vb2_prepare_buf. */
-export function prepareBuf(call: QueueCall, given: UserBuffer): void {
+export function* prepareBuf(call: QueueCall, given: UserBuffer): Task<void> {
   const op = 'VIDIOC_PREPARE_BUF';
   refuseOthers(call, op);
   refuseFileIo(call, op);
   if ((given.flags & FLAG.REQUEST_FD) !== 0) throw vb2Error('EINVAL', op, 'a request cannot be prepared');
   const buffer = bufferAt(call, given.index, op);
   takeBuffer(call, buffer, given, op);
-  call.queue.prepareOnly(buffer, call.process);
+  yield* call.queue.prepareOnly(buffer, call.process);
   fillUserBuffer(call.queue, buffer, given);
 }
 
 /** Source: vb2_qbuf. */
-export function qbuf(call: QueueCall, given: UserBuffer): void {
+export function* qbuf(call: QueueCall, given: UserBuffer): Task<void> {
   const op = 'VIDIOC_QBUF';
   const { queue, process } = call;
   refuseOthers(call, op);
@@ -136,7 +136,7 @@ export function qbuf(call: QueueCall, given: UserBuffer): void {
   takeBuffer(call, buffer, given, op, isInRequest);
   if (!isInRequest) {
     if (queue.usesRequests) throw vb2Error('EBUSY', op, 'the queue is used with requests');
-    queue.qbuf(buffer, process);
+    yield* queue.qbuf(buffer, process);
   } else {
     if (queue.usesQbuf) throw vb2Error('EBUSY', op, 'the queue is used without requests');
     const request = requestOf(call, given.request_fd, op);

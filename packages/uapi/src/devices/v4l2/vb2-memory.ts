@@ -3,7 +3,8 @@
  *
  * Source: drivers/media/common/videobuf2/videobuf2-vmalloc.c, v6.12.
  */
-import { ErrnoError } from '@dmabuf-lab/core/base';
+import { ErrnoError, isErrno, type Task } from '@dmabuf-lab/core/base';
+import { DmaBufCaller, vmapUnlocked, vunmapUnlocked } from '@dmabuf-lab/core/dma-buf';
 import { O, PAGE_BYTES } from '../../abi/fcntl.js';
 import { DmaBufFile } from '../../files/dma-buf.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
@@ -74,17 +75,39 @@ export class VmallocMemory implements PlaneMemory {
 }
 
 /**
- * The memory of a dma-buf, mapped for the CPU. The driver does not attach: it writes by the processor.
+ * The memory of a dma-buf, mapped for the CPU. The driver does not attach: it writes by the processor. While it is mapped the
+ * storage stays where it is.
  *
- * Source: vb2_vmalloc_attach_dmabuf, vb2_vmalloc_map_dmabuf. @throws ErrnoError EFAULT
+ * @param who what messages call the queue
+ * @throws ErrnoError EFAULT
+ * Source: vb2_vmalloc_attach_dmabuf, vb2_vmalloc_map_dmabuf.
  */
-export function importDmaBuf(buffer: DmaBufFile, lengthBytes: number): PlaneMemory {
+export function* importDmaBuf(
+  kernel: SimulatedKernel,
+  buffer: DmaBufFile,
+  lengthBytes: number,
+  who: string,
+): Task<PlaneMemory> {
   const refuse = (reason: string): ErrnoError =>
     new ErrnoError('EFAULT', 'VIDIOC_QBUF', `Cannot import the dma-buf: ${reason}`);
   if (buffer.sizeBytes < lengthBytes) throw refuse(`it has ${buffer.sizeBytes} bytes, fewer than ${lengthBytes}`);
-  const pages = buffer.exporter.vmap?.();
-  if (pages === undefined) throw refuse('its exporter cannot map it for the CPU');
-  return { pages, users: 0, put: () => undefined };
+  const caller = new DmaBufCaller(who);
+  let pages: readonly Page[];
+  try {
+    pages = yield* vmapUnlocked(caller, buffer.object);
+  } catch (error) {
+    if (!isErrno(error)) throw error;
+    throw refuse(error.message);
+  }
+  function* unmap(): Task<void> {
+    yield* vunmapUnlocked(caller, buffer.object, pages);
+    buffer.drop();
+  }
+  const put = (): void => {
+    buffer.hold(); // until it is unmapped, which waits where it is being moved
+    kernel.startNow('vb2_vmalloc_unmap_dmabuf', unmap());
+  };
+  return { pages, users: 0, put };
 }
 
 /** Overwrites the beginning of memory with one line of bytes, again and again. */

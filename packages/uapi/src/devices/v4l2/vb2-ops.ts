@@ -20,6 +20,8 @@ export interface Vb2Ops {
 }
 
 export interface Vb2QueueOptions {
+  /** What messages call it. */
+  readonly name: string;
   /** V4L2_BUF_TYPE. */
   readonly type: number;
   readonly isOutput: boolean;

@@ -1,9 +1,10 @@
 /** Getting the memory of a buffer ready, by the memory of its queue. Source: __buf_prepare, videobuf2-core.c, v6.12. */
+import type { Task } from '@dmabuf-lab/core/base';
 import { V4L2_MEMORY } from '../../abi/videodev2.js';
 import { DmaBufFile } from '../../files/dma-buf.js';
 import type { Process } from '../../kernel/process.js';
 import { type GivenPlane, type Vb2Buffer, vb2Error } from './vb2-buffer.js';
-import { importDmaBuf } from './vb2-memory.js';
+import type { PlaneMemory } from './vb2-memory.js';
 
 const OP = 'VIDIOC_QBUF';
 
@@ -13,18 +14,20 @@ export interface PrepareContext {
   readonly memory: number;
   /** Whose descriptors the planes name; absent where the kernel itself queues. */
   readonly process: Process | undefined;
+  /** How the queue takes a dma-buf. Source: vb2_mem_ops.attach_dmabuf, map_dmabuf. @throws ErrnoError */
+  readonly importDmaBuf: (buffer: DmaBufFile, lengthBytes: number) => Task<PlaneMemory>;
   /** The driver looks at it. Source: vb2_ops.buf_prepare. @throws ErrnoError */
   readonly accept: (buffer: Vb2Buffer) => void;
 }
 
-/** @throws ErrnoError EINVAL, EFAULT, and what the driver says */
-export function prepareBuffer(buffer: Vb2Buffer, context: PrepareContext): void {
+/** Waits only where a dma-buf is being moved. @throws ErrnoError EINVAL, EFAULT, and what the driver says */
+export function* prepareBuffer(buffer: Vb2Buffer, context: PrepareContext): Task<void> {
   switch (context.memory) {
     case V4L2_MEMORY.MMAP:
       prepareMmap(buffer, context);
       break;
     case V4L2_MEMORY.DMABUF:
-      prepareDmaBuf(buffer, context);
+      yield* prepareDmaBuf(buffer, context);
       break;
     default:
       prepareUserPointer(buffer);
@@ -55,7 +58,8 @@ function prepareUserPointer(buffer: Vb2Buffer): never {
 }
 
 /** Source: __prepare_dmabuf. Whatever fails, the planes lose the dma-bufs that they had. */
-function prepareDmaBuf(buffer: Vb2Buffer, { process, accept }: PrepareContext): void {
+function* prepareDmaBuf(buffer: Vb2Buffer, context: PrepareContext): Task<void> {
+  const { process, accept } = context;
   buffer.timestampNs = 0n;
   const given = buffer.given.map((plane) => ({ ...plane }));
   try {
@@ -63,7 +67,7 @@ function prepareDmaBuf(buffer: Vb2Buffer, { process, accept }: PrepareContext): 
     const isSame = buffer.planes.every(
       (plane, i) => plane.dmaBuf === files[i] && plane.lengthBytes === given[i].lengthBytes,
     );
-    if (!isSame) acquire(buffer, given, files);
+    if (!isSame) yield* acquire(buffer, given, files, context);
     for (const [i, plane] of buffer.planes.entries()) Object.assign(plane, given[i]);
     accept(buffer);
   } catch (error) {
@@ -91,12 +95,17 @@ function filesOf(buffer: Vb2Buffer, given: GivenPlane[], process: Process | unde
  * All are held first. Where one cannot be imported, it and those after it stay held for ever: a leak of v6.12, which user
  * space can see by the count in fdinfo.
  */
-function acquire(buffer: Vb2Buffer, given: readonly GivenPlane[], files: readonly DmaBufFile[]): void {
+function* acquire(
+  buffer: Vb2Buffer,
+  given: readonly GivenPlane[],
+  files: readonly DmaBufFile[],
+  { importDmaBuf }: PrepareContext,
+): Task<void> {
   buffer.releaseMemory();
   for (const file of files) file.hold();
   for (const [i, plane] of buffer.planes.entries()) {
     const twin = buffer.planes.slice(0, i).find(({ dmaBuf }) => dmaBuf === files[i]);
-    plane.memory = twin?.memory ?? importDmaBuf(files[i], given[i].lengthBytes);
+    plane.memory = twin?.memory ?? (yield* importDmaBuf(files[i], given[i].lengthBytes));
     plane.isDuplicate = twin !== undefined;
     plane.dmaBuf = files[i];
   }

@@ -15,7 +15,7 @@ import type { MediaRequest, MediaRequestObject } from './media-request.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
 import { Vb2Buffers } from './vb2-buffers.js';
 import { FileIo } from './vb2-fileio.js';
-import { VmallocMemory } from './vb2-memory.js';
+import { importDmaBuf, type PlaneMemory, VmallocMemory } from './vb2-memory.js';
 import type { DequeueSteps, Vb2Ops, Vb2QueueOptions } from './vb2-ops.js';
 import { prepareBuffer } from './vb2-prepare.js';
 
@@ -39,6 +39,7 @@ export class Vb2Queue {
   #queued: Vb2Buffer[] = [];
   #done: Vb2Buffer[] = [];
   #waitingInDqbuf = false;
+  #isPreparing = false;
   /** Nothing has been queued yet: poll has nothing to wait for. */
   #waitingForBuffers = false;
 
@@ -143,15 +144,23 @@ export class Vb2Queue {
   // --- queueing ------------------------------------------------------------------------------------------------------
 
   /** Source: __buf_prepare. @throws ErrnoError EIO, and what is wrong with the buffer */
-  prepare(buffer: Vb2Buffer, process: Process | undefined): void {
+  *prepare(buffer: Vb2Buffer, process: Process | undefined): Task<void> {
     if (this.error) throw vb2Error('EIO', 'VIDIOC_QBUF', 'a fatal error has occurred on the queue');
     if (buffer.prepared) return;
     if (this.options.isOutput) this.ops.validateOutput?.(buffer);
     const { state } = buffer;
     buffer.state = 'preparing';
+    this.#isPreparing = true;
     try {
-      prepareBuffer(buffer, { memory: this.memory, process, accept: (one) => this.ops.prepare(one) });
+      yield* prepareBuffer(buffer, {
+        memory: this.memory,
+        process,
+        importDmaBuf: (file, lengthBytes) => this.#importDmaBuf(file, lengthBytes),
+        accept: (one) => this.ops.prepare(one),
+      });
     } finally {
+      this.#isPreparing = false;
+      this.kernel.changed();
       buffer.state = state;
     }
     buffer.synced = true;
@@ -159,14 +168,24 @@ export class Vb2Queue {
   }
 
   /** Source: vb2_core_prepare_buf. @throws ErrnoError EINVAL, and what is wrong with the buffer */
-  prepareOnly(buffer: Vb2Buffer, process: Process): void {
+  *prepareOnly(buffer: Vb2Buffer, process: Process): Task<void> {
     if (buffer.state !== 'dequeued' || buffer.prepared)
       throw vb2Error('EINVAL', 'VIDIOC_PREPARE_BUF', `buffer ${buffer.index} is ${buffer.state} or prepared`);
-    this.prepare(buffer, process);
+    yield* this.prepare(buffer, process);
+  }
+
+  #importDmaBuf(file: DmaBufFile, lengthBytes: number): Task<PlaneMemory> {
+    return importDmaBuf(this.kernel, file, lengthBytes, this.options.name);
+  }
+
+  /** Waits while a buffer is being prepared: the lock of the queue. Source: vb2_queue.lock. */
+  *untilFree(process: Process): Task<void> {
+    const look = (): true | undefined => (this.#isPreparing ? undefined : true);
+    if (this.#isPreparing) yield* process.wait(look, Number.POSITIVE_INFINITY, 'the lock of a video queue');
   }
 
   /** Source: vb2_core_qbuf. @throws ErrnoError EIO, EBUSY, EINVAL, and what is wrong with the buffer */
-  qbuf(buffer: Vb2Buffer, process: Process | undefined): void {
+  *qbuf(buffer: Vb2Buffer, process: Process | undefined): Task<void> {
     const op = 'VIDIOC_QBUF';
     if (this.error) throw vb2Error('EIO', op, 'a fatal error has occurred on the queue');
     const inRequest = buffer.state === 'in request';
@@ -174,7 +193,7 @@ export class Vb2Queue {
     if (!inRequest) this.usesQbuf = true;
     if (buffer.state !== 'dequeued' && !inRequest)
       throw vb2Error('EINVAL', op, `buffer ${buffer.index} is ${buffer.state}`);
-    this.prepare(buffer, process);
+    yield* this.prepare(buffer, process);
     this.#queued.push(buffer);
     this.#waitingForBuffers = false;
     buffer.state = 'queued';
@@ -202,9 +221,7 @@ export class Vb2Queue {
         buffer.dequeue();
         buffer.state = 'in request';
       },
-      queueInRequest: () => {
-        if (!this.error) this.qbuf(buffer, process);
-      },
+      queueInRequest: () => this.#queueFromRequest(buffer, process),
       unboundFromRequest: () => {
         buffer.forgetBinding();
         if (buffer.state !== 'in request') return;
@@ -212,6 +229,10 @@ export class Vb2Queue {
         buffer.dropRequest();
       },
     };
+  }
+
+  *#queueFromRequest(buffer: Vb2Buffer, process: Process): Task<void> {
+    if (!this.error) yield* this.qbuf(buffer, process);
   }
 
   #giveToDriver(buffer: Vb2Buffer): void {

@@ -108,6 +108,7 @@ export class VideoFile extends OpenFile {
     const isWritten = Math.floor(ioctlDirection(command) / IOC.write) % 2 === 1;
     const bytes = isWritten ? process.user.read(argument, ioctlSize(command), ioctl?.name ?? 'ioctl') : undefined;
     if (ioctl === undefined) return yield* super.ioctl(call);
+    yield* this.node.queue.untilFree(process);
     const answer = yield* ioctl.run({ file: this, node: this.node, process, bytes });
     if (ioctlDirection(command) >= IOC.read) process.user.write(argument, answer, ioctl.name);
     return 0;

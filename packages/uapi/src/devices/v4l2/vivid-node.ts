@@ -45,11 +45,16 @@ export abstract class VividNode implements VideoNode, Vb2Ops {
       : [V4L2_BUF_TYPE.VIDEO_CAPTURE, V4L2_BUF_TYPE.VIDEO_CAPTURE_MPLANE];
     const maxBuffers = isOutput || isMultiplanar ? VB2_MAX_FRAME : MAX_CAPTURE_BUFFERS;
     const type = types[Number(isMultiplanar)];
-    this.queue = new Vb2Queue(kernel, { type, isOutput, isMultiplanar, maxBuffers, minBuffers: MIN_BUFFERS }, this);
+    const threadName = `${name}-vid-${isOutput ? 'out' : 'cap'}`;
+    this.queue = new Vb2Queue(
+      kernel,
+      { name: threadName, type, isOutput, isMultiplanar, maxBuffers, minBuffers: MIN_BUFFERS },
+      this,
+    );
     instance.queues.push(this.queue);
     this.formats = formatsOf(isMultiplanar);
     this.timer = new FrameTimer(kernel, {
-      name: `${name}-vid-${isOutput ? 'out' : 'cap'}`,
+      name: threadName,
       rate: () => this.rate,
       tick: (frame) => this.tick(frame),
     });

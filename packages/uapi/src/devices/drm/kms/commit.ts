@@ -146,22 +146,3 @@ function* waitFor(kms: KmsDevice, fences: readonly Fence[], process: Process | u
   const look = (): true | undefined => (fences.every((fence) => fence.isSignalled()) ? true : undefined);
   yield* kms.wait(process, look, 'the fences of a framebuffer');
 }
-
-/**
- * Runs a task at once as far as it goes without waiting, and the rest beside the caller.
- *
- * @param name of the kernel thread
- */
-export function startNow(kms: KmsDevice, name: string, task: Task<void>): void {
-  const first = task.next();
-  if (first.done) return;
-  let park = first.value;
-  kms.kernel.spawn(name, rest());
-  function* rest(): Task<void> {
-    for (;;) {
-      const step = task.next(yield park);
-      if (step.done) return;
-      park = step.value;
-    }
-  }
-}

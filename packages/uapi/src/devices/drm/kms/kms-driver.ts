@@ -6,7 +6,6 @@ import type { DrmDevice, DrmDriver } from '../drm-device.js';
 import { GemObject } from '../gem-object.js';
 import { type DrmIoctl, drmIoctl } from '../ioctl-table.js';
 import { atomicIoctl } from './atomic.js';
-import { startNow } from './commit.js';
 import { crtcIoctls, pictureState, setConfiguration, useMode } from './crtc.js';
 import { DRM_FORMAT_XRGB8888 } from './format-info.js';
 import { framebufferIoctls, releaseFramebuffers } from './framebuffer-ioctls.js';
@@ -42,11 +41,11 @@ export function kmsDriverPart(kms: KmsDevice): KmsDriverPart {
       file.driverData = new KmsFile();
     },
     closed: (file) => {
-      startNow(kms, 'drm_fb_release', releaseFramebuffers(kms, file));
+      kms.kernel.startNow('drm_fb_release', releaseFramebuffers(kms, file));
       for (const blob of kmsFileOf(file).blobs) blob.drop();
     },
     lastClosed: () => {
-      if (kms.console !== undefined) startNow(kms, 'drm_lastclose', showConsole(kms, kms.console));
+      if (kms.console !== undefined) kms.kernel.startNow('drm_lastclose', showConsole(kms, kms.console));
     },
   };
 }
@@ -89,7 +88,7 @@ export function addConsole(kms: KmsDevice, device: DrmDevice): void {
     },
     [buffer],
   );
-  startNow(kms, 'the console', showConsole(kms, kms.console));
+  kms.kernel.startNow('the console', showConsole(kms, kms.console));
 }
 
 /** Source: drm_client_modeset_commit. */
