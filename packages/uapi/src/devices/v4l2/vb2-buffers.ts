@@ -4,7 +4,7 @@ import { PAGE_BYTES } from '../../abi/fcntl.js';
 import { V4L2_MEMORY } from '../../abi/videodev2.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import { Vb2Buffer, type Vb2Plane } from './vb2-buffer.js';
-import { VmallocMemory } from './vb2-memory.js';
+import type { PlaneMemoryOps } from './vb2-memory.js';
 
 /** A buffer has room for so many planes in the offsets by which they are mapped. */
 const PLANES_IN_OFFSET = 8;
@@ -16,6 +16,9 @@ export class Vb2Buffers {
     private readonly kernel: SimulatedKernel,
     /** Most buffers. */
     readonly limit: number,
+    private readonly memory: PlaneMemoryOps,
+    /** What the offsets by which they are mapped begin with, bytes. */
+    private readonly firstOffset: number,
   ) {
     this.#slots = new Array<Vb2Buffer | undefined>(limit).fill(undefined);
   }
@@ -65,8 +68,8 @@ export class Vb2Buffers {
   #allocate(buffer: Vb2Buffer): boolean {
     try {
       for (const [i, plane] of buffer.planes.entries()) {
-        plane.memory = new VmallocMemory(this.kernel, plane.lengthBytes);
-        plane.m = BigInt((buffer.index * PLANES_IN_OFFSET + i) * PAGE_BYTES);
+        plane.memory = this.memory.allocate(this.kernel, plane.lengthBytes);
+        plane.m = BigInt(this.firstOffset + (buffer.index * PLANES_IN_OFFSET + i) * PAGE_BYTES);
       }
       return true;
     } catch (error) {

@@ -9,7 +9,7 @@ import { O, PAGE_BYTES } from '../../abi/fcntl.js';
 import { DmaBufFile } from '../../files/dma-buf.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
-import { type Page, type PageRun, pageAligned, pagesFor } from '../../kernel/pages.js';
+import { type Page, type PageAllocator, type PageRun, pageAligned, pagesFor } from '../../kernel/pages.js';
 
 /** What a driver fills, and what the queue gives back. Source: struct vb2_mem_ops. */
 export interface PlaneMemory {
@@ -20,17 +20,36 @@ export interface PlaneMemory {
   put(): void;
 }
 
+/** How a queue comes to its memory. Source: struct vb2_mem_ops. */
+export interface PlaneMemoryOps {
+  /** For MMAP. @throws ErrnoError ENOMEM. Source: vb2_mem_ops.alloc. */
+  allocate(kernel: SimulatedKernel, lengthBytes: number): QueueMemory;
+  /**
+   * For DMABUF.
+   *
+   * @param who what messages call the queue
+   * @throws ErrnoError
+   * Source: vb2_mem_ops.attach_dmabuf, map_dmabuf.
+   */
+  importDmaBuf(kernel: SimulatedKernel, buffer: DmaBufFile, lengthBytes: number, who: string): Task<PlaneMemory>;
+}
+
 /** Memory that the queue has allocated. It lives on where it is mapped or exported: buffers are orphaned, not freed. */
-export class VmallocMemory implements PlaneMemory {
+export class QueueMemory implements PlaneMemory {
   users = 1;
   readonly #run: PageRun;
 
-  /** @throws ErrnoError ENOMEM */
+  /**
+   * @param exporterName of the dma-bufs that it is exported as
+   * @throws ErrnoError ENOMEM
+   */
   constructor(
     private readonly kernel: SimulatedKernel,
     private readonly lengthBytes: number,
+    private readonly exporterName: string,
+    pages: PageAllocator = kernel.pages,
   ) {
-    this.#run = kernel.pages.allocate(pagesFor(lengthBytes));
+    this.#run = pages.allocate(pagesFor(lengthBytes));
   }
 
   get pages(): readonly Page[] {
@@ -63,7 +82,7 @@ export class VmallocMemory implements PlaneMemory {
     return new DmaBufFile(
       this.kernel,
       {
-        name: 'videobuf2_vmalloc',
+        name: this.exporterName,
         sizeBytes: pageAligned(this.lengthBytes),
         mmap: (vma) => this.mmap(vma),
         vmap: () => this.pages,
@@ -82,7 +101,7 @@ export class VmallocMemory implements PlaneMemory {
  * @throws ErrnoError EFAULT
  * Source: vb2_vmalloc_attach_dmabuf, vb2_vmalloc_map_dmabuf.
  */
-export function* importDmaBuf(
+function* importDmaBuf(
   kernel: SimulatedKernel,
   buffer: DmaBufFile,
   lengthBytes: number,
@@ -109,6 +128,12 @@ export function* importDmaBuf(
   };
   return { pages, users: 0, put };
 }
+
+/** The memory of a driver that works by the processor. Source: vb2_vmalloc_memops. */
+export const VMALLOC_MEMORY: PlaneMemoryOps = {
+  allocate: (kernel, lengthBytes) => new QueueMemory(kernel, lengthBytes, 'videobuf2_vmalloc'),
+  importDmaBuf,
+};
 
 /** Overwrites the beginning of memory with one line of bytes, again and again. */
 export function fillWithLines(pages: readonly Page[], lengthBytes: number, line: Uint8Array): void {
