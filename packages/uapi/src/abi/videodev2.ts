@@ -84,6 +84,10 @@ export const V4L2_CAP = {
   DEVICE_CAPS: 0x8000_0000,
 } as const;
 
+/** V4L2_ENC_CMD_*: STOP encodes what has been queued and then stops; START goes on. */
+export const V4L2_ENC_CMD = { START: 0, STOP: 1, PAUSE: 2, RESUME: 3 } as const;
+/** A format is a bitstream. */
+export const V4L2_FMT_FLAG_COMPRESSED = 1;
 /** The frame interval can be set. */
 export const V4L2_CAP_TIMEPERFRAME = 0x1000;
 export const V4L2_MEMORY_FLAG_NON_COHERENT = 1;
@@ -239,6 +243,7 @@ export const v4l2Queryctrl = struct('v4l2_queryctrl', {
   flags: u32,
   reserved: array(u32, 2),
 });
+export const v4l2EncoderCmd = struct('v4l2_encoder_cmd', { cmd: u32, flags: u32, data: array(u32, 8) });
 /** An ioctl whose argument is one int. */
 export const v4l2Int = struct('int', { value: u32 });
 
@@ -263,6 +268,8 @@ export const VIDIOC_S_INPUT = iowr('VIDIOC_S_INPUT', 'V', 39, v4l2Int);
 export const VIDIOC_G_OUTPUT = ior('VIDIOC_G_OUTPUT', 'V', 46, v4l2Int);
 export const VIDIOC_S_OUTPUT = iowr('VIDIOC_S_OUTPUT', 'V', 47, v4l2Int);
 export const VIDIOC_TRY_FMT = iowr('VIDIOC_TRY_FMT', 'V', 64, v4l2Format);
+export const VIDIOC_ENCODER_CMD = iowr('VIDIOC_ENCODER_CMD', 'V', 77, v4l2EncoderCmd);
+export const VIDIOC_TRY_ENCODER_CMD = iowr('VIDIOC_TRY_ENCODER_CMD', 'V', 78, v4l2EncoderCmd);
 export const VIDIOC_CREATE_BUFS = iowr('VIDIOC_CREATE_BUFS', 'V', 92, v4l2CreateBuffers);
 export const VIDIOC_PREPARE_BUF = iowr('VIDIOC_PREPARE_BUF', 'V', 93, v4l2Buffer);
 export const VIDIOC_REMOVE_BUFS = iowr('VIDIOC_REMOVE_BUFS', 'V', 104, v4l2RemoveBuffers);

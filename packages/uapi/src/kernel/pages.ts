@@ -24,3 +24,15 @@ export interface PageAllocator {
 /** Whole pages that hold so many bytes. */
 export const pagesFor = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
 export const pageAligned = (bytes: number): number => pagesFor(bytes) * PAGE_BYTES;
+
+/** Pages that follow each other in memory as one view. */
+export function pageRuns(pages: readonly Page[]): Uint8Array[] {
+  const runs: Uint8Array[] = [];
+  for (const page of pages) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.buffer === page.buffer && last.byteOffset + last.length === page.byteOffset) {
+      runs[runs.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + page.length);
+    } else runs.push(page);
+  }
+  return runs;
+}

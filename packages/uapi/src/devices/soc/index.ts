@@ -5,3 +5,4 @@ export * from './node-context.js';
 export * from './node-frame.js';
 export * from './node-job.js';
 export * from './soc-device.js';
+export * from './video/index.js';

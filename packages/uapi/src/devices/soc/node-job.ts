@@ -2,7 +2,7 @@
 import type { Nanoseconds, Task } from '@dmabuf-lab/core/base';
 import type { Access, Job } from '@dmabuf-lab/core/driver';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
-import type { Page } from '../../kernel/pages.js';
+import { pageRuns } from '../../kernel/pages.js';
 import type { NodeFrame, SubmittedWork } from './node-frame.js';
 
 export class NodeJob implements Job {
@@ -32,7 +32,7 @@ export class NodeJob implements Job {
   }
 
   segments(frame: NodeFrame): readonly Uint8Array[] {
-    return runsOf(frame.pages);
+    return pageRuns(frame.pages);
   }
 
   get transfer(): { readonly bytes: number; readonly segments: number } {
@@ -40,7 +40,7 @@ export class NodeJob implements Job {
     let segments = 0;
     for (const { format, pages } of this.frames) {
       bytes += format.sizeBytes;
-      segments += runsOf(pages).length;
+      segments += pageRuns(pages).length;
     }
     return { bytes, segments };
   }
@@ -50,16 +50,4 @@ export class NodeJob implements Job {
     this.#ended = true;
     for (const work of this.work) work.end(error);
   }
-}
-
-/** Pages that follow each other in memory as one view. */
-export function runsOf(pages: readonly Page[]): Uint8Array[] {
-  const runs: Uint8Array[] = [];
-  for (const page of pages) {
-    const last = runs.at(-1);
-    if (last !== undefined && last.buffer === page.buffer && last.byteOffset + last.length === page.byteOffset) {
-      runs[runs.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + page.length);
-    } else runs.push(page);
-  }
-  return runs;
 }

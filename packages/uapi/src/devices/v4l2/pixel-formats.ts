@@ -14,6 +14,8 @@ export interface PixelFormat {
   readonly buffers: number;
   /** Bytes before the picture in each plane of memory. */
   readonly dataOffset: readonly number[];
+  /** Source: V4L2_FMT_FLAG_COMPRESSED. */
+  readonly isCompressed?: boolean;
 }
 
 const packed = (name: string, description: string, bits: number): PixelFormat => ({
@@ -133,6 +135,9 @@ export const PIXEL_FORMATS: readonly PixelFormat[] = [
   planar('YM24', 'Planar YUV 4:4:4 (N-C)', [8, 8, 8], [1, 1, 1], 3),
   planar('YM42', 'Planar YVU 4:4:4 (N-C)', [8, 8, 8], [1, 1, 1], 3),
 ];
+
+/** The bitstream of encoders. Source: V4L2_PIX_FMT_H264. */
+export const H264_FORMAT: PixelFormat = { ...packed('H264', 'H.264', 0), isCompressed: true };
 
 /** Formats that a node has: those with several buffers only where it is multi-planar. */
 export const formatsOf = (multiplanar: boolean): readonly PixelFormat[] =>

@@ -15,6 +15,8 @@ export class Vb2Buffers {
     private readonly memory: Vb2MemOps,
     /** Most buffers. */
     readonly limit: number,
+    /** What the offsets by which they are mapped begin with, bytes. */
+    private readonly firstOffset: number,
   ) {
     this.#slots = new Array<Vb2Buffer | undefined>(limit).fill(undefined);
   }
@@ -65,7 +67,7 @@ export class Vb2Buffers {
     try {
       for (const [i, plane] of buffer.planes.entries()) {
         plane.memory = this.memory.allocate(plane.lengthBytes);
-        plane.m = BigInt((buffer.index * PLANES_IN_OFFSET + i) * PAGE_BYTES);
+        plane.m = BigInt(this.firstOffset + (buffer.index * PLANES_IN_OFFSET + i) * PAGE_BYTES);
       }
       return true;
     } catch (error) {

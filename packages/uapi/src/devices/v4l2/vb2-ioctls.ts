@@ -18,12 +18,25 @@ import type { OpenFile } from '../../kernel/open-file.js';
 import type { Process } from '../../kernel/process.js';
 import { type MediaDevice, type MediaRequest, MediaRequestFile } from './media-request.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
+import { VB2_IO } from './vb2-ops.js';
 import type { Vb2Queue } from './vb2-queue.js';
-import { copyTimecode, fillUserBuffer, takeUserBuffer, type UserBuffer, verifyPlanes } from './vb2-user-buffer.js';
+import { copyTimestamp, fillUserBuffer, takeUserBuffer, type UserBuffer, verifyPlanes } from './vb2-user-buffer.js';
 import { decodeFormat } from './video-format.js';
 
-/** What every queue of vivid can do. Source: vb2_set_flags_and_caps. */
-const CAPABILITIES = CAP.MMAP | CAP.USERPTR | CAP.DMABUF | CAP.REQUESTS | CAP.ORPHANED_BUFS | CAP.REMOVE_BUFS;
+/** The mode that a memory belongs to. */
+const IO_MODES: ReadonlyMap<number, number> = new Map([
+  [V4L2_MEMORY.MMAP, VB2_IO.MMAP],
+  [V4L2_MEMORY.USERPTR, VB2_IO.USERPTR],
+  [V4L2_MEMORY.DMABUF, VB2_IO.DMABUF],
+]);
+
+/** What a queue can do. Source: vb2_set_flags_and_caps. */
+function capabilities({ queue, media }: QueueCall): number {
+  const isThere = (mode: number, capability: number): number => (queue.allows(mode) ? capability : 0);
+  const memory =
+    isThere(VB2_IO.MMAP, CAP.MMAP) | isThere(VB2_IO.USERPTR, CAP.USERPTR) | isThere(VB2_IO.DMABUF, CAP.DMABUF);
+  return memory | (media === undefined ? 0 : CAP.REQUESTS) | CAP.ORPHANED_BUFS | CAP.REMOVE_BUFS;
+}
 
 /** A call on a queue. */
 export interface QueueCall {
@@ -55,8 +68,8 @@ function verifyType({ queue }: QueueCall, type: number, op: string): void {
 
 /** Source: vb2_verify_memory_type, without its look at read and write mode. */
 function verifyMemory(call: QueueCall, memory: number, type: number, op: string): void {
-  const isKnown = memory === V4L2_MEMORY.MMAP || memory === V4L2_MEMORY.USERPTR || memory === V4L2_MEMORY.DMABUF;
-  if (!isKnown) throw vb2Error('EINVAL', op, `there is no memory ${memory}`);
+  const mode = IO_MODES.get(memory);
+  if (mode === undefined || !call.queue.allows(mode)) throw vb2Error('EINVAL', op, `there is no memory ${memory}`);
   verifyType(call, type, op);
 }
 
@@ -67,7 +80,7 @@ export function reqbufs(call: QueueCall, given: ReturnType<typeof v4l2Requestbuf
   refuseFileIo(call, op);
   refuseOthers(call, op);
   given.count = call.queue.reqbufs(given.memory, given.count);
-  given.capabilities = CAPABILITIES;
+  given.capabilities = capabilities(call);
   given.flags = 0;
   call.queue.owner = given.count > 0 ? call.file : undefined;
 }
@@ -78,7 +91,7 @@ export function createBufs(call: QueueCall, given: ReturnType<typeof v4l2CreateB
   const { queue } = call;
   verifyMemory(call, given.memory, given.format.type, op);
   given.index = queue.buffers.count;
-  given.capabilities = CAPABILITIES | CAP.MAX_NUM_BUFFERS;
+  given.capabilities = capabilities(call) | CAP.MAX_NUM_BUFFERS;
   given.max_num_buffers = queue.options.maxBuffers;
   given.flags = 0;
   if (given.count === 0) return;
@@ -138,12 +151,13 @@ export function* qbuf(call: QueueCall, given: UserBuffer): Task<void> {
     if (queue.usesRequests) throw vb2Error('EBUSY', op, 'the queue is used with requests');
     yield* queue.qbuf(buffer, process);
   } else {
+    if (call.media === undefined) throw vb2Error('EBADR', op, 'the queue takes no requests');
     if (queue.usesQbuf) throw vb2Error('EBUSY', op, 'the queue is used without requests');
     const request = requestOf(call, given.request_fd, op);
     buffer.requestFd = given.request_fd;
     queue.qbufInRequest(buffer, request, process);
   }
-  copyTimecode(queue, buffer, given);
+  copyTimestamp(queue, buffer, given);
   fillUserBuffer(queue, buffer, given);
 }
 
@@ -180,6 +194,7 @@ export function* dqbuf(call: QueueCall, given: UserBuffer): Task<void> {
     verify: (buffer) => verifyPlanes(queue, buffer, given, op),
     report: (buffer) => fillUserBuffer(queue, buffer, given),
   });
+  if (!queue.options.isOutput && (given.flags & FLAG.LAST) !== 0) queue.lastBufferDequeued = true;
   given.flags &= ~FLAG.DONE;
 }
 

@@ -20,6 +20,10 @@ export interface Vb2Ops {
   stopStreaming(): void;
 }
 
+/** Ways to get at the pictures. Source: enum vb2_io_modes. */
+export const VB2_IO = { MMAP: 0x1, USERPTR: 0x2, READ: 0x4, WRITE: 0x8, DMABUF: 0x10 } as const;
+export const ANY_IO = 0x1f;
+
 export interface Vb2QueueOptions {
   /** What messages call it. */
   readonly name: string;
@@ -33,6 +37,12 @@ export interface Vb2QueueOptions {
   readonly maxBuffers: number;
   /** REQBUFS makes no fewer. */
   readonly minBuffers: number;
+  /** VB2_IO; all when absent. */
+  readonly ioModes?: number;
+  /** V4L2_BUF_FLAG_TIMESTAMP_* and TSTAMP_SRC_*; monotonic, at the end of a frame, when absent. */
+  readonly timestampFlags?: number;
+  /** What the offsets begin with by which buffers are mapped, bytes; 0 when absent. */
+  readonly firstOffset?: number;
 }
 
 /** What DQBUF does with the buffer that it gets. */

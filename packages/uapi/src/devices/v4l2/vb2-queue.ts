@@ -16,7 +16,7 @@ import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
 import { Vb2Buffers } from './vb2-buffers.js';
 import { FileIo } from './vb2-fileio.js';
 import { OwnMemory } from './vb2-memory.js';
-import type { DequeueSteps, Vb2Ops, Vb2QueueOptions } from './vb2-ops.js';
+import { ANY_IO, type DequeueSteps, VB2_IO, type Vb2Ops, type Vb2QueueOptions } from './vb2-ops.js';
 import { prepareBuffer } from './vb2-prepare.js';
 
 export class Vb2Queue {
@@ -36,6 +36,8 @@ export class Vb2Queue {
   usesQbuf = false;
   /** The file that has the buffers; others may only look. */
   owner: OpenFile | undefined;
+  /** The last buffer of a stream has been dequeued: there is nothing more to wait for. */
+  lastBufferDequeued = false;
   #queued: Vb2Buffer[] = [];
   #done: Vb2Buffer[] = [];
   #waitingInDqbuf = false;
@@ -48,13 +50,23 @@ export class Vb2Queue {
     readonly options: Vb2QueueOptions,
     private readonly ops: Vb2Ops,
   ) {
-    this.buffers = new Vb2Buffers(options.memory, options.maxBuffers);
+    this.buffers = new Vb2Buffers(options.memory, options.maxBuffers, options.firstOffset ?? 0);
     this.fileIo = new FileIo(this);
   }
 
   /** Buffers queued and not yet dequeued. */
   get queuedCount(): number {
     return this.#queued.length;
+  }
+
+  /** Buffers that wait for DQBUF. */
+  get doneCount(): number {
+    return this.#done.length;
+  }
+
+  /** Whether it can be used so. @param mode of VB2_IO */
+  allows(mode: number): boolean {
+    return ((this.options.ioModes ?? ANY_IO) & mode) !== 0;
   }
 
   get isWaitingInDqbuf(): boolean {
@@ -282,6 +294,7 @@ export class Vb2Queue {
       if (this.#waitingInDqbuf) throw vb2Error('EBUSY', op, 'somebody else waits for a buffer');
       if (!this.streaming) throw vb2Error('EINVAL', op, 'the queue is not streaming');
       if (this.error) throw vb2Error('EIO', op, 'a fatal error has occurred on the queue');
+      if (this.lastBufferDequeued) throw vb2Error('EPIPE', op, 'the last buffer of the stream has been dequeued');
       if (this.#done.length > 0) return;
       if (nonblocking) throw vb2Error('EAGAIN', op, 'no buffer is done');
       this.#waitingInDqbuf = true;
@@ -316,6 +329,7 @@ export class Vb2Queue {
   streamOff(): void {
     this.#cancel();
     this.#waitingForBuffers = !this.options.isOutput;
+    this.lastBufferDequeued = false;
   }
 
   /** Nothing goes on any more until STREAMOFF. Source: vb2_queue_error. */
@@ -357,14 +371,15 @@ export class Vb2Queue {
     const { isOutput } = this.options;
     const direction = isOutput ? POLL.OUT | POLL.WRNORM : POLL.IN | POLL.RDNORM;
     if ((events & direction) === 0) return 0;
-    if (this.buffers.count === 0 && !this.fileIo.isActive) {
+    const canFileIo = this.allows(isOutput ? VB2_IO.WRITE : VB2_IO.READ);
+    if (this.buffers.count === 0 && !this.fileIo.isActive && canFileIo) {
       if (!this.fileIo.tryStart()) return POLL.ERR;
       this.owner = file;
       if (isOutput) return direction;
     }
     if (!this.streaming || this.error || this.#waitingForBuffers) return POLL.ERR;
     if (isOutput && this.fileIo.isActive && this.queuedCount < this.buffers.count) return direction;
-    return this.#done.length > 0 ? direction : 0;
+    return this.#done.length > 0 || this.lastBufferDequeued ? direction : 0;
   }
 
   /** Source: vb2_mmap. @throws ErrnoError EINVAL, EBUSY */

@@ -13,6 +13,7 @@ import {
   VIDEO_MAX_PLANES,
 } from '../../abi/videodev2.js';
 import { type GivenPlane, type Vb2Buffer, vb2Error } from './vb2-buffer.js';
+import type { Vb2QueueOptions } from './vb2-ops.js';
 import type { Vb2Queue } from './vb2-queue.js';
 
 /** A v4l2_buffer with the planes that it points to. */
@@ -60,7 +61,8 @@ export function takeUserBuffer(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBu
   buffer.sequence = 0;
   buffer.requestFd = -1;
   buffer.given = buffer.planes.map((_, i) => givenPlane(queue, buffer, given, i));
-  buffer.flags = given.flags & ~QUEUE_FLAGS & ~V4L2_BUF_FLAG_TSTAMP_SRC_MASK;
+  buffer.flags = given.flags & ~QUEUE_FLAGS;
+  if (!isOutput || !copiesTimestamps(queue.options)) buffer.flags &= ~V4L2_BUF_FLAG_TSTAMP_SRC_MASK;
   if (isOutput) {
     buffer.flags &= ~(FLAG.TIMECODE | FLAG.M2M_HOLD_CAPTURE_BUF);
     buffer.field = given.field;
@@ -80,9 +82,16 @@ function givenPlane(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBuffer, i: nu
   return { m, lengthBytes, usedBytes, dataOffset: source.data_offset };
 }
 
-/** A time code that user space gives with a picture goes with it. Source: __copy_timestamp. */
-export function copyTimecode(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBuffer): void {
-  if (!queue.options.isOutput || (given.flags & FLAG.TIMECODE) === 0) return;
+/** Whether time stamps go with a picture through the device. Source: vb2_queue.copy_timestamp. */
+function copiesTimestamps({ timestampFlags = FLAG.TIMESTAMP_MONOTONIC }: Vb2QueueOptions): boolean {
+  return (timestampFlags & V4L2_BUF_FLAG_TIMESTAMP_MASK) === FLAG.TIMESTAMP_COPY;
+}
+
+/** Times that user space gives with a picture go with it. Source: __copy_timestamp. */
+export function copyTimestamp(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBuffer): void {
+  if (!queue.options.isOutput) return;
+  if (copiesTimestamps(queue.options)) buffer.timestampNs = (given.tv_sec * US_PER_S + given.tv_usec) * NS_PER_US;
+  if ((given.flags & FLAG.TIMECODE) === 0) return;
   buffer.flags |= FLAG.TIMECODE;
   buffer.timecode = given.timecode;
 }
@@ -107,7 +116,7 @@ export function fillUserBuffer(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBu
   const { index, field, sequence } = buffer;
   const microseconds = buffer.timestampNs / NS_PER_US;
   Object.assign(given, { index, type, field, sequence, memory: queue.memory, bytesused: 0, reserved2: 0 });
-  given.flags = flagsOf(buffer);
+  given.flags = flagsOf(queue, buffer);
   given.tv_sec = microseconds / US_PER_S;
   given.tv_usec = microseconds % US_PER_S;
   given.timecode = { ...buffer.timecode };
@@ -125,8 +134,11 @@ function planeOf({ usedBytes, lengthBytes, m, dataOffset }: GivenPlane) {
   return { bytesused: usedBytes, length: lengthBytes, m, data_offset: dataOffset, reserved: [] };
 }
 
-function flagsOf(buffer: Vb2Buffer): number {
-  let flags = (buffer.flags & ~QUEUE_FLAGS & ~V4L2_BUF_FLAG_TSTAMP_SRC_MASK) | FLAG.TIMESTAMP_MONOTONIC;
+function flagsOf({ options }: Vb2Queue, buffer: Vb2Buffer): number {
+  const { timestampFlags = FLAG.TIMESTAMP_MONOTONIC } = options;
+  let flags = (buffer.flags & ~QUEUE_FLAGS) | (timestampFlags & V4L2_BUF_FLAG_TIMESTAMP_MASK);
+  if (!copiesTimestamps(options))
+    flags = (flags & ~V4L2_BUF_FLAG_TSTAMP_SRC_MASK) | (timestampFlags & V4L2_BUF_FLAG_TSTAMP_SRC_MASK);
   const { state } = buffer;
   if (state === 'queued' || state === 'active') flags |= FLAG.QUEUED;
   if (state === 'in request') flags |= FLAG.IN_REQUEST;

@@ -6,10 +6,11 @@ import * as abi from '../../abi/videodev2.js';
 import type { Process } from '../../kernel/process.js';
 import { vb2Error } from './vb2-buffer.js';
 import * as vb2 from './vb2-ioctls.js';
+import type { Vb2Queue } from './vb2-queue.js';
 import type { UserBuffer } from './vb2-user-buffer.js';
 import type { VideoFile } from './video-file.js';
 import { decodeWholeFormat, encodeFormat, type VideoFormat } from './video-format.js';
-import type { VideoNode } from './video-node.js';
+import { queueOfType, queuesOf, type VideoNode } from './video-node.js';
 
 const { V4L2_BUF_TYPE } = abi;
 /** LINUX_VERSION_CODE of 6.12. */
@@ -44,8 +45,8 @@ function entry<T>(
   return [number, { name, run }];
 }
 
-const queueCall = ({ file, node, process }: VideoCall): vb2.QueueCall => ({
-  queue: node.queue,
+const queueCall = ({ file, node, process }: VideoCall, type: number): vb2.QueueCall => ({
+  queue: queueOfType(node, type),
   file,
   process,
   media: node.media,
@@ -62,7 +63,7 @@ function bufferEntry(
     const address = data.m;
     readPlanes(process, data, name);
     checkType(node, data.type, name);
-    const started = handle(queueCall(call), data);
+    const started = handle(queueCall(call, data.type), data);
     if (typeof started === 'object') yield* started;
     if (data.planes === undefined) return;
     data.m = address;
@@ -85,35 +86,41 @@ function readPlanes(process: Process, data: UserBuffer, op: string): void {
 }
 
 /** The type goes with the direction of the node. Source: check_fmt. @throws ErrnoError EINVAL */
-function checkType({ queue }: VideoNode, type: number, op: string): void {
-  const known: readonly number[] = queue.options.isOutput
+function checkType(node: VideoNode, type: number, op: string): void {
+  if (!queuesOf(node).some(({ options }) => typesOf(options.isOutput).includes(type)))
+    throw vb2Error('EINVAL', op, `the node has no buffers of type ${type}`);
+}
+
+function typesOf(isOutput: boolean): readonly number[] {
+  return isOutput
     ? [V4L2_BUF_TYPE.VIDEO_OUTPUT, V4L2_BUF_TYPE.VIDEO_OUTPUT_MPLANE, V4L2_BUF_TYPE.VIDEO_OUTPUT_OVERLAY]
     : [V4L2_BUF_TYPE.VIDEO_CAPTURE, V4L2_BUF_TYPE.VIDEO_CAPTURE_MPLANE];
-  if (!known.includes(type)) throw vb2Error('EINVAL', op, `the node has no buffers of type ${type}`);
 }
 
 type FormatData = ReturnType<typeof abi.v4l2Format.decode>;
 
 function formatEntry(
   command: typeof abi.VIDIOC_G_FMT,
-  handle: (node: VideoNode, wanted: VideoFormat) => VideoFormat,
+  handle: (node: VideoNode, wanted: VideoFormat, queue: Vb2Queue) => VideoFormat,
 ): [number, VideoIoctl] {
   return entry(command, ({ node }, data: FormatData) => {
     checkType(node, data.type, command.name);
     if (data.type === V4L2_BUF_TYPE.VIDEO_OUTPUT_OVERLAY)
       throw vb2Error('EINVAL', command.name, 'the node has no framebuffer to overlay');
-    if (data.type !== node.queue.options.type)
+    const queue = queueOfType(node, data.type);
+    if (data.type !== queue.options.type)
       throw new ErrnoError('ENOTTY', command.name, 'Cannot tell a format: planes are the other kind');
-    Object.assign(data, encodeFormat(data.type, handle(node, decodeWholeFormat(data))));
+    Object.assign(data, encodeFormat(data.type, handle(node, decodeWholeFormat(data), queue)));
   });
 }
 
 /** Selecting an input is there on captures only, selecting an output on outputs only. */
 function connectorEntry(command: typeof abi.VIDIOC_S_INPUT, isOutput: boolean, sets: boolean): [number, VideoIoctl] {
   return entry(command, ({ node }, data) => {
-    if (node.queue.options.isOutput !== isOutput) throw notThere(command.name);
+    const { queue, connector } = node;
+    if (queue.options.isOutput !== isOutput || connector === undefined) throw notThere(command.name);
     if (sets) node.selectConnector(data.value);
-    data.value = node.connector;
+    data.value = node.connector ?? 0;
   });
 }
 
@@ -132,19 +139,33 @@ function queryCapability({ node }: VideoCall, data: ReturnType<typeof abi.v4l2Ca
 function enumerateFormat({ node }: VideoCall, data: ReturnType<typeof abi.v4l2Fmtdesc.decode>): void {
   const op = abi.VIDIOC_ENUM_FMT.name;
   checkType(node, data.type, op);
-  const format = data.type === node.queue.options.type ? node.formats[data.index] : undefined;
+  const queue = queueOfType(node, data.type);
+  const format = data.type === queue.options.type ? node.formatsOf(queue)[data.index] : undefined;
   if (format === undefined) throw vb2Error('EINVAL', op, `there is no format ${data.index} of type ${data.type}`);
-  const { description, fourcc: pixelformat } = format;
-  Object.assign(data, { description, pixelformat, flags: 0, mbus_code: 0 });
+  const { description, fourcc: pixelformat, isCompressed } = format;
+  const flags = isCompressed === true ? abi.V4L2_FMT_FLAG_COMPRESSED : 0;
+  Object.assign(data, { description, pixelformat, flags, mbus_code: 0 });
 }
 
 function parameters({ node }: VideoCall, data: ReturnType<typeof abi.v4l2Streamparm.decode>, sets: boolean): void {
   const op = sets ? abi.VIDIOC_S_PARM.name : abi.VIDIOC_G_PARM.name;
   checkType(node, data.type, op);
   if (sets && node.setInterval === undefined) throw notThere(op);
-  if (data.type !== node.queue.options.type) throw vb2Error('EINVAL', op, 'planes are the other kind');
+  // A mem2mem device is told the interval of what comes in.
+  const timed = node.sourceQueue ?? node.queue;
+  if (data.type !== timed.options.type) throw vb2Error('EINVAL', op, 'the interval is that of other buffers');
   const { numerator, denominator } = (sets ? node.setInterval?.(data) : undefined) ?? node.interval;
   Object.assign(data, { capability: abi.V4L2_CAP_TIMEPERFRAME, numerator, denominator, buffers: 1 });
+}
+
+/** Source: v4l2_m2m_ioctl_try_encoder_cmd. */
+function encoderCommand({ node }: VideoCall, data: ReturnType<typeof abi.v4l2EncoderCmd.decode>, tries: boolean): void {
+  const op = tries ? abi.VIDIOC_TRY_ENCODER_CMD.name : abi.VIDIOC_ENCODER_CMD.name;
+  if (node.encoderCommand === undefined) throw notThere(op);
+  const { START, STOP } = abi.V4L2_ENC_CMD;
+  if (data.cmd !== START && data.cmd !== STOP) throw vb2Error('EINVAL', op, `there is no command ${data.cmd}`);
+  data.flags = 0;
+  if (!tries) node.encoderCommand(data.cmd);
 }
 
 function queryControl({ node }: VideoCall, data: ReturnType<typeof abi.v4l2Queryctrl.decode>): void {
@@ -159,15 +180,17 @@ function queryControl({ node }: VideoCall, data: ReturnType<typeof abi.v4l2Query
 export const VIDEO_IOCTLS: ReadonlyMap<number, VideoIoctl> = new Map([
   entry(abi.VIDIOC_QUERYCAP, queryCapability),
   entry(abi.VIDIOC_ENUM_FMT, enumerateFormat),
-  formatEntry(abi.VIDIOC_G_FMT, (node) => node.getFormat()),
-  formatEntry(abi.VIDIOC_TRY_FMT, (node, wanted) => node.tryFormat(wanted)),
-  formatEntry(abi.VIDIOC_S_FMT, (node, wanted) => node.setFormat(wanted)),
+  formatEntry(abi.VIDIOC_G_FMT, (node, _wanted, queue) => node.getFormat(queue)),
+  formatEntry(abi.VIDIOC_TRY_FMT, (node, wanted, queue) => node.tryFormat(wanted, queue)),
+  formatEntry(abi.VIDIOC_S_FMT, (node, wanted, queue) => node.setFormat(wanted, queue)),
   entry(abi.VIDIOC_G_PARM, (call, data) => parameters(call, data, false)),
   entry(abi.VIDIOC_S_PARM, (call, data) => parameters(call, data, true)),
   connectorEntry(abi.VIDIOC_G_INPUT, false, false),
   connectorEntry(abi.VIDIOC_S_INPUT, false, true),
   connectorEntry(abi.VIDIOC_G_OUTPUT, true, false),
   connectorEntry(abi.VIDIOC_S_OUTPUT, true, true),
+  entry(abi.VIDIOC_ENCODER_CMD, (call, data) => encoderCommand(call, data, false)),
+  entry(abi.VIDIOC_TRY_ENCODER_CMD, (call, data) => encoderCommand(call, data, true)),
   entry(abi.VIDIOC_QUERYCTRL, queryControl),
   entry(abi.VIDIOC_G_CTRL, ({ node }, data) => {
     data.value = node.controls.get(data.id);
@@ -177,18 +200,18 @@ export const VIDEO_IOCTLS: ReadonlyMap<number, VideoIoctl> = new Map([
   }),
   entry(abi.VIDIOC_REQBUFS, (call, data) => {
     checkType(call.node, data.type, abi.VIDIOC_REQBUFS.name);
-    vb2.reqbufs(queueCall(call), data);
+    vb2.reqbufs(queueCall(call, data.type), data);
   }),
   entry(abi.VIDIOC_CREATE_BUFS, (call, data) => {
     checkType(call.node, data.format.type, abi.VIDIOC_CREATE_BUFS.name);
-    vb2.createBufs(queueCall(call), data);
+    vb2.createBufs(queueCall(call, data.format.type), data);
   }),
-  entry(abi.VIDIOC_REMOVE_BUFS, (call, data) => vb2.removeBufs(queueCall(call), data)),
+  entry(abi.VIDIOC_REMOVE_BUFS, (call, data) => vb2.removeBufs(queueCall(call, data.type), data)),
   bufferEntry(abi.VIDIOC_QUERYBUF, vb2.querybuf),
   bufferEntry(abi.VIDIOC_PREPARE_BUF, vb2.prepareBuf),
   bufferEntry(abi.VIDIOC_QBUF, vb2.qbuf),
   bufferEntry(abi.VIDIOC_DQBUF, vb2.dqbuf),
-  entry(abi.VIDIOC_EXPBUF, (call, data) => vb2.expbuf(queueCall(call), data)),
-  entry(abi.VIDIOC_STREAMON, (call, data) => vb2.stream(queueCall(call), data.value, true)),
-  entry(abi.VIDIOC_STREAMOFF, (call, data) => vb2.stream(queueCall(call), data.value, false)),
+  entry(abi.VIDIOC_EXPBUF, (call, data) => vb2.expbuf(queueCall(call, data.type), data)),
+  entry(abi.VIDIOC_STREAMON, (call, data) => vb2.stream(queueCall(call, data.value), data.value, true)),
+  entry(abi.VIDIOC_STREAMOFF, (call, data) => vb2.stream(queueCall(call, data.value), data.value, false)),
 ]);

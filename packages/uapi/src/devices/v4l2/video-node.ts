@@ -30,6 +30,19 @@ export interface VideoControls {
   set(id: number, value: number): number;
 }
 
+/** What a mem2mem node adds to the offsets of its CAPTURE buffers. Source: DST_QUEUE_OFF_BASE, v4l2-mem2mem.c, v6.12. */
+export const CAPTURE_OFFSETS = 2 ** 30;
+
+/** The queues of a node. */
+export function queuesOf({ queue, sourceQueue }: VideoNode): Vb2Queue[] {
+  return sourceQueue === undefined ? [queue] : [queue, sourceQueue];
+}
+
+/** The queue of a node that has buffers of a type; the only one, whatever the type, where there is no choice. */
+export function queueOfType({ queue, sourceQueue }: VideoNode, type: number): Vb2Queue {
+  return sourceQueue?.options.type === type ? sourceQueue : queue;
+}
+
 export interface VideoNode {
   readonly driver: string;
   readonly card: string;
@@ -37,25 +50,30 @@ export interface VideoNode {
   /** V4L2_CAP of this node, and of all nodes of its device. */
   readonly deviceCapabilities: number;
   readonly capabilities: number;
+  /** The only queue, or the CAPTURE queue of a mem2mem device. */
   readonly queue: Vb2Queue;
-  readonly formats: readonly PixelFormat[];
+  /** The OUTPUT queue of a mem2mem device. */
+  readonly sourceQueue?: Vb2Queue;
+  formatsOf(queue: Vb2Queue): readonly PixelFormat[];
   readonly controls: VideoControls;
   /** Whose requests buffers may be part of. */
   readonly media: MediaDevice | undefined;
   /** The device has been unplugged. Source: video_is_registered. */
   readonly isUnplugged: boolean;
-  /** Selected input, or output. */
-  readonly connector: number;
+  /** Selected input, or output; undefined = the node has none to select. */
+  readonly connector: number | undefined;
   /** @throws ErrnoError EINVAL, EBUSY */
   selectConnector(index: number): void;
-  getFormat(): VideoFormat;
+  getFormat(queue: Vb2Queue): VideoFormat;
   /** @returns the nearest that the device can do */
-  tryFormat(wanted: VideoFormat): VideoFormat;
+  tryFormat(wanted: VideoFormat, queue: Vb2Queue): VideoFormat;
   /** @throws ErrnoError EBUSY */
-  setFormat(wanted: VideoFormat): VideoFormat;
+  setFormat(wanted: VideoFormat, queue: Vb2Queue): VideoFormat;
   readonly interval: FrameInterval;
   /** Absent = VIDIOC_S_PARM is not there. @returns the nearest that the device can do */
   setInterval?(wanted: FrameInterval): FrameInterval;
+  /** Of encoders: VIDIOC_ENCODER_CMD. @param command V4L2_ENC_CMD, START or STOP @throws ErrnoError EBUSY */
+  encoderCommand?(command: number): void;
   opened(): void;
   closed(): void;
 }

@@ -8,7 +8,7 @@ import { V4L2_CAP, V4L2_CTRL_FLAG, V4L2_CTRL_TYPE } from '../../abi/videodev2.js
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import type { PageAllocator } from '../../kernel/pages.js';
 import { vb2Error } from './vb2-buffer.js';
-import { dmaContigMemOps } from './vb2-dma-contig.js';
+import { dmaMemOps } from './vb2-dma-memory.js';
 import type { Vb2MemOps } from './vb2-memory.js';
 import type { Vb2Queue } from './vb2-queue.js';
 import { vmallocMemOps } from './vb2-vmalloc.js';
@@ -89,7 +89,7 @@ export class VividInstance implements VideoControls {
     const { contiguousPages: pages, name: device } = this;
     if (pages === undefined) return vmallocMemOps(kernel, who);
     const direction = isOutput ? 'to-device' : 'from-device';
-    return dmaContigMemOps(kernel, { device, pages, who, direction });
+    return dmaMemOps(kernel, { device, pages, who, direction, isContiguous: true });
   }
 
   /** V4L2_CAP of capture and output node. */

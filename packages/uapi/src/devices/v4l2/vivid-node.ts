@@ -22,7 +22,6 @@ export abstract class VividNode implements VideoNode, Vb2Ops {
   readonly driver = 'vivid';
   readonly card = 'vivid';
   readonly queue: Vb2Queue;
-  readonly formats: readonly PixelFormat[];
   connector = 0;
   interval: FrameInterval = { numerator: 1, denominator: 1 };
   protected picture: Picture;
@@ -53,7 +52,6 @@ export abstract class VividNode implements VideoNode, Vb2Ops {
       this,
     );
     instance.queues.push(this.queue);
-    this.formats = formatsOf(isMultiplanar);
     this.timer = new FrameTimer(kernel, {
       name: threadName,
       rate: () => this.rate,
@@ -80,6 +78,10 @@ export abstract class VividNode implements VideoNode, Vb2Ops {
 
   get isUnplugged(): boolean {
     return this.instance.isUnplugged;
+  }
+
+  formatsOf(): readonly PixelFormat[] {
+    return formatsOf(this.instance.isMultiplanar);
   }
 
   get busInfo(): string {

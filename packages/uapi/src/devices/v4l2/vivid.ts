@@ -40,7 +40,7 @@ export function addVividNodes(kernel: SimulatedKernel, options: VividOptions): V
   const capture = new VividCapture(kernel, instance, media);
   const output = new VividOutput(kernel, instance, media);
   addMediaNode(kernel, `/dev/media${number}`, media);
-  addVideoNode(kernel, `/dev/video${2 * number}`, capture);
-  addVideoNode(kernel, `/dev/video${2 * number + 1}`, output);
+  addVideoNode(kernel, `/dev/video${2 * number}`, () => capture);
+  addVideoNode(kernel, `/dev/video${2 * number + 1}`, () => output);
   return { capture, output };
 }

@@ -1,0 +1,90 @@
+/** Where a source's frames leave behind a capture node: the buffers that user space has queued, oldest first. */
+import { ERRNO, type ErrnoCode, type Task } from '@dmabuf-lab/core/base';
+import type { DeviceStatistics, FrameFormat, OutputPort } from '@dmabuf-lab/core/driver';
+import type { SimulatedKernel } from '../../../kernel/kernel.js';
+import { pagesFor } from '../../../kernel/pages.js';
+import type { Vb2Buffer } from '../../v4l2/vb2-buffer.js';
+import type { FrameContents } from '../frame-contents.js';
+import { NodeFrame } from '../node-frame.js';
+
+/** What the port has of its node. */
+export interface CaptureBuffers {
+  /** Takes the oldest that is queued; undefined when none is, or the stream is over. */
+  take(): Vb2Buffer | undefined;
+  /** It is queued again, before all others. */
+  putBack(buffer: Vb2Buffer): void;
+  /** It holds a picture. */
+  complete(buffer: Vb2Buffer, frame: NodeFrame): void;
+}
+
+export interface CapturePortParts {
+  readonly kernel: SimulatedKernel;
+  readonly contents: FrameContents;
+  readonly statistics: DeviceStatistics;
+  readonly format: FrameFormat;
+  readonly buffers: CaptureBuffers;
+}
+
+export class CapturePort implements OutputPort {
+  readonly format: FrameFormat;
+  readonly #taken = new Map<NodeFrame, Vb2Buffer>();
+  #isClosed = false;
+
+  constructor(private readonly parts: CapturePortParts) {
+    this.format = parts.format;
+  }
+
+  /** The stream is over: frames that the driver still has are no longer its own. */
+  close(): void {
+    this.#isClosed = true;
+    this.#taken.clear();
+  }
+
+  /** For sources that wait, which lose no frame. */
+  *acquire(): Task<NodeFrame> {
+    for (;;) {
+      const frame = yield* this.parts.kernel.wait(() => this.#take(), Number.POSITIVE_INFINITY, 'a queued buffer');
+      if (frame !== undefined) return frame;
+    }
+  }
+
+  *acquireForTick(): Task<NodeFrame | undefined> {
+    return this.#take();
+  }
+
+  #take(): NodeFrame | undefined {
+    const buffer = this.#isClosed ? undefined : this.parts.buffers.take();
+    if (buffer === undefined) return undefined;
+    const frame = writtenFrame(buffer, this.parts);
+    this.#taken.set(frame, buffer);
+    return frame;
+  }
+
+  cancel(frame: NodeFrame): void {
+    const buffer = this.#taken.get(frame);
+    if (buffer !== undefined && this.#taken.delete(frame)) this.parts.buffers.putBack(buffer);
+  }
+
+  *push(frame: NodeFrame): Task<void> {
+    const buffer = this.#taken.get(frame);
+    if (buffer === undefined || !this.#taken.delete(frame)) return;
+    this.parts.statistics.framesOut += 1;
+    this.parts.buffers.complete(buffer, frame);
+  }
+
+  /** User space has the room. */
+  *room(): Task<void> {}
+}
+
+/** A buffer as a device that writes it has it: a job that fails spoils the picture. */
+export function writtenFrame(
+  buffer: Vb2Buffer,
+  { format, contents }: { readonly format: FrameFormat; readonly contents: FrameContents },
+): NodeFrame {
+  const pages = buffer.planes[0].memory?.pages.slice(0, pagesFor(format.sizeBytes)) ?? [];
+  const end = (error?: ErrnoCode): void => {
+    if (error !== undefined) frame.error = ERRNO[error];
+  };
+  const frame: NodeFrame = new NodeFrame({ format, pages, contents, work: { dependencies: [], end } });
+  return frame;
+}

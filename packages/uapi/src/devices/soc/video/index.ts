@@ -1,0 +1,2 @@
+export { addCaptureNode } from './capture-node.js';
+export type { DriverFailure, SocVideoDevice, VideoDeviceOptions } from './video-device.js';
