@@ -3,12 +3,13 @@
  *
  * Source: struct drm_gem_object, drivers/gpu/drm/drm_gem.c and drm_gem_shmem_helper.c, v6.12.
  */
-import { ErrnoError } from '@dmabuf-lab/core/base';
+import { assert, ErrnoError, type Task } from '@dmabuf-lab/core/base';
+import { DmaBufCaller, type ObjectMapping, type ResvWaiter } from '@dmabuf-lab/core/dma-buf';
 import type { ResvObject } from '@dmabuf-lab/core/sync';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import type { DmaBufAttachment, DmaBufFile } from '../../files/dma-buf.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
-import type { PageAllocator, PageRun } from '../../kernel/pages.js';
+import type { Page, PageAllocator, PageRun } from '../../kernel/pages.js';
 import type { DrmDevice } from './drm-device.js';
 import type { DrmFile } from './drm-file.js';
 
@@ -30,6 +31,8 @@ export class GemObject {
   mapPage = 0;
   readonly #allowed = new Map<DrmFile, number>();
   #pages: PageRun | undefined;
+  /** Of an imported one, once a device has used it. */
+  #mapping: ObjectMapping<readonly Page[]> | undefined;
   /** The object itself while it exists, and mappings that keep its pages only. */
   #users = 1;
 
@@ -55,11 +58,49 @@ export class GemObject {
     this.device.forgetRange(this);
     this.device.driver.objectGone?.(this);
     this.#dropPages();
-    if (this.imported !== undefined) {
-      const { buffer, attachment } = this.imported;
+    if (this.imported !== undefined) this.#giveBack(this.imported);
+  }
+
+  /** Source: drm_prime_gem_destroy. Nobody waits here: a kernel thread does when the reservation is locked. */
+  #giveBack({ buffer, attachment }: Imported): void {
+    const mapping = this.#mapping;
+    const caller = new DmaBufCaller(attachment.device);
+    const end = (): void => {
+      if (mapping !== undefined) buffer.object.unmapAttachment(caller, mapping);
+      if (caller.holds(buffer.reservation)) caller.unlock(buffer.reservation);
       buffer.detach(attachment);
       buffer.drop();
+    };
+    if (mapping === undefined || caller.tryLock(buffer.reservation)) end();
+    else this.device.kernel.spawn('drm_prime_gem_destroy', later());
+    function* later(): Task<void> {
+      yield* caller.lock(buffer.reservation);
+      end();
     }
+  }
+
+  /**
+   * Makes it ready for the device itself. An imported object is mapped for it at the first use, and stays so.
+   *
+   * Context: the caller holds the reservation.
+   * @param wait for fences of usage KERNEL of an imported one
+   * @throws ErrnoError ENOMEM, and what the exporter says
+   * Source: drm_gem_shmem_get_pages_sgt, drm_gem_prime_import_dev. Differs: Linux maps when it imports.
+   */
+  *mapForDevice(caller: DmaBufCaller, wait: ResvWaiter): Task<void> {
+    if (this.imported === undefined) {
+      this.pages();
+      return;
+    }
+    const { buffer, attachment } = this.imported;
+    this.#mapping ??= yield* buffer.object.mapAttachment(caller, attachment, 'bidirectional', wait);
+  }
+
+  /** What the device itself works on, once it is mapped for it. */
+  devicePages(access: 'read' | 'write'): readonly Page[] {
+    if (this.imported === undefined) return this.pages();
+    assert(this.#mapping !== undefined, 'an object is mapped for the device before it works on it');
+    return this.#mapping.touch(access);
   }
 
   /** A handle refers to it, or a framebuffer does. Source: drm_gem_object_handle_get. */
