@@ -2,4 +2,6 @@
 export * from './dma-buf.js';
 export * from './dma-heap.js';
 export * from './drm.js';
+export * from './render.js';
 export * from './sync-file.js';
+export * from './syncobj.js';
