@@ -6,6 +6,7 @@ export * from './drm-mode.js';
 export * from './drm-syncobj.js';
 export * from './fcntl.js';
 export * from './ioctl.js';
+export * from './lab-gpu.js';
 export * from './media.js';
 export * from './struct.js';
 export * from './sync-file.js';

@@ -98,7 +98,7 @@ export class DmaBufCpuSide {
 }
 
 /** Waits as a system call does: until the process is killed. */
-function waitAs(process: Process): ResvWaiter {
+export function waitAs(process: Process): ResvWaiter {
   return function* wait(reservation, upTo, what): Task<void> {
     const look = (): true | undefined => (reservation.testSignalled(upTo) ? true : undefined);
     yield* process.wait(look, Number.POSITIVE_INFINITY, what);

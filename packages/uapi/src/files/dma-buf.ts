@@ -169,7 +169,7 @@ export class DmaBufFile extends OpenFile {
    * Source: dma_buf_map_attachment.
    */
   *lockAndMap(caller: DmaBufCaller, attachment: DmaBufAttachment, direction: DataDirection): Task<DmaBufMapping> {
-    if (this.exporter.makeReachable !== undefined) yield* this.exporter.makeReachable(attachment.device);
+    yield* this.makeReachable(attachment);
     yield* caller.lock(this.reservation);
     try {
       return yield* this.object.mapAttachment(caller, attachment, direction);
@@ -177,6 +177,11 @@ export class DmaBufFile extends OpenFile {
       caller.unlock(this.reservation);
       throw error;
     }
+  }
+
+  /** Moves storage that the device does not reach. Context: the caller holds no reservation. @throws ErrnoError what the exporter throws */
+  *makeReachable({ device }: DmaBufAttachment): Task<void> {
+    if (this.exporter.makeReachable !== undefined) yield* this.exporter.makeReachable(device);
   }
 
   /** Context: as `attach`. Source: dma_buf_detach. */

@@ -20,7 +20,7 @@ import {
 } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import { DmaBufRules } from '@dmabuf-lab/core/dma-buf';
-import { FenceContexts, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
+import { FenceContexts, FenceContract, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
 import { O } from '../abi/fcntl.js';
 import { DirectoryFile } from './directory-file.js';
 import type { Inode, OpenFile } from './open-file.js';
@@ -54,6 +54,8 @@ export class SimulatedKernel {
   readonly pages: PageAllocator;
   /** Numbers of fence contexts, and the stub. */
   readonly fences: FenceContexts;
+  /** Checks devices that publish fences before their work is done. */
+  readonly fenceContract = new FenceContract();
   /** The rules of all dma-bufs, and what was found against them. */
   readonly dmaBufRules: DmaBufRules;
   /** Looks for waits that are missing, and for those that are not needed. */

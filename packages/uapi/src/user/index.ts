@@ -4,6 +4,7 @@ export * from './dma-buf.js';
 export * from './dma-heap.js';
 export * from './drm.js';
 export * from './memory.js';
+export * from './render.js';
 export * from './sync-file.js';
 export * from './sync-object.js';
 export {

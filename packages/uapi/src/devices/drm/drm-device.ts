@@ -77,12 +77,19 @@ export class DrmDevice {
 
   /** Adds its nodes. @param render path of the render node; absent = there is none */
   addNodes(primary: string, render?: string): void {
+    this.#addNode({ path: primary, isRender: false });
+    if (render !== undefined) this.addRenderNode(render);
+  }
+
+  /** Adds a render node, which may be the only one. */
+  addRenderNode(path: string): void {
+    this.#addNode({ path, isRender: true });
+  }
+
+  #addNode(given: Omit<DrmNode, 'number'>): void {
     const { kernel } = this;
-    const node = { number: kernel.nextInode(), isRender: false, path: primary };
-    kernel.addNode(primary, (flags) => new DrmFile(this, node, flags));
-    if (render === undefined) return;
-    const renderNode = { number: kernel.nextInode(), isRender: true, path: render };
-    kernel.addNode(render, (flags) => new DrmFile(this, renderNode, flags));
+    const node = { ...given, number: kernel.nextInode() };
+    kernel.addNode(given.path, (flags) => new DrmFile(this, node, flags));
   }
 
   /** A file has been opened. */

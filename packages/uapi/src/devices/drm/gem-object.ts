@@ -4,13 +4,13 @@
  * Source: struct drm_gem_object, drivers/gpu/drm/drm_gem.c and drm_gem_shmem_helper.c, v6.12.
  */
 import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
-import type { DmaBufCaller } from '@dmabuf-lab/core/dma-buf';
+import type { DmaBufCaller, ResvWaiter } from '@dmabuf-lab/core/dma-buf';
 import type { ResvObject } from '@dmabuf-lab/core/sync';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import type { DmaBufFile } from '../../files/dma-buf.js';
 import { storesOf } from '../../files/dma-buf-cpu.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
-import type { PageAllocator, PageRun } from '../../kernel/pages.js';
+import type { Page, PageAllocator, PageRun } from '../../kernel/pages.js';
 import type { AuditedBuffer } from '../../kernel/sync-audit.js';
 import type { DrmDevice } from './drm-device.js';
 import type { DrmFile } from './drm-file.js';
@@ -66,6 +66,29 @@ export class GemObject {
   *lockForJob(caller: DmaBufCaller): Task<void> {
     if (this.imported !== undefined) yield* this.imported.lockForJob(caller);
     else yield* caller.lock(this.reservation);
+  }
+
+  /** Brings it to where the device reaches it. Context: the caller holds no reservation. @throws ErrnoError EBUSY, EINVAL, ENOMEM */
+  *makeReachable(): Task<void> {
+    if (this.imported !== undefined) yield* this.imported.makeReachable();
+  }
+
+  /**
+   * Makes it ready for the device itself. An imported object is mapped for it at the first use, and stays so.
+   *
+   * Context: the caller holds the reservation.
+   * @param wait for fences of usage KERNEL of an imported one
+   * @throws ErrnoError ENOMEM, and what the exporter says
+   * Source: drm_gem_shmem_get_pages_sgt, drm_gem_prime_import_dev. Differs: Linux maps when it imports.
+   */
+  *mapForDevice(caller: DmaBufCaller, wait: ResvWaiter): Task<void> {
+    if (this.imported === undefined) this.pages();
+    else yield* this.imported.map(caller, wait);
+  }
+
+  /** What the device itself works on, once it is mapped for it. */
+  devicePages(access: 'read' | 'write'): readonly Page[] {
+    return this.imported?.pages(access) ?? this.pages();
   }
 
   /** A handle refers to it, or a framebuffer does. Source: drm_gem_object_handle_get. */

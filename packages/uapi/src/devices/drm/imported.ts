@@ -1,7 +1,8 @@
-import type { Task } from '@dmabuf-lab/core/base';
-import { DmaBufCaller, type ObjectAttachment } from '@dmabuf-lab/core/dma-buf';
+import { assert, type Task } from '@dmabuf-lab/core/base';
+import { DmaBufCaller, type ObjectAttachment, type ResvWaiter } from '@dmabuf-lab/core/dma-buf';
 import type { DmaBufAttachment, DmaBufFile } from '../../files/dma-buf.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
+import type { Page } from '../../kernel/pages.js';
 
 /**
  * A dma-buf of another exporter as a GEM object holds it.
@@ -40,6 +41,30 @@ export class ImportedBuffer {
     } else {
       yield* caller.lock(buffer.reservation);
     }
+  }
+
+  /** Brings the storage to where the device reaches it. @throws ErrnoError EBUSY, EINVAL, ENOMEM when it cannot be */
+  makeReachable(): Task<void> {
+    return this.buffer.makeReachable(this.#attachment);
+  }
+
+  /**
+   * Maps it for the device; once mapped it stays so until it moves.
+   *
+   * Context: the caller holds the reservation.
+   * @param wait for fences of usage KERNEL
+   * @throws ErrnoError ENOMEM, and what the exporter says
+   */
+  *map(caller: DmaBufCaller, wait: ResvWaiter): Task<void> {
+    if (this.#attachment.mappings.size > 0) return;
+    yield* this.buffer.object.mapAttachment(caller, this.#attachment, 'bidirectional', wait);
+  }
+
+  /** What the device works on. */
+  pages(access: 'read' | 'write'): readonly Page[] {
+    const [mapping] = this.#attachment.mappings;
+    assert(mapping !== undefined, 'a buffer is mapped for the device before it works on it');
+    return mapping.touch(access);
   }
 
   /** The object is gone: unmaps, detaches, lets go; waits beside the caller where the buffer is being moved. */

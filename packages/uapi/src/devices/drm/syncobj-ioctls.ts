@@ -1,6 +1,6 @@
 /** Sync objects by handle. Source: drivers/gpu/drm/drm_syncobj.c, v6.12. */
 import { ErrnoError, type Nanoseconds, type Task } from '@dmabuf-lab/core/base';
-import { SUBMIT_TIMEOUT_NS, SyncObject, SyncObjectWait, type SyncPoint } from '@dmabuf-lab/core/sync';
+import { type Fence, SUBMIT_TIMEOUT_NS, SyncObject, SyncObjectWait, type SyncPoint } from '@dmabuf-lab/core/sync';
 import * as abi from '../../abi/drm-syncobj.js';
 import { O } from '../../abi/fcntl.js';
 import { EventFile } from '../../files/eventfd.js';
@@ -99,6 +99,24 @@ function find(file: DrmFile, handle: number, op: string, code: 'EINVAL' | 'ENOEN
   const held = tableOf(file).get(handle);
   if (held === undefined) throw refusal(code, op, `there is no sync object ${handle}`);
   return held;
+}
+
+/** The sync object of a handle, for a driver that takes and gives fences by them. @throws ErrnoError ENOENT */
+export function needSyncObject(file: DrmFile, handle: number, op: string): SyncObject {
+  return find(file, handle, op).object;
+}
+
+/** The fence of a point; 0 = whatever it holds. Source: drm_syncobj_find_fence. @throws ErrnoError EINVAL when it has none */
+export const fenceOfPoint = (object: SyncObject, point: bigint): Fence => object.findFence(toPoint(point));
+
+/** Gives a point a fence; 0 = in place of whatever it held. Source: drm_syncobj_add_point, drm_syncobj_replace_fence. */
+export function giveFence(object: SyncObject, point: bigint, fence: Fence): void {
+  if (point === 0n) {
+    object.replaceFence(fence);
+    return;
+  }
+  noteFar(object, point);
+  object.addPoint(fence, toPoint(point));
 }
 
 function create({ file, data }: StructCall<ReturnType<typeof abi.drmSyncobjCreate.decode>>): void {

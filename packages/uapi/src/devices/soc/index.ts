@@ -1,5 +1,6 @@
 /** The devices of scenarios, behind nodes: the very drivers of pipelines, fed by user space. */
 export * from './device-services.js';
+export * from './drm/index.js';
 export * from './frame-contents.js';
 export * from './node-context.js';
 export * from './node-frame.js';

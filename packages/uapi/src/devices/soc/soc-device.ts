@@ -29,6 +29,8 @@ export interface SocDevice {
   readonly paths: readonly string[];
   /** What its driver has counted and left, over all of its runs. */
   readonly statistics: DeviceStatistics;
+  /** Asks the driver to end, where closing its files does not. Never waits. */
+  stop?(): void;
 }
 
 /** No end: a device behind a node works until user space stops it. */

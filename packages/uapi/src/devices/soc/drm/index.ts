@@ -1,0 +1,2 @@
+/** The GPU and the display of scenarios behind DRM nodes. */
+export { addRenderNode, type RenderNodeOptions } from './render-node.js';

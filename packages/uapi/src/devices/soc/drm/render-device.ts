@@ -1,0 +1,77 @@
+/** A GPU behind a node: its driver, the queue in front of it, and what the driver makes of a picture. */
+import type { Task } from '@dmabuf-lab/core/base';
+import type { DeviceStatistics, Driver, FrameFormat, Ports } from '@dmabuf-lab/core/driver';
+import { NodeContext, type NodeContextParts } from '../node-context.js';
+import { contextParts, type SocDeviceOptions, type SocHost } from '../soc-device.js';
+import { inputOf, portOf, runDriver } from './driver-thread.js';
+import type { RenderJob } from './render-job.js';
+import { RenderPorts } from './render-ports.js';
+import { RenderQueue } from './render-queue.js';
+
+/** What a driver does with a picture. */
+export interface RenderWork {
+  /** Why it cannot; empty when it can. */
+  readonly problems: readonly string[];
+  /** What it writes; undefined when it has no buffer of its own. */
+  readonly target: FrameFormat | undefined;
+  /** It draws into the picture itself. */
+  readonly isInPlace: boolean;
+}
+
+export class RenderDevice {
+  readonly queue: RenderQueue;
+  readonly #parts: NodeContextParts;
+  readonly #driver: Driver;
+  readonly #input: string;
+  readonly #output: string | undefined;
+  #isStarted = false;
+
+  /** @throws ErrnoError EINVAL for a driver without an input */
+  constructor(
+    readonly host: SocHost,
+    private readonly options: SocDeviceOptions,
+  ) {
+    const { name, driver } = options;
+    this.#driver = driver;
+    this.#input = inputOf(driver, 'addRenderNode');
+    this.#output = portOf(driver, 'out');
+    this.queue = new RenderQueue(host.kernel);
+    this.#parts = contextParts(host, name);
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get statistics(): DeviceStatistics {
+    return this.#parts.statistics;
+  }
+
+  /** Asks the driver, as a pipeline does before it starts. */
+  plan(format: FrameFormat): RenderWork {
+    const { problems, outputs, forwards } = this.#driver.plan(this.options.parameters, { [this.#input]: format });
+    const isInPlace = this.#output !== undefined && forwards?.[this.#output] === this.#input;
+    const target = this.#output === undefined || isInPlace ? undefined : outputs[this.#output];
+    return { problems, target, isInPlace };
+  }
+
+  /** Queues a job; the driver starts with the first. */
+  push(job: RenderJob): void {
+    this.queue.push(job);
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#parts.services.spawn('driver', this.#run(job));
+  }
+
+  *#run(first: RenderJob): Task<void> {
+    const { kernel, statistics } = this.#parts;
+    const { input, output } = new RenderPorts({ kernel, queue: this.queue, statistics, ...first.formats });
+    const ports = { [this.#input]: input, ...(this.#output !== undefined && { [this.#output]: output }) };
+    const context = new NodeContext(this.#parts, this.options.parameters, ports as Ports<Driver['ports']>);
+    try {
+      yield* runDriver(this.#driver, context);
+    } finally {
+      this.queue.driverEnded();
+    }
+  }
+}

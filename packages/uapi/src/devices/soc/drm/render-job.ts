@@ -1,0 +1,122 @@
+/**
+ * A job of a GPU behind a node: two pictures, what it waits for, and the fence that was published for it.
+ *
+ * Source: struct drm_sched_job, drivers/gpu/drm/scheduler/sched_main.c, v6.12.
+ */
+import { assert, type ErrnoCode, type Nanoseconds } from '@dmabuf-lab/core/base';
+import type { FrameFormat } from '@dmabuf-lab/core/driver';
+import type { Fence, SignallingPath } from '@dmabuf-lab/core/sync';
+import type { FrameContents } from '../frame-contents.js';
+import { NodeFrame, type SubmittedWork } from '../node-frame.js';
+import type { RenderEntity } from './render-entity.js';
+import { pagesOfSurface, type Surface } from './surface.js';
+
+export interface RenderJobInit {
+  readonly entity: RenderEntity;
+  readonly fence: Fence;
+  /** The line of execution that will signal the fence. */
+  readonly path: SignallingPath;
+  readonly contents: FrameContents;
+  readonly submittedNs: Nanoseconds;
+  readonly source: Surface;
+  readonly target: Surface | undefined;
+  /** Fences of those who write what it reads; if one fails, the job's content is bad. */
+  readonly writers: readonly Fence[];
+  /** Fences of those who still use what it writes. */
+  readonly users: readonly Fence[];
+}
+
+export class RenderJob implements SubmittedWork {
+  readonly #waitsFor: readonly Fence[];
+  #isEnded = false;
+  #error: ErrnoCode | undefined;
+
+  /** Takes over the references to the objects. */
+  constructor(private readonly init: RenderJobInit) {
+    this.#waitsFor = [...init.writers, ...init.users];
+  }
+
+  get entity(): RenderEntity {
+    return this.init.entity;
+  }
+
+  get fence(): Fence {
+    return this.init.fence;
+  }
+
+  get waitsFor(): readonly Fence[] {
+    return this.#waitsFor;
+  }
+
+  /** Only of those whose errors count; by the time the driver begins the job, all have signalled. */
+  get dependencies(): readonly Fence[] {
+    return this.init.writers;
+  }
+
+  get formats(): { readonly sourceFormat: FrameFormat; readonly targetFormat: FrameFormat } {
+    const { source, target = source } = this.init;
+    return { sourceFormat: source.format, targetFormat: target.format };
+  }
+
+  get hasTarget(): boolean {
+    return this.init.target !== undefined;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Whether the driver may have it. Source: drm_sched_entity_pop_job. */
+  isReady(): boolean {
+    return this.#waitsFor.every((fence) => fence.isSignalled());
+  }
+
+  /** How long it waited for fences, once it is ready. */
+  get waitedNs(): Nanoseconds {
+    const { submittedNs } = this.init;
+    return Math.max(0, ...this.#waitsFor.map(({ timestampNs = 0 }) => timestampNs - submittedNs));
+  }
+
+  /** What it reads, or draws into; with what lies there now. A picture that no device has drawn has the job's number. */
+  sourceFrame(): NodeFrame {
+    const frame = this.#frame(this.init.source);
+    if (frame.content === undefined) frame.describe(this.fence.seqno, this.init.submittedNs);
+    frame.error = -this.#writersError();
+    return frame;
+  }
+
+  /** What it writes. */
+  targetFrame(): NodeFrame {
+    assert(this.init.target !== undefined, 'a job without a target is not asked for it');
+    return this.#frame(this.init.target);
+  }
+
+  #frame(surface: Surface): NodeFrame {
+    const { contents } = this.init;
+    return new NodeFrame({ format: surface.format, pages: pagesOfSurface(surface), contents, work: this });
+  }
+
+  /** The negative errno that what it reads was written with, or 0. */
+  #writersError(): number {
+    return Math.min(0, ...this.init.writers.map(({ status }) => status));
+  }
+
+  /** The device is done with it. What was bad and drawn into stays bad. Its fence signals after those of all earlier jobs of the file. */
+  end(error?: ErrnoCode): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    const isStillBad = this.init.source.write && this.#writersError() !== 0;
+    this.#error = error ?? (isStillBad ? 'EIO' : undefined);
+    this.entity.retire();
+  }
+
+  /** Signals, and lets go of its objects. Source: drm_sched_fence_finished, drm_sched_free_job_work. */
+  signal(): void {
+    const { fence, path, source, target } = this.init;
+    if (this.#error !== undefined) fence.setError(this.#error);
+    fence.signal();
+    path.mightLock('the reservations of imported buffers', 'free_job');
+    source.object.drop();
+    target?.object.drop();
+  }
+}
