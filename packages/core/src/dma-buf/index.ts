@@ -2,6 +2,7 @@ export * from './buffer-words.js';
 export * from './cpu-access.js';
 export * from './dma-buf-ops.js';
 export * from './dma-heap.js';
+export * from './dma-mapping.js';
 export * from './exported-buffer.js';
 export * from './exporter.js';
 export * from './exporter-ports.js';

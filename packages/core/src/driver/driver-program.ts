@@ -166,12 +166,12 @@ class DriverActor {
 
   *#reopenAt(timeNs: Nanoseconds): Task<void> {
     if (!(yield* this.host.untilScenarioTime(timeNs))) return;
-    for (const output of this.#outputs) output.requestReopen();
+    this.#importer.requestReopen();
   }
 
   /** @param ended the device is done for good: nothing need be arranged for those that stay */
   *#letGo(ended: boolean): Task<void> {
-    for (const output of this.#outputs) yield* output.letGo();
+    yield* this.#importer.letGo(ended);
     for (const attachment of [...this.#importer.attachments]) {
       if (attachment.mapCount > 0) {
         throw new ErrnoError(
@@ -202,6 +202,8 @@ class DriverActor {
     for (const { link, latenciesNs } of this.#inputs) {
       linksIn[link.index] = { delivered: latenciesNs.length, latenciesNs };
     }
+    if (this.#importer.device.importer === 'dynamic') this.#statistics.count('moveNotify', this.#importer.moveNotifies);
+    if (this.#importer.device.pin) this.#statistics.count('pins', this.#importer.pins);
     let mappings = 0;
     for (const attachment of this.#importer.attachments) mappings += attachment.mapCount;
     return {

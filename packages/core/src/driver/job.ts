@@ -3,6 +3,7 @@
  *
  * It waits for the fences that order it behind others, maps its set, then locks all reservations of the set, publishes
  * its fence on all of them and unlocks; then it works, signals and unmaps. Signal and unmap take no lock and never wait.
+ * From the publishing on, the fence stands for the mappings of a dynamic importer; a job without a fence keeps them.
  *
  * Source: the submit path of a GPU driver (drm_exec, dma_resv_add_fence, drm_sched), v6.12.
  */
@@ -66,6 +67,7 @@ export class Job {
    */
   static *begin(parts: JobParts, lane: Lane, accesses: readonly Access[], options: JobOptions = {}): Task<Job> {
     const { clock } = parts.services;
+    if (yield* parts.importer.reopenIfAsked()) parts.statistics.count('reqbufs');
     const attachments: DmaBufAttachment[] = [];
     for (const { frame } of accesses) {
       const known = parts.importer.attachmentOf(frame.buffer);
@@ -79,8 +81,10 @@ export class Job {
       parts.statistics.fenceWaitNs += waitedNs;
       if (waitedNs > 0 && parts.services.trace.enabled) traceWait(parts, waitingNs, waitedNs);
       const mappings = yield* parts.importer.mapAll(attachments, lane);
+      parts.importer.beginUse(mappings);
       const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses, mappings);
       if (fence === CONFLICT) continue; // somebody was quicker: order behind that job
+      if (fence !== undefined) parts.importer.leaveToFences(mappings);
       const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
       return new Job(parts, lane, accesses, mappings, fence, clock.now(), stalledNs);
     }
