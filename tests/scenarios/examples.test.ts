@@ -1,13 +1,15 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { toCanonicalJson } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { countOf, example, ROOT, runFile } from './run-file.js';
 
 const VIRTUAL = { runtime: 'virtual', payload: 'stamp' } as const;
 
-const examples = ['', 'boards/'].flatMap((folder) =>
+/** `sharing` holds constraint files too. */
+const isScenario = (name: string): boolean => /^links:/m.test(readFileSync(`${ROOT}examples/${name}`, 'utf8'));
+const examples = ['', 'boards/', 'sharing/'].flatMap((folder) =>
   readdirSync(`${ROOT}examples/${folder}`)
-    .filter((name) => name.endsWith('.yaml'))
+    .filter((name) => name.endsWith('.yaml') && isScenario(`${folder}${name}`))
     .map((name) => `${folder}${name}`),
 );
 

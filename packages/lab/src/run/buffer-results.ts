@@ -13,10 +13,11 @@ export function bufferResults(
     pool,
     sizeBytes,
     placements: placements.map((placement) => ({ ...placement })),
-    moves: moves.map(({ buffer: _, forcedBy, waited, error, ...move }) => ({
+    moves: moves.map(({ buffer: _, forcedBy, waited, notified, error, ...move }) => ({
       ...move,
       forcedBy: [...forcedBy],
       waited: waited.map((wait) => ({ ...wait })),
+      ...(notified !== undefined && { notified: [...notified] }),
       stalled: stalledBy(name, move.startNs, move.endNs, devices),
       ...(error !== undefined && { error: { ...error, holders: [...error.holders] } }),
     })),

@@ -1,6 +1,6 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
 import { type ActorId, actorId } from '@dmabuf-lab/core/base';
-import { type AllocationRequest, EXPORTER } from '@dmabuf-lab/core/dma-buf';
+import { type AllocationRequest, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
   type DriverStart,
   type LinkSpec,
@@ -104,7 +104,7 @@ function deviceActor(
   const spec = scenario.devices[name];
   const start: DriverStart = {
     actor: id,
-    device: { name, constraints: deviceConstraintsOf(name, spec.constraints), mapping: spec.mapping },
+    device: { name, constraints: deviceConstraintsOf(name, spec.constraints), ...importerTraitsOf(spec) },
     parameters: device.parameters,
     tables,
     inputs: links
@@ -128,6 +128,11 @@ function deviceActor(
   };
   const data: DriverActorStart = { module: device.module, start };
   return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data };
+}
+
+/** How a device maps; what is as usual is left out, and so never looked at. */
+function importerTraitsOf({ mapping, importer, pin }: Scenario['devices'][string]): ImporterTraits {
+  return { mapping, ...(importer === 'dynamic' && { importer }), ...(pin && { pin }) };
 }
 
 /** Gives every output that owns its frames a pool. */

@@ -18,6 +18,7 @@ export function checkScenario(scenario: Scenario, document: ScenarioDocument): S
   checkHeapsOfDevices(scenario, report);
   checkPipeline(scenario, report);
   checkTimeline(scenario, report);
+  checkPins(scenario, report);
   checkExpectations(scenario, report);
   return problems;
 }
@@ -35,6 +36,20 @@ export function isDevice(
   if (Object.hasOwn(scenario.devices, name)) return true;
   report(path, `unknown device "${name}"${suggestion(name, Object.keys(scenario.devices))}`);
   return false;
+}
+
+/** Source: dma_buf_pin warns of an importer that is not dynamic; drivers/dma-buf/dma-buf.c, v6.12. */
+export function checkPins({ devices }: Pick<Scenario, 'devices'>, report: Report): void {
+  for (const [device, { driver, importer, pin }] of Object.entries(devices)) {
+    if (pin && importer === 'static') {
+      const why = 'a static importer, which keeps in place what it has mapped; pin is for importer: dynamic';
+      report(['devices', device, 'pin'], `${device} is ${why}`);
+    }
+    if (!pin && importer === 'dynamic' && driver === 'display') {
+      const why = 'scans out without a fence, which would tell how long a mapping is in use: it has to pin (pin: true)';
+      report(['devices', device, 'importer'], `${device} ${why}`);
+    }
+  }
 }
 
 function checkExpectations(scenario: Scenario, report: Report): void {

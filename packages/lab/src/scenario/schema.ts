@@ -61,6 +61,22 @@ const deviceSchema = z
       description:
         'maps a buffer for each job as a DRM driver does, or from its first use until it lets go, as vb2 does',
     }),
+    importer: z
+      .enum(['static', 'dynamic'])
+      .default('static')
+      .meta({
+        description:
+          'keeps a buffer in place while it has it mapped, or keeps its mapping between jobs and follows when moveNotify ' +
+          'tells it of a move',
+      }),
+    pin: z
+      .boolean()
+      .default(false)
+      .meta({
+        description:
+          'of a dynamic importer: pins what it has mapped, for each job, or with mapping: held from its first job until it ' +
+          'lets go',
+      }),
     profile: name.optional().meta({
       description: 'the device of the board, or the profile of the library, whose constraints and layout it has',
     }),

@@ -247,6 +247,18 @@ complains(
 );
 complains('events of different devices need no order', 'at: 8s', 'at: 1s');
 complains(
+  'pin is for a dynamic importer',
+  'driver: gpu',
+  'driver: gpu\n    pin: true',
+  'x.yaml:17:5: devices.gpu.pin: gpu is a static importer, which keeps in place what it has mapped; pin is for importer: dynamic',
+);
+complains(
+  'a display that imports dynamically has to pin what it shows',
+  'driver: display',
+  'driver: display\n    importer: dynamic',
+  'x.yaml:19:5: devices.display.importer: display scans out without a fence, which would tell how long a mapping is in use: it has to pin (pin: true)',
+);
+complains(
   'reqbufs is for a device that holds its mappings',
   'reqbufs: camera',
   'reqbufs: gpu',
