@@ -1,5 +1,6 @@
 export * from './buffer-words.js';
 export * from './cpu-access.js';
+export * from './cpu-frame-cache.js';
 export * from './dma-buf-ops.js';
 export * from './dma-heap.js';
 export * from './dma-mapping.js';

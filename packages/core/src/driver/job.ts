@@ -7,8 +7,8 @@
  *
  * Source: the submit path of a GPU driver (drm_exec, dma_resv_add_fence, drm_sched), v6.12.
  */
-import type { ActorServices, BufferSlot, Nanoseconds, Task } from '../base/index.js';
-import type { DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
+import { type ActorServices, type BufferSlot, type Nanoseconds, sleepUntil, type Task } from '../base/index.js';
+import type { CpuFrameCache, DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
 import {
   type AcquireContext,
   type DmaFence,
@@ -42,6 +42,8 @@ export interface JobParts {
   readonly tables: OpenTables;
   readonly importer: DmaBufImporter;
   readonly statistics: DeviceStatistics;
+  /** The cache of a device that is a program on the CPU; absent where it sees memory as devices do. */
+  readonly cpu?: CpuFrameCache;
 }
 
 export class Job {
@@ -85,6 +87,7 @@ export class Job {
       const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses, mappings);
       if (fence === CONFLICT) continue; // somebody was quicker: order behind that job
       if (fence !== undefined) parts.importer.leaveToFences(mappings);
+      if (parts.cpu !== undefined) yield* beginCpuAccess(parts, parts.cpu, accesses, mappings);
       const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
       return new Job(parts, lane, accesses, mappings, fence, clock.now(), stalledNs);
     }
@@ -92,7 +95,8 @@ export class Job {
 
   /** The pages of a buffer of the job: one view a run. */
   segments(frame: Frame): readonly Uint8Array[] {
-    return this.#mappingOf(frame).segments();
+    const mapping = this.#mappingOf(frame);
+    return this.parts.cpu?.segments(mapping) ?? mapping.segments();
   }
 
   /** DMA segments and bytes of all buffers of the job, for a bandwidth model. */
@@ -110,6 +114,9 @@ export class Job {
   end(error?: 'EIO' | 'ECANCELED'): void {
     if (this.#ended) return;
     this.#ended = true;
+    for (const [i, { frame, write }] of this.accesses.entries()) {
+      this.parts.cpu?.end(this.mappings[i], frame.sequence, write);
+    }
     const endNs = this.parts.services.clock.now(); // before anybody who waits for it can begin
     if (this.fence !== undefined) this.lane.pay(this.fence, error);
     for (const mapping of this.mappings) this.parts.importer.unmap(mapping);
@@ -140,6 +147,23 @@ export class Job {
     const index = this.accesses.findIndex((access) => access.frame.row === frame.row);
     return this.mappings[index];
   }
+}
+
+/**
+ * Begins the CPU's access to all buffers of a job. The maintenance of its end is paid for here too, since a job ends without
+ * waiting.
+ */
+function* beginCpuAccess(
+  { services, statistics }: JobParts,
+  cpu: CpuFrameCache,
+  accesses: readonly Access[],
+  mappings: readonly DmaMapping[],
+): Task<void> {
+  let ns = 0;
+  for (const [i, { frame, write }] of accesses.entries()) ns += cpu.begin(mappings[i], frame.sequence, write);
+  if (ns === 0) return;
+  statistics.count('cpuSyncNs', ns);
+  yield* sleepUntil(services.clock.now() + ns, 'cache maintenance');
 }
 
 function traceWait({ services }: JobParts, startNs: Nanoseconds, durationNs: Nanoseconds): void {

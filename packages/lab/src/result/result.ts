@@ -48,7 +48,8 @@ const deviceSchema = z.strictObject({
     .describe(
       'by driver; camera: ticks; display: shown, repeatedVblanks, lateVblanks (a new picture was due and not there); ' +
         'encoder: encoded, refused, videoFrames; every driver: checksPassed, checksFailed; a dynamic importer: ' +
-        'moveNotify (moves that it was told of), pins (calls of dma_buf_pin)',
+        'moveNotify (moves that it was told of), pins (calls of dma_buf_pin); a program on a CPU without coherent caches: ' +
+        'cpuSyncNs (model time of cache maintenance)',
     ),
   sequences: z.record(z.string(), ranges).describe('which frames went where, e.g. shown, encoded'),
 });
@@ -123,6 +124,8 @@ const hazardSchema = z.strictObject({
       'silent-corruption',
       'implicit-modifier',
       'layout-conflict',
+      'cpu-reads-stale',
+      'cpu-writes-late',
     ])
     .describe('what works, or seems to, though nobody promises it; Linux says nothing of it'),
   device: z.string(),
