@@ -9,24 +9,21 @@ import {
   attachmentSlot,
   bufferSlot,
   type Task,
-  TraceLog,
   timelineSlot,
 } from '@dmabuf-lab/core/base';
 import {
-  BufferWords,
+  type BufferWords,
   DmaBufAttachment,
   DmaBufImporter,
   ExportedBuffer,
-  generationOf,
   type HeapAllocation,
-  type MapReply,
-  settledState,
 } from '@dmabuf-lab/core/dma-buf';
 import { layOutTables, openTables, PipelineLane } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { BufferMover } from '@dmabuf-lab/core/migration';
 import { DmaResv, lockReservations, ResvUsage, Timeline } from '@dmabuf-lab/core/sync';
 import { CmaHeap, storageCosts } from '@dmabuf-lab/heaps';
+import { answering, GhostedBuffers, requestOf, servicesOf } from './board-parts.js';
 import { ExploredWords, explore, type Outcome } from './explorer.js';
 
 const PAGE = 4096;
@@ -147,68 +144,6 @@ class JobImporter extends DmaBufImporter {
     const second = yield* this.map(attachments[1], lane);
     return [first, second];
   }
-}
-
-/** Answers `map` as the exporter does when nothing has to be placed: the present storage. */
-function answering(
-  services: ActorServices,
-  buffers: BufferWords,
-  storage: readonly { allocation: HeapAllocation }[],
-): ActorServices {
-  return {
-    ...services,
-    *call<T>(_peer: string, _method: string, args: unknown): Task<T> {
-      const { buffer } = args as { buffer: { slot: ReturnType<typeof bufferSlot> } };
-      const state = buffers.state(buffer.slot);
-      const reply: MapReply = {
-        state: settledState(generationOf(state)),
-        runs: storage[buffer.slot].allocation.sgTable.runs,
-        did: 'mapping',
-      };
-      return reply as T;
-    },
-  };
-}
-
-/** Tells a ghost when the copy begins and when the new generation is published. */
-class GhostedBuffers extends BufferWords {
-  constructor(
-    private readonly explored: ExploredWords,
-    buffers: ConstructorParameters<typeof BufferWords>[1],
-    attachments: ConstructorParameters<typeof BufferWords>[2],
-    private readonly tell: (copying: boolean) => void,
-  ) {
-    super(explored, buffers, attachments);
-  }
-
-  override publish(buffer: Parameters<BufferWords['publish']>[0]): number {
-    this.explored.pause(() => this.tell(true));
-    this.explored.pause(() => this.tell(false));
-    return super.publish(buffer);
-  }
-}
-
-function servicesOf(words: ExploredWords, id: number): ActorServices {
-  const unused = (): never => {
-    throw new Error('not used in this test');
-  };
-  return {
-    name: `actor ${id}`,
-    id: actorId(id),
-    clock: { now: () => 0 },
-    words,
-    trace: new TraceLog(false),
-    random: unused,
-    call: unused,
-    serve: unused,
-    spawn: unused,
-    untilScenarioTime: unused,
-    backPressured: false,
-  };
-}
-
-function requestOf(name: string): ExportedBuffer['request'] {
-  return { name, pool: 'test', sizeBytes: PAGE, allocate: 'deferred', expect: [], expectTimeoutNs: 0 };
 }
 
 /** A timeline that is open already: opening it again would be an operation of the job. */

@@ -8,33 +8,68 @@
  *                          0     STATE       exporter          generation << 1 | MOVING; generation 0 = not backed
  *                          1     PINS        exporter          pins that forbid a move
  *                          2     LIFE        exporter          of the slot: a handle of another life is stale
- *           attachment row 0     MAPPED_0    the importer      mappings made under an even generation
- *                          1     MAPPED_1    the importer      mappings made under an odd generation
- *           A row is one line, so no two importers write the same line. After an importer's death its reclaimer writes.
+ *           attachment row 0     MAPPED_0    the importer      mappings that count, made under an even generation
+ *                          1     MAPPED_1    the importer      mappings that count, made under an odd generation
+ *                          2     NOTIFIED    exporter          calls of moveNotify; dynamic importers only
+ *                          3     PINNED      the importer      pins of this importer that forbid a move
+ *           A row is one line, so no two importers write the same line; NOTIFIED is written once a move, and only ever
+ *           by the exporter. After an importer's death its reclaimer writes.
  *
  * States    STATE: 2g -> 2g|1 (move begins) -> 2(g+1) (published) or 2g (aborted). 0 -> 2 (first placement).
+ *           A mapping of a static importer counts in MAPPED from map to unmap. One of a dynamic importer counts from map
+ *           until its job's fences are published; from there the fences stand for it, and it keeps the SgTable beyond
+ *           its jobs without counting anywhere.
  *
  * Invariants
- *   I1  Whoever finds STATE == 2g after adding to MAPPED[g mod 2] may touch generation g's pages until it subtracts.
- *   I2  A move copies only after it has seen every static MAPPED of its buffer 0 while MOVING was set.
+ *   I1  Whoever finds STATE == 2g after adding to MAPPED[g mod 2] may touch generation g's pages until it subtracts; and
+ *       beyond that, until the fences signal that it has published on the buffer before it subtracted.
+ *   I2  A move copies only after it has seen every MAPPED of its buffer 0 while MOVING was set, then every PINNED 0, then
+ *       every fence signalled, in this order, the last under the reservation lock.
  *   I3  The generation grows by one a move, before MOVING is cleared.
  *   I4  A mapping counts in the parity of its own generation, so that the old pages of a moved buffer can be waited for.
+ *   I5  PINNED grows only while MAPPED of the same attachment is not 0.
  *
  * Pairs     P1 map: add MAPPED, load STATE        with   P2 move: set MOVING, load MAPPED
  *           P3 unmap: add MAPPED -1, load STATE, notify MAPPED if STATE is not what it was at map
  *                                                 with   P2 parks on the MAPPED value seen
  *           P4 move end: store STATE, notify      with   P5 a refused map parks on the STATE value seen
+ *           P6 job of a dynamic importer: publish its fence, add MAPPED -1
+ *                                                 with   P2 load MAPPED, later look for fences
+ *           P7 pin: add PINNED, add MAPPED -1     with   P2 load MAPPED, later load PINNED
+ *           P8 unpin: add PINNED -1, load STATE, notify PINNED if STATE is not what it was at map
+ *                                                 with   P2 parks on the PINNED value seen
+ *           P9 moveNotify: add NOTIFIED under the lock, later store STATE
+ *                                                 with   the importer: learn the new STATE from a call, load NOTIFIED
+ *
+ * Dynamic importers, by interleaving
+ *   A job's map comes before or after P2's store of MOVING. After: its load of STATE sees MOVING, it backs out and parks,
+ *   whatever it has cached; so a mapping kept from earlier is never used without that look. Before: P2 finds MAPPED not 0
+ *   and parks until the job has published and subtracted (P6); by then its fence is visible, so the look for fences,
+ *   which comes later still, finds it, and the copy waits for it. Were the count given back before the fence is
+ *   published, a move could find neither between the two, and copy under the job's hands.
+ *   The mover can take the lock only when nobody is between map and publish. So a job that waits for a lock of its set
+ *   never waits for a mover that waits for a fence of the same job's generator.
+ *   moveNotify asks nothing of the importer: it is one add, whatever the importer does or fails to do. An idle importer
+ *   learns of it at its next map, where it looks before it tries, and again when the exporter has told it the new STATE,
+ *   which was stored after the add. What is safe hangs on STATE alone: a notice that comes between the two looks, or that
+ *   a move gives before it is given up, costs a mapping made anew, no correctness.
+ *
+ * Pins, by interleaving
+ *   A pin is made while its own mapping counts (I5). So a mover that has seen MAPPED 0 under MOVING sees each pin that was
+ *   made before, and none is made after, until MOVING is cleared: whoever would pin has to map first, and backs out.
  *
  * No lost wake-up
  *   P1/P2 is a store-load pair on both sides: at least one sees the other. If the mapper does, it backs out and notifies,
  *   even if nobody waits. If only the mover does, it parks on the MAPPED value and P3's subtraction changes it; P3's load
- *   of STATE comes after the subtraction, so it sees MOVING unless the mover looks at MAPPED later still.
+ *   of STATE comes after the subtraction, so it sees MOVING unless the mover looks at MAPPED later still. P8 is the same
+ *   with PINNED.
  *   Dropping the re-check after MOVING lets a mapper touch pages that are being copied (I2 broken).
  * Progress  map and unmap are wait-free when no move runs.
- * Crash     The reclaimer stores 0 in both MAPPED words of the dead importer (a count is the truth, it is never
+ * Crash     The reclaimer stores 0 in both MAPPED words and in PINNED of the dead importer (a count is the truth, it is never
  *           subtracted from on behalf of the dead) and notifies even where it was 0: the dead may have subtracted and
  *           not notified.
- * Shown by  tests/race/opposite-order-map.test.ts, tests/unit/core/dma-buf/exporter.test.ts.
+ * Shown by  tests/race/opposite-order-map.test.ts, tests/race/dynamic-importer.test.ts,
+ *           tests/unit/core/dma-buf/exporter.test.ts, tests/unit/core/dma-buf/dynamic-importer.test.ts.
  */
 import {
   type AtomicWords,
@@ -50,6 +85,8 @@ import {
 const STATE = 0;
 const PINS = 1;
 const LIFE = 2;
+const NOTIFIED = 2;
+const PINNED = 3;
 /** Words of one buffer. */
 export const BUFFER_ROW_WORDS = 16;
 /** Words of one attachment. */
@@ -116,6 +153,25 @@ export class BufferWords {
     if (this.words.load(wordAt(this.buffers, buffer, STATE)) !== cached) this.words.notify(mapped);
   }
 
+  /** Pins the buffer for an importer that has it mapped. Source: dma_buf_pin, drivers/dma-buf/dma-buf.c, v6.12. */
+  pinMapped(attachment: AttachmentSlot): void {
+    assert(this.mappings(attachment) > 0, 'I5');
+    this.words.add(wordAt(this.attachments, attachment, PINNED), 1); // P7
+  }
+
+  /** Ends a pin of an importer. Source: dma_buf_unpin, v6.12. */
+  unpinMapped(buffer: BufferSlot, attachment: AttachmentSlot, cached: BufferState): void {
+    const word = wordAt(this.attachments, attachment, PINNED);
+    const before = this.words.add(word, -1); // P8
+    assert(before > 0, 'unpin pairs with pin');
+    if (this.words.load(wordAt(this.buffers, buffer, STATE)) !== cached) this.words.notify(word);
+  }
+
+  /** Calls of moveNotify for an attachment. */
+  notified(attachment: AttachmentSlot): number {
+    return this.words.load(wordAt(this.attachments, attachment, NOTIFIED)); // P9
+  }
+
   /** Try-step: until the buffer is not being moved any more. */
   settledStep(buffer: BufferSlot): BufferState | WordPark {
     const word = wordAt(this.buffers, buffer, STATE);
@@ -161,6 +217,24 @@ export class BufferWords {
     return true;
   }
 
+  /** Try-step: until an importer has no pin. */
+  unpinnedStep(attachment: AttachmentSlot): true | WordPark {
+    const word = wordAt(this.attachments, attachment, PINNED);
+    const count = this.words.load(word); // P2
+    return count === 0 ? true : new WordPark(word, count, 'the pin of an importer');
+  }
+
+  /** Pins of one importer. */
+  pinsOf(attachment: AttachmentSlot): number {
+    return this.words.load(wordAt(this.attachments, attachment, PINNED));
+  }
+
+  /** Tells a dynamic importer that its mapping is about to end. Context: holds the reservation lock. */
+  notifyMove(attachment: AttachmentSlot): void {
+    this.words.add(wordAt(this.attachments, attachment, NOTIFIED), 1); // P9
+  }
+
+  /** Mappings that count: of static importers all, of dynamic ones those without a fence. */
   mappings(attachment: AttachmentSlot): number {
     return (
       this.words.load(wordAt(this.attachments, attachment, 0)) +
@@ -168,6 +242,7 @@ export class BufferWords {
     );
   }
 
+  /** Pins of the exporter itself, for others than importers. */
   pins(buffer: BufferSlot): number {
     return this.words.load(wordAt(this.buffers, buffer, PINS));
   }
@@ -189,14 +264,13 @@ export class BufferWords {
   }
 
   openAttachment(attachment: AttachmentSlot): void {
-    this.words.store(wordAt(this.attachments, attachment, 0), 0);
-    this.words.store(wordAt(this.attachments, attachment, 1), 0);
+    for (const index of [0, 1, NOTIFIED, PINNED]) this.words.store(wordAt(this.attachments, attachment, index), 0);
   }
 
-  /** Takes the mappings of a dead importer away (crash story above). */
+  /** Takes the mappings and pins of a dead importer away (crash story above). */
   reclaimMappings(attachment: AttachmentSlot): void {
-    for (const parity of [0, 1]) {
-      const word = wordAt(this.attachments, attachment, parity);
+    for (const index of [0, 1, PINNED]) {
+      const word = wordAt(this.attachments, attachment, index);
       this.words.store(word, 0);
       this.words.notify(word);
     }

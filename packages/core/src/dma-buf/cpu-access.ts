@@ -13,7 +13,8 @@ import { ANY_DISTANCE } from '../constraints/index.js';
 import type { PhysicalMemory } from '../memory/index.js';
 import { DmaResv, type ResvWords, type TimelineWords, usageToWaitFor } from '../sync/index.js';
 import type { BufferWords } from './buffer-words.js';
-import { DmaBufImporter, type DmaMapping } from './importer.js';
+import type { DmaMapping } from './dma-mapping.js';
+import { DmaBufImporter } from './importer.js';
 import type { BufferHandle } from './protocol.js';
 
 export interface CpuAccessParts {

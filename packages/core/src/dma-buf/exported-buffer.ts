@@ -1,16 +1,15 @@
 import type { ActorId, AttachmentSlot, BufferSlot, Nanoseconds } from '../base/index.js';
-import type { BufferSituation, DeviceConstraints } from '../constraints/index.js';
+import type { BufferSituation, BufferUser, DeviceConstraints } from '../constraints/index.js';
 import type { BufferWords } from './buffer-words.js';
 import type { HeapAllocation } from './dma-heap.js';
-import type { CreateRequest, MappingStyle } from './protocol.js';
+import type { CreateRequest, ImporterTraits } from './protocol.js';
 
 /** An attachment as the exporter knows it: whose it is, and what it can reach. */
-export interface AttachedDevice {
+export interface AttachedDevice extends ImporterTraits {
   readonly slot: AttachmentSlot;
   readonly device: string;
   readonly actor: ActorId;
   readonly constraints: DeviceConstraints;
-  readonly mapping: MappingStyle;
 }
 
 /** Where a buffer was put, when, and why. */
@@ -39,6 +38,8 @@ export interface MoveRecord {
   readonly error?: { readonly code: string; readonly message: string; readonly holders: readonly string[] };
   /** For whom the move waited, and how long. */
   readonly waited: readonly { readonly device: string; readonly ns: Nanoseconds }[];
+  /** The dynamic importers that moveNotify told; absent = there were none. */
+  readonly notified?: readonly string[];
 }
 
 /** What an attach led to. */
@@ -89,9 +90,13 @@ export class ExportedBuffer {
 
   /** The buffer as the plans for late devices take it. */
   situation(words: BufferWords): BufferSituation {
-    const users = [...this.attachments.values()].map(({ slot, device, constraints, mapping }) => {
-      return { device, constraints, mapping, mapped: words.mappings(slot), blocking: this.blockers.has(slot) };
-    });
+    const users = [...this.attachments.values()].map(
+      ({ slot, device, constraints, mapping, importer, pin }): BufferUser => {
+        const counts = { mapped: words.mappings(slot), ...(pin && { pinned: words.pinsOf(slot) }) };
+        const blocking = this.blockers.has(slot);
+        return { device, constraints, mapping, ...(importer && { importer }), ...counts, blocking };
+      },
+    );
     const { name: buffer, sizeBytes, allocation } = this;
     const storage = allocation && { heap: allocation.heap, runs: allocation.sgTable.runs };
     const movable = this.request.movable ?? true;

@@ -23,7 +23,12 @@ import {
   type Task,
   TIMED_OUT,
 } from '../base/index.js';
-import { type BufferSituation, type DeviceConstraints, forcingDevices } from '../constraints/index.js';
+import {
+  type BufferSituation,
+  type DeviceConstraints,
+  forcingDevices,
+  pinnedForStayText,
+} from '../constraints/index.js';
 import { pageAlign } from '../memory/index.js';
 import { BackgroundFree } from './background-free.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
@@ -32,15 +37,16 @@ import { cannotMove, refusedByPlan, staleHandle } from './exporter-errors.js';
 import type { ExporterParts, MoveCause } from './exporter-ports.js';
 import { type AllocationRecord, ExporterRecords } from './exporter-records.js';
 import { iovaInUse } from './iova-use.js';
-import type {
-  AttachReply,
-  AttachRequest,
-  BufferHandle,
-  BufferRequest,
-  CreateRequest,
-  DetachRequest,
-  MapReply,
-  MapRequest,
+import {
+  type AttachReply,
+  type AttachRequest,
+  type BufferHandle,
+  type BufferRequest,
+  type CreateRequest,
+  type DetachRequest,
+  type MapReply,
+  type MapRequest,
+  pinsForItsStay,
 } from './protocol.js';
 import { SlotPool } from './slot-pool.js';
 import { StorageAttachments } from './storage-attachments.js';
@@ -53,7 +59,7 @@ export class Exporter {
   readonly #bufferSlots: SlotPool;
   readonly #attachmentSlots: SlotPool;
   readonly records = new ExporterRecords();
-  /** Mappings that were not ended when their device detached. */
+  /** Mappings and pins that were not ended when their device detached. */
   leakedMappings = 0;
 
   readonly #planner: StoragePlanner;
@@ -141,7 +147,9 @@ export class Exporter {
       if (isErrno(error)) this.records.attach(buffer, device, 'refused', error.message, [], atNs);
       throw error;
     }
-    const attached: AttachedDevice = { slot, device, actor: request.actor, constraints, mapping: request.mapping };
+    const { actor, mapping, importer, pin } = request;
+    const traits = { mapping, ...(importer && { importer }), ...(pin && { pin }) };
+    const attached: AttachedDevice = { slot, device, actor, constraints, ...traits };
     this.parts.buffers.openAttachment(slot);
     buffer.attachments.set(slot, attached);
     this.settle(buffer);
@@ -260,7 +268,7 @@ export class Exporter {
     const buffer = this.#lookUp(request.buffer, 'dma_buf_detach');
     const attached = buffer.attachments.get(request.attachment);
     if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
-    this.leakedMappings += this.parts.buffers.mappings(attached.slot);
+    this.leakedMappings += this.parts.buffers.mappings(attached.slot) + this.parts.buffers.pinsOf(attached.slot);
     this.#dropAttachment(buffer, attached.slot);
     if (buffer.reserved !== undefined && this.#planner.unreachable(buffer).length === 0) {
       this.#free(buffer.reserved);
@@ -380,6 +388,13 @@ export class Exporter {
 
   /** A map that needs a move is refused where it is known already that the move would wait in vain. */
   #refuseIfBlocked(buffer: ExportedBuffer, device: string): void {
+    const pinners = [...buffer.attachments.values()].filter(
+      (attached) => pinsForItsStay(attached) && this.parts.buffers.pinsOf(attached.slot) > 0,
+    );
+    if (pinners.length > 0) {
+      const names = pinners.map((attached) => attached.device);
+      throw cannotMove(buffer, device, pinnedForStayText(names), names);
+    }
     const holders: string[] = [];
     for (const slot of buffer.blockers) {
       const attached = buffer.attachments.get(slot);

@@ -1,19 +1,12 @@
 /**
  * The importer's side of dma-buf: attach, map, unmap, detach for one device, inside the device's actor.
  *
- * Map and unmap touch shared words only; the exporter is called when the storage is unknown, missing or has moved.
+ * Map and unmap touch shared words only; the exporter is called when the storage is unknown, missing or has moved. A dynamic
+ * importer leaves its mappings to the fences of its jobs, keeps what it has mapped between them, and heeds moveNotify.
  * Source: drivers/dma-buf/dma-buf.c (dma_buf_attach, dma_buf_map_attachment), v6.12. Differs: several buffers are mapped
  * as one set, since mapping them one by one deadlocks with moves (docs/decisions/0003).
  */
-import {
-  type ActorServices,
-  type AttachmentSlot,
-  assert,
-  attempt,
-  ErrnoError,
-  type Nanoseconds,
-  type Task,
-} from '../base/index.js';
+import { type ActorServices, assert, attempt, ErrnoError, type Nanoseconds, type Task } from '../base/index.js';
 import {
   checkMapping,
   type DeviceConstraints,
@@ -21,23 +14,25 @@ import {
   iovaAlignmentBytes,
   iovaAperture,
 } from '../constraints/index.js';
-import { IommuDomain, type IovaMapping, type PhysicalMemory, SgTable } from '../memory/index.js';
+import { IommuDomain, type PhysicalMemory, SgTable } from '../memory/index.js';
 import { type BufferState, type BufferWords, generationOf, isMoving } from './buffer-words.js';
+import { DmaBufAttachment, DmaMapping } from './dma-mapping.js';
 import {
   type AttachReply,
   type AttachRequest,
   type BufferHandle,
   type DetachRequest,
   EXPORTER,
-  type MappingStyle,
+  holdsInPlace,
+  type ImporterTraits,
   type MapReply,
+  pinsForItsStay,
 } from './protocol.js';
 
-/** A device as an importer: its name, what it can reach, and its IOMMU if it has one. */
-export interface ImporterDevice {
+/** A device as an importer: its name, what it can reach, its IOMMU if it has one, and how it maps. */
+export interface ImporterDevice extends ImporterTraits {
   readonly name: string;
   readonly constraints: DeviceConstraints;
-  readonly mapping: MappingStyle;
 }
 
 /** One wait of a device for a buffer's storage. */
@@ -54,69 +49,21 @@ export interface FenceDebt {
   owed: number;
 }
 
-/** A device attached to a buffer. Source: struct dma_buf_attachment, include/linux/dma-buf.h, v6.12. */
-export class DmaBufAttachment {
-  /** The STATE for which `sgTable` is valid; 0 when the storage is not known. */
-  cached: BufferState = 0;
-  sgTable: SgTable | undefined;
-  iova: IovaMapping | undefined;
-  /** Views over the pages of `sgTable`, made when first asked for. */
-  views: readonly Uint8Array[] | undefined;
-  mapCount = 0;
-
-  constructor(
-    readonly buffer: BufferHandle,
-    readonly slot: AttachmentSlot,
-    readonly name: string,
-    readonly sizeBytes: number,
-  ) {}
-}
-
-/** Access of a device to a buffer's pages, from map to unmap. */
-export class DmaMapping {
-  #live = true;
-
-  constructor(
-    readonly attachment: DmaBufAttachment,
-    readonly state: BufferState,
-    readonly sgTable: SgTable,
-    private readonly memory: PhysicalMemory,
-    private readonly stale: () => ErrnoError,
-  ) {}
-
-  get generation(): number {
-    return generationOf(this.state);
-  }
-
-  get isLive(): boolean {
-    return this.#live;
-  }
-
-  /**
-   * The pages: one view a run, in buffer order; no copy.
-   *
-   * @throws ErrnoError EFAULT, an IOMMU fault, after unmap
-   */
-  segments(): readonly Uint8Array[] {
-    if (!this.#live) throw this.stale();
-    this.attachment.views ??= this.sgTable.runs.map((run) => this.memory.view(run.address, run.lengthBytes));
-    return this.attachment.views;
-  }
-
-  /** Ends the access. Called by the importer only. */
-  retire(): void {
-    this.#live = false;
-  }
-}
-
 export class DmaBufImporter {
   readonly #attachments = new Map<number, DmaBufAttachment>();
+  /** What a device with held mappings has used since it last let go, with what keeps it mapped if anything does. */
+  readonly #kept = new Map<DmaBufAttachment, DmaMapping | undefined>();
   readonly #domain: IommuDomain | undefined;
   readonly stalls: Stall[] = [];
   /** Sum of all stalls. */
   stalledNs: Nanoseconds = 0;
   /** IOMMU faults and other touches of storage that the device no longer had. */
   faults = 0;
+  /** Calls of moveNotify that it has had. */
+  moveNotifies = 0;
+  /** Calls of dma_buf_pin that it has made. */
+  pins = 0;
+  #reopen = false;
 
   constructor(
     private readonly services: ActorServices,
@@ -156,6 +103,8 @@ export class DmaBufImporter {
       actor: this.services.id,
       constraints: this.device.constraints,
       mapping: this.device.mapping,
+      ...(this.#isDynamic && { importer: 'dynamic' }),
+      ...(this.device.pin && { pin: true }),
     };
     const startNs = this.services.clock.now();
     const reply: AttachReply = yield* this.services.call(EXPORTER, 'attach', request);
@@ -174,6 +123,7 @@ export class DmaBufImporter {
         `Cannot detach ${this.device.name} from ${attachment.name}: it is still mapped ${attachment.mapCount} times`,
       );
     }
+    this.#heed(attachment);
     this.#forget(attachment);
     this.#attachments.delete(attachment.buffer.slot);
     const request: DetachRequest = { buffer: attachment.buffer, attachment: attachment.slot, ended };
@@ -213,6 +163,68 @@ export class DmaBufImporter {
     return mapping;
   }
 
+  /**
+   * Does for a job's mappings what the device does beyond mapping: holds them from here on, or pins. Called before the job
+   * publishes its fence; `unmap` ends what lasts for the job only.
+   */
+  beginUse(mappings: readonly DmaMapping[]): void {
+    if (this.device.mapping !== 'held' && !this.device.pin) return;
+    for (const mapping of mappings) {
+      const { attachment } = mapping;
+      const isFirst = this.device.mapping === 'held' && !this.#kept.has(attachment);
+      if (this.device.pin && (isFirst || !pinsForItsStay(this.device))) {
+        this.buffers.pinMapped(attachment.slot);
+        this.pins += 1;
+        mapping.pins = !isFirst;
+      }
+      if (!isFirst) continue;
+      if (holdsInPlace(this.device)) {
+        this.#tryMap(attachment);
+        this.#kept.set(attachment, this.#mapping(attachment));
+      } else this.#kept.set(attachment, undefined);
+    }
+  }
+
+  /** The job's fences are published: for a dynamic importer they stand for its mappings from here on. Never waits. */
+  leaveToFences(mappings: readonly DmaMapping[]): void {
+    if (!this.#isDynamic) return;
+    for (const mapping of mappings) if (mapping.counts) this.#uncount(mapping);
+  }
+
+  /** As vb2 does at QBUF: maps, and stays mapped until REQBUFS(0). Source: __prepare_dmabuf, videobuf2-core.c, v6.12. */
+  *hold(buffer: BufferHandle, debt: FenceDebt): Task<void> {
+    if (!holdsInPlace(this.device)) return;
+    const attachment = yield* this.attach(buffer);
+    if (!this.#kept.has(attachment)) this.#kept.set(attachment, yield* this.map(attachment, debt));
+  }
+
+  /** Asks for REQBUFS(0) and a new start, at the next `reopenIfAsked`. */
+  requestReopen(): void {
+    this.#reopen = true;
+  }
+
+  /** Lets go if that was asked for. @returns whether it was */
+  *reopenIfAsked(): Task<boolean> {
+    if (!this.#reopen) return false;
+    this.#reopen = false;
+    yield* this.letGo();
+    return true;
+  }
+
+  /** Ends the held mappings and pins, and detaches from their buffers. `ended`: as of `detach`. */
+  *letGo(ended = false): Task<void> {
+    const kept = [...this.#kept];
+    this.#kept.clear();
+    for (const [attachment, mapping] of kept) {
+      if (pinsForItsStay(this.device)) this.#unpin(attachment);
+      if (mapping !== undefined) this.unmap(mapping);
+    }
+    for (const [attachment] of kept) {
+      // A job of another lane still works on it: its attachment stays until then.
+      if (attachment.mapCount === 0) yield* this.detach(attachment, ended);
+    }
+  }
+
   /** DMA segments that the device sees of a mapped buffer. */
   segmentCount(mapping: DmaMapping): number {
     const { iova, sgTable } = mapping.attachment;
@@ -229,22 +241,51 @@ export class DmaBufImporter {
       );
     }
     mapping.retire();
-    this.#unmapWords(mapping.attachment);
+    if (mapping.pins) this.#unpin(mapping.attachment);
+    if (mapping.counts) this.#unmapWords(mapping.attachment);
+    else mapping.attachment.mapCount -= 1;
   }
 
   /** The state that stood in the way, or undefined when the attachment is now mapped. */
   #tryMap(attachment: DmaBufAttachment): BufferState | undefined {
-    if (attachment.mapCount > 0) this.buffers.mapNested(attachment.slot, attachment.cached);
+    if (attachment.counted > 0) this.buffers.mapNested(attachment.slot, attachment.cached);
     else {
+      if (this.#isDynamic) this.#heed(attachment);
       const outcome = this.buffers.tryMap(attachment.buffer.slot, attachment.slot, attachment.cached);
       if (!outcome.mapped) return outcome.state;
     }
     attachment.mapCount += 1;
+    attachment.counted += 1;
     return undefined;
+  }
+
+  get #isDynamic(): boolean {
+    return this.device.importer === 'dynamic';
+  }
+
+  /** moveNotify: a mapping that is not in use is given up; one in use stays good until the fences of its jobs signal. */
+  #heed(attachment: DmaBufAttachment): void {
+    const notified = this.buffers.notified(attachment.slot);
+    if (notified === attachment.notified) return;
+    this.moveNotifies += notified - attachment.notified;
+    attachment.notified = notified;
+    if (attachment.mapCount === 0) this.#forget(attachment);
+  }
+
+  #uncount(mapping: DmaMapping): void {
+    const { attachment } = mapping;
+    mapping.counts = false;
+    attachment.counted -= 1;
+    this.buffers.unmap(attachment.buffer.slot, attachment.slot, attachment.cached); // P6
+  }
+
+  #unpin({ buffer, slot, cached }: DmaBufAttachment): void {
+    this.buffers.unpinMapped(buffer.slot, slot, cached);
   }
 
   #unmapWords(attachment: DmaBufAttachment): void {
     attachment.mapCount -= 1;
+    attachment.counted -= 1;
     this.buffers.unmap(attachment.buffer.slot, attachment.slot, attachment.cached);
   }
 
@@ -283,6 +324,7 @@ export class DmaBufImporter {
 
   /** Takes over the storage that the exporter named, after checking the real addresses. */
   #adopt(attachment: DmaBufAttachment, reply: MapReply): void {
+    this.#heed(attachment);
     if (attachment.cached === reply.state) return; // another generator of this driver was first
     assert(attachment.mapCount === 0, 'storage does not change under a mapping');
     this.#forget(attachment);

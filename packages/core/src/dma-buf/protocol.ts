@@ -41,12 +41,37 @@ export interface CreateRequest {
 /** How an importer treats its mappings: released after each job, or held until the driver lets go (vb2). */
 export type MappingStyle = 'per-job' | 'held';
 
-export interface AttachRequest {
+/**
+ * Whether an importer can lose its mapping: a `static` one keeps the buffer in place while it has it mapped; a `dynamic` one
+ * keeps its mapping between jobs, is told by moveNotify that it ends, and maps anew. Source: dma_buf_attach and
+ * dma_buf_dynamic_attach, drivers/dma-buf/dma-buf.c, v6.12.
+ */
+export type ImporterStyle = 'static' | 'dynamic';
+
+/** How a device uses what it has attached to. */
+export interface ImporterTraits {
+  readonly mapping: MappingStyle;
+  /** Absent = static. */
+  readonly importer?: ImporterStyle;
+  /**
+   * A dynamic importer that pins what it has mapped (dma_buf_pin): with `per-job` for each job, with `held` from its first
+   * job until it lets go. Absent = false. Static importers pin by having mapped.
+   */
+  readonly pin?: boolean;
+}
+
+/** Whether its mappings stay, and keep the buffer in place, until the driver lets go. */
+export const holdsInPlace = ({ mapping, importer }: ImporterTraits): boolean =>
+  mapping === 'held' && importer !== 'dynamic';
+
+/** Whether its pins stay until the driver lets go. */
+export const pinsForItsStay = ({ mapping, pin }: ImporterTraits): boolean => mapping === 'held' && pin === true;
+
+export interface AttachRequest extends ImporterTraits {
   readonly buffer: BufferHandle;
   readonly device: string;
   readonly actor: ActorId;
   readonly constraints: DeviceConstraints;
-  readonly mapping: MappingStyle;
 }
 
 export interface AttachReply {

@@ -1,6 +1,6 @@
 /** The program of a driver's actor: sets up ports and buffers, runs the driver while it is present, and lets go of all. */
 import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
-import { DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
+import { CpuFrameCache, type CpuTouch, DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
 import type { ActorHost } from '../runtime/index.js';
 import type { Driver } from './define-driver.js';
@@ -24,6 +24,8 @@ export interface Presence {
 export interface DriverStart {
   readonly actor: ActorId;
   readonly device: ImporterDevice;
+  /** It is a program on the CPU of a board whose caches are not coherent; absent = it sees memory as devices do. */
+  readonly cpu?: CpuTouch;
   readonly parameters: unknown;
   readonly tables: SharedTables;
   readonly inputs: readonly { readonly port: string; readonly link: LinkSpec }[];
@@ -65,11 +67,13 @@ class DriverActor {
     const tables = openTables(host.words, start.tables, start.actor);
     this.#importer = new DmaBufImporter(host, tables.buffers, PhysicalMemory.open(host.memory), start.device);
     const { payload, durationNs, firstTimeline, timelineCount, runtime } = start;
+    const cpu = start.cpu && new CpuFrameCache(start.cpu, tables.buffers, payload !== 'timing');
     this.#parts = {
       services: host,
       tables,
       importer: this.#importer,
       statistics: this.#statistics,
+      ...(cpu && { cpu }),
       stopWord: host.stopWord,
       payload,
       durationNs,
@@ -166,12 +170,12 @@ class DriverActor {
 
   *#reopenAt(timeNs: Nanoseconds): Task<void> {
     if (!(yield* this.host.untilScenarioTime(timeNs))) return;
-    for (const output of this.#outputs) output.requestReopen();
+    this.#importer.requestReopen();
   }
 
   /** @param ended the device is done for good: nothing need be arranged for those that stay */
   *#letGo(ended: boolean): Task<void> {
-    for (const output of this.#outputs) yield* output.letGo();
+    yield* this.#importer.letGo(ended);
     for (const attachment of [...this.#importer.attachments]) {
       if (attachment.mapCount > 0) {
         throw new ErrnoError(
@@ -202,6 +206,8 @@ class DriverActor {
     for (const { link, latenciesNs } of this.#inputs) {
       linksIn[link.index] = { delivered: latenciesNs.length, latenciesNs };
     }
+    if (this.#importer.device.importer === 'dynamic') this.#statistics.count('moveNotify', this.#importer.moveNotifies);
+    if (this.#importer.device.pin) this.#statistics.count('pins', this.#importer.pins);
     let mappings = 0;
     for (const attachment of this.#importer.attachments) mappings += attachment.mapCount;
     return {
@@ -219,6 +225,7 @@ class DriverActor {
       linkDrops,
       pools,
       artefacts,
+      ...(this.#parts.cpu && { cpuFindings: this.#parts.cpu.findings }),
       left: {
         pendingFences: this.#context.pendingFences,
         iovaRanges: this.#importer.iovaRanges,

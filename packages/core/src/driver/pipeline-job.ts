@@ -3,11 +3,12 @@
  *
  * It waits for the fences that order it behind others, maps its set, then locks all reservations of the set, publishes
  * its fence on all of them and unlocks; then it works, signals and unmaps. Signal and unmap take no lock and never wait.
+ * From the publishing on, the fence stands for the mappings of a dynamic importer; a job without a fence keeps them.
  *
  * Source: the submit path of a GPU driver (drm_exec, dma_resv_add_fence, drm_sched), v6.12.
  */
-import type { ActorServices, BufferSlot, Nanoseconds, Task } from '../base/index.js';
-import type { DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
+import { type ActorServices, type BufferSlot, type Nanoseconds, sleepUntil, type Task } from '../base/index.js';
+import type { CpuFrameCache, DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
 import {
   type AcquireContext,
   type DmaFence,
@@ -31,6 +32,8 @@ export interface JobParts {
   readonly tables: OpenTables;
   readonly importer: DmaBufImporter;
   readonly statistics: DeviceStatistics;
+  /** The cache of a device that is a program on the CPU; absent where it sees memory as devices do. */
+  readonly cpu?: CpuFrameCache;
 }
 
 export class PipelineJob implements Job {
@@ -60,6 +63,7 @@ export class PipelineJob implements Job {
     options: JobOptions = {},
   ): Task<PipelineJob> {
     const { clock } = parts.services;
+    if (yield* parts.importer.reopenIfAsked()) parts.statistics.count('reqbufs');
     const attachments: DmaBufAttachment[] = [];
     for (const { frame } of accesses) {
       const known = parts.importer.attachmentOf(frame.buffer);
@@ -73,15 +77,19 @@ export class PipelineJob implements Job {
       parts.statistics.fenceWaitNs += waitedNs;
       if (waitedNs > 0 && parts.services.trace.enabled) traceWait(parts, waitingNs, waitedNs);
       const mappings = yield* parts.importer.mapAll(attachments, lane);
+      parts.importer.beginUse(mappings);
       const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses, mappings);
       if (fence === CONFLICT) continue; // somebody was quicker: order behind that job
+      if (fence !== undefined) parts.importer.leaveToFences(mappings);
+      if (parts.cpu !== undefined) yield* beginCpuAccess(parts, parts.cpu, accesses, mappings);
       const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
       return new PipelineJob(parts, lane, accesses, mappings, fence, clock.now(), stalledNs);
     }
   }
 
   segments(frame: PipelineFrame): readonly Uint8Array[] {
-    return this.#mappingOf(frame).segments();
+    const mapping = this.#mappingOf(frame);
+    return this.parts.cpu?.segments(mapping) ?? mapping.segments();
   }
 
   get transfer(): { readonly bytes: number; readonly segments: number } {
@@ -97,6 +105,9 @@ export class PipelineJob implements Job {
   end(error?: 'EIO' | 'ECANCELED'): void {
     if (this.#ended) return;
     this.#ended = true;
+    for (const [i, { frame, write }] of this.accesses.entries()) {
+      this.parts.cpu?.end(this.mappings[i], frame.sequence, write);
+    }
     const endNs = this.parts.services.clock.now(); // before anybody who waits for it can begin
     if (this.fence !== undefined) this.lane.pay(this.fence, error);
     for (const mapping of this.mappings) this.parts.importer.unmap(mapping);
@@ -127,6 +138,23 @@ export class PipelineJob implements Job {
     const index = this.accesses.findIndex((access) => access.frame.row === frame.row);
     return this.mappings[index];
   }
+}
+
+/**
+ * Begins the CPU's access to all buffers of a job. The maintenance of its end is paid for here too, since a job ends without
+ * waiting.
+ */
+function* beginCpuAccess(
+  { services, statistics }: JobParts,
+  cpu: CpuFrameCache,
+  accesses: readonly Access[],
+  mappings: readonly DmaMapping[],
+): Task<void> {
+  let ns = 0;
+  for (const [i, { frame, write }] of accesses.entries()) ns += cpu.begin(mappings[i], frame.sequence, write);
+  if (ns === 0) return;
+  statistics.count('cpuSyncNs', ns);
+  yield* sleepUntil(services.clock.now() + ns, 'cache maintenance');
 }
 
 function traceWait({ services }: JobParts, startNs: Nanoseconds, durationNs: Nanoseconds): void {

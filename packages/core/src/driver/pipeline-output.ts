@@ -1,5 +1,5 @@
 import { attempt, InvariantError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
-import { type DmaBufAttachment, type DmaMapping, EXPORTER, isMoving } from '../dma-buf/index.js';
+import { EXPORTER, isMoving } from '../dma-buf/index.js';
 import { type DmaFence, DmaResv, fenceStatus, ResvUsage, waitFence } from '../sync/index.js';
 import type { OutputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
@@ -25,9 +25,7 @@ interface OutLink {
  */
 export class PipelineOutput implements OutputPort {
   readonly #links: OutLink[];
-  readonly #held = new Map<DmaBufAttachment, DmaMapping>();
   readonly #acquiredNs = new Map<number, Nanoseconds>();
-  #reopen = false;
   /** One generator adds a buffer at a time. */
   #growing = false;
   #heldNs = 0;
@@ -161,7 +159,7 @@ export class PipelineOutput implements OutputPort {
     if (frames.hasReleaseFences(row)) {
       for (const fence of frames.releaseFences(row)) yield* this.#awaitRelease(timelines, fence);
     }
-    if (this.parts.importer.device.mapping === 'held') yield* this.#hold(frame, lane);
+    yield* this.parts.importer.hold(frame.buffer, lane);
     return frame;
   }
 
@@ -174,12 +172,6 @@ export class PipelineOutput implements OutputPort {
 
   *#awaitRelease(timelines: PortParts['tables']['timelines'], fence: DmaFence): Task<void> {
     if (fenceStatus(timelines, fence) === 0) yield* waitFence(timelines, fence, 'a release fence');
-  }
-
-  /** As vb2 does at QBUF: maps, and stays mapped until REQBUFS(0). Source: __prepare_dmabuf, videobuf2-core.c, v6.12. */
-  *#hold(frame: PipelineFrame, lane: PipelineLane): Task<void> {
-    const attachment = yield* this.parts.importer.attach(frame.buffer);
-    if (!this.#held.has(attachment)) this.#held.set(attachment, yield* this.parts.importer.map(attachment, lane));
   }
 
   /** Adds a buffer to a pool that may grow. @returns false when it may not, or there is no memory */
@@ -221,27 +213,8 @@ export class PipelineOutput implements OutputPort {
     this.parts.tables.frames.addBuffer(pool.region, buffer);
   }
 
-  /** Asks for REQBUFS(0) and a new start: the held mappings end at the next acquire, and the device attaches anew. */
-  requestReopen(): void {
-    this.#reopen = true;
-  }
-
   *#reopenIfAsked(): Task<void> {
-    if (!this.#reopen) return;
-    this.#reopen = false;
-    yield* this.letGo();
-    this.parts.statistics.count('reqbufs');
-  }
-
-  /** Ends the held mappings and detaches from the pool's buffers. */
-  *letGo(): Task<void> {
-    const held = [...this.#held];
-    this.#held.clear();
-    for (const [, mapping] of held) this.parts.importer.unmap(mapping);
-    for (const [attachment] of held) {
-      // A job of another lane still works on it: its attachment stays until then.
-      if (attachment.mapCount === 0) yield* this.parts.importer.detach(attachment);
-    }
+    if (yield* this.parts.importer.reopenIfAsked()) this.parts.statistics.count('reqbufs');
   }
 
   close(): void {
@@ -265,10 +238,6 @@ export class PipelineOutput implements OutputPort {
       const buffer = this.parts.tables.frames.buffer(region.firstFrame + i);
       yield* this.parts.services.call(EXPORTER, 'destroy', { buffer });
     }
-  }
-
-  get heldMappings(): number {
-    return this.#held.size;
   }
 
   get heldNs(): Nanoseconds {

@@ -1,5 +1,5 @@
 import type { Nanoseconds } from '../base/index.js';
-import type { Stall } from '../dma-buf/index.js';
+import type { CpuCacheFinding, Stall } from '../dma-buf/index.js';
 
 /** Sequence numbers as ranges, both ends included, in the order in which they came. */
 export type SequenceRanges = (readonly [first: number, last: number])[];
@@ -60,6 +60,8 @@ export interface DeviceReport {
   readonly linkDrops: Readonly<Record<number, SequenceRanges>>;
   readonly pools: Readonly<Record<string, { readonly heldNs: Nanoseconds; readonly buffers: number }>>;
   readonly artefacts: readonly Artefact[];
+  /** What missing SYNCs have done; absent for a device that is no program on a CPU without coherent caches. */
+  readonly cpuFindings?: readonly CpuCacheFinding[];
   /** What is left, which ought to be nothing. */
   readonly left: {
     readonly pendingFences: number;

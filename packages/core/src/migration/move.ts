@@ -1,16 +1,17 @@
 /**
  * The move of a buffer to other pages.
  *
- *   target allocated -> MOVING set -> mappings drained (no lock held) -> reservation locked -> constraints and pins
- *   checked again -> fences waited for, up to BOOKKEEP -> copied -> generation published, MOVING cleared -> unlocked ->
- *   old pages freed
+ *   target allocated -> MOVING set -> mappings drained, then pins (no lock held) -> reservation locked -> constraints and
+ *   pins checked again -> dynamic importers told (moveNotify) -> fences waited for, up to BOOKKEEP -> copied -> generation
+ *   published, MOVING cleared -> unlocked -> old pages freed
  *
  * Draining before locking is sound since a job publishes its fences while it is mapped: once nobody is mapped, every
  * fence is visible. Locking first deadlocks with a mapped job that is about to publish (docs/decisions/0003).
  * A failure at any step clears MOVING, wakes those who wait, unlocks and frees the target: the generation is unchanged.
  *
- * Differs: Linux has no counterpart; the nearest is ttm_bo_evict with dma_buf_move_notify, v6.12. Dynamic importers
- * (moveNotify) belong between the lock and the fences.
+ * Differs: Linux has no counterpart; the nearest is ttm_bo_evict with dma_buf_move_notify, v6.12. A job of a dynamic
+ * importer that finds the buffer being moved waits for STATE, where a driver of Linux would map at once and let the job
+ * wait for the move's fence: both begin when the copy is done.
  */
 import {
   type ActorServices,
@@ -22,17 +23,20 @@ import {
   type Task,
   TIMED_OUT,
 } from '../base/index.js';
-import type {
-  BufferWords,
-  ExportedBuffer,
-  ExporterPolicy,
-  ExporterWords,
-  HeapAllocation,
-  MovableStorage,
-  MoveCause,
-  MoveRecord,
-  Mover,
-  StorageCosts,
+import { pinnedForStayText } from '../constraints/index.js';
+import {
+  type BufferWords,
+  type ExportedBuffer,
+  type ExporterPolicy,
+  type ExporterWords,
+  type HeapAllocation,
+  holdsInPlace,
+  type MovableStorage,
+  type MoveCause,
+  type MoveRecord,
+  type Mover,
+  pinsForItsStay,
+  type StorageCosts,
 } from '../dma-buf/index.js';
 import type { PhysicalMemory } from '../memory/index.js';
 import { type AcquireContext, DmaResv, ResvUsage, type ResvWords, type TimelineWords } from '../sync/index.js';
@@ -54,6 +58,7 @@ interface Progress {
   readonly startNs: Nanoseconds;
   drainedNs: Nanoseconds;
   readonly waited: { device: string; ns: Nanoseconds }[];
+  readonly notified: string[];
 }
 
 export class BufferMover implements Mover {
@@ -65,7 +70,7 @@ export class BufferMover implements Mover {
   *move(buffer: ExportedBuffer, target: HeapAllocation, cause: MoveCause): Task<void> {
     const { buffers, services } = this.parts;
     const startNs = services.clock.now();
-    const progress: Progress = { startNs, drainedNs: startNs, waited: [] };
+    const progress: Progress = { startNs, drainedNs: startNs, waited: [], notified: [] };
     const waitNs = this.parts.policy.onBusy === 'wait' ? this.parts.policy.timeoutNs : 0;
     const untilNs = startNs + waitNs;
     let locked: AcquireContext | undefined;
@@ -74,6 +79,7 @@ export class BufferMover implements Mover {
       yield* this.#drain(buffer, untilNs, progress);
       locked = yield* this.#lock(buffer, untilNs);
       this.#recheck(buffer, target, cause);
+      this.#notify(buffer, progress);
       yield* this.#awaitFences(buffer, untilNs);
       progress.drainedNs = services.clock.now();
     } catch (error) {
@@ -95,17 +101,38 @@ export class BufferMover implements Mover {
     this.#record(buffer, old?.heap ?? '', target, cause, progress, 'moved');
   }
 
-  /** Waits, holding no lock, until no device and no CPU user has the buffer mapped. */
+  /** Waits, holding no lock, until no device and no CPU user has the buffer mapped, and none has it pinned. */
   *#drain(buffer: ExportedBuffer, untilNs: Nanoseconds, progress: Progress): Task<void> {
+    const { buffers } = this.parts;
+    const { clock } = this.parts.services;
     for (;;) {
       // Looked up anew each time: a detach is served while a buffer moves.
-      const holder = [...buffer.attachments.values()].find((a) => this.parts.buffers.mappings(a.slot) > 0);
+      const all = [...buffer.attachments.values()];
+      const pinners = all.filter((a) => buffers.pinsOf(a.slot) > 0);
+      if (pinners.some(pinsForItsStay)) throw this.#pinnersInTheWay(buffer);
+      const holder = all.find((a) => buffers.mappings(a.slot) > 0) ?? pinners[0];
       if (holder === undefined) return;
-      const since = this.parts.services.clock.now();
-      const outcome = yield* attemptUntil(() => this.parts.buffers.drainedStep(holder.slot), untilNs);
-      progress.waited.push({ device: holder.device, ns: this.parts.services.clock.now() - since });
-      if (outcome === TIMED_OUT) throw this.#holdersInTheWay(buffer);
+      const { slot, device } = holder;
+      const isMapped = buffers.mappings(slot) > 0;
+      const since = clock.now();
+      const step = () => (isMapped ? buffers.drainedStep(slot) : buffers.unpinnedStep(slot));
+      const outcome = yield* attemptUntil(step, untilNs);
+      progress.waited.push({ device, ns: clock.now() - since });
+      if (outcome === TIMED_OUT) throw isMapped ? this.#holdersInTheWay(buffer) : this.#pinnersInTheWay(buffer);
     }
+  }
+
+  /** Under the lock: tells the dynamic importers that their mappings end with the fences. Asks nothing of them. */
+  #notify(buffer: ExportedBuffer, progress: Progress): void {
+    for (const { slot, device, importer } of buffer.attachments.values()) {
+      if (importer !== 'dynamic') continue;
+      this.parts.buffers.notifyMove(slot);
+      progress.notified.push(device);
+    }
+    if (progress.notified.length === 0) return;
+    const { services } = this.parts;
+    const args = { devices: progress.notified.join(', ') };
+    services.trace.add({ track: `buffer ${buffer.name}`, name: 'moveNotify', startNs: services.clock.now(), args });
   }
 
   *#lock(buffer: ExportedBuffer, untilNs: Nanoseconds): Task<AcquireContext> {
@@ -128,7 +155,8 @@ export class BufferMover implements Mover {
     if (cause.attachment !== undefined && !buffer.attachments.has(cause.attachment)) {
       refuse('ECANCELED', 'the device it was to move for has detached');
     }
-    const pins = this.parts.buffers.pins(buffer.slot);
+    const importers = [...buffer.attachments.values()].map(({ slot }) => this.parts.buffers.pinsOf(slot));
+    const pins = importers.reduce((sum, count) => sum + count, this.parts.buffers.pins(buffer.slot));
     if (pins > 0) refuse('EBUSY', `it is pinned ${pins} times`);
     for (const { device, constraints } of buffer.attachments.values()) {
       const violation = this.parts.storage.violation(target, constraints);
@@ -170,11 +198,9 @@ export class BufferMover implements Mover {
 
   #holdersInTheWay(buffer: ExportedBuffer): ErrnoError {
     const holders = [...buffer.attachments.values()].filter((a) => this.parts.buffers.mappings(a.slot) > 0);
-    for (const holder of holders) if (holder.mapping === 'held') buffer.blockers.add(holder.slot);
+    for (const holder of holders) if (holdsInPlace(holder)) buffer.blockers.add(holder.slot);
     const names = holders.map((holder) => holder.device);
-    const held = holders.some((holder) => holder.mapping === 'held')
-      ? ', which holds its mappings until REQBUFS(0)'
-      : '';
+    const held = holders.some(holdsInPlace) ? ', which holds its mappings until REQBUFS(0)' : '';
     return new ErrnoError(
       this.#late,
       'dma_buf_move',
@@ -184,6 +210,17 @@ export class BufferMover implements Mover {
         holders: names,
       },
     );
+  }
+
+  /** Pins that a move does not outwait: those of a stay at once, those of jobs when its time is up. */
+  #pinnersInTheWay(buffer: ExportedBuffer): ErrnoError {
+    const pinners = [...buffer.attachments.values()].filter((a) => this.parts.buffers.pinsOf(a.slot) > 0);
+    const names = pinners.map((pinner) => pinner.device);
+    const forStay = pinners.filter(pinsForItsStay).map((pinner) => pinner.device);
+    const why = forStay.length > 0 ? pinnedForStayText(forStay) : `it is pinned by ${names.join(', ')}`;
+    const code = forStay.length > 0 ? 'EBUSY' : this.#late;
+    const details = { buffer: buffer.name, holders: names };
+    return new ErrnoError(code, 'dma_buf_move', `Cannot move ${buffer.name}: ${why}`, details);
   }
 
   #recordFailure(
@@ -210,11 +247,12 @@ export class BufferMover implements Mover {
   ): void {
     const endNs = this.parts.services.clock.now();
     const { reason, forcedBy, requestedNs } = cause;
-    const { startNs, drainedNs, waited } = progress;
+    const { startNs, drainedNs, waited, notified } = progress;
     const to = target.heap;
     const bytes = outcome === 'moved' ? buffer.sizeBytes : 0;
     const fixed = { buffer: buffer.name, from, to, bytes, reason, forcedBy, requestedNs, startNs, drainedNs, endNs };
-    buffer.moves.push({ ...fixed, outcome, waited, ...(error === undefined ? {} : { error }) });
+    const told = { ...(notified.length > 0 && { notified }), ...(error !== undefined && { error }) };
+    buffer.moves.push({ ...fixed, outcome, waited, ...told });
     const { trace } = this.parts.services;
     const track = `buffer ${buffer.name}`;
     trace.add({

@@ -5,7 +5,7 @@
 import { knownFormats, type LayoutConstraints, pixelFormatOf } from '@dmabuf-lab/core/constraints';
 import { z } from 'zod';
 import { deviceConstraintsOf, layoutConstraintsOf } from '../library/index.js';
-import type { Report } from '../scenario/check.js';
+import { checkPins, type Report } from '../scenario/check.js';
 import { checkHeapsOfDevices, checkMemory } from '../scenario/check-memory.js';
 import { suggestion } from '../scenario/issues.js';
 import { type LoadOptions, libraryOf } from '../scenario/load.js';
@@ -36,6 +36,8 @@ const deviceSchema = z.strictObject({
   constraints: constraintsSchema.prefault({}),
   layout: layoutSchema.optional(),
   mapping: z.enum(['per-job', 'held']).default('per-job'),
+  importer: z.enum(['static', 'dynamic']).default('static'),
+  pin: z.boolean().default(false),
   optional: z.boolean().optional().meta({ description: 'left out where it cannot be had together with the others' }),
   missing: z.boolean().optional().meta({ description: 'announced, and has not said yet what it needs' }),
   late: z.boolean().optional().meta({ description: 'comes when the buffers have been allocated' }),
@@ -96,6 +98,7 @@ export function caseOfFile(
   const report: Report = (path, message) => problems.push(document.problemAt(path, message));
   checkMemory({ memory, heaps, devices }, report);
   checkHeapsOfDevices({ heaps, devices }, report);
+  checkPins({ devices }, report);
   const namesFormats = Object.values(devices).some(({ layout }) =>
     Object.values(layout?.options ?? {}).some(({ formats }) => (formats?.length ?? 0) > 0),
   );
@@ -103,7 +106,7 @@ export function caseOfFile(
     report(['image'], 'formats: missing, and no device names a format either, e.g. [NV12]');
   }
   if (problems.length > 0) throw new ScenarioError(problems);
-  const sharers = Object.entries(devices).map(([device, { constraints, layout, mapping }]): Sharer => {
+  const sharers = Object.entries(devices).map(([device, { constraints, layout, mapping, importer, pin }]): Sharer => {
     const { optional, missing, late } = file.devices[device];
     const asked: LayoutConstraints | undefined =
       layout === undefined && optional === undefined && missing === undefined
@@ -115,6 +118,8 @@ export function caseOfFile(
       ...(asked && { layout: { ...asked, ...(optional && { optional }), ...(missing && { missing }) } }),
       late: late === true,
       mapping,
+      importer,
+      pin,
     };
   });
   const { width: widthPixels, height: heightPixels, formats } = file.image;

@@ -5,6 +5,7 @@
 import {
   type BufferPlan,
   type BufferSituation,
+  type BufferUser,
   checkImport,
   describePlans,
   type HeapTraits,
@@ -158,7 +159,10 @@ function situationsOf({ one, explanation, present }: CaseState, sizeBytes: numbe
   const { placement } = explanation;
   const storage = placement?.status === 'placed' ? { storage: { heap: placement.heap } } : {};
   const buffers = placement?.buffers ?? one.buffers ?? 1;
-  const users = present.map(({ device, constraints, mapping }) => ({ device, constraints, mapping, mapped: 1 }));
+  const users = present.map(({ device, constraints, mapping, importer, pin }): BufferUser => {
+    const mapped = importer === 'dynamic' ? 0 : 1;
+    return { device, constraints, mapping, importer, mapped, ...(pin && { pinned: 1 }) };
+  });
   const { movable, cpuAccess, name } = one;
   return Array.from({ length: buffers }, (_, earlier) => {
     return { buffer: `${name}[${earlier}]`, sizeBytes, ...storage, users, pins: 0, movable, earlier, cpuAccess };

@@ -15,6 +15,9 @@ export interface Sharer {
   /** Comes after the buffers have been allocated. */
   readonly late: boolean;
   readonly mapping: 'per-job' | 'held';
+  readonly importer: 'static' | 'dynamic';
+  /** It pins what it has mapped. */
+  readonly pin: boolean;
 }
 
 /** Buffers that devices share. */
@@ -82,7 +85,7 @@ export async function casesOfScenario(loaded: LoadedScenario): Promise<SharingCa
 }
 
 function sharerOf(scenario: Scenario, device: string, format: string): Sharer {
-  const { driver, constraints, layout, mapping } = scenario.devices[device];
+  const { driver, constraints, layout, mapping, importer, pin } = scenario.devices[device];
   const subsystem = V4L2_DRIVERS.includes(driver) ? 'v4l2' : 'drm';
   return {
     device,
@@ -90,5 +93,7 @@ function sharerOf(scenario: Scenario, device: string, format: string): Sharer {
     ...(layout && { layout: asSimulated(layoutConstraintsOf(device, layout), format) }),
     late: (presenceOf(scenario, device)[0]?.fromNs ?? 0) > 0,
     mapping,
+    importer,
+    pin,
   };
 }

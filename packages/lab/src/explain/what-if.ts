@@ -23,6 +23,8 @@ const OF_DEVICE = [
   'layout',
   'parameters',
   'mapping',
+  'importer',
+  'pin',
   'profile',
   'driver',
   'optional',

@@ -124,7 +124,7 @@ function allMoves({ buffers }: RunResult): MoveOf[] {
 }
 
 function moveLines(name: string, move: MoveResult): string[] {
-  const { startNs, drainedNs, endNs, outcome, error, waited, stalled } = move;
+  const { startNs, drainedNs, endNs, outcome, error, waited, notified = [], stalled } = move;
   const took = formatDuration(endNs - startNs);
   const head = `${formatMoment(startNs)} ${name}:`;
   const stalls = stalled.map(({ device, ns }) => `${device} stalled ${formatDuration(ns)}`);
@@ -132,7 +132,8 @@ function moveLines(name: string, move: MoveResult): string[] {
     const holders = [...new Set(waited.map(({ device }) => device))];
     const free = holders.length > 0 ? `${formatList(holders)} let go` : 'free';
     const wait = `${formatDuration(drainedNs - startNs)} until ${free}, ${formatDuration(endNs - drainedNs)} copy`;
-    const parts = [drainedNs > startNs ? `${took} (${wait})` : took, ...stalls];
+    const told = notified.length > 0 ? [`moveNotify told ${formatList(notified)}`] : [];
+    const parts = [drainedNs > startNs ? `${took} (${wait})` : took, ...told, ...stalls];
     return wrap(`${head} ${parts.join('; ')}`, '    ', '      ');
   }
   const held = error && error.holders.length > 0 ? `, held by ${formatList(error.holders)}` : '';

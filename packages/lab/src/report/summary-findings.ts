@@ -47,6 +47,8 @@ const KINDS: Readonly<Record<RunResult['hazards'][number]['kind'], string>> = {
   'silent-corruption': 'Accepted and corrupted',
   'implicit-modifier': 'Implicit modifier',
   'layout-conflict': 'No common layout',
+  'cpu-reads-stale': 'Read from a stale cache',
+  'cpu-writes-late': 'Left in the cache',
 };
 
 function hazardText({ kind, pool, buffers, message }: RunResult['hazards'][number]): string {

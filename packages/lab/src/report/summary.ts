@@ -79,19 +79,31 @@ function setUpNs({ stalls }: DeviceResult): number {
 }
 
 /** Counters that are told elsewhere, or in words of their own. */
-const TOLD = ['ticks', 'shown', 'repeatedVblanks', 'lateVblanks', 'encoded', 'refused', 'videoFrames'];
+const TOLD = [
+  'ticks',
+  'shown',
+  'repeatedVblanks',
+  'lateVblanks',
+  'encoded',
+  'refused',
+  'videoFrames',
+  'moveNotify',
+  'cpuSyncNs',
+];
 const CHECKS = ['checksPassed', 'checksFailed'];
 /** Counters of refusals by errno: `refusedEBUSY`. */
 const REFUSAL = /^refused(?=E[A-Z]+$)/;
 
 /** What a device did with its frames, by its counters. */
 function deeds({ counters }: DeviceResult): string {
-  const { ticks, shown, encoded, refused } = counters;
+  const { ticks, shown, encoded, refused, moveNotify, cpuSyncNs } = counters;
   const said: string[] = [];
   if (ticks !== undefined) said.push(`${ticks} pictures due`);
   if (shown !== undefined) said.push(`${shown} shown`);
   if (encoded !== undefined) said.push(`${encoded} encoded`);
   if (refused) said.push(`${refused} refused${refusals(counters)}`);
+  if (cpuSyncNs !== undefined) said.push(`${formatDuration(cpuSyncNs)} of cache maintenance`);
+  if (moveNotify) said.push(`told of ${plural(moveNotify, 'move')}`);
   for (const [name, value] of Object.entries(counters)) {
     if (!TOLD.includes(name) && !CHECKS.includes(name) && !REFUSAL.test(name)) said.push(`${name} ${value}`);
   }

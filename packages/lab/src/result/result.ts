@@ -47,7 +47,9 @@ const deviceSchema = z.strictObject({
     .record(z.string(), z.number())
     .describe(
       'by driver; camera: ticks; display: shown, repeatedVblanks, lateVblanks (a new picture was due and not there); ' +
-        'encoder: encoded, refused, videoFrames; every driver: checksPassed, checksFailed',
+        'encoder: encoded, refused, videoFrames; every driver: checksPassed, checksFailed; a dynamic importer: ' +
+        'moveNotify (moves that it was told of), pins (calls of dma_buf_pin); a program on a CPU without coherent caches: ' +
+        'cpuSyncNs (model time of cache maintenance)',
     ),
   sequences: z.record(z.string(), ranges).describe('which frames went where, e.g. shown, encoded'),
 });
@@ -91,6 +93,7 @@ const moveSchema = z.strictObject({
     })
     .optional(),
   waited: z.array(deviceTimeSchema).describe('the devices that the move waited for'),
+  notified: z.array(z.string()).optional().describe('the dynamic importers that moveNotify told; absent = none'),
   stalled: z.array(deviceTimeSchema).describe('the devices that waited for the move'),
 });
 
@@ -121,6 +124,8 @@ const hazardSchema = z.strictObject({
       'silent-corruption',
       'implicit-modifier',
       'layout-conflict',
+      'cpu-reads-stale',
+      'cpu-writes-late',
     ])
     .describe('what works, or seems to, though nobody promises it; Linux says nothing of it'),
   device: z.string(),

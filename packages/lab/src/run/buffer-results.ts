@@ -13,10 +13,11 @@ export function bufferResults(
     pool,
     sizeBytes,
     placements: placements.map((placement) => ({ ...placement })),
-    moves: moves.map(({ buffer: _, forcedBy, waited, error, ...move }) => ({
+    moves: moves.map(({ buffer: _, forcedBy, waited, notified, error, ...move }) => ({
       ...move,
       forcedBy: [...forcedBy],
       waited: waited.map((wait) => ({ ...wait })),
+      ...(notified !== undefined && { notified: [...notified] }),
       stalled: stalledBy(name, move.startNs, move.endNs, devices),
       ...(error !== undefined && { error: { ...error, holders: [...error.holders] } }),
     })),
@@ -66,6 +67,37 @@ export function hazardResults(exporter: ExporterReport): RunResult['hazards'] {
   }
   return results;
 }
+
+/** What missing SYNCs have done, one line for each device, pool and kind. */
+export function cpuCacheResults(
+  exporter: ExporterReport,
+  devices: ReadonlyMap<string, DeviceReport>,
+): RunResult['hazards'] {
+  const pools = new Map(exporter.buffers.map(({ name, pool }) => [name, pool]));
+  return [...devices].flatMap(([device, { cpuFindings = [] }]) => {
+    const groups = new Map<string, (typeof cpuFindings)[number][]>();
+    for (const finding of cpuFindings) {
+      const key = `${finding.kind} ${pools.get(finding.buffer)}`;
+      groups.set(key, [...(groups.get(key) ?? []), finding]);
+    }
+    return [...groups.values()].map((alike) => {
+      const [{ kind, buffer }] = alike;
+      const sum = (of: 'pages' | 'accesses'): number => alike.reduce((all, one) => all + one[of], 0);
+      const pool = pools.get(buffer) ?? '';
+      const message = CPU_FINDINGS[kind](device, sum('pages'), sum('accesses'));
+      return { kind, device, pool, buffers: alike.length, bytesPerMap: 0, message };
+    });
+  });
+}
+
+const CPU_FINDINGS = {
+  'cpu-reads-stale': (device: string, pages: number, frames: number) =>
+    `${device} read ${pages} pages of ${frames} frames that its cache had from before a device wrote them: it did not ` +
+    'call DMA_BUF_IOCTL_SYNC, which only boards without coherent caches miss',
+  'cpu-writes-late': (device: string, pages: number, frames: number) =>
+    `${device} handed on ${frames} frames with ${pages} pages still in its cache, where no device sees them: it did not ` +
+    'call DMA_BUF_IOCTL_SYNC, which only boards without coherent caches miss',
+} as const;
 
 /** Buffers that were placed by a map and moved later for a device that came after it. */
 export function prematureMaps(exporter: ExporterReport): RunResult['prematureMaps'] {

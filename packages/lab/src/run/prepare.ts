@@ -1,6 +1,6 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
 import { type ActorId, actorId } from '@dmabuf-lab/core/base';
-import { type AllocationRequest, EXPORTER } from '@dmabuf-lab/core/dma-buf';
+import { type AllocationRequest, type CpuTouch, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
   type DriverStart,
   type LinkSpec,
@@ -9,7 +9,7 @@ import {
   type PoolSpec,
   type SharedTables,
 } from '@dmabuf-lab/core/driver';
-import { pageAlign } from '@dmabuf-lab/core/memory';
+import { PAGE_SIZE, pageAlign } from '@dmabuf-lab/core/memory';
 import type { ActorSpec } from '@dmabuf-lab/core/runtime';
 import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
@@ -104,7 +104,8 @@ function deviceActor(
   const spec = scenario.devices[name];
   const start: DriverStart = {
     actor: id,
-    device: { name, constraints: deviceConstraintsOf(name, spec.constraints), mapping: spec.mapping },
+    device: { name, constraints: deviceConstraintsOf(name, spec.constraints), ...importerTraitsOf(spec) },
+    ...(spec.cpu && !scenario.cpuCache.coherent && { cpu: cpuTouchOf(scenario, spec.cpu.sync) }),
     parameters: device.parameters,
     tables,
     inputs: links
@@ -128,6 +129,17 @@ function deviceActor(
   };
   const data: DriverActorStart = { module: device.module, start };
   return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data };
+}
+
+/** How a device maps; what is as usual is left out, and so never looked at. */
+function importerTraitsOf({ mapping, importer, pin }: Scenario['devices'][string]): ImporterTraits {
+  return { mapping, ...(importer === 'dynamic' && { importer }), ...(pin && { pin }) };
+}
+
+function cpuTouchOf({ cpuCache }: Scenario, sync: boolean): CpuTouch {
+  const { size, clean, invalidate } = cpuCache;
+  const capacityPages = Math.floor(size / PAGE_SIZE);
+  return { sync, capacityPages, cleanNsPerPage: clean, invalidateNsPerPage: invalidate };
 }
 
 /** Gives every output that owns its frames a pool. */

@@ -2,6 +2,7 @@
  * Checks of a scenario that concern two places of the file at once. Those of single values are in `schema.ts`; what a
  * driver asks of its parameters and links is checked when the run is prepared.
  */
+import { PAGE_SIZE } from '@dmabuf-lab/core/memory';
 import { checkHeapsOfDevices, checkMemory } from './check-memory.js';
 import { checkPipeline } from './check-pipeline.js';
 import { checkTimeline } from './check-timeline.js';
@@ -18,6 +19,8 @@ export function checkScenario(scenario: Scenario, document: ScenarioDocument): S
   checkHeapsOfDevices(scenario, report);
   checkPipeline(scenario, report);
   checkTimeline(scenario, report);
+  checkPins(scenario, report);
+  checkCpu(scenario, report);
   checkExpectations(scenario, report);
   return problems;
 }
@@ -35,6 +38,34 @@ export function isDevice(
   if (Object.hasOwn(scenario.devices, name)) return true;
   report(path, `unknown device "${name}"${suggestion(name, Object.keys(scenario.devices))}`);
   return false;
+}
+
+/** Source: dma_buf_pin warns of an importer that is not dynamic; drivers/dma-buf/dma-buf.c, v6.12. */
+export function checkPins({ devices }: Pick<Scenario, 'devices'>, report: Report): void {
+  for (const [device, { driver, importer, pin }] of Object.entries(devices)) {
+    if (pin && importer === 'static') {
+      const why = 'a static importer, which keeps in place what it has mapped; pin is for importer: dynamic';
+      report(['devices', device, 'pin'], `${device} is ${why}`);
+    }
+    if (!pin && importer === 'dynamic' && driver === 'display') {
+      const why = 'scans out without a fence, which would tell how long a mapping is in use: it has to pin (pin: true)';
+      report(['devices', device, 'importer'], `${device} ${why}`);
+    }
+  }
+}
+
+/** moveNotify and pins are for devices: a program's mapping faults and finds the new place. */
+function checkCpu({ devices, cpuCache }: Scenario, report: Report): void {
+  for (const [device, { cpu, importer }] of Object.entries(devices)) {
+    if (cpu === undefined || importer === 'static') continue;
+    report(
+      ['devices', device, 'importer'],
+      `${device} is a program on the CPU (cpu), and those import nothing dynamically`,
+    );
+  }
+  if (cpuCache.size < PAGE_SIZE) {
+    report(['cpuCache', 'size'], `expected at least one page of ${PAGE_SIZE} bytes, got ${cpuCache.size}`);
+  }
 }
 
 function checkExpectations(scenario: Scenario, report: Report): void {

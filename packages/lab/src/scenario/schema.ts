@@ -54,6 +54,18 @@ const exporterSchema = z
   })
   .meta({ description: 'how the exporter of the buffers behaves' });
 
+const cpuCacheSchema = z
+  .strictObject({
+    coherent: z.boolean().default(true).meta({
+      description:
+        'whether devices see what the CPU has in its caches, and it what they write; then nothing else matters here',
+    }),
+    size: positiveSize('how much of it a program on the CPU has').prefault('2MiB'),
+    clean: duration('to clean a page').prefault('400ns'),
+    invalidate: duration('to invalidate a page').prefault('400ns'),
+  })
+  .meta({ description: "the CPU's data caches, as devices with cpu see them" });
+
 const deviceSchema = z
   .strictObject({
     driver: z.enum(['camera', 'gpu', 'display', 'encoder']).meta({ description: 'what the device does' }),
@@ -61,11 +73,37 @@ const deviceSchema = z
       description:
         'maps a buffer for each job as a DRM driver does, or from its first use until it lets go, as vb2 does',
     }),
+    importer: z
+      .enum(['static', 'dynamic'])
+      .default('static')
+      .meta({
+        description:
+          'keeps a buffer in place while it has it mapped, or keeps its mapping between jobs and follows when moveNotify ' +
+          'tells it of a move',
+      }),
+    pin: z
+      .boolean()
+      .default(false)
+      .meta({
+        description:
+          'of a dynamic importer: pins what it has mapped, for each job, or with mapping: held from its first job until it ' +
+          'lets go',
+      }),
     profile: name.optional().meta({
       description: 'the device of the board, or the profile of the library, whose constraints and layout it has',
     }),
     constraints: constraintsSchema.prefault({}),
     layout: layoutSchema.optional(),
+    cpu: z
+      .strictObject({
+        sync: z.boolean().default(true).meta({
+          description: 'calls DMA_BUF_IOCTL_SYNC around each access, as it has to; false is a mistake to be found',
+        }),
+      })
+      .optional()
+      .meta({
+        description: 'it is a program on the CPU, such as a software encoder, and touches frames through cpuCache',
+      }),
     parameters: z.record(z.string(), z.unknown()).default({}).meta({ description: 'of the driver' }),
   })
   .meta({ description: 'a device and its driver' });
@@ -182,6 +220,7 @@ export const scenarioSchema = z
     memory: memorySchema.optional(),
     heaps: heapsSchema.optional(),
     exporter: exporterSchema.prefault({}),
+    cpuCache: cpuCacheSchema.prefault({}),
     devices: z.record(name, deviceSchema).meta({ description: `devices by name; 1 to ${MAX_DEVICES}` }),
     pools: z.record(port, poolSchema).default({}).meta({ description: 'buffer pools by output, such as camera.out' }),
     links: z.array(linkSchema).max(256).meta({ description: 'the pipeline' }),

@@ -119,6 +119,40 @@ test('planAttach, tells that a held mapping ends only with REQBUFS(0), and refus
   t.deepEqual(plan.refusal?.holders, ['vop2']);
 });
 
+test('planAttach, counts a dynamic importer that holds its mapping among those told, not among those in the way', (t) => {
+  const dynamic = user(gpu, { mapping: 'held', importer: 'dynamic', mapped: 0 });
+  const plan = planAttach(situation({ users: [user(vop2), dynamic] }), rga2, heaps, wait);
+  t.deepEqual(plan.waitsFor, ['vop2', 'gpu'], 'its jobs have fences');
+  t.deepEqual(plan.heldBy, []);
+  t.deepEqual(plan.notifies, ['gpu']);
+  t.regex(describePlans([plan]), /fences of vop2 and gpu have ended, by moveNotify to gpu, /);
+  t.is(planAttach(situation({ users: [dynamic] }), rga2, heaps, { onBusy: 'busy' }).action, 'migrate');
+  t.is(planAttach(situation(), rga2, heaps, wait).notifies, undefined);
+});
+
+test('planAttach, waits for a pin of a job and refuses one of a stay, by the policy', (t) => {
+  const users = (mapping: 'per-job' | 'held') => [user(gpu, { mapping, importer: 'dynamic', mapped: 0, pinned: 1 })];
+  const ofJob = planAttach(situation({ users: users('per-job') }), rga2, heaps, wait);
+  t.is(ofJob.action, 'migrate');
+  t.deepEqual(ofJob.pinnedBy, ['gpu']);
+  t.regex(describePlans([ofJob]), /fences of gpu have ended and gpu has unpinned/);
+  const busy = planAttach(situation({ users: users('per-job') }), rga2, heaps, { onBusy: 'busy' });
+  t.is(busy.why, 'gpu has it pinned, and the policy is not to wait');
+  for (const onBusy of ['wait', 'busy'] as const) {
+    const { refusal } = planAttach(situation({ users: users('held') }), rga2, heaps, { onBusy });
+    t.like(refusal, { errno: 'EBUSY', reason: 'it is pinned by gpu until it lets go', holders: ['gpu'] });
+  }
+});
+
+test('planDetach, leaves a buffer that is pinned for a stay, and moves one that is pinned for a job', (t) => {
+  const left = (mapping: 'per-job' | 'held') => {
+    const users = [user(gpu, { mapping, importer: 'dynamic', mapped: 0, pinned: 1 })];
+    return planDetach(situation({ storage: { heap: 'cma' }, users }), 'encoder', heaps);
+  };
+  t.like(left('held'), { action: 'none', why: 'it is pinned by gpu until it lets go' });
+  t.like(left('per-job'), { action: 'migrate', to: 'system' });
+});
+
 test('planAttach, refuses with EBUSY under policy busy, only while somebody has the buffer mapped', (t) => {
   t.is(planAttach(situation(), rga2, heaps, { onBusy: 'busy' }).refusal?.errno, 'EBUSY');
   const idle = [user(vop2, { mapped: 0 })];

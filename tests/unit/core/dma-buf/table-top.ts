@@ -16,6 +16,7 @@ import {
   DmaBufImporter,
   Exporter,
   type ExporterPolicy,
+  type ImporterTraits,
   type MappingStyle,
 } from '@dmabuf-lab/core/dma-buf';
 import { layOutTables, type OpenTables, openTables, PipelineLane } from '@dmabuf-lab/core/driver';
@@ -79,8 +80,12 @@ export class TableTop {
     this.exporter = new Exporter({ services, buffers, queues, heaps, policy: full, costs, mover: this.mover });
   }
 
-  importer(constraints: DeviceConstraints, mapping: MappingStyle = 'per-job'): DmaBufImporter {
-    const device = { name: constraints.device, constraints, mapping };
+  importer(
+    constraints: DeviceConstraints,
+    mapping: MappingStyle = 'per-job',
+    more: Omit<ImporterTraits, 'mapping'> = {},
+  ): DmaBufImporter {
+    const device = { name: constraints.device, constraints, mapping, ...more };
     return new DmaBufImporter(this.services(constraints.device), this.tables.buffers, this.memory, device);
   }
 

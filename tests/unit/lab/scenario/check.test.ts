@@ -247,6 +247,31 @@ complains(
 );
 complains('events of different devices need no order', 'at: 8s', 'at: 1s');
 complains(
+  'pin is for a dynamic importer',
+  'driver: gpu',
+  'driver: gpu\n    pin: true',
+  'x.yaml:17:5: devices.gpu.pin: gpu is a static importer, which keeps in place what it has mapped; pin is for importer: dynamic',
+);
+complains(
+  'a display that imports dynamically has to pin what it shows',
+  'driver: display',
+  'driver: display\n    importer: dynamic',
+  'x.yaml:19:5: devices.display.importer: display scans out without a fence, which would tell how long a mapping is in use: it has to pin (pin: true)',
+);
+complains(
+  'a program on the CPU imports nothing dynamically',
+  'driver: gpu',
+  'driver: gpu\n    cpu: {}\n    importer: dynamic',
+  'x.yaml:18:5: devices.gpu.importer: gpu is a program on the CPU (cpu), and those import nothing dynamically',
+);
+complains('a cache holds a page at least', 'expect:', 'cpuCache: { coherent: false, size: 4KiB }\nexpect:');
+complains(
+  'a cache of less than a page is none',
+  'expect:',
+  'cpuCache: { coherent: false, size: 2KiB }\nexpect:',
+  'x.yaml:32:30: cpuCache.size: expected at least one page of 4096 bytes, got 2048',
+);
+complains(
   'reqbufs is for a device that holds its mappings',
   'reqbufs: camera',
   'reqbufs: gpu',

@@ -9,12 +9,14 @@ import { changed, GOOD } from './scenario-text.js';
 
 // From tests/dist/unit/lab/scenario, where the compiled test lies.
 const root = new URL('../../../../../', import.meta.url);
-const examples = ['', 'boards/'].flatMap((folder) =>
+const fileOf = (example: string): URL => new URL(`examples/${example}`, root);
+/** `sharing` holds constraint files too. */
+const isScenario = (example: string): boolean => /^links:/m.test(readFileSync(fileOf(example), 'utf8'));
+const examples = ['', 'boards/', 'sharing/'].flatMap((folder) =>
   readdirSync(new URL(`examples/${folder}`, root))
-    .filter((file) => file.endsWith('.yaml'))
+    .filter((file) => file.endsWith('.yaml') && isScenario(`${folder}${file}`))
     .map((file) => `${folder}${file}`),
 );
-const fileOf = (example: string): URL => new URL(`examples/${example}`, root);
 const accepts = new Ajv2020({ strict: true, strictTypes: false, allErrors: true }).compile(scenarioJsonSchema());
 
 test('examples: there are the four', (t) => {

@@ -13,6 +13,7 @@ function complains(title: string, from: string, to: string, ...expected: string[
   });
 }
 
+const USUAL = { mapping: 'per-job', importer: 'static', pin: false, constraints: {}, parameters: {} } as const;
 const EVENT = 'expected an event: at, and one of attach, detach and reqbufs with the name of a device';
 const SIZE = "expected a size: whole bytes, or a number with KiB, MiB or GiB, such as '64MiB'";
 
@@ -45,11 +46,12 @@ test('parseScenario: a good scenario is taken, with units converted and defaults
       copyBytesPerSecond: 4e9,
       zeroBytesPerSecond: 8e9,
     },
+    cpuCache: { coherent: true, size: 2 ** 21, clean: 400, invalidate: 400 },
     devices: {
-      camera: { driver: 'camera', mapping: 'held', constraints: {}, parameters: {} },
-      gpu: { driver: 'gpu', mapping: 'per-job', constraints: {}, parameters: {} },
-      display: { driver: 'display', mapping: 'per-job', constraints: {}, parameters: {} },
-      encoder: { driver: 'encoder', mapping: 'per-job', constraints: { contiguous: true }, parameters: {} },
+      camera: { driver: 'camera', ...USUAL, mapping: 'held' },
+      gpu: { driver: 'gpu', ...USUAL },
+      display: { driver: 'display', ...USUAL },
+      encoder: { driver: 'encoder', ...USUAL, constraints: { contiguous: true } },
     },
     pools: { 'camera.out': { buffers: 4, allocate: 'deferred', expectTimeout: 1_000_000_000 } },
     links: [
@@ -77,13 +79,13 @@ complains(
   'duration: 10s',
   'duration: 10s\nzzzzzzzzzz: 1',
   'x.yaml:3:1: zzzzzzzzzz: unknown key "zzzzzzzzzz"; known: name, description, duration, runtime, pace, seed, ties, ' +
-    'payload, board, library, memory, heaps, exporter, devices, pools, links, timeline, expect',
+    'payload, board, library, memory, heaps, exporter, cpuCache, devices, pools, links, timeline, expect',
 );
 complains(
   'keys that mean something to JavaScript are unknown like others',
   '    driver: gpu',
   '    driver: gpu\n    __proto__: { driver: camera }',
-  'x.yaml:17:5: devices.gpu.__proto__: unknown key "__proto__"; known: driver, mapping, profile, constraints, layout, parameters',
+  'x.yaml:17:5: devices.gpu.__proto__: unknown key "__proto__"; known: driver, mapping, importer, pin, profile, constraints, layout, cpu, parameters',
 );
 complains('a missing key is reported', 'name: small\n', '', 'x.yaml:1:1: name: missing, expected a text');
 complains(

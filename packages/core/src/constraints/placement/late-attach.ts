@@ -16,8 +16,12 @@ export interface BufferUser {
   readonly constraints: DeviceConstraints;
   /** `held`: keeps its mapping between jobs, until REQBUFS(0). */
   readonly mapping: 'per-job' | 'held';
-  /** Mappings it has now; where the future is asked for, 1 for whoever will have some. */
+  /** `dynamic`: keeps no buffer in place by a mapping; its jobs do, by their fences. Absent = static. */
+  readonly importer?: 'static' | 'dynamic';
+  /** Mappings it has now that count; where the future is asked for, 1 for whoever will have some. */
   readonly mapped: number;
+  /** Pins it has now, where the future is asked for 1 for whoever will have some: with `held` for its stay. Absent = 0. */
+  readonly pinned?: number;
   /** A move has waited for it in vain, so that no further one is tried while it stays mapped. */
   readonly blocking?: boolean;
 }
@@ -84,6 +88,8 @@ export interface BufferPlan {
   readonly waitsFor: readonly string[];
   /** Those among them that end only with REQBUFS(0). */
   readonly heldBy: readonly string[];
+  /** Dynamic importers that are told of the move, and map anew; absent = there are none. */
+  readonly notifies?: readonly string[];
   /** Who has it pinned; `somebody` where that is not known. */
   readonly pinnedBy: readonly string[];
   /** Why it is refused. */
@@ -125,11 +131,10 @@ export function planAttach(
   const forcedBy = forcingDevices(solved);
   const why = `${violation}; ${solved.explanation.prose}`;
   const obstacle = obstacleTo(situation, policy, violation);
-  const pinnedBy = situation.pins === 0 ? [] : [...(situation.pinnedBy ?? ['somebody'])];
   if (obstacle !== undefined) {
-    return refuse({ ...obstacle, conflict: [] }, { forcedBy, pinnedBy, placement: solved });
+    return refuse({ ...obstacle, conflict: [] }, { forcedBy, pinnedBy: pinnersOf(situation), placement: solved });
   }
-  const using = users.filter((user) => user.mapped > 0 && user.device !== device);
+  const others = users.filter((user) => user.device !== device);
   return {
     ...base,
     action: 'migrate',
@@ -137,10 +142,37 @@ export function planAttach(
     bytes: sizeBytes,
     why,
     forcedBy,
-    waitsFor: namesOf(using),
-    heldBy: namesOf(using.filter((user) => user.mapping === 'held')),
+    ...usersInTheWay(others),
     placement: solved,
   };
+}
+
+/** Whom a move waits for, and whom it tells. */
+function usersInTheWay(
+  users: readonly BufferUser[],
+): Pick<BufferPlan, 'waitsFor' | 'heldBy' | 'pinnedBy'> & Partial<Pick<BufferPlan, 'notifies'>> {
+  const isDynamic = (user: BufferUser): boolean => user.importer === 'dynamic';
+  const using = users.filter((user) => user.mapped > 0 || isDynamic(user));
+  const notifies = namesOf(users.filter(isDynamic));
+  return {
+    waitsFor: namesOf(using),
+    heldBy: namesOf(using.filter((user) => user.mapping === 'held' && !isDynamic(user))),
+    pinnedBy: namesOf(users.filter(hasPinned)),
+    ...(notifies.length > 0 && { notifies }),
+  };
+}
+
+const hasPinned = ({ pinned = 0 }: BufferUser): boolean => pinned > 0;
+
+/** Whoever has pinned a buffer, as far as known. */
+function pinnersOf({ users, pins, pinnedBy }: BufferSituation): string[] {
+  const importers = namesOf(users.filter(hasPinned));
+  return pins === 0 ? importers : [...(pinnedBy ?? ['somebody']), ...importers];
+}
+
+/** Why a buffer does not move that devices have pinned for as long as they stay. */
+export function pinnedForStayText(devices: readonly string[]): string {
+  return `it is pinned by ${formatList(devices)} until ${devices.length === 1 ? 'it lets' : 'they let'} go`;
 }
 
 /** The plan of a buffer that stays, but for what is decided. */
@@ -187,34 +219,28 @@ export function planDetach(situation: BufferSituation, leaving: string, heaps: r
   if (solved.status !== 'placed' || present === undefined || better === undefined || better.cost >= present.cost) {
     return stay('no less scarce heap suits those that stay');
   }
-  const using = staying.filter((user) => user.mapped > 0);
   const why = `${leaving} has detached; ${solved.explanation.prose}`;
-  if (situation.movable === false || situation.pins > 0) {
-    const pinnedBy = situation.pins === 0 ? [] : [...(situation.pinnedBy ?? ['somebody'])];
-    return {
-      ...base,
-      action: 'none',
-      why: situation.pins > 0 ? 'it is pinned' : 'its exporter does not move it',
-      pinnedBy,
-    };
+  const forStay = pinnersForStay(staying);
+  if (situation.pins > 0 || forStay.length > 0) {
+    const reason = situation.pins > 0 ? 'it is pinned' : pinnedForStayText(forStay);
+    return { ...stay(reason), pinnedBy: pinnersOf(situation) };
   }
-  return {
-    ...base,
-    action: 'migrate',
-    to: solved.heap,
-    bytes: sizeBytes,
-    why,
-    waitsFor: namesOf(using),
-    heldBy: namesOf(using.filter((user) => user.mapping === 'held')),
-    placement: solved,
-  };
+  if (situation.movable === false) return stay('its exporter does not move it');
+  const waits = usersInTheWay(staying);
+  return { ...base, action: 'migrate', to: solved.heap, bytes: sizeBytes, why, ...waits, placement: solved };
+}
+
+/** Devices whose pins end only when they detach. */
+function pinnersForStay(users: readonly BufferUser[]): string[] {
+  return namesOf(users.filter((user) => hasPinned(user) && user.mapping === 'held'));
 }
 
 /** `3 buffers of 3.1 MB move …` for plans of several buffers that fare alike or not. */
 export function describePlans(plans: readonly BufferPlan[]): string {
   const groups = new Map<string, BufferPlan[]>();
   for (const plan of plans) {
-    const key = JSON.stringify([plan.action, plan.from, plan.to, plan.why, plan.waitsFor, plan.heldBy]);
+    const { action, from, to, why, waitsFor, heldBy, pinnedBy, notifies } = plan;
+    const key = JSON.stringify([action, from, to, why, waitsFor, heldBy, pinnedBy, notifies]);
     groups.set(key, [...(groups.get(key) ?? []), plan]);
   }
   return [...groups.values()].map(describeAlike).join(' ');
@@ -236,8 +262,13 @@ function describeAlike(plans: readonly BufferPlan[]): string {
       const waits =
         plan.waitsFor.length === 0 ? '' : ` once the mappings and fences of ${formatList(plan.waitsFor)} have ended`;
       const held = plan.heldBy.length === 0 ? '' : ` (${formatList(plan.heldBy)}: not before REQBUFS(0))`;
+      const pinned =
+        plan.pinnedBy.length === 0
+          ? ''
+          : ` and ${formatList(plan.pinnedBy)} ${plan.pinnedBy.length === 1 ? 'has' : 'have'} unpinned`;
+      const told = plan.notifies === undefined ? '' : `, by moveNotify to ${formatList(plan.notifies)}`;
       const copied = `${formatSize(bytes)} (${bytes} bytes) to copy`;
-      return `${names} ${verb[1]} from ${plan.from} to ${plan.to}${waits}${held}, ${copied}: ${plan.why}`;
+      return `${names} ${verb[1]} from ${plan.from} to ${plan.to}${waits}${held}${pinned}${told}, ${copied}: ${plan.why}`;
     }
   }
 }
@@ -291,14 +322,21 @@ function obstacleTo(
     const by = pinnedBy === undefined ? '' : ` by ${formatList(pinnedBy)}`;
     return { errno, reason: `it is pinned ${pins} times${by}`, holders: [...(pinnedBy ?? [])] };
   }
+  const forStay = pinnersForStay(users);
+  if (forStay.length > 0) return { errno, reason: pinnedForStayText(forStay), holders: forStay };
   const blocking = namesOf(users.filter((user) => user.blocking && user.mapped > 0));
   if (blocking.length > 0) {
     const reason = `${blocking.join(', ')} holds it mapped until REQBUFS(0), and a move has waited in vain`;
     return { errno, reason, holders: blocking };
   }
+  if (onBusy === 'wait') return undefined;
   const using = namesOf(users.filter((user) => user.mapped > 0));
-  if (onBusy === 'wait' || using.length === 0) return undefined;
-  return { errno, reason: `${using.join(', ')} has it mapped, and the policy is not to wait`, holders: using };
+  if (using.length > 0) {
+    return { errno, reason: `${using.join(', ')} has it mapped, and the policy is not to wait`, holders: using };
+  }
+  const pinners = namesOf(users.filter(hasPinned));
+  if (pinners.length === 0) return undefined;
+  return { errno, reason: `${pinners.join(', ')} has it pinned, and the policy is not to wait`, holders: pinners };
 }
 
 function namesOf(users: readonly BufferUser[]): string[] {
