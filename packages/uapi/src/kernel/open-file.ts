@@ -20,6 +20,8 @@ export interface Inode {
   readonly mode: number;
   /** st_nlink; 1 when absent. */
   readonly links?: number;
+  /** st_blksize; that of a page when absent. */
+  readonly blockBytes?: number;
 }
 
 /** An ioctl on its way. */

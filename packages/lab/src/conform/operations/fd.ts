@@ -55,7 +55,7 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
     const { inode } = context.process.fds.file(fdOf(context, given), 'fstat');
     const { sizeBytes: size, blocks } = inode;
     const mode = inode.mode.toString(8).padStart(6, '0');
-    return answered({ ret: 0, size, blocks, blksize: BLOCK_BYTES, nlink: inode.links ?? 1, mode });
+    return answered({ ret: 0, size, blocks, blksize: inode.blockBytes ?? BLOCK_BYTES, nlink: inode.links ?? 1, mode });
   }),
   'fd.flags': operation(any, (context, given) => {
     const { process } = context;
