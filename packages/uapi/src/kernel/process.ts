@@ -270,8 +270,8 @@ export class Process {
   /** Waits as a system call does: until a look has a result, a time, or the end of the process. @throws ProcessKilled */
   *wait<T>(look: () => T | undefined, untilNs: Nanoseconds, what: string): Task<T | undefined> {
     const result = yield* this.kernel.wait(look, Math.min(untilNs, this.killedAtNs), what);
-    if (result === undefined && this.killedAtNs <= untilNs && this.kernel.now() >= this.killedAtNs)
-      throw new ProcessKilled();
+    // What another call lets go of because it is killed too comes too late.
+    if (this.kernel.now() >= this.killedAtNs) throw new ProcessKilled();
     return result;
   }
 }
