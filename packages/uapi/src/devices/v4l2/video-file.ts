@@ -40,10 +40,11 @@ export class VideoFile extends OpenFile {
     return true;
   }
 
-  /** Source: vb2_fop_release. */
+  /** Buffers that nobody owns go with any open file. Source: _vb2_fop_release. */
   protected override release(): void {
     this.node.closed();
-    if (this.node.queue.owner === this) this.node.queue.release();
+    const { queue } = this.node;
+    if (!queue.isOwnedByAnother(this)) queue.release();
   }
 
   #refuseUnplugged(op: string): void {
