@@ -22,7 +22,7 @@ import { DmaBufRules } from '@dmabuf-lab/core/dma-buf';
 import { FenceContexts, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
 import { O } from '../abi/fcntl.js';
 import { DirectoryFile } from './directory-file.js';
-import type { Inode, OpenFile } from './open-file.js';
+import { ANON_INODE, type Inode, type OpenFile, PERMISSIONS } from './open-file.js';
 import type { PageAllocator } from './pages.js';
 
 /** What the kernel needs of the actor that it lives in. */
@@ -60,6 +60,7 @@ export class SimulatedKernel {
   readonly #reservations = new WwClass('reservation_ww_class');
   readonly #nodes = new Map<string, OpenNode>();
   readonly #folders = new Map<string, CreateNode>();
+  readonly #anonymous: Inode = { ...ANON_INODE };
   #inodes = 0;
 
   constructor(
@@ -144,6 +145,16 @@ export class SimulatedKernel {
   nextInode(): number {
     this.#inodes += 1;
     return this.#inodes;
+  }
+
+  /** The inode that files without one of their own share. */
+  get anonymousInode(): Inode {
+    return this.#anonymous;
+  }
+
+  /** Whoever changes the mode of one such file changes it for all. */
+  chmodAnonymous(mode: number): void {
+    this.#anonymous.mode = mode & PERMISSIONS;
   }
 
   /** The inode of a new device node. */

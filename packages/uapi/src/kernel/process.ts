@@ -9,7 +9,7 @@ import type { IoctlCommand } from '../abi/ioctl.js';
 import { AddressSpace } from './address-space.js';
 import { FdTable } from './fd-table.js';
 import type { SimulatedKernel } from './kernel.js';
-import { isRegular, type OpenFile } from './open-file.js';
+import { ANON_INODE, type Inode, isRegular, type OpenFile } from './open-file.js';
 import { UserMemory } from './user-memory.js';
 
 /** One descriptor to poll. */
@@ -160,8 +160,16 @@ export class Process {
     this.fds.file(fd, 'fsync').fsync();
   }
 
+  /** fstat(2). @throws ErrnoError EBADF */
+  stat(fd: number): Inode {
+    const { inode } = this.fds.file(fd, 'fstat');
+    return inode === ANON_INODE ? this.kernel.anonymousInode : inode;
+  }
+
   chmod(fd: number, mode: number): void {
-    this.fds.file(fd, 'fchmod').chmod(mode);
+    const file = this.fds.file(fd, 'fchmod');
+    if (file.inode === ANON_INODE) this.kernel.chmodAnonymous(mode);
+    else file.chmod(mode);
   }
 
   /**

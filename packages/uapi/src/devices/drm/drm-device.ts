@@ -6,6 +6,7 @@
 import type { ErrnoCode } from '@dmabuf-lab/core/base';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
+import type { Inode } from '../../kernel/open-file.js';
 import { DrmFile } from './drm-file.js';
 import type { GemObject } from './gem-object.js';
 import type { DrmIoctl } from './ioctl-table.js';
@@ -48,8 +49,7 @@ export interface DrmDriver {
 
 /** A device node. */
 export interface DrmNode {
-  /** Of its inode. */
-  readonly number: number;
+  readonly inode: Inode;
   readonly path: string;
   readonly isRender: boolean;
 }
@@ -72,10 +72,10 @@ export class DrmDevice {
   /** Adds its nodes. @param render path of the render node; absent = there is none */
   addNodes(primary: string, render?: string): void {
     const { kernel } = this;
-    const node = { number: kernel.nextInode(), isRender: false, path: primary };
+    const node = { inode: kernel.deviceInode(), isRender: false, path: primary };
     kernel.addNode(primary, (flags) => new DrmFile(this, node, flags));
     if (render === undefined) return;
-    const renderNode = { number: kernel.nextInode(), isRender: true, path: render };
+    const renderNode = { inode: kernel.deviceInode(), isRender: true, path: render };
     kernel.addNode(render, (flags) => new DrmFile(this, renderNode, flags));
   }
 
