@@ -7,6 +7,8 @@ import { SystemHeap } from '@dmabuf-lab/heaps';
 import {
   addBochsNode,
   addHeapNode,
+  addMemoryNodes,
+  addTmpfs,
   addUdmabufNode,
   addVgemNodes,
   addVirtioGpuNodes,
@@ -69,6 +71,9 @@ export function startKernel(
     dmaBufRules: new DmaBufRules(rules),
   });
   addHeapNode(kernel, { name: 'system', scattered: true, ...pages });
+  addMemoryNodes(kernel);
+  addTmpfs(kernel, '/tmp');
+  for (const folder of ['/proc', '/sys']) kernel.addFolder(folder);
   addUdmabufNode(kernel);
   addVgemNodes(kernel, '/dev/dri/card0', '/dev/dri/renderD128');
   const single = addVividNodes(kernel, { number: 0, isMultiplanar: false, seed: VIVID_SEED });

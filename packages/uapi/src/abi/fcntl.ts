@@ -12,6 +12,7 @@ export const O = {
   APPEND: 0o2000,
   NONBLOCK: 0o4000,
   LARGEFILE: 0o100000,
+  DIRECTORY: 0o200000,
   CLOEXEC: 0o2000000,
 } as const;
 

@@ -6,40 +6,52 @@ import type { SimulatedKernel } from '../kernel/kernel.js';
 import { type Inode, OpenFile } from '../kernel/open-file.js';
 import { pagesFor } from '../kernel/pages.js';
 import type { Process } from '../kernel/process.js';
-import { MemoryFile, sealed } from './memory-file.js';
+import { HUGE_PAGE_BYTES, HugeMemoryFile, MemoryFile, sealed } from './memory-file.js';
 
 const ALL_SEALS = F_SEAL.SEAL | F_SEAL.SHRINK | F_SEAL.GROW | F_SEAL.WRITE | F_SEAL.FUTURE_WRITE | F_SEAL.EXEC;
 const WRITE_SEALS = F_SEAL.WRITE | F_SEAL.FUTURE_WRITE;
 const KNOWN_FLAGS = MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL | MFD.EXEC;
+/** The exponent of the size of huge pages stands in the high bits. Source: MFD_HUGE_SHIFT. */
+const HUGE_SHIFT = 26;
+const HUGE_FLAGS = KNOWN_FLAGS | MFD.HUGETLB | (0x3f << HUGE_SHIFT);
 const S_IFREG = 0o100000;
 const MAX_FILE_BYTES = 2 ** 53 - PAGE_BYTES;
 
 export class MemfdFile extends OpenFile {
-  readonly linkTarget: string;
-
   constructor(
     readonly content: MemoryFile,
-    private readonly name: string,
+    readonly linkTarget: string,
     flags: number,
   ) {
     super(flags | O.LARGEFILE);
-    this.linkTarget = `/memfd:${name} (deleted)`;
     content.opened();
   }
 
-  /** @param flags MFD_* @throws ErrnoError EINVAL */
+  /** @param flags MFD_* @throws ErrnoError EINVAL, ENODEV */
   static create(kernel: SimulatedKernel, name: string, flags: number): MemfdFile {
     const noExec = (flags & MFD.NOEXEC_SEAL) !== 0;
-    if ((flags & ~KNOWN_FLAGS) !== 0 || (noExec && (flags & MFD.EXEC) !== 0)) {
+    const isHuge = (flags & MFD.HUGETLB) !== 0;
+    if ((flags & ~(isHuge ? HUGE_FLAGS : KNOWN_FLAGS)) !== 0 || (noExec && (flags & MFD.EXEC) !== 0)) {
       throw new ErrnoError('EINVAL', 'memfd_create', `Cannot create a memfd: flags 0x${flags.toString(16)}`);
     }
-    const sealable = noExec || (flags & MFD.ALLOW_SEALING) !== 0;
-    return new MemfdFile(new MemoryFile(kernel, kernel.nextInode(), { sealable, executable: !noExec }), name, O.RDWR);
+    const options = { sealable: noExec || (flags & MFD.ALLOW_SEALING) !== 0, executable: !noExec };
+    const link = `/memfd:${name} (deleted)`;
+    if (!isHuge) return new MemfdFile(new MemoryFile(kernel, kernel.nextInode(), options), link, O.RDWR);
+    const exponent = flags >>> HUGE_SHIFT;
+    if (exponent !== 0 && 2 ** exponent !== HUGE_PAGE_BYTES) {
+      throw new ErrnoError('ENODEV', 'memfd_create', `Cannot create a memfd: no pages of 2^${exponent} bytes`);
+    }
+    return new HugeMemfdFile(new HugeMemoryFile(kernel, kernel.nextInode(), options), link, O.RDWR);
   }
 
   override get inode(): Inode {
     const { number, sizeBytes, pageCount, mode } = this.content;
-    return { number, sizeBytes, blocks: pageCount * (PAGE_BYTES / 512), mode: S_IFREG | mode, links: 0 };
+    return { number, sizeBytes, blocks: pageCount * (PAGE_BYTES / 512), mode: S_IFREG | mode, links: this.links };
+  }
+
+  /** Names that it has. */
+  protected get links(): number {
+    return 0;
   }
 
   override get positional(): boolean {
@@ -74,7 +86,7 @@ export class MemfdFile extends OpenFile {
   override seek(offset: bigint, whence: number): number {
     const position =
       whence === SEEK.DATA || whence === SEEK.HOLE
-        ? this.#seekContent(Number(offset), whence)
+        ? this.seekContent(Number(offset), whence)
         : Number(offset) + (whence === SEEK.CUR ? this.position : whence === SEEK.END ? this.content.sizeBytes : 0);
     if (position < 0 || position > MAX_FILE_BYTES)
       throw new ErrnoError('EINVAL', 'lseek', `Cannot seek to ${position}`);
@@ -82,11 +94,10 @@ export class MemfdFile extends OpenFile {
     return position;
   }
 
-  #seekContent(offset: number, whence: number): number {
+  /** Source: SEEK_DATA and SEEK_HOLE of shmem_file_llseek. @throws ErrnoError ENXIO */
+  protected seekContent(offset: number, whence: number): number {
     const { sizeBytes } = this.content;
-    if (offset < 0 || offset >= sizeBytes) {
-      throw new ErrnoError('ENXIO', 'lseek', `Cannot seek from ${offset}: beyond the end`);
-    }
+    if (offset < 0 || offset >= sizeBytes) throw beyondEnd(offset);
     for (let index = Math.floor(offset / PAGE_BYTES); index < pagesFor(sizeBytes); index += 1) {
       const isData = this.content.present(index) !== undefined;
       if (isData === (whence === SEEK.DATA)) return Math.max(offset, index * PAGE_BYTES);
@@ -184,9 +195,69 @@ export class MemfdFile extends OpenFile {
   /** Source: handle_truncate. @throws ErrnoError EPERM */
   override reopen(flags: number): OpenFile {
     if ((flags & O.TRUNC) !== 0) this.content.resize(0);
-    return new MemfdFile(this.content, this.name, flags);
+    return this.another(flags);
+  }
+
+  /** One more open file of the same content. */
+  protected another(flags: number): MemfdFile {
+    return new MemfdFile(this.content, this.linkTarget, flags);
   }
 }
+
+/** Of huge pages, of which this machine has none to give. Source: fs/hugetlbfs/inode.c, v6.12. */
+class HugeMemfdFile extends MemfdFile {
+  override get inode(): Inode {
+    return { ...super.inode, blockBytes: HUGE_PAGE_BYTES };
+  }
+
+  /** All of it counts as data. Source: generic_file_llseek. */
+  protected override seekContent(offset: number, whence: number): number {
+    const { sizeBytes } = this.content;
+    if (offset < 0 || offset >= sizeBytes) throw beyondEnd(offset);
+    return whence === SEEK.DATA ? offset : sizeBytes;
+  }
+
+  override fallocate(mode: number, offset: bigint, lengthBytes: bigint): void {
+    try {
+      super.fallocate(mode, offset, lengthBytes);
+    } catch (error) {
+      if ((error as ErrnoError).code !== 'ENOMEM') throw error;
+      throw new ErrnoError('ENOSPC', 'fallocate', 'Cannot allocate: there are no huge pages');
+    }
+  }
+
+  override write(): Task<number> {
+    throw new ErrnoError('EINVAL', 'write', 'Cannot write: files of huge pages have no write');
+  }
+
+  override truncate(lengthBytes: bigint): void {
+    if (lengthBytes % BigInt(HUGE_PAGE_BYTES) !== 0n) {
+      throw new ErrnoError(
+        'EINVAL',
+        'ftruncate',
+        `Cannot set the length to ${lengthBytes}: it is not whole huge pages`,
+      );
+    }
+    super.truncate(lengthBytes);
+  }
+
+  override mmap(vma: VmaRequest): void {
+    if (vma.shared && (vma.prot & PROT.WRITE) !== 0 && this.content.isSealed(WRITE_SEALS)) {
+      throw sealed('mmap', 'writing');
+    }
+    if ((vma.first * PAGE_BYTES) % HUGE_PAGE_BYTES !== 0) {
+      throw new ErrnoError('EINVAL', 'mmap', 'Cannot map: the offset is not whole huge pages');
+    }
+    throw new ErrnoError('ENOMEM', 'mmap', 'Cannot map: there are no huge pages');
+  }
+
+  protected override another(flags: number): MemfdFile {
+    return new HugeMemfdFile(this.content, this.linkTarget, flags);
+  }
+}
+
+const beyondEnd = (offset: number): ErrnoError =>
+  new ErrnoError('ENXIO', 'lseek', `Cannot seek from ${offset}: beyond the end`);
 
 /** Source: memfd_add_seals. @throws ErrnoError EPERM, EINVAL, EBUSY */
 export function addSealsTo(file: OpenFile, seals: number): void {

@@ -122,6 +122,16 @@ export class MemoryFile {
   }
 }
 
+/** What huge pages have. */
+export const HUGE_PAGE_BYTES = 2 * 2 ** 20;
+
+/** One of huge pages: none is ever free, as on a machine that has set none aside. */
+export class HugeMemoryFile extends MemoryFile {
+  override allocate(): FilePage {
+    throw new ErrnoError('ENOMEM', 'hugetlb_reserve_pages', 'Cannot find a huge page: none is set aside');
+  }
+}
+
 export function sealed(op: string, what: string): ErrnoError {
   return new ErrnoError('EPERM', op, `Cannot ${op}: the file is sealed against ${what}`);
 }

@@ -23,7 +23,7 @@ import { DmaBufRules } from '@dmabuf-lab/core/dma-buf';
 import { FenceContexts, FenceContract, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
 import { O } from '../abi/fcntl.js';
 import { DirectoryFile } from './directory-file.js';
-import type { Inode, OpenFile } from './open-file.js';
+import { ANON_INODE, type Inode, type OpenFile, PERMISSIONS } from './open-file.js';
 import type { PageAllocator } from './pages.js';
 import { SyncAudit } from './sync-audit.js';
 
@@ -36,6 +36,9 @@ export interface KernelHost {
 
 /** Opens a device node. @param flags of open(2) */
 export type OpenNode = (flags: number) => OpenFile;
+
+/** Makes what a new path opens. */
+export type CreateNode = (path: string) => OpenNode;
 
 /** The parts of a kernel that differ from machine to machine. */
 export interface KernelOptions {
@@ -63,6 +66,8 @@ export class SimulatedKernel {
   readonly #reservations = new WwClass('reservation_ww_class');
   readonly #nodes = new Map<string, OpenNode>();
   readonly #devices = new Map<string, DeviceConstraints>();
+  readonly #folders = new Map<string, CreateNode>();
+  readonly #anonymous: Inode = { ...ANON_INODE };
   #inodes = 0;
 
   constructor(
@@ -95,22 +100,40 @@ export class SimulatedKernel {
     return this.#devices.get(device) ?? { device };
   }
 
+  /** Adds a folder, perhaps an empty one. @param create where open(2) can make files in it */
+  addFolder(path: string, create?: CreateNode): void {
+    const refuse = (): never => {
+      throw new ErrnoError('EACCES', 'open', `Cannot create a file in ${path}`);
+    };
+    this.#folders.set(path, create ?? refuse);
+  }
+
   get paths(): readonly string[] {
     return [...this.#nodes.keys()];
   }
 
-  /** Source: path_openat, do_dentry_open. @throws ErrnoError ENOENT, ENOTDIR, EISDIR, EEXIST, and what the device says */
+  /**
+   * Source: build_open_flags, path_openat, do_dentry_open.
+   *
+   * @throws ErrnoError ENOENT, ENOTDIR, EISDIR, EEXIST, EINVAL, EACCES, and what the device says
+   */
   openNode(given: string, flags: number): OpenFile {
     const path = plainPath(given);
     const refuse = (code: ErrnoCode, why: string): ErrnoError =>
       new ErrnoError(code, 'open', `Cannot open ${given}: ${why}`, { path });
+    const creates = (flags & O.CREAT) !== 0;
+    const wantsDirectory = (flags & O.DIRECTORY) !== 0;
+    if (creates && wantsDirectory) throw refuse('EINVAL', 'open creates no directories');
     if (given === '') throw refuse('ENOENT', 'the path is empty');
-    const open = this.#nodes.get(path);
-    const isNode = open !== undefined;
+    if (this.#isBelowNode(path)) throw refuse('ENOTDIR', 'it is below a device');
+    if (creates && given.endsWith('/') && path !== '/') throw refuse('EISDIR', 'it is to be a directory');
     const isDirectory = this.#isDirectory(path);
-    if ((isNode && given.endsWith('/')) || this.#isBelowNode(path)) throw refuse('ENOTDIR', 'it is below a device');
-    if ((isNode || isDirectory) && (flags & NEW_FILE) === NEW_FILE) throw refuse('EEXIST', 'it exists');
-    if (isNode) return open(flags);
+    const known = this.#nodes.get(path);
+    const exists = isDirectory || known !== undefined;
+    if (exists && (flags & NEW_FILE) === NEW_FILE) throw refuse('EEXIST', 'it exists');
+    if (known !== undefined && (wantsDirectory || given.endsWith('/'))) throw refuse('ENOTDIR', 'it is no directory');
+    const open = known ?? (creates && !isDirectory ? this.#newNode(path) : undefined);
+    if (open !== undefined) return open(flags);
     if (!isDirectory) throw refuse('ENOENT', 'there is no such file');
     if ((flags & (O.CREAT | O.TRUNC | O.ACCMODE)) !== 0) throw refuse('EISDIR', 'it is a directory');
     return new DirectoryFile(path, flags);
@@ -122,7 +145,15 @@ export class SimulatedKernel {
   }
 
   #isDirectory(path: string): boolean {
+    if (this.#folders.has(path)) return true;
     return this.paths.some((node) => node.startsWith(path === '/' ? path : `${path}/`));
+  }
+
+  /** A file in a folder that makes them. */
+  #newNode(path: string): OpenNode | undefined {
+    const open = this.#folders.get(path.slice(0, path.lastIndexOf('/')))?.(path);
+    if (open !== undefined) this.addNode(path, open);
+    return open;
   }
 
   #isBelowNode(path: string): boolean {
@@ -132,6 +163,16 @@ export class SimulatedKernel {
   nextInode(): number {
     this.#inodes += 1;
     return this.#inodes;
+  }
+
+  /** The inode that files without one of their own share. */
+  get anonymousInode(): Inode {
+    return this.#anonymous;
+  }
+
+  /** Whoever changes the mode of one such file changes it for all. */
+  chmodAnonymous(mode: number): void {
+    this.#anonymous.mode = mode & PERMISSIONS;
   }
 
   /** The inode of a new device node. */

@@ -17,9 +17,11 @@ export interface Inode {
   /** In units of 512 bytes. */
   readonly blocks: number;
   /** st_mode, type bits included. */
-  readonly mode: number;
+  mode: number;
   /** st_nlink; 1 when absent. */
   readonly links?: number;
+  /** st_blksize; that of a page when absent. */
+  readonly blockBytes?: number;
 }
 
 /** An ioctl on its way. */
@@ -31,8 +33,8 @@ export interface IoctlCall {
   readonly argument: bigint;
 }
 
-/** Files that all anonymous inodes share. Source: anon_inode_inode, fs/anon_inodes.c. */
-export const ANON_INODE: Inode = { number: 0, sizeBytes: 0, blocks: 0, mode: 0o600 };
+/** What a file without an inode of its own has: that of its kernel. Source: anon_inode_inode, fs/anon_inodes.c. */
+export const ANON_INODE: Readonly<Inode> = Object.freeze({ number: 0, sizeBytes: 0, blocks: 0, mode: 0o600 });
 
 export abstract class OpenFile {
   #references = 1;
@@ -134,7 +136,11 @@ export abstract class OpenFile {
     throw new ErrnoError('EINVAL', 'fsync', 'Cannot sync: files of this kind have nothing to sync');
   }
 
-  chmod(_mode: number): void {}
+  /** All files of the inode have the mode. @param mode permission bits; others are dropped */
+  chmod(mode: number): void {
+    const { inode } = this;
+    inode.mode = (inode.mode & S_IFMT) | (mode & PERMISSIONS);
+  }
 
   /** Opens /proc/self/fd/N. */
   reopen(_flags: number): OpenFile {
@@ -149,6 +155,8 @@ export abstract class OpenFile {
 
 const ULONG_MAX = 2n ** 64n - 1n;
 const S_IFMT = 0o170000;
+/** The bits of a mode that chmod(2) changes. */
+export const PERMISSIONS = 0o7777;
 const S_IFREG = 0o100000;
 
 /** Whether it is a regular file. */

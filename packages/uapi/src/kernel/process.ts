@@ -9,7 +9,7 @@ import type { IoctlCommand } from '../abi/ioctl.js';
 import { AddressSpace } from './address-space.js';
 import { FdTable } from './fd-table.js';
 import type { SimulatedKernel } from './kernel.js';
-import { isRegular, type OpenFile } from './open-file.js';
+import { ANON_INODE, type Inode, isRegular, type OpenFile } from './open-file.js';
 import { UserMemory } from './user-memory.js';
 
 /** One descriptor to poll. */
@@ -160,8 +160,16 @@ export class Process {
     this.fds.file(fd, 'fsync').fsync();
   }
 
+  /** fstat(2). @throws ErrnoError EBADF */
+  stat(fd: number): Inode {
+    const { inode } = this.fds.file(fd, 'fstat');
+    return inode === ANON_INODE ? this.kernel.anonymousInode : inode;
+  }
+
   chmod(fd: number, mode: number): void {
-    this.fds.file(fd, 'fchmod').chmod(mode);
+    const file = this.fds.file(fd, 'fchmod');
+    if (file.inode === ANON_INODE) this.kernel.chmodAnonymous(mode);
+    else file.chmod(mode);
   }
 
   /**
@@ -270,8 +278,8 @@ export class Process {
   /** Waits as a system call does: until a look has a result, a time, or the end of the process. @throws ProcessKilled */
   *wait<T>(look: () => T | undefined, untilNs: Nanoseconds, what: string): Task<T | undefined> {
     const result = yield* this.kernel.wait(look, Math.min(untilNs, this.killedAtNs), what);
-    if (result === undefined && this.killedAtNs <= untilNs && this.kernel.now() >= this.killedAtNs)
-      throw new ProcessKilled();
+    // What another call lets go of because it is killed too comes too late.
+    if (this.kernel.now() >= this.killedAtNs) throw new ProcessKilled();
     return result;
   }
 }

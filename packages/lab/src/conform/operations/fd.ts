@@ -52,10 +52,10 @@ export const fdOperations: Readonly<Record<string, Operation>> = {
       }),
   ),
   'fd.size': operation(any, (context, given) => {
-    const { inode } = context.process.fds.file(fdOf(context, given), 'fstat');
+    const inode = context.process.stat(fdOf(context, given));
     const { sizeBytes: size, blocks } = inode;
     const mode = inode.mode.toString(8).padStart(6, '0');
-    return answered({ ret: 0, size, blocks, blksize: BLOCK_BYTES, nlink: inode.links ?? 1, mode });
+    return answered({ ret: 0, size, blocks, blksize: inode.blockBytes ?? BLOCK_BYTES, nlink: inode.links ?? 1, mode });
   }),
   'fd.flags': operation(any, (context, given) => {
     const { process } = context;

@@ -108,7 +108,7 @@ export function withImageSize(
   format: ReturnType<typeof v4l2Format.decode>,
   sizeimage: bigint | undefined,
 ): ReturnType<typeof v4l2Format.decode> {
-  if (sizeimage === undefined || isMultiplanarType(format.type)) return format;
+  if (sizeimage === undefined || isMultiplanarType(format.type) || format.fmt.length === 0) return format;
   const picture = v4l2PixFormat.decode(format.fmt);
   return { ...format, fmt: v4l2PixFormat.encode({ ...picture, sizeimage: low32(sizeimage) }) };
 }

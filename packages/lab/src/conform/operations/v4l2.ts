@@ -32,13 +32,14 @@ const ok = (more: Record<string, unknown> = {}): Outcome => answered({ ret: 0, .
 const noSuchNode = (name: string): ErrnoError =>
   new ErrnoError('ENOENT', 'open', `Cannot open node ${name}: there is none`);
 
-/** Cases look for a node among those that can be opened: one that cannot be is not there. */
+/** Cases look for a node among those that can be opened, and then open it as they want: one that cannot be is not there. */
 function openNode(process: uapi.Process, { name, path }: (typeof NODES)[number], how: number): number {
   try {
-    return process.open(path, how);
+    process.close(process.open(path, O.RDWR | O.CLOEXEC));
   } catch (error) {
     throw error instanceof ErrnoError ? noSuchNode(name) : error;
   }
+  return process.open(path, how);
 }
 
 /** G_FMT, S_FMT or TRY_FMT. */

@@ -7,6 +7,7 @@ import type { ErrnoCode } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
+import type { Inode } from '../../kernel/open-file.js';
 import { DrmFile } from './drm-file.js';
 import type { GemObject } from './gem-object.js';
 import type { DrmIoctl } from './ioctl-table.js';
@@ -51,8 +52,7 @@ export interface DrmDriver {
 
 /** A device node. */
 export interface DrmNode {
-  /** Of its inode. */
-  readonly number: number;
+  readonly inode: Inode;
   readonly path: string;
   readonly isRender: boolean;
 }
@@ -86,9 +86,9 @@ export class DrmDevice {
     this.#addNode({ path, isRender: true });
   }
 
-  #addNode(given: Omit<DrmNode, 'number'>): void {
+  #addNode(given: Omit<DrmNode, 'inode'>): void {
     const { kernel } = this;
-    const node = { ...given, number: kernel.nextInode() };
+    const node = { ...given, inode: kernel.deviceInode() };
     kernel.addNode(given.path, (flags) => new DrmFile(this, node, flags));
   }
 

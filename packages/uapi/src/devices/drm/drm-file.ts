@@ -18,8 +18,6 @@ import { type DrmIoctl, PERMIT } from './ioctl-table.js';
 
 /** Room for events that have not been read. Source: drm_file_alloc. */
 const EVENT_ROOM_BYTES = 4096;
-/** st_mode of a node: a character device that its owner may use. */
-const NODE_MODE = 0o020600;
 
 export class DrmFile extends OpenFile {
   readonly #handles = new Map<number, GemObject>();
@@ -55,7 +53,7 @@ export class DrmFile extends OpenFile {
   }
 
   override get inode(): Inode {
-    return { number: this.node.number, sizeBytes: 0, blocks: 0, mode: NODE_MODE };
+    return this.node.inode;
   }
 
   override get positional(): boolean {

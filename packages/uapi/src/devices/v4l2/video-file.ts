@@ -47,10 +47,10 @@ export class VideoFile extends OpenFile {
     return true;
   }
 
-  /** Source: vb2_fop_release, v4l2_m2m_ctx_release. */
+  /** Buffers that nobody owns go with any open file. Source: _vb2_fop_release, v4l2_m2m_ctx_release. */
   protected override release(): void {
     this.node.closed();
-    for (const queue of queuesOf(this.node)) if (queue.owner === this) queue.release();
+    for (const queue of queuesOf(this.node)) if (!queue.isOwnedByAnother(this)) queue.release();
   }
 
   #refuseUnplugged(op: string): void {

@@ -198,7 +198,7 @@ export class VividCapture extends VividNode {
 /** Of two that are as near, the later. Source: v4l2_find_nearest_size. */
 function nearestWebcamSize(wanted: VideoFormat): { width: number; height: number } {
   const distance = ([width, height]: (typeof WEBCAM_SIZES)[number]): number =>
-    Math.abs(width - (wanted.width | 0)) + Math.abs(height - (wanted.height | 0));
+    (Math.abs((width - wanted.width) | 0) + Math.abs((height - wanted.height) | 0)) >>> 0;
   const [width, height] = WEBCAM_SIZES.reduce((best, size) => (distance(size) <= distance(best) ? size : best));
   return { width, height };
 }
