@@ -2,7 +2,7 @@
  * Memory for devices that need it in one piece. Source: drivers/media/common/videobuf2/videobuf2-dma-contig.c, v6.12.
  */
 import { ErrnoError, isErrno, type Task } from '@dmabuf-lab/core/base';
-import { type DataDirection, DmaBufCaller, unmapAttachmentUnlocked } from '@dmabuf-lab/core/dma-buf';
+import { type DataDirection, DmaBufCaller } from '@dmabuf-lab/core/dma-buf';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import type { DmaBufAttachment, DmaBufFile, DmaBufMapping } from '../../files/dma-buf.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
@@ -59,7 +59,7 @@ function* importDmaBuf(
   const pages = mapping.touch('read');
   const put = (): void => {
     buffer.hold(); // until it is detached, which waits where it is being moved
-    kernel.startNow('vb2_dc_detach_dmabuf', detach(caller, buffer, attachment, mapping));
+    kernel.startNow('vb2_dc_detach_dmabuf', detach(kernel, caller, buffer, attachment, mapping));
   };
   const inOnePiece = contiguousBytes(pages);
   if (inOnePiece >= lengthBytes) return { pages, users: 0, sharedAs: [buffer], put };
@@ -68,12 +68,14 @@ function* importDmaBuf(
 }
 
 function* detach(
+  kernel: SimulatedKernel,
   caller: DmaBufCaller,
   buffer: DmaBufFile,
   attachment: DmaBufAttachment,
   mapping: DmaBufMapping,
 ): Task<void> {
-  yield* unmapAttachmentUnlocked(caller, mapping);
+  const unmap = (): void => buffer.object.unmapAttachment(caller, mapping);
+  yield* caller.locked(buffer.reservation, () => kernel.charged(unmap));
   buffer.detach(attachment);
   buffer.drop();
 }
