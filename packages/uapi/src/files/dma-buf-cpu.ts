@@ -110,7 +110,9 @@ export class DmaBufCpuSide {
   *#begin(process: Process, direction: DataDirection): Task<void> {
     const { kernel, object } = this;
     const isWrite = isCpuWrite(direction);
-    const after = isWrite ? watchWait(object.reservation, ResvUsage.Write, ResvUsage.Read, kernel.now()) : () => [];
+    const { reservation } = object;
+    const readers = { conflictsUpTo: ResvUsage.Write, waitsUpTo: ResvUsage.Read, fromNs: kernel.now() };
+    const after = isWrite ? watchWait({ reservation, ...readers }) : (): OverlongWait[] => [];
     yield* object.beginCpuAccess(userSpace(), direction, waitAs(process));
     this.#touched(OP, isWrite ? 'write' : 'read');
     this.#open.push({ direction, forReaders: after(), hasStored: false });
