@@ -43,6 +43,26 @@ test('camera-without-fences, goes on, and program tells who went ahead of whom, 
   t.deepEqual(JSON.parse(json.stdout).result, result);
 });
 
+test('missing-sync, shows old bytes on a board that is not coherent only, and program says so', async (t) => {
+  const file = 'examples/programs/missing-sync.mjs';
+  const coherent = await runProgram(`${ROOT}${file}`);
+  t.like(coherent.result as object, { withoutSync: [16, 130, 16, 130], isNew: true });
+  t.deepEqual([coherent.findings, coherent.cache], [[], undefined]);
+  const { result, findings, cache } = await runProgram(`${ROOT}${file}`, { nonCoherent: true });
+  t.like(result as object, { withoutSync: [16, 129, 16, 129], isNew: false });
+  t.deepEqual(
+    findings.map(({ kind }) => kind),
+    ['cache-cpu-reads-stale', 'cache-device-reads-stale'],
+  );
+  t.like(cache, { cleanedPages: 87, invalidatedPages: 58, spentNs: 8700 });
+  const { code, stdout } = await run(ROOT, ['program', file, '--non-coherent']);
+  t.is(code, 0);
+  t.regex(stdout, /cache maintenance: 87 pages cleaned, 58 invalidated, 8\.700 us\nfinding: cache-cpu-reads-stale: /);
+  const strict = await run(ROOT, ['program', file, '--non-coherent', '--strict']);
+  t.is(strict.code, 1);
+  t.regex(strict.stderr, /there was no SYNC START/);
+});
+
 test('share-a-buffer, reads when the device has written, 16 ms after it began', async (t) => {
   const { result, endNs } = await runProgram(`${PROGRAMS}share-a-buffer.mjs`);
   t.like(result as object, { early: false, readAtMs: 16, first: 0xca, fdinfo: { count: 5, name: 'frame' } });

@@ -1,4 +1,5 @@
 import { sleepUntil, type Task } from '@dmabuf-lab/core/base';
+import { DmaBufCaller } from '@dmabuf-lab/core/dma-buf';
 import {
   allocateFromHeap,
   attachVgemFence,
@@ -277,3 +278,75 @@ test('storage, goes back to its heap with the last user, moved or not', (t) => {
     }
   });
 });
+
+test('a device that reaches the storage, maps it although it cannot move for another', (t) => {
+  runOnProgramMachine(function* (process) {
+    const buffer = yield* frame(process);
+    process.memory.read(mapDmaBuf(process, buffer), 1);
+    const file = fileOf(process, buffer);
+    const strict = file.attach('vivid-002'); // by a driver that attaches long before it maps
+    const holder = yield* Camera.open(process, ANY_CAMERA);
+    yield* holder.queue(0, buffer);
+    const vgem = openDrm(process, VGEM);
+    const handle = yield* primeFdToHandle(process, vgem, buffer);
+    yield* signalVgemFence(process, vgem, yield* attachVgemFence(process, vgem, handle, 'write'));
+    t.is(file.object.mappings.size, 1);
+    const error = yield* errorOf(file.lockAndMap(new DmaBufCaller('a driver'), strict, 'from-device'));
+    t.is(error?.code, 'EBUSY');
+    t.false(file.reservation.mutex.isLocked);
+    yield* holder.reqbufs(0);
+    const caller = new DmaBufCaller('a driver');
+    const mapping = yield* file.lockAndMap(caller, strict, 'from-device');
+    t.like(placementOf(process, buffer), { heap: 'reserved', moves: 1 });
+    file.object.unmapAttachment(caller, mapping);
+    caller.unlock(file.reservation);
+    file.detach(strict);
+  });
+});
+
+test('the calls of a video queue, wait while QBUF waits for a move', (t) => {
+  runOnProgramMachine(function* (process, kernel) {
+    const buffer = yield* frame(process);
+    mapDmaBuf(process, buffer);
+    const vgem = openDrm(process, VGEM);
+    const handle = yield* primeFdToHandle(process, vgem, buffer);
+    const fence = yield* attachVgemFence(process, vgem, handle, 'read');
+    signalAt(process, kernel, vgem, fence, 2 * MS);
+    const camera = yield* Camera.open(process, CONTIGUOUS_CAMERA);
+    const ends: string[] = [];
+    kernel.spawn(
+      'a thread',
+      (function* () {
+        yield* camera.queue(0, buffer);
+        ends.push('QBUF');
+      })(),
+    );
+    yield* sleepUntil(1 * MS, 'a while');
+    yield* camera.reqbufs(0);
+    ends.push('REQBUFS');
+    t.deepEqual(ends, ['QBUF', 'REQBUFS']);
+    t.is(kernel.now(), 2 * MS + COPY_NS);
+    t.is(fileOf(process, buffer).object.mappings.size, 0, 'vgem has followed the move, the camera is gone');
+  });
+});
+
+for (const rules of [{ mode: 'strict' }, { kernel: '7' }] as const) {
+  test(`a move for a late device, with ${Object.values(rules)[0]}, breaks no rule`, (t) => {
+    runOnProgramMachine(
+      function* (process, kernel) {
+        const buffer = yield* frame(process);
+        const vgem = openDrm(process, VGEM);
+        const handle = yield* primeFdToHandle(process, vgem, buffer);
+        yield* signalVgemFence(process, vgem, yield* attachVgemFence(process, vgem, handle, 'write'));
+        const camera = yield* Camera.open(process, CONTIGUOUS_CAMERA);
+        yield* camera.queue(0, buffer);
+        yield* closeGemHandle(process, vgem, handle);
+        yield* camera.reqbufs(0);
+        t.like(placementOf(process, buffer), { heap: 'reserved', moves: 1 });
+        process.close(buffer);
+        t.deepEqual(kernel.dmaBufRules.findings, []);
+      },
+      { rules },
+    );
+  });
+}

@@ -7,15 +7,17 @@ import {
   endCpuAccess,
   IOC,
   ioctlNumber,
+  MAP,
   mapDmaBuf,
   O,
   openDrm,
   openHeap,
+  PROT,
   type Process,
   primeFdToHandle,
 } from '@dmabuf-lab/uapi';
 import test from 'ava';
-import { runInProcess } from './run-in-process.js';
+import { runInProcess, runOnProgramMachine } from './run-in-process.js';
 
 const ONE_MEG = 2 ** 20;
 
@@ -31,6 +33,18 @@ test('test_alloc_and_import: a buffer is mapped, written between two syncs, and 
       yield* endCpuAccess(process, buffer, 'read-write');
     }
     t.true(process.memory.read(address, ONE_MEG).every((byte) => byte === 0x55));
+  });
+});
+
+test('a buffer of the CMA heap, is there for programs, and is not mapped privately', (t) => {
+  runOnProgramMachine(function* (process) {
+    const buffer = yield* allocateFromHeap(process, openHeap(process, 'reserved'), 4096);
+    t.like(process.fds.file(buffer, 'test').fdinfo(), { size: 4096, exp_name: 'reserved' });
+    const { READ } = PROT;
+    t.throws(() => process.mmap(buffer, 4096n, 0n, READ, MAP.PRIVATE), { code: 'EINVAL' });
+    t.is(process.memory.read(process.mmap(buffer, 4096n, 0n, READ, MAP.SHARED), 1)[0], 0);
+    const system = yield* allocateFromHeap(process, openHeap(process, 'system'), 4096);
+    t.is(process.memory.read(process.mmap(system, 4096n, 0n, READ, MAP.PRIVATE), 1)[0], 0);
   });
 });
 

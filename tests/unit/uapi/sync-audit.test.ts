@@ -208,6 +208,28 @@ test('a bochs display, given IN_FENCE_FD, waits for readers too when the buffer 
   });
 });
 
+test('a bochs display, whose IN_FENCE_FD outlasts the readers, or whose buffer is in video memory, waits for nothing more', (t) => {
+  runInProcess(function* (process, kernel) {
+    const display = yield* Display.open(process, BOCHS);
+    const [one, other] = [yield* display.framebuffer(), yield* display.framebuffer()];
+    yield* display.turnOn(one.fb);
+    const buffer = yield* uapi.primeHandleToFd(process, display.fd, other.handle);
+    const [reader, explicit] = [yield* ManualFence.make(process), yield* ManualFence.make(process)];
+    yield* uapi.importSyncFile(process, buffer, reader.syncFile, 'read');
+    const fromNs = kernel.now();
+    kernel.at(fromNs + 2 * MS, 'the reader', () => kernel.spawn('the reader', reader.signal()));
+    kernel.at(fromNs + 6 * MS, 'the writer', () => kernel.spawn('the writer', explicit.signal()));
+    yield* display.atomic(0, ['plane', ID.FB, other.fb], ['plane', ID.IN_FENCE, explicit.syncFile]);
+    t.is(kernel.now(), fromNs + 6 * MS);
+    const again = yield* ManualFence.make(process);
+    yield* uapi.importSyncFile(process, buffer, again.syncFile, 'read');
+    yield* display.atomic(0, ['plane', ID.FB, one.fb]);
+    yield* display.atomic(0, ['plane', ID.FB, other.fb]);
+    t.is(kernel.now(), fromNs + 6 * MS);
+    t.deepEqual(kinds(kernel), []);
+  });
+});
+
 test('a display, flips to a buffer that a camera is writing', (t) => {
   runInProcess(function* (process, kernel) {
     const display = yield* Display.open(process, VIRTIO_GPU);

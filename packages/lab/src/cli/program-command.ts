@@ -21,7 +21,12 @@ export function addProgramCommand(program: Command): void {
     .description('Runs a program on a simulated machine, with the calls and the errno of Linux, on a virtual clock.')
     .argument('<file>', 'a JavaScript module')
     .addHelpText('after', HELP);
-  command.option('--json', 'print result, time and findings as JSON');
+  command
+    .option(
+      '--non-coherent',
+      'devices do not snoop the cache of the CPU: a missing SYNC gives stale data, and is reported',
+    )
+    .option('--json', 'print result, time and findings as JSON');
   addRulesOptions(command).action(async (file: string, flags: ProgramFlags) => {
     process.exitCode = await run(file, flags);
   });
@@ -29,20 +34,15 @@ export function addProgramCommand(program: Command): void {
 
 interface ProgramFlags extends RulesFlags {
   readonly json?: boolean;
+  readonly nonCoherent?: boolean;
 }
 
 async function run(file: string, flags: ProgramFlags): Promise<number> {
   try {
-    const { runProgram } = await import('../program/index.js');
-    const report = await runProgram(userPath(file), rulesOf(flags));
-    if (flags.json === true) {
-      process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-      return EXIT.ok;
-    }
-    const { result, endNs, findings } = report;
-    if (result !== undefined) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-    process.stdout.write(`ended at ${(endNs / 1e6).toFixed(3)} ms of model time\n`);
-    for (const { kind, message } of findings) process.stdout.write(`finding: ${kind}: ${message}\n`);
+    const { nonCoherent = false, json = false } = flags;
+    const { programText, runProgram } = await import('../program/index.js');
+    const report = await runProgram(userPath(file), { ...rulesOf(flags), nonCoherent });
+    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : programText(report));
     return EXIT.ok;
   } catch (error) {
     const { text, exitCode } = describeError(error, false);

@@ -1,9 +1,9 @@
 /** The machine on which cases run: memory, heaps and devices as the recorded kernel has them. */
 
 import type { WordIndex } from '@dmabuf-lab/core/base';
-import { DmaBufRules, type DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
+import { type CpuCacheOptions, DmaBufRules, type DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory, type PhysicalMemoryHandle } from '@dmabuf-lab/core/memory';
-import { SystemHeap } from '@dmabuf-lab/heaps';
+import { CACHE_MAINTENANCE_PAGE_NS, SystemHeap } from '@dmabuf-lab/heaps';
 import {
   addBochsNode,
   addHeapNode,
@@ -51,14 +51,23 @@ export interface MachineOptions {
    * `PROGRAM_WINDOWS`. Default `recorded`.
    */
   readonly nodes?: 'recorded' | 'all';
+  /** Devices do not see what is in the cache of the CPU, nor the CPU what they write past it. Default: they do. */
+  readonly nonCoherent?: boolean;
 }
+
+/** Of a board whose devices do not snoop; maintenance costs what heaps charge for it in scenarios. */
+const CPU_CACHE: CpuCacheOptions = {
+  isCoherent: false,
+  cleanNsPerPage: CACHE_MAINTENANCE_PAGE_NS,
+  invalidateNsPerPage: CACHE_MAINTENANCE_PAGE_NS,
+};
 
 /** Starts a kernel on the memory of a machine: nothing is allocated, all devices are idle. */
 export function startKernel(
   host: KernelHost,
   memory: PhysicalMemoryHandle,
   changedWord: WordIndex,
-  { rules, nodes = 'recorded' }: MachineOptions = {},
+  { rules, nodes = 'recorded', nonCoherent = false }: MachineOptions = {},
 ): SimulatedKernel {
   const ram = PhysicalMemory.open(memory);
   const [{ base, sizeBytes }] = MACHINE_WINDOWS;
@@ -69,6 +78,7 @@ export function startKernel(
     changedWord,
     pages,
     dmaBufRules: new DmaBufRules(rules),
+    ...(nonCoherent && { cpuCache: CPU_CACHE }),
   });
   addHeapNode(kernel, { name: 'system', scattered: true, ...pages });
   addMemoryNodes(kernel);

@@ -1,11 +1,10 @@
 /** Runs a program of user space on a simulated machine. */
 import { pathToFileURL } from 'node:url';
 import { actorId } from '@dmabuf-lab/core/base';
-import type { DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import { PROGRAM_WINDOWS } from '../machine/index.js';
-import type { ProgramActorData, ProgramReport } from './program-actor.js';
+import type { ProgramActorData, ProgramOptions, ProgramReport } from './program-actor.js';
 
 /** Control words of the runtime come first. */
 const CHANGED_WORD = 1024;
@@ -21,12 +20,12 @@ export class ProgramError extends Error {
  * Runs the generator function `main(process, kernel)` that a module exports, on the virtual clock.
  *
  * @param path of the module
- * @param rules which kernel dma-bufs follow, and how strictly; like Linux 6.12 when absent
+ * @param options how the machine behaves: like Linux 6.12 on a coherent board when absent
  * @returns what `main` returned, plain data, and when it ended, in nanoseconds of model time
  * @throws ProgramError when there is no such module, or it exports no `main`
  * @throws ActorError when the program throws; ErrnoError EDEADLK when it waits for ever
  */
-export async function runProgram(path: string, rules: DmaBufRulesOptions = {}): Promise<ProgramReport> {
+export async function runProgram(path: string, options: ProgramOptions = {}): Promise<ProgramReport> {
   const module = pathToFileURL(path).href;
   let loaded: { readonly main?: unknown };
   try {
@@ -37,7 +36,7 @@ export async function runProgram(path: string, rules: DmaBufRulesOptions = {}): 
   if (typeof loaded.main !== 'function') {
     throw new ProgramError(`Cannot run ${path}: it exports no function main(process, kernel)`);
   }
-  const data: ProgramActorData = { module, changedWord: CHANGED_WORD, rules };
+  const data: ProgramActorData = { module, changedWord: CHANGED_WORD, options };
   const runtime = new VirtualRuntime(
     {
       actors: [

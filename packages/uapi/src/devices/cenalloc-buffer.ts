@@ -2,7 +2,7 @@ import { ErrnoError, isErrno, type Nanoseconds, sleepUntil, type Task } from '@d
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import { DmaBufCaller, type DmaBufObject, type DmaBufObjectOps, MovableExporter } from '@dmabuf-lab/core/dma-buf';
 import type { ResvObject } from '@dmabuf-lab/core/sync';
-import type { DmaBufExporter } from '../files/dma-buf.js';
+import type { DecorateOps, DmaBufExporter } from '../files/dma-buf.js';
 import type { VmaRequest } from '../kernel/address-space.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
 import type { Page } from '../kernel/pages.js';
@@ -42,7 +42,7 @@ export class CenallocBuffer implements DmaBufExporter {
     this.sizeBytes = options.sizeBytes;
   }
 
-  makeObject(name: string, reservation: ResvObject): DmaBufObject<readonly Page[], VmaRequest> {
+  makeObject(name: string, reservation: ResvObject, cached: DecorateOps): DmaBufObject<readonly Page[], VmaRequest> {
     const { kernel, storage, sizeBytes } = this;
     this.#movable = new MovableExporter<readonly Page[], VmaRequest>({
       name,
@@ -53,7 +53,7 @@ export class CenallocBuffer implements DmaBufExporter {
       access: storage,
       allocate: () => storage.allocate(name, sizeBytes, this.#devices()),
       isReachable: (pages, device) => storage.objection(pages, kernel.deviceNamed(device)) === undefined,
-      decorate: (exporter) => this.#opsOf(exporter),
+      decorate: (exporter) => cached(this.#opsOf(exporter)),
     });
     return this.#movable.buffer;
   }
@@ -61,6 +61,12 @@ export class CenallocBuffer implements DmaBufExporter {
   /** The object has released the storage. */
   release(): void {
     this.#movable?.release();
+  }
+
+  /** Chooses the storage, if there is none yet. @throws ErrnoError as `CenallocStorage.allocate` */
+  vmap(): readonly Page[] {
+    this.#movable?.page(0);
+    return this.#movable?.storage ?? [];
   }
 
   /** What all ask for who are attached, and the creator. */

@@ -1,6 +1,7 @@
 /** The CPU and a dma-buf: the accesses that DMA_BUF_IOCTL_SYNC brackets, and loads and stores. Source: dma-buf.c, v6.12. */
 import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
 import {
+  type CpuView,
   type DataDirection,
   DmaBufCaller,
   type DmaBufObject,
@@ -9,6 +10,7 @@ import {
 } from '@dmabuf-lab/core/dma-buf';
 import { ResvUsage } from '@dmabuf-lab/core/sync';
 import { DMA_BUF_IOCTL_SYNC, DMA_BUF_SYNC } from '../abi/dma-buf.js';
+import { PAGE_BYTES } from '../abi/fcntl.js';
 import type { CpuPort, VmaRequest } from '../kernel/address-space.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
 import type { Page } from '../kernel/pages.js';
@@ -33,25 +35,55 @@ interface BracketedAccess {
   hasStored: boolean;
 }
 
+/** A cache between the CPU and a buffer. */
+export interface CachedPages {
+  readonly view: CpuView;
+  /** The pages where they are now: the same array as long as they stay. */
+  pages(): readonly Page[];
+}
+
 export class DmaBufCpuSide {
   readonly #open: BracketedAccess[] = [];
   /** Of mappings of user space. */
   readonly port: CpuPort;
 
+  /** The buffer as the CPU and devices see it through and past a cache; undefined where all see the same. */
+  readonly view: CpuView | undefined;
+  readonly #indexes = new Map<Page, number>();
+  #indexed: readonly Page[] | undefined;
+
   constructor(
     private readonly kernel: SimulatedKernel,
     private readonly object: DmaBufObject<readonly Page[], VmaRequest>,
+    private readonly cached?: CachedPages,
   ) {
+    this.view = cached?.view;
     this.port = {
-      load: () => {
+      load: (page, offset, lengthBytes) => {
         this.#touched('a load', 'read');
-        return undefined;
+        const at = this.#offsetOf(page);
+        return at === undefined ? undefined : this.view?.read(at + offset, lengthBytes);
       },
-      store: () => {
+      store: (page, offset, bytes) => {
         this.stored();
-        return false;
+        const at = this.#offsetOf(page);
+        if (at !== undefined) this.view?.write(at + offset, bytes);
+        return at !== undefined;
       },
     };
+  }
+
+  /** Where a page is in the buffer, in bytes; undefined without a cache, where nobody asks. */
+  #offsetOf(page: Page): number | undefined {
+    const pages = this.cached?.pages();
+    if (pages === undefined) return undefined;
+    if (this.#indexed !== pages) {
+      this.#indexed = pages;
+      this.#indexes.clear();
+      for (const [i, one] of pages.entries()) this.#indexes.set(one, i);
+    }
+    const index = this.#indexes.get(page);
+    return index === undefined ? undefined : index * PAGE_BYTES;
   }
 
   /** The CPU has stored, by whatever mapping. */
@@ -71,21 +103,23 @@ export class DmaBufCpuSide {
     if ((flags & ~valid) !== 0n || direction === undefined) {
       throw new ErrnoError('EINVAL', OP, `Cannot sync: flags 0x${flags.toString(16)}`);
     }
-    if ((flags & BigInt(DMA_BUF_SYNC.END)) !== 0n) this.#end(direction);
+    if ((flags & BigInt(DMA_BUF_SYNC.END)) !== 0n) yield* this.#end(direction);
     else yield* this.#begin(process, direction);
   }
 
   *#begin(process: Process, direction: DataDirection): Task<void> {
     const { kernel, object } = this;
     const isWrite = isCpuWrite(direction);
-    const after = isWrite ? watchWait(object.reservation, ResvUsage.Write, ResvUsage.Read, kernel.now()) : () => [];
+    const { reservation } = object;
+    const readers = { conflictsUpTo: ResvUsage.Write, waitsUpTo: ResvUsage.Read, fromNs: kernel.now() };
+    const after = isWrite ? watchWait({ reservation, ...readers }) : (): OverlongWait[] => [];
     yield* object.beginCpuAccess(userSpace(), direction, waitAs(process));
     this.#touched(OP, isWrite ? 'write' : 'read');
     this.#open.push({ direction, forReaders: after(), hasStored: false });
   }
 
-  #end(direction: DataDirection): void {
-    this.object.endCpuAccess(userSpace(), direction);
+  *#end(direction: DataDirection): Task<void> {
+    yield* this.kernel.charged(() => this.object.endCpuAccess(userSpace(), direction));
     const at = this.#open.findLastIndex((access) => access.direction === direction);
     const [access] = at < 0 ? [] : this.#open.splice(at, 1);
     if (access === undefined || access.hasStored) return;

@@ -9,6 +9,7 @@ import {
   type ObjectAttachment,
   type ObjectImporterOps,
   type ObjectMapping,
+  withCpuCache,
 } from '@dmabuf-lab/core/dma-buf';
 import { type ResvObject, ResvUsage, unwrapFence, usageToWaitFor } from '@dmabuf-lab/core/sync';
 import {
@@ -34,6 +35,11 @@ import type { BufferAccess } from '../kernel/sync-audit.js';
 import { DmaBufCpuSide, userSpace } from './dma-buf-cpu.js';
 import { fenceOfDescriptor, SyncFileFile } from './sync-file.js';
 
+/** What comes before the ops of an exporter. */
+export type DecorateOps = (
+  ops: DmaBufObjectOps<readonly Page[], VmaRequest>,
+) => DmaBufObjectOps<readonly Page[], VmaRequest>;
+
 /** What an exporter brings. Source: struct dma_buf_ops, struct dma_buf_export_info. */
 export interface DmaBufExporter {
   /** exp_name. */
@@ -57,12 +63,13 @@ export interface DmaBufExporter {
   beginCpuAccess?(write: boolean): void;
   endCpuAccess?(write: boolean): void;
   /**
-   * The buffer, where its storage moves; what is above is then not asked but for `release`. Absent = storage stays.
+   * The buffer, where its storage moves; of what is above, `release` and `vmap` are asked then. Absent = storage stays.
    *
    * @param name what messages call it
    * @param reservation its own, which the file has made
+   * @param cached the ops with the cache of the CPU before them, where there is one
    */
-  makeObject?(name: string, reservation: ResvObject): DmaBufObject<readonly Page[], VmaRequest>;
+  makeObject?(name: string, reservation: ResvObject, cached: DecorateOps): DmaBufObject<readonly Page[], VmaRequest>;
   /**
    * Storage that a device is to map, and that some device does not reach, moves; the reservation is not held, and is waited for.
    *
@@ -90,6 +97,7 @@ export class DmaBufFile extends OpenFile {
   /** What the CPU does with it. */
   readonly cpu: DmaBufCpuSide;
   readonly #number: number;
+  #fixedPages: readonly Page[] | undefined;
   #name: string | undefined;
   #mode = 0o600;
   readonly #armedIn: ArmedPoll = { isActive: false };
@@ -105,17 +113,27 @@ export class DmaBufFile extends OpenFile {
     this.#number = kernel.nextInode();
     this.reservation = exporter.reservation ?? kernel.reservation(exporter.name);
     const name = `${exporter.name} ${this.#number}`;
-    this.object = exporter.makeObject?.(name, this.reservation) ?? this.#fixedObject(name);
-    this.cpu = new DmaBufCpuSide(kernel, this.object);
+    const { sizeBytes } = exporter;
+    const view = kernel.cpuCache?.view({ name, sizeBytes, page: (index) => this.#pages()[index] });
+    const cached: DecorateOps = (ops) => (view ? withCpuCache(ops, view, (ns) => kernel.spend(ns)) : ops);
+    this.object = exporter.makeObject?.(name, this.reservation, cached) ?? this.#fixedObject(name, cached);
+    this.cpu = new DmaBufCpuSide(kernel, this.object, view && { view, pages: () => this.#pages() });
   }
 
-  #fixedObject(name: string): DmaBufObject<readonly Page[], VmaRequest> {
+  /** Its pages where they are now; what stays is asked for once. */
+  #pages(): readonly Page[] {
+    if (this.isMovable) return this.exporter.vmap?.() ?? [];
+    this.#fixedPages ??= this.exporter.vmap?.() ?? [];
+    return this.#fixedPages;
+  }
+
+  #fixedObject(name: string, cached: DecorateOps): DmaBufObject<readonly Page[], VmaRequest> {
     const { exporter, reservation } = this;
     return new DmaBufObject({
       exporterName: exporter.name,
       name,
       sizeBytes: exporter.sizeBytes,
-      ops: opsOf(exporter),
+      ops: cached(opsOf(exporter)),
       reservation,
       rules: this.kernel.dmaBufRules,
     });

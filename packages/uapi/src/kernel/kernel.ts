@@ -19,7 +19,7 @@ import {
   WordPark,
 } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
-import { DmaBufRules } from '@dmabuf-lab/core/dma-buf';
+import { CpuCache, type CpuCacheOptions, DmaBufRules } from '@dmabuf-lab/core/dma-buf';
 import { FenceContexts, FenceContract, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
 import { O } from '../abi/fcntl.js';
 import { DirectoryFile } from './directory-file.js';
@@ -47,6 +47,8 @@ export interface KernelOptions {
   readonly pages: PageAllocator;
   /** What dma-bufs keep to; like Linux 6.12 when absent. */
   readonly dmaBufRules?: DmaBufRules;
+  /** Between the CPU and dma-bufs; absent = devices see what the CPU sees. */
+  readonly cpuCache?: CpuCacheOptions;
 }
 
 const NEW_FILE = O.CREAT | O.EXCL;
@@ -63,6 +65,8 @@ export class SimulatedKernel {
   readonly dmaBufRules: DmaBufRules;
   /** Looks for waits that are missing, and for those that are not needed. */
   readonly syncAudit: SyncAudit;
+  /** Undefined on a coherent board. */
+  readonly cpuCache: CpuCache | undefined;
   readonly #reservations = new WwClass('reservation_ww_class');
   readonly #nodes = new Map<string, OpenNode>();
   readonly #devices = new Map<string, DeviceConstraints>();
@@ -76,6 +80,8 @@ export class SimulatedKernel {
   ) {
     this.pages = options.pages;
     this.dmaBufRules = options.dmaBufRules ?? new DmaBufRules();
+    const { cpuCache } = options;
+    if (cpuCache?.isCoherent === false) this.cpuCache = new CpuCache(cpuCache, this.dmaBufRules);
     this.syncAudit = new SyncAudit(this.dmaBufRules, () => this.now());
     this.fences = new FenceContexts({ now: () => this.now() });
   }
@@ -201,6 +207,19 @@ export class SimulatedKernel {
       return result === undefined ? new WordPark(changedWord, seen, what) : result;
     }, untilNs);
     return outcome === TIMED_OUT ? undefined : outcome;
+  }
+
+  /** Lets time pass, of work that the model charges. */
+  *spend(ns: Nanoseconds): Task<void> {
+    if (ns > 0) yield* sleepUntil(this.now() + ns, 'work of the kernel');
+  }
+
+  /** Does what never waits, and lets the time pass of the cache maintenance that it costs. */
+  *charged<T>(call: () => T): Task<T> {
+    const beforeNs = this.cpuCache?.cost.spentNs ?? 0;
+    const result = call();
+    yield* this.spend((this.cpuCache?.cost.spentNs ?? 0) - beforeNs);
+    return result;
   }
 
   /** Does something at a time, unless it has been called off. @returns calls it off */

@@ -119,22 +119,29 @@ export class SyncAudit {
   }
 }
 
+/** What a wait waits for, and what it has to wait for. */
+export interface WatchedWait {
+  readonly reservation: ResvObject;
+  /** Usages that conflict with what is going to be done. */
+  readonly conflictsUpTo: ResvUsage;
+  /** Usages that are waited for. */
+  readonly waitsUpTo: ResvUsage;
+  /** Fences that are waited for anyhow; absent = none. */
+  readonly needed?: readonly Fence[];
+  readonly fromNs: Nanoseconds;
+}
+
 /**
  * A wait that is about to begin, of which only a part is for conflicting work.
  *
- * @param conflictsUpTo usages that conflict with what is going to be done
- * @param waitsUpTo usages that are waited for
  * @returns to be called when it is over: the parts that nothing conflicting asked for
  */
-export function watchWait(
-  reservation: ResvObject,
-  conflictsUpTo: ResvUsage | undefined,
-  waitsUpTo: ResvUsage,
-  fromNs: Nanoseconds,
-): () => OverlongWait[] {
-  const conflicting = conflictsUpTo === undefined ? [] : reservation.getFences(conflictsUpTo);
+export function watchWait(wait: WatchedWait): () => OverlongWait[] {
+  const { reservation, conflictsUpTo, waitsUpTo, needed = [], fromNs } = wait;
+  const conflicting = [...reservation.getFences(conflictsUpTo), ...needed];
   const others = reservation.getFences(waitsUpTo).filter((fence) => !conflicting.includes(fence));
   return () => {
+    if (conflicting.some((fence) => !fence.isSignalled())) return [];
     const neededUntilNs = Math.max(fromNs, ...conflicting.map(({ timestampNs }) => timestampNs ?? 0));
     return others.flatMap((fence) => {
       const untilNs = fence.timestampNs;

@@ -1,4 +1,4 @@
-import type { Task } from '../../base/index.js';
+import type { Nanoseconds, Task } from '../../base/index.js';
 import type { ObjectAttachment } from './attachment.js';
 import type { DmaBufCaller } from './caller.js';
 import type { CpuView } from './cpu-cache.js';
@@ -8,11 +8,14 @@ import type { DataDirection, DmaBufObjectOps, ObjectVma } from './object-ops.js'
  * The ops of an exporter whose buffer the CPU reaches through a cache: those that hand the buffer from the CPU to devices,
  * and back, do the maintenance.
  *
+ * @param spend lets its time pass, where the call may wait; absent = it takes none. The end of a CPU access and unmap never wait:
+ *   whoever calls them has it in the cost of the cache
  * Source: dma_sync_sgtable_for_cpu in the heaps' begin_cpu_access, and the maintenance within dma_map_sgtable, v6.12.
  */
 export function withCpuCache<Table, Vma extends ObjectVma>(
   ops: DmaBufObjectOps<Table, Vma>,
   view: CpuView,
+  spend?: (ns: Nanoseconds) => Task<void>,
 ): DmaBufObjectOps<Table, Vma> {
   const cached: DmaBufObjectOps<Table, Vma> = {
     *mapDmaBuf(
@@ -20,7 +23,8 @@ export function withCpuCache<Table, Vma extends ObjectVma>(
       direction: DataDirection,
       caller: DmaBufCaller,
     ): Task<Table | undefined> {
-      view.syncForDevice(direction); // first, since it may refuse
+      const spentNs = view.syncForDevice(direction); // first, since it may refuse
+      if (spend !== undefined && spentNs > 0) yield* spend(spentNs);
       return yield* ops.mapDmaBuf(attachment, direction, caller);
     },
     unmapDmaBuf(attachment, table, direction, caller) {
@@ -29,13 +33,17 @@ export function withCpuCache<Table, Vma extends ObjectVma>(
     },
     *beginCpuAccess(direction: DataDirection, caller: DmaBufCaller): Task<void> {
       if (ops.beginCpuAccess !== undefined) yield* ops.beginCpuAccess(direction, caller);
-      view.syncForCpu(direction);
+      const spentNs = view.syncForCpu(direction);
+      if (spend !== undefined && spentNs > 0) yield* spend(spentNs);
     },
     endCpuAccess(direction, caller) {
       view.syncForDevice(direction);
       ops.endCpuAccess?.(direction, caller);
     },
-    release: (caller) => ops.release(caller),
+    release(caller) {
+      view.discard();
+      ops.release(caller);
+    },
     ...optionalOps(ops),
   };
   return cached;

@@ -116,10 +116,12 @@ export class CpuCache {
     this.#lines.delete(line);
   }
 
-  /** For `CpuView`: counts what it costs. */
-  charge(what: 'clean' | 'invalidate', pages: number): void {
+  /** For `CpuView`: counts what it costs. @returns model time */
+  charge(what: 'clean' | 'invalidate', pages: number): Nanoseconds {
+    const { cleanNsPerPage = 0, invalidateNsPerPage = 0 } = this.options;
     if (what === 'clean') this.#cleanedPages += pages;
     else this.#invalidatedPages += pages;
+    return pages * (what === 'clean' ? cleanNsPerPage : invalidateNsPerPage);
   }
 }
 
@@ -181,11 +183,12 @@ export class CpuView {
   /**
    * A CPU access begins, or a device has unmapped: the CPU is to see what devices wrote.
    *
+   * @returns model time that it takes
    * @throws ErrnoError EIO in strict mode when it throws away what the CPU wrote outside of an access
    */
-  syncForCpu(direction: DataDirection): void {
-    if (this.cache.isCoherent || direction === 'to-device') return;
-    this.cache.charge('invalidate', this.#pageCount);
+  syncForCpu(direction: DataDirection): Nanoseconds {
+    if (this.cache.isCoherent || direction === 'to-device') return 0;
+    const spentNs = this.cache.charge('invalidate', this.#pageCount);
     const lost = new Set<number>();
     for (const line of [...this.#cached.values()]) {
       if (line.isDirty) lost.add(this.#pageOf(line.index));
@@ -193,16 +196,18 @@ export class CpuView {
     }
     const reason = 'what the CPU wrote before SYNC START, or after SYNC END, is thrown away';
     this.#report('cache-cpu-write-lost', 'arch_sync_dma_for_cpu', lost, reason);
+    return spentNs;
   }
 
   /**
    * A CPU access ends, or a device maps: devices are to see what the CPU wrote.
    *
+   * @returns model time that it takes
    * @throws ErrnoError EIO in strict mode when the CPU wrote in an access for reading, or over what a device wrote meanwhile
    */
-  syncForDevice(direction: DataDirection): void {
-    if (this.cache.isCoherent) return;
-    this.cache.charge('clean', this.#pageCount);
+  syncForDevice(direction: DataDirection): Nanoseconds {
+    if (this.cache.isCoherent) return 0;
+    const spentNs = this.cache.charge('clean', this.#pageCount);
     const written = new Set<number>();
     const lost = new Set<number>();
     for (const line of this.#cached.values()) {
@@ -211,9 +216,15 @@ export class CpuView {
       if (!this.#clean(line)) lost.add(this.#pageOf(line.index));
     }
     this.#reportLost(lost);
-    if (direction !== 'from-device') return;
+    if (direction !== 'from-device') return spentNs;
     const reason = 'the CPU wrote in an access for reading: other machines throw that away';
     this.#report('cache-write-in-read-access', 'arch_sync_dma_for_device', written, reason);
+    return spentNs;
+  }
+
+  /** The storage is given back: nothing of it stays in the cache, and nothing is written to it. */
+  discard(): void {
+    for (const line of [...this.#cached.values()]) this.#drop(line);
   }
 
   /** For `CpuCache`: gives a line up for want of room. */

@@ -75,7 +75,7 @@ export class ImportedBuffer {
     function* detach(): Task<void> {
       if (attachment.mappings.size > 0) {
         yield* caller.lock(buffer.reservation);
-        unmapAll(attachment, caller);
+        yield* kernel.charged(() => unmapAll(attachment, caller));
         caller.unlock(buffer.reservation);
       }
       buffer.detach(attachment);

@@ -4,7 +4,7 @@
  * Source: drivers/media/common/videobuf2/videobuf2-dma-contig.c and videobuf2-dma-sg.c, v6.12.
  */
 import { ErrnoError, isErrno, type Task } from '@dmabuf-lab/core/base';
-import { type DataDirection, DmaBufCaller, unmapAttachmentUnlocked } from '@dmabuf-lab/core/dma-buf';
+import { type DataDirection, DmaBufCaller } from '@dmabuf-lab/core/dma-buf';
 import type { DmaBufAttachment, DmaBufFile, DmaBufMapping } from '../../files/dma-buf.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import { type PageAllocator, pageRuns } from '../../kernel/pages.js';
@@ -75,7 +75,7 @@ function* importDmaBuf(
   const pages = mapping.touch(direction === 'to-device' ? 'read' : 'write');
   const put = (): void => {
     buffer.hold(); // until it is detached, which waits where it is being moved
-    kernel.startNow('vb2_unmap_dmabuf', letGo(caller, buffer, attachment, mapping));
+    kernel.startNow('vb2_unmap_dmabuf', letGo(kernel, caller, buffer, attachment, mapping));
   };
   const runs = pageRuns(pages);
   if (!isContiguous || runs[0].length >= lengthBytes) return { pages, users: 0, sharedAs: [buffer], put };
@@ -85,12 +85,14 @@ function* importDmaBuf(
 
 /** Source: vb2_dc_unmap_dmabuf, vb2_dc_detach_dmabuf. */
 function* letGo(
+  kernel: SimulatedKernel,
   caller: DmaBufCaller,
   buffer: DmaBufFile,
   attachment: DmaBufAttachment,
   mapping: DmaBufMapping,
 ): Task<void> {
-  yield* unmapAttachmentUnlocked(caller, mapping);
+  const unmap = (): void => buffer.object.unmapAttachment(caller, mapping);
+  yield* caller.locked(buffer.reservation, () => kernel.charged(unmap));
   buffer.detach(attachment);
   buffer.drop();
 }

@@ -100,8 +100,24 @@ export class OwnMemory implements PlaneMemory {
   }
 }
 
+/** A device fills memory with one line of bytes, again and again, past the caches of the CPU. */
+export function fillAsDevice(memory: PlaneMemory, lengthBytes: number, line: Uint8Array): void {
+  const views = memory.sharedAs.flatMap(({ cpu }) => cpu.view ?? []);
+  if (views.length === 0) {
+    fillWithLines(memory.pages, lengthBytes, line);
+    return;
+  }
+  const bytes = Uint8Array.from({ length: lengthBytes }, (_, i) => line[i % line.length]);
+  for (const view of views) view.deviceWrite(0, bytes);
+}
+
+/** A device reads memory from its beginning, past the caches of the CPU. @throws ErrnoError EIO in strict mode, where it is stale */
+export function readAsDevice(memory: PlaneMemory, lengthBytes: number): void {
+  for (const { cpu } of memory.sharedAs) cpu.view?.deviceRead(0, lengthBytes);
+}
+
 /** Overwrites the beginning of memory with one line of bytes, again and again. */
-export function fillWithLines(pages: readonly Page[], lengthBytes: number, line: Uint8Array): void {
+function fillWithLines(pages: readonly Page[], lengthBytes: number, line: Uint8Array): void {
   for (let at = 0; at < lengthBytes; ) {
     const from = at % PAGE_BYTES;
     const inLine = at % line.length;

@@ -5,7 +5,7 @@ import type { SimulatedKernel } from '../../kernel/kernel.js';
 import type { MediaDevice } from './media-request.js';
 import { formatOrYuyv } from './pixel-formats.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
-import { fillWithLines } from './vb2-memory.js';
+import { fillAsDevice } from './vb2-memory.js';
 import type { VideoFormat } from './video-format.js';
 import type { FrameInterval } from './video-node.js';
 import {
@@ -190,7 +190,7 @@ export class VividCapture extends VividNode {
     buffer.field = field;
     if (field === V4L2_FIELD.ALTERNATE) buffer.field = sequence % 2 === 0 ? V4L2_FIELD.TOP : V4L2_FIELD.BOTTOM;
     for (const [i, { memory, usedBytes }] of buffer.planes.entries()) {
-      fillWithLines(memory?.pages ?? [], usedBytes, colourBars(strides[i], sequence));
+      if (memory !== undefined) fillAsDevice(memory, usedBytes, colourBars(strides[i], sequence));
     }
   }
 }

@@ -162,10 +162,16 @@ export abstract class VividNode implements VideoNode, Vb2Ops {
     return { num: denominator * fields, den: numerator };
   }
 
-  /** Gives a buffer back to the queue. @param laterNs after now, for its time stamp */
-  protected finishFrame(buffer: Vb2Buffer, sequence: number, laterNs: number): void {
+  /**
+   * Gives a buffer back to the queue.
+   *
+   * @param laterNs after now, for its time stamp
+   * @param isBroken the device could not rely on what it read
+   */
+  protected finishFrame(buffer: Vb2Buffer, sequence: number, laterNs: number, isBroken = false): void {
     buffer.sequence = this.picture.field === V4L2_FIELD.ALTERNATE ? Math.floor(sequence / 2) : sequence;
     buffer.timestampNs = BigInt(this.kernel.now() + laterNs) + this.#timeOffsetNs;
-    this.queue.done(buffer, this.instance.takeError('dqbuf') ? 'error' : 'done');
+    const isInjected = this.instance.takeError('dqbuf');
+    this.queue.done(buffer, isInjected || isBroken ? 'error' : 'done');
   }
 }

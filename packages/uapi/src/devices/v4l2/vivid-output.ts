@@ -1,9 +1,11 @@
 /** An output node of vivid: S-Video or HDMI. Source: vivid-vid-out.c, vivid-kthread-out.c, v6.12. */
+import { isErrno } from '@dmabuf-lab/core/base';
 import { V4L2_FIELD } from '../../abi/videodev2.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import type { MediaDevice } from './media-request.js';
 import { formatOrYuyv } from './pixel-formats.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
+import { readAsDevice } from './vb2-memory.js';
 import type { VideoFormat } from './video-format.js';
 import {
   formatOf,
@@ -114,6 +116,17 @@ export class VividOutput extends VividNode {
     const [buffer, next] = this.active;
     if (buffer === undefined || next === undefined) return;
     this.active.shift();
-    this.finishFrame(buffer, this.instance.sequenceOf(frame), 0);
+    this.finishFrame(buffer, this.instance.sequenceOf(frame), 0, !isReadable(buffer));
+  }
+}
+
+/** Reads the picture. @returns false where strict rules say that it is stale */
+function isReadable({ planes }: Vb2Buffer): boolean {
+  try {
+    for (const { memory, usedBytes } of planes) if (memory !== undefined) readAsDevice(memory, usedBytes);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EIO')) return false;
+    throw error;
   }
 }

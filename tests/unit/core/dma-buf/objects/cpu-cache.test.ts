@@ -3,6 +3,7 @@ import {
   type CpuCacheOptions,
   type CpuView,
   DmaBufCaller,
+  DmaBufObject,
   DmaBufRules,
   type DmaBufRulesOptions,
   mapAttachmentUnlocked,
@@ -129,10 +130,23 @@ test('CpuCache, shared by two buffers, evicts lines of either', (t) => {
 
 test('CpuCache, charges maintenance for each page of the buffer, cached or not', (t) => {
   const { cache, view } = cached({ cleanNsPerPage: 100, invalidateNsPerPage: 30 });
-  view.syncForCpu('from-device');
-  view.syncForDevice('from-device');
-  view.syncForCpu('to-device');
-  t.deepEqual(cache.cost, { cleanedPages: 4, invalidatedPages: 4, evictedDirtyLines: 0, spentNs: 520 });
+  t.is(view.syncForCpu('from-device'), 120);
+  t.is(view.syncForDevice('from-device'), 400);
+  t.is(view.syncForDevice('to-device'), 400);
+  t.is(view.syncForCpu('to-device'), 0);
+  t.deepEqual(cache.cost, { cleanedPages: 8, invalidatedPages: 4, evictedDirtyLines: 0, spentNs: 920 });
+});
+
+test('CpuView.discard, forgets what the CPU wrote, without a word, and makes room', (t) => {
+  const { cache, view, pages, places } = cached({ capacityLines: 2 });
+  view.write(0, bytes(1));
+  view.write(64, bytes(2));
+  view.discard();
+  const page = new Uint8Array(PAGE_SIZE);
+  const other = cache.view({ name: 'other', sizeBytes: PAGE_SIZE, page: () => page });
+  other.read(0, 128);
+  t.deepEqual([pages[0][0], pages[0][64], cache.cost.evictedDirtyLines], [0, 0, 0]);
+  t.deepEqual(places(), []);
 });
 
 test('CpuCache, coherent, finds and charges nothing', (t) => {
@@ -200,6 +214,48 @@ test('withCpuCache, begin and end of a CPU access, and map and unmap, hand the b
   run(unmapAttachmentUnlocked(cpu, mapping));
   t.is(view.read(0, 1)[0], 3);
   t.deepEqual(rules.findings, []);
+});
+
+test('withCpuCache, lets the time pass of what may wait, and discards at the release', (t) => {
+  const rules = new DmaBufRules();
+  const cache = new CpuCache({ isCoherent: false, cleanNsPerPage: 100, invalidateNsPerPage: 30 }, rules);
+  const pages = [new Uint8Array(PAGE_SIZE)];
+  const view = cache.view({ name: 'frame', sizeBytes: PAGE_SIZE, page: (index) => pages[index] });
+  const spent: number[] = [];
+  const released: string[] = [];
+  const { run } = movable();
+  const buffer = new DmaBufObject<Uint8Array[]>({
+    exporterName: 'test',
+    sizeBytes: PAGE_SIZE,
+    reservation: movable().bench.buffer.reservation,
+    ops: withCpuCache(
+      {
+        *mapDmaBuf() {
+          return pages;
+        },
+        unmapDmaBuf: () => {},
+        release: () => released.push('released'),
+      },
+      view,
+      function* (ns) {
+        spent.push(ns);
+      },
+    ),
+  });
+  const cpu = new DmaBufCaller('cpu');
+  run(buffer.beginCpuAccess(cpu, 'to-device'));
+  t.deepEqual(spent, [], 'nothing to invalidate');
+  run(buffer.beginCpuAccess(cpu, 'from-device'));
+  buffer.endCpuAccess(cpu, 'from-device');
+  const attachment = buffer.attach(cpu, 'gpu');
+  const mapping = run(mapAttachmentUnlocked(cpu, attachment, 'to-device'));
+  run(unmapAttachmentUnlocked(cpu, mapping));
+  buffer.detach(cpu, attachment);
+  t.deepEqual(spent, [30, 100]);
+  buffer.endCpuAccess(cpu, 'to-device');
+  view.write(0, bytes(1));
+  buffer.put(cpu);
+  t.deepEqual([released, view.read(0, 1)[0]], [['released'], 0]);
 });
 
 test('withCpuCache, before a movable exporter, keeps what the CPU wrote over a move', (t) => {

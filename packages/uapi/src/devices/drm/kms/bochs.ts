@@ -47,7 +47,7 @@ export function addBochsNode(kernel: SimulatedKernel, path: string): void {
     hasCursorHotspot: false,
     hasDamageClips: false,
     buffersOf,
-    pin: (object, process) => memory.pin(object, process),
+    pin: (object, process, willWait) => memory.pin(object, willWait, process),
     unpin: (object) => memory.unpin(object),
   };
   const kms = new KmsDevice(kernel, display);

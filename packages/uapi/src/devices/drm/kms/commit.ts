@@ -15,8 +15,9 @@ import { type Fence, ResvUsage } from '@dmabuf-lab/core/sync';
 import { DRM_EVENT, drmEventVblank } from '../../../abi/drm-mode.js';
 import type { Process } from '../../../kernel/process.js';
 import { fencesOn } from '../../../kernel/reservations.js';
-import { watchWait } from '../../../kernel/sync-audit.js';
+import { type OverlongWait, watchWait } from '../../../kernel/sync-audit.js';
 import type { DrmFile } from '../drm-file.js';
+import type { GemObject } from '../gem-object.js';
 import type { Framebuffer } from './framebuffers.js';
 import type { Commit, KmsDevice } from './kms-device.js';
 import { checkChange, dropState, holdState, type PipeChange } from './pipe-state.js';
@@ -80,7 +81,7 @@ export function* commit(kms: KmsDevice, request: CommitRequest): Task<void> {
 /** Everything that can fail. @returns fences that the change waits for */
 function* getReady(kms: KmsDevice, request: CommitRequest, shown: Framebuffer | undefined): Task<Fence[]> {
   const { isNonblocking, process, inFence } = request;
-  yield* prepareAndAudit(kms, shown, request);
+  yield* prepare(kms, shown, request);
   const fences = pendingFences(shown, inFence);
   try {
     if (!isNonblocking) yield* waitFor(kms, fences, process);
@@ -121,28 +122,29 @@ function flipEvent({ kernel, ids }: KmsDevice, { userData }: PendingEvent): Uint
 }
 
 /** A buffer that moves into video memory waits for everybody who uses it, where the picture waits for writers at most. */
-function* prepareAndAudit(kms: KmsDevice, framebuffer: Framebuffer | undefined, request: CommitRequest): Task<void> {
+function* prepare(kms: KmsDevice, framebuffer: Framebuffer | undefined, request: CommitRequest): Task<void> {
   const { kernel, display } = kms;
   const { process, inFence, op } = request;
-  const upTo = inFence === undefined ? ResvUsage.Write : ResvUsage.Kernel;
-  const buffers = framebuffer?.buffers ?? [];
-  const waits = buffers.map(({ reservation }) => watchWait(reservation, upTo, ResvUsage.Bookkeep, kernel.now()));
-  yield* prepare(kms, framebuffer, process);
-  for (const [i, after] of waits.entries()) {
-    const use = { buffer: buffers[i].audited, who: display.name, op, access: 'read' as const };
-    const why = `to move it into video memory, which ${inFence === undefined ? 'the picture' : 'IN_FENCE_FD'} does not ask for`;
-    for (const wait of after()) {
-      kernel.syncAudit.waitedTooLong(use, wait, why, 'show the buffer once before others use it, so that it is there');
-    }
-  }
-}
-
-function* prepare({ display }: KmsDevice, framebuffer: Framebuffer | undefined, process?: Process): Task<void> {
-  const done = [];
+  const done: GemObject[] = [];
   try {
     for (const buffer of framebuffer?.buffers ?? []) {
-      yield* display.pin?.(buffer, process) ?? [];
+      let after = (): OverlongWait[] => [];
+      const willWait = (): void => {
+        after = watchWait({
+          reservation: buffer.reservation,
+          conflictsUpTo: inFence === undefined ? ResvUsage.Write : ResvUsage.Kernel,
+          waitsUpTo: ResvUsage.Bookkeep,
+          needed: inFence === undefined ? [] : [inFence],
+          fromNs: kernel.now(),
+        });
+      };
+      yield* display.pin?.(buffer, process, willWait) ?? [];
       done.push(buffer);
+      const use = { buffer: buffer.audited, who: display.name, op, access: 'read' as const };
+      const asked = inFence === undefined ? 'the picture' : 'IN_FENCE_FD';
+      const why = `to move it into video memory, which ${asked} does not ask for`;
+      const remedy = 'show the buffer once before others use it, so that it is there';
+      for (const wait of after()) kernel.syncAudit.waitedTooLong(use, wait, why, remedy);
     }
   } catch (error) {
     for (const buffer of done) display.unpin?.(buffer);

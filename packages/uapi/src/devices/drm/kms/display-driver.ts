@@ -41,8 +41,14 @@ export interface DisplayDriver {
   readonly hasDamageClips: boolean;
   /** Looks up the buffers of a framebuffer and checks what the driver checks. Source: fb_create. @returns them, held */
   buffersOf(file: DrmFile, command: FramebufferCommand, op: string): GemObject[];
-  /** Makes a buffer ready to be shown; may wait. Source: prepare_fb. @throws ErrnoError ENOMEM */
-  pin?(object: GemObject, process: Process | undefined): Task<void>;
+  /**
+   * Makes a buffer ready to be shown; may wait.
+   *
+   * @param willWait called just before it waits for the fences of that buffer
+   * @throws ErrnoError ENOMEM
+   * Source: prepare_fb.
+   */
+  pin?(object: GemObject, process: Process | undefined, willWait: () => void): Task<void>;
   /** Undoes it. Source: cleanup_fb. */
   unpin?(object: GemObject): void;
 }

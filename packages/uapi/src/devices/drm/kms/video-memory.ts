@@ -29,10 +29,10 @@ export class VideoMemory {
     private readonly sizePages: number,
   ) {}
 
-  /** Moves a buffer here, and keeps it. Source: drm_gem_vram_pin. @throws ErrnoError ENOMEM, EBUSY */
-  *pin(object: GemObject, process?: Process): Task<void> {
+  /** Moves a buffer here, and keeps it. @param willWait see `DisplayDriver.pin`. Source: drm_gem_vram_pin. @throws ErrnoError ENOMEM, EBUSY */
+  *pin(object: GemObject, willWait: () => void, process?: Process): Task<void> {
     const known = this.#placed.get(object);
-    const placed = known ?? (yield* this.#moveIn(object, process));
+    const placed = known ?? (yield* this.#moveIn(object, willWait, process));
     placed.pins += 1;
   }
 
@@ -51,13 +51,14 @@ export class VideoMemory {
   }
 
   /** Source: ttm_bo_validate, ttm_bo_move_memcpy. */
-  *#moveIn(object: GemObject, process: Process | undefined): Task<Placed> {
+  *#moveIn(object: GemObject, willWait: () => void, process: Process | undefined): Task<Placed> {
     const count = object.sizeBytes / PAGE_BYTES;
     let first = this.#findRoom(count);
     while (first === undefined) {
       yield* this.#evictOne(process);
       first = this.#findRoom(count);
     }
+    willWait();
     yield* this.#waitIdle(object, process);
     const placed: Placed = { first, count, pins: 0 };
     this.#placed.set(object, placed);

@@ -1,0 +1,39 @@
+import type { DmaBufFinding } from '@dmabuf-lab/core/dma-buf';
+import type { ProgramReport } from './program-actor.js';
+
+const NS_PER_MS = 1e6;
+const NS_PER_US = 1e3;
+
+/** What a program returned, when it ended, and what was found, for people. */
+export function programText({ result, endNs, findings, cache }: ProgramReport): string {
+  const lines: string[] = [];
+  if (result !== undefined) lines.push(JSON.stringify(result, null, 2));
+  lines.push(`ended at ${(endNs / NS_PER_MS).toFixed(3)} ms of model time`);
+  if (cache !== undefined) {
+    const { cleanedPages, invalidatedPages, spentNs } = cache;
+    const us = (spentNs / NS_PER_US).toFixed(3);
+    lines.push(`cache maintenance: ${cleanedPages} pages cleaned, ${invalidatedPages} invalidated, ${us} us`);
+  }
+  for (const group of groupsOf(findings)) {
+    const [{ kind, message }] = group;
+    const more = group.length === 1 ? '' : `; and ${group.length - 1} more pages`;
+    lines.push(`finding: ${kind}: ${message}${more}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Findings that differ by nothing but the page go together. */
+function groupsOf(findings: readonly DmaBufFinding[]): DmaBufFinding[][] {
+  const groups: DmaBufFinding[][] = [];
+  for (const finding of findings) {
+    const [last] = groups.at(-1) ?? [];
+    if (last !== undefined && isOtherPage(last, finding)) groups.at(-1)?.push(finding);
+    else groups.push([finding]);
+  }
+  return groups;
+}
+
+function isOtherPage(a: DmaBufFinding, b: DmaBufFinding): boolean {
+  const isSame = a.kind === b.kind && a.buffer === b.buffer && a.op === b.op;
+  return isSame && 'page' in a.details && 'page' in b.details && a.details.page !== b.details.page;
+}
