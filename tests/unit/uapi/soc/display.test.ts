@@ -272,8 +272,10 @@ test('stop, ends the driver at a vblank; changes after that are shown to nobody,
     const display = yield* openDisplay(process, CARD);
     const [one, other] = [yield* screenOf(process, display, 1), yield* screenOf(process, display, 2)];
     yield* turnOnDisplay(process, display, one.framebuffer);
+    t.true(device.isRunning);
     device.stop?.();
     yield* sleepUntil(VBLANK(1) + 1, 'the last vblank');
+    t.false(device.isRunning);
     t.deepEqual(crcsOf(device), [`1 ${one.crc}`]);
     yield* showFramebuffer(process, display, other.framebuffer, { wait: true });
     t.is(kernel.now(), VBLANK(1) + 1);

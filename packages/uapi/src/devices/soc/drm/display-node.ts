@@ -81,7 +81,15 @@ export function addDisplayNode(host: SocHost, options: DisplayNodeOptions): SocD
     vblankCount: () => screen.vblanks,
   };
   new DrmDevice(host.kernel, drmDriver(new KmsDevice(host.kernel, display))).addNodes(path);
-  return { name, paths: [path], statistics: screen.statistics, stop: () => screen.stop() };
+  return {
+    name,
+    paths: [path],
+    statistics: screen.statistics,
+    get isRunning() {
+      return screen.isRunning;
+    },
+    stop: () => screen.stop(),
+  };
 }
 
 function drmDriver(kms: KmsDevice): DrmDriver {

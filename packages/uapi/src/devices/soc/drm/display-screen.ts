@@ -52,6 +52,10 @@ export class DisplayScreen {
     return this.#vblanks;
   }
 
+  get isRunning(): boolean {
+    return this.#run !== undefined && !this.#run.hasEnded;
+  }
+
   /** Why the driver cannot show a mode; empty when it can. */
   problems(mode: Mode): readonly string[] {
     const format = formatOf(mode, mode.hdisplay * 4, this.refresh);

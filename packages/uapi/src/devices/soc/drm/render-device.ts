@@ -47,6 +47,10 @@ export class RenderDevice {
     return this.#parts.statistics;
   }
 
+  get isRunning(): boolean {
+    return this.#isStarted && !this.queue.hasEnded;
+  }
+
   /** Asks the driver, as a pipeline does before it starts. */
   plan(format: FrameFormat): RenderWork {
     const { problems, outputs, forwards } = this.#driver.plan(this.options.parameters, { [this.#input]: format });
