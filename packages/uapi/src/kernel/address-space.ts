@@ -82,6 +82,9 @@ const TOP_PAGE = 0x7e00_0000_0000 / PAGE_BYTES;
 export class AddressSpace {
   #vmas: Vma[] = [];
 
+  /** @param written told of each page that a store has reached */
+  constructor(private readonly written: (page: Page) => void = () => {}) {}
+
   /** Maps a file. The checks of do_mmap that concern the file are here too. @returns the address */
   map(file: OpenFile, lengthBytes: bigint, offset: bigint, prot: number, flags: number): number {
     if (lengthBytes === 0n) throw refusal('EINVAL', 'the length is 0');
@@ -218,7 +221,9 @@ export class AddressSpace {
       const number = Math.floor((address + at) / PAGE_BYTES);
       const from = (address + at) % PAGE_BYTES;
       const length = Math.min(PAGE_BYTES - from, lengthBytes - at);
-      use(this.#fault(number, write), from, length, at);
+      const found = this.#fault(number, write);
+      use(found, from, length, at);
+      if (write) this.written(found.page);
       at += length;
     }
   }

@@ -24,7 +24,7 @@ import { FenceContexts, FenceContract, ResvObject, WwClass } from '@dmabuf-lab/c
 import { O } from '../abi/fcntl.js';
 import { DirectoryFile } from './directory-file.js';
 import { ANON_INODE, type Inode, type OpenFile, PERMISSIONS } from './open-file.js';
-import type { PageAllocator } from './pages.js';
+import type { PageAllocator, PageWatcher } from './pages.js';
 import { SyncAudit } from './sync-audit.js';
 
 /** What the kernel needs of the actor that it lives in. */
@@ -59,6 +59,8 @@ export class SimulatedKernel {
   readonly pages: PageAllocator;
   /** Numbers of fence contexts, and the stub. */
   readonly fences: FenceContexts;
+  /** Devices that know what lies in memory are told when a process changes it. */
+  readonly pageWatchers = new Set<PageWatcher>();
   /** Checks devices that publish fences before their work is done. */
   readonly fenceContract = new FenceContract();
   /** The rules of all dma-bufs, and what was found against them. */

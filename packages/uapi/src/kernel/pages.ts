@@ -4,6 +4,12 @@ import { PAGE_BYTES } from '../abi/fcntl.js';
 /** One page, 4096 bytes: a view of physical memory. */
 export type Page = Uint8Array;
 
+/** Wants to know what the processor stores. */
+export interface PageWatcher {
+  /** A process has stored into a page. Called for each, and often. */
+  written(page: Page): void;
+}
+
 /** Pages that were handed out together. */
 export interface PageRun {
   readonly pages: readonly Page[];

@@ -44,7 +44,7 @@ const STAT_BLOCK_BYTES = 512;
 
 export class Process {
   readonly fds: FdTable;
-  readonly memory = new AddressSpace();
+  readonly memory: AddressSpace;
   readonly user = new UserMemory();
   /** It is killed then. */
   killedAtNs: Nanoseconds = Number.POSITIVE_INFINITY;
@@ -55,6 +55,9 @@ export class Process {
     options: { readonly openFiles?: number } = {},
   ) {
     this.fds = new FdTable(options.openFiles);
+    this.memory = new AddressSpace((page) => {
+      for (const watcher of kernel.pageWatchers) watcher.written(page);
+    });
   }
 
   /** Ends it: mappings and descriptors are gone, as at exit(2). */

@@ -1,5 +1,6 @@
 /** Typed calls for programs: names in place of numbers, and the kernel's errno. */
 export * from './cenalloc.js';
+export * from './display.js';
 export * from './dma-buf.js';
 export * from './dma-heap.js';
 export * from './drm.js';

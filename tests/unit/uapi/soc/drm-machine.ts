@@ -11,7 +11,9 @@ import {
 import type { Payload } from '@dmabuf-lab/core/driver';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import {
+  addDisplayNode,
   addRenderNode,
+  type DisplayNodeOptions,
   FrameContents,
   type Process,
   type SimulatedKernel,
@@ -21,6 +23,7 @@ import {
 import { runInProcess } from '../run-in-process.js';
 
 export const GPU = '/dev/dri/renderD130';
+export const CARD = '/dev/dri/card3';
 export const MS = 1_000_000;
 
 /** The services of an actor, as far as devices need them. */
@@ -51,6 +54,18 @@ export function hostOn(kernel: SimulatedKernel, payload: Payload = 'pixels'): So
 export function addGpu(host: SocHost, parameters: Readonly<Record<string, unknown>> = {}, path = GPU): SocDevice {
   const { driver } = builtInDrivers.gpu;
   return addRenderNode(host, { name: 'gpu', driver, parameters: driver.parameters.parse(parameters), path });
+}
+
+/** Adds the display of scenarios, 320 x 180. @param parameters as in a scenario */
+export function addDisplay(
+  host: SocHost,
+  parameters: Readonly<Record<string, unknown>> = {},
+  options: Partial<DisplayNodeOptions> = {},
+): SocDevice {
+  const { driver } = builtInDrivers.display;
+  const size = { widthPixels: 320, heightPixels: 180 };
+  const given = { name: 'display', driver, parameters: driver.parameters.parse(parameters), path: CARD };
+  return addDisplayNode(host, { ...given, ...size, ...options });
 }
 
 export interface Machine {

@@ -4,6 +4,7 @@ import { builtInDrivers } from '@dmabuf-lab/drivers';
 import {
   addRenderNode,
   attachVgemFence,
+  type DmaBufFile,
   openDrm,
   Process,
   primeFdToHandle,
@@ -15,7 +16,11 @@ import {
 } from '@dmabuf-lab/uapi';
 import test from 'ava';
 import { addGpu, GPU, later, MS, onMachine, refusal } from './drm-machine.js';
-import { heapPicture, nv12Source, rgbaBuffer, rgbaTarget, testPattern } from './pictures.js';
+import { heapPicture, numbered, nv12Source, rgbaBuffer, rgbaTarget, testPattern } from './pictures.js';
+
+/** The memory of a buffer, as something sees it that is neither a process nor a device. */
+const pagesOf = (process: Process, fd: number): readonly Uint8Array[] =>
+  (process.fds.file(fd, 'test') as DmaBufFile).exporter.vmap?.() ?? [];
 
 const VGEM = '/dev/dri/card0';
 const EIO = -5;
@@ -119,7 +124,7 @@ function* failedFence(process: Process, host: Parameters<typeof addGpu>[0], atNs
   const source = yield* heapPicture(process, gpu, testPattern(2));
   const { number } = yield* submitRender(process, gpu, { source: nv12Source(source.handle) });
   yield* waitRender(process, gpu, number);
-  process.memory.write(source.address, new Uint8Array(4096)); // tears the picture that the device has sealed
+  pagesOf(process, source.fd)[0].fill(0); // tears the picture that the device has sealed
   const handle = yield* primeFdToHandle(process, reader, source.fd);
   const target = yield* rgbaBuffer(process, reader);
   const torn = { source: nv12Source(handle), target: rgbaTarget(target), outFence: true };
@@ -192,11 +197,30 @@ test('stop, lets jobs be done that can be, gives the others a second, and ends t
     yield* attachVgemFence(process, vgem, imported, 'write');
     const job = yield* submitRender(process, gpu, { source: nv12Source(good.handle), target: rgbaTarget(target) });
     const stuck = yield* submitRender(process, gpu, { source: nv12Source(held.handle), target: rgbaTarget(other) });
+    t.true(device.isRunning);
     device.stop?.();
     t.is(yield* waitRender(process, gpu, job.number), 1);
     t.is(yield* waitRender(process, gpu, stuck.number), ESRCH);
     t.is(kernel.now(), 1000 * MS);
+    t.false(device.isRunning);
     const again = { source: nv12Source(good.handle), target: rgbaTarget(target) };
     t.is(yield* refusal(submitRender(process, gpu, again)), 'ENODEV');
+  });
+});
+
+test('a picture that a device has drawn and the processor then draws into, is good, and keeps its number', (t) => {
+  onMachine(function* ({ process, host }) {
+    const device = addGpu(host, { mode: 'in-place' });
+    const gpu = openDrm(process, GPU);
+    const source = yield* heapPicture(process, gpu, testPattern(1));
+    const job = { source: nv12Source(source.handle) };
+    yield* waitRender(process, gpu, (yield* submitRender(process, gpu, job)).number);
+    const other = testPattern(2);
+    process.memory.write(source.address, other);
+    t.is(yield* waitRender(process, gpu, (yield* submitRender(process, gpu, job)).number), 1);
+    t.deepEqual(process.memory.read(source.address, other.length), numbered(other, 1));
+    t.is(yield* waitRender(process, gpu, (yield* submitRender(process, gpu, job)).number), 1);
+    t.is(device.statistics.counters.get('unmarked'), 2);
+    t.is(device.statistics.counters.get('checksPassed'), 1, 'the device has sealed it anew');
   });
 });

@@ -108,6 +108,16 @@ test('a job, whose source is being written, waits for the writer; one that reads
     t.is(yield* waitRender(process, gpu, one.number), 1);
     t.is(kernel.now(), 14 * MS);
     t.is(device.statistics.fenceWaitNs, 10 * MS);
+    const spans = host.services.trace.events.map(({ track, name, startNs, durationNs = 0 }) => [
+      `${track} ${name}`,
+      startNs,
+      startNs + durationNs,
+    ]);
+    t.deepEqual(spans, [
+      ['gpu wait: fence', 0, 10 * MS],
+      ['gpu job', 10 * MS, 14 * MS],
+      ['gpu fence', 0, 14 * MS],
+    ]);
     const reading = yield* attachVgemFence(process, vgem, imported, 'read');
     const two = yield* submitRender(process, gpu, { source: nv12Source(source.handle), target: rgbaTarget(target) });
     t.is(yield* waitRender(process, gpu, two.number), 1);
@@ -329,5 +339,28 @@ test('a job, is known to the contract of fences: by whom it will be signalled, a
     );
     yield* waitRender(process, gpu, 2);
     t.notThrows(() => path?.mightLock('a reservation', 'a driver'));
+  });
+});
+
+test('a job that draws into a picture, waits for the jobs of another GPU that still read it, and they do not see it', (t) => {
+  onMachine(function* ({ process, kernel, host }) {
+    addGpu(host, { service: '6ms', servers: 2 });
+    addGpu(host, { mode: 'in-place', service: '1ms' }, '/dev/dri/renderD131');
+    const [reader, writer] = [openDrm(process, GPU), openDrm(process, '/dev/dri/renderD131')];
+    const pattern = testPattern(1);
+    const source = yield* heapPicture(process, reader, pattern);
+    const own = yield* primeFdToHandle(process, writer, source.fd);
+    const targets = [yield* rgbaBuffer(process, reader), yield* rgbaBuffer(process, reader)];
+    for (const target of targets) {
+      yield* submitRender(process, reader, { source: nv12Source(source.handle), target: rgbaTarget(target) });
+    }
+    yield* submitRender(process, writer, { source: nv12Source(own) });
+    t.is(yield* waitRender(process, writer, 1), 1);
+    t.is(kernel.now(), 7 * MS);
+    for (const [i, target] of targets.entries()) {
+      const address = yield* mapRenderBuffer(process, reader, target);
+      t.deepEqual(process.memory.read(address, RGBA_BYTES), rendered(pattern, i + 1));
+    }
+    t.deepEqual(process.memory.read(source.address, pattern.length), numbered(pattern, 1));
   });
 });

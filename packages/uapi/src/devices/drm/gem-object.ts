@@ -86,6 +86,16 @@ export class GemObject {
     else yield* this.imported.map(caller, wait);
   }
 
+  /** As `mapForDevice`, for scan-out: the storage stays where it is until `unpinForDevice`. */
+  *pinForDevice(caller: DmaBufCaller, wait: ResvWaiter): Task<void> {
+    if (this.imported === undefined) this.pages();
+    else yield* this.imported.pin(caller, wait);
+  }
+
+  unpinForDevice(): void {
+    this.imported?.unpin();
+  }
+
   /** What the device itself works on, once it is mapped for it. */
   devicePages(access: 'read' | 'write'): readonly Page[] {
     return this.imported?.pages(access) ?? this.pages();

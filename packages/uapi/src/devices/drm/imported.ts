@@ -60,6 +60,32 @@ export class ImportedBuffer {
     yield* this.buffer.object.mapAttachment(caller, this.#attachment, 'bidirectional', wait);
   }
 
+  /**
+   * Maps it and keeps the storage where it is, as for scan-out. Context: as `map`. @throws ErrnoError as `map`
+   * Source: amdgpu_display_framebuffer_init and amdgpu_bo_pin, v6.12.
+   */
+  *pin(caller: DmaBufCaller, wait: ResvWaiter): Task<void> {
+    const { buffer } = this;
+    yield* this.map(caller, wait);
+    if (buffer.isMovable) yield* buffer.object.pin(caller, this.#attachment);
+  }
+
+  /** Counterpart of `pin`; waits beside the caller where the buffer is locked. */
+  unpin(): void {
+    const { buffer, kernel } = this;
+    if (!buffer.isMovable) return;
+    const attachment = this.#attachment;
+    const caller = new DmaBufCaller(attachment.device);
+    buffer.hold();
+    function* unpin(): Task<void> {
+      yield* caller.lock(buffer.reservation);
+      buffer.object.unpin(caller, attachment);
+      caller.unlock(buffer.reservation);
+      buffer.drop();
+    }
+    kernel.startNow('dma_buf_unpin', unpin());
+  }
+
   /** What the device works on. */
   pages(access: 'read' | 'write'): readonly Page[] {
     const [mapping] = this.#attachment.mappings;

@@ -5,7 +5,7 @@
  * carry nothing; so what a device has sealed is kept by the memory that it lies in, and the next device finds it there.
  */
 import type { Nanoseconds } from '@dmabuf-lab/core/base';
-import type { Page } from '../../kernel/pages.js';
+import type { Page, PageWatcher } from '../../kernel/pages.js';
 
 /** What a device has sealed. */
 export interface FrameContent {
@@ -14,9 +14,13 @@ export interface FrameContent {
   readonly sequence: number;
   readonly capturedNs: Nanoseconds;
   readonly checksum: number;
+  /** The processor has drawn into it since: what devices have sealed cannot be checked any more. */
+  readonly isTouched?: boolean;
 }
 
-export class FrameContents {
+export class FrameContents implements PageWatcher {
+  /** The first page of the picture that a page is of. */
+  readonly #firstOf = new WeakMap<Page, Page>();
   readonly #byPage = new WeakMap<Page, FrameContent>();
   readonly #numbers = new WeakMap<Page, number>();
   #buffers = 0;
@@ -28,6 +32,16 @@ export class FrameContents {
 
   seal(pages: readonly Page[], content: FrameContent): void {
     this.#byPage.set(pages[0], content);
+    const isKnown = this.#firstOf.get(pages[0]) === pages[0] && this.#firstOf.get(pages[pages.length - 1]) === pages[0];
+    if (!isKnown) for (const page of pages) this.#firstOf.set(page, pages[0]);
+  }
+
+  /** It keeps its number and its time: it is the same picture, drawn into. */
+  written(page: Page): void {
+    const first = this.#firstOf.get(page);
+    if (first === undefined) return;
+    const content = this.#byPage.get(first);
+    if (content !== undefined && content.isTouched !== true) this.#byPage.set(first, { ...content, isTouched: true });
   }
 
   /** The number of a buffer, the same for all devices: 1, 2, … in the order in which they first met. */

@@ -79,7 +79,8 @@ export class NodeContext<
 
   /** What the processor has drawn carries no mark to be checked. */
   override verify(job: Job, frame: NodeFrame & Frame): boolean {
-    if (frame.content !== undefined || frame.error !== 0) return super.verify(job, frame);
+    const isMarked = frame.content !== undefined && frame.content.isTouched !== true;
+    if (isMarked || frame.error !== 0) return super.verify(job, frame);
     this.count('unmarked');
     return true;
   }

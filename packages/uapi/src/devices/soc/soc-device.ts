@@ -29,6 +29,8 @@ export interface SocDevice {
   readonly paths: readonly string[];
   /** What its driver has counted and left, over all of its runs. */
   readonly statistics: DeviceStatistics;
+  /** Its driver is at work, and may still count and leave things. */
+  readonly isRunning?: boolean;
   /** Asks the driver to end, where closing its files does not. Never waits. */
   stop?(): void;
 }
@@ -39,6 +41,7 @@ const FOR_EVER_NS = Number.MAX_SAFE_INTEGER;
 /** What the context of a device's driver is made of. */
 export function contextParts(host: SocHost, name: string, statistics = new DeviceStatistics()): NodeContextParts {
   const { kernel, services, contents, payload, runtime } = host;
+  kernel.pageWatchers.add(contents);
   return {
     kernel,
     contents,

@@ -1,13 +1,10 @@
 /** The display of QEMU's standard VGA. Source: drivers/gpu/drm/tiny/bochs.c, drm_gem_vram_helper.c, v6.12. */
-import { ErrnoError } from '@dmabuf-lab/core/base';
 import { PAGE_BYTES } from '../../../abi/fcntl.js';
 import type { SimulatedKernel } from '../../../kernel/kernel.js';
 import { DrmDevice, type DrmDriver } from '../drm-device.js';
-import type { DrmFile } from '../drm-file.js';
-import type { GemObject } from '../gem-object.js';
 import type { DisplayDriver } from './display-driver.js';
-import { DRM_FORMAT_BGRX8888, DRM_FORMAT_XRGB8888, type FormatInfo, formatInfo, leastStride } from './format-info.js';
-import type { FramebufferCommand } from './framebuffers.js';
+import { DRM_FORMAT_BGRX8888, DRM_FORMAT_XRGB8888 } from './format-info.js';
+import { gemBuffersOf } from './gem-framebuffer.js';
 import { KmsDevice } from './kms-device.js';
 import { addConsole, kmsCapability, kmsDriverPart } from './kms-driver.js';
 import { COMMON_MODES } from './mode.js';
@@ -46,7 +43,7 @@ export function addBochsNode(kernel: SimulatedKernel, path: string): void {
     objectOrder: ['connector', 'edid', 'plane', 'inFormats', 'crtc', 'encoder'],
     hasCursorHotspot: false,
     hasDamageClips: false,
-    buffersOf,
+    buffersOf: (file, command, op) => gemBuffersOf(file, command, FORMATS, op),
     pin: (object, process, willWait) => memory.pin(object, willWait, process),
     unpin: (object) => memory.unpin(object),
   };
@@ -68,21 +65,3 @@ export function addBochsNode(kernel: SimulatedKernel, path: string): void {
   device.addNodes(path);
   addConsole(kms, device);
 }
-
-/** Source: bochs_gem_fb_create, drm_gem_fb_init_with_funcs. @throws ErrnoError EINVAL, ENOENT */
-function buffersOf(file: DrmFile, command: FramebufferCommand, op: string): GemObject[] {
-  const info = formatInfo(command.pixel_format);
-  if (info === undefined || !FORMATS.includes(info.fourcc) || command.modifier[0] !== 0n) {
-    throw new ErrnoError('EINVAL', op, 'Cannot make a framebuffer: the device cannot show its format and modifier');
-  }
-  const buffer = file.needObject(command.handles[0], op);
-  const least = endOf(command, info);
-  if (buffer.sizeBytes < least) {
-    throw new ErrnoError('EINVAL', op, `Cannot make a framebuffer: it needs ${least} bytes, got ${buffer.sizeBytes}`);
-  }
-  return [buffer.hold()];
-}
-
-/** Bytes up to the end of the last row of a format with one plane. */
-const endOf = ({ width, height, pitches: strides, offsets }: FramebufferCommand, info: FormatInfo): number =>
-  (height - 1) * strides[0] + leastStride(info, 0, width) + offsets[0];

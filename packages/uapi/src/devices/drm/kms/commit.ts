@@ -5,8 +5,8 @@
  * drm_atomic_helper_wait_for_fences, drm_atomic_helper_swap_state and commit_tail, drm_atomic_helper.c, v6.12.
  *
  * A change is checked, its buffers are made ready, and fences are waited for: by the caller, or by a kernel thread when the
- * caller does not block. Neither device has vertical blanking: a change is shown as soon as it is carried out, and events
- * and out-fences come then.
+ * caller does not block. A device with vertical blanking then shows it at the next one (`commitTail`); for one without, a
+ * change is shown as soon as it is carried out. Events and out-fences come when it is shown.
  *
  * Context: the caller holds the modeset lock.
  */
@@ -53,6 +53,7 @@ export interface CommitRequest {
  */
 export function* commit(kms: KmsDevice, request: CommitRequest): Task<void> {
   const { change, isNonblocking, op } = request;
+  const requestedNs = kms.kernel.now();
   checkChange(change, kms.display, op);
   if (isNonblocking && !kms.lastCommit.isShown) {
     throw new ErrnoError('EBUSY', op, 'Cannot change the display: the last change is not shown yet');
@@ -69,11 +70,16 @@ export function* commit(kms: KmsDevice, request: CommitRequest): Task<void> {
   kms.state = next;
   const own: Commit = { isShown: false };
   kms.lastCommit = own;
-  if (!isNonblocking) return show(kms, request, own);
+  const { display } = kms;
+  if (!isNonblocking) {
+    yield* display.commitTail?.({ change, fences, requestedNs }) ?? [];
+    return show(kms, request, own);
+  }
   kms.kernel.spawn('a display change', later());
   function* later(): Task<void> {
     yield* waitFor(kms, fences, undefined);
-    yield* sleepUntil(kms.kernel.now() + SHOW_NS, 'a display');
+    if (display.commitTail !== undefined) yield* display.commitTail({ change, fences, requestedNs });
+    else yield* sleepUntil(kms.kernel.now() + SHOW_NS, 'a display');
     show(kms, request, own);
   }
 }
@@ -82,7 +88,7 @@ export function* commit(kms: KmsDevice, request: CommitRequest): Task<void> {
 function* getReady(kms: KmsDevice, request: CommitRequest, shown: Framebuffer | undefined): Task<Fence[]> {
   const { isNonblocking, process, inFence } = request;
   yield* prepare(kms, shown, request);
-  const fences = pendingFences(shown, inFence);
+  const fences = fencesOf(shown, inFence);
   try {
     if (!isNonblocking) yield* waitFor(kms, fences, process);
     yield* kms.wait(process, () => (kms.lastCommit.isShown ? true : undefined), 'the last change');
@@ -107,8 +113,8 @@ function show(kms: KmsDevice, { change, event, outFence, op }: CommitRequest, ow
   kernel.changed();
 }
 
-/** Source: drm_send_event, drm_crtc_send_vblank_event without vertical blanking. */
-function flipEvent({ kernel, ids }: KmsDevice, { userData }: PendingEvent): Uint8Array {
+/** Source: drm_send_event, drm_crtc_send_vblank_event. */
+function flipEvent({ kernel, ids, display }: KmsDevice, { userData }: PendingEvent): Uint8Array {
   const nowNs = kernel.now();
   return drmEventVblank.encode({
     type: DRM_EVENT.FLIP_COMPLETE,
@@ -116,7 +122,7 @@ function flipEvent({ kernel, ids }: KmsDevice, { userData }: PendingEvent): Uint
     user_data: userData,
     tv_sec: Math.floor(nowNs / NS_PER_S),
     tv_usec: Math.floor((nowNs % NS_PER_S) / NS_PER_US),
-    sequence: 0,
+    sequence: display.vblankCount?.() ?? 0,
     crtc_id: ids.crtc,
   });
 }
@@ -157,11 +163,10 @@ function cleanUp({ display }: KmsDevice, framebuffer: Framebuffer | undefined): 
 }
 
 /** Source: drm_gem_plane_helper_prepare_fb. */
-function pendingFences(framebuffer: Framebuffer | undefined, inFence: Fence | undefined): Fence[] {
+function fencesOf(framebuffer: Framebuffer | undefined, inFence: Fence | undefined): Fence[] {
   const upTo = inFence === undefined ? ResvUsage.Write : ResvUsage.Kernel;
   const implicit = (framebuffer?.buffers ?? []).flatMap(({ reservation }) => fencesOn(reservation, upTo));
-  const all = inFence === undefined ? implicit : [inFence, ...implicit];
-  return all.filter((fence) => !fence.isSignalled());
+  return inFence === undefined ? implicit : [inFence, ...implicit];
 }
 
 function* waitFor(kms: KmsDevice, fences: readonly Fence[], process: Process | undefined): Task<void> {

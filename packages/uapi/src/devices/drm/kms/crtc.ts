@@ -96,7 +96,8 @@ const CURRENT = 0xffff_ffff;
 
 /** Whether the device can have a mode. Source: drm_mode_validate_driver. */
 export function isUsable({ display }: KmsDevice, mode: Mode): boolean {
-  return isValidMode(mode) && mode.hdisplay * mode.vdisplay * 4 <= display.mostModeBytes;
+  const { hdisplay, vdisplay } = mode;
+  return isValidMode(mode) && hdisplay * vdisplay * 4 <= display.mostModeBytes && (display.hasMode?.(mode) ?? true);
 }
 
 /** @returns whether there is one @throws ErrnoError EINVAL, EFAULT, ENOENT */

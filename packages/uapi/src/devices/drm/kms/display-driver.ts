@@ -3,12 +3,14 @@
  *
  * Source: struct drm_mode_config_funcs, struct drm_plane_helper_funcs, include/drm, v6.12.
  */
-import type { Task } from '@dmabuf-lab/core/base';
+import type { Nanoseconds, Task } from '@dmabuf-lab/core/base';
+import type { Fence } from '@dmabuf-lab/core/sync';
 import type { Process } from '../../../kernel/process.js';
 import type { DrmFile } from '../drm-file.js';
 import type { GemObject } from '../gem-object.js';
 import type { FramebufferCommand } from './framebuffers.js';
 import type { Mode } from './mode.js';
+import type { PipeChange, PipeState } from './pipe-state.js';
 
 export interface DisplayDriver {
   /** Of struct drm_driver. */
@@ -51,6 +53,23 @@ export interface DisplayDriver {
   pin?(object: GemObject, process: Process | undefined, willWait: () => void): Task<void>;
   /** Undoes it. Source: cleanup_fb. */
   unpin?(object: GemObject): void;
+  /** Whether it can have a mode; absent = any that is valid. Source: mode_valid of struct drm_crtc_helper_funcs. */
+  hasMode?(mode: Mode): boolean;
+  /** Checks what the driver checks of a picture. Source: atomic_check of struct drm_plane_helper_funcs. @throws ErrnoError EINVAL */
+  checkPlane?(next: PipeState, op: string): void;
+  /** Carries out a change, until it is on the screen; absent = a change is there as soon as it is carried out. */
+  commitTail?(tail: CommitTail): Task<void>;
+  /** Vertical blanks so far; absent = it has none to count. Source: drm_crtc_vblank_count. */
+  vblankCount?(): number;
+}
+
+/** A change that has been accepted. Source: atomic_commit_tail of struct drm_mode_config_helper_funcs, v6.12. */
+export interface CommitTail {
+  readonly change: PipeChange;
+  /** Of the buffers, and the in-fence: all have signalled. */
+  readonly fences: readonly Fence[];
+  /** When it was asked for. */
+  readonly requestedNs: Nanoseconds;
 }
 
 /** Objects of a display, and ids that are taken beside them. */

@@ -113,7 +113,10 @@ function checkByHelpers(change: PipeChange, display: DisplayDriver, op: string):
   if (touchesCrtc && isEnabled !== next.isConnected) {
     throw refusal('EINVAL', 'a CRTC has a mode if and only if it has a connector', op);
   }
-  if (change.touchesPlane || (touchesCrtc && needsModeset(change))) checkPlaneState(next, display, op);
+  if (change.touchesPlane || (touchesCrtc && needsModeset(change))) {
+    checkPlaneState(next, display, op);
+    if (next.framebuffer !== undefined) display.checkPlane?.(next, op);
+  }
   if (touchesCrtc && isEnabled && display.needsPrimaryPlane && !next.isPlaneOn) {
     throw refusal('EINVAL', 'the CRTC needs its primary plane', op);
   }

@@ -1,6 +1,6 @@
 /** A GPU behind a node: its driver, the queue in front of it, and what the driver makes of a picture. */
 import type { Task } from '@dmabuf-lab/core/base';
-import type { DeviceStatistics, Driver, FrameFormat, Ports } from '@dmabuf-lab/core/driver';
+import type { DeviceStatistics, Driver, DriverContext, FrameFormat, Ports } from '@dmabuf-lab/core/driver';
 import { NodeContext, type NodeContextParts } from '../node-context.js';
 import { contextParts, type SocDeviceOptions, type SocHost } from '../soc-device.js';
 import { inputOf, portOf, runDriver } from './driver-thread.js';
@@ -45,6 +45,16 @@ export class RenderDevice {
 
   get statistics(): DeviceStatistics {
     return this.#parts.statistics;
+  }
+
+  /** Puts a span on the track of the device, if a trace is kept. */
+  readonly trace: DriverContext['trace'] = (name, startNs, durationNs, args) => {
+    const { trace } = this.#parts.services;
+    if (trace.enabled) trace.add({ track: this.name, name, startNs, durationNs, args });
+  };
+
+  get isRunning(): boolean {
+    return this.#isStarted && !this.queue.hasEnded;
   }
 
   /** Asks the driver, as a pipeline does before it starts. */

@@ -4,7 +4,7 @@
  * Source: struct drm_sched_job, drivers/gpu/drm/scheduler/sched_main.c, v6.12.
  */
 import { assert, type ErrnoCode, type Nanoseconds } from '@dmabuf-lab/core/base';
-import type { FrameFormat } from '@dmabuf-lab/core/driver';
+import type { DriverContext, FrameFormat } from '@dmabuf-lab/core/driver';
 import type { Fence, SignallingPath } from '@dmabuf-lab/core/sync';
 import type { FrameContents } from '../frame-contents.js';
 import { NodeFrame, type SubmittedWork } from '../node-frame.js';
@@ -17,6 +17,8 @@ export interface RenderJobInit {
   /** The line of execution that will signal the fence. */
   readonly path: SignallingPath;
   readonly contents: FrameContents;
+  /** Puts a span on the track of the device. */
+  readonly trace: DriverContext['trace'];
   readonly submittedNs: Nanoseconds;
   readonly source: Surface;
   readonly target: Surface | undefined;
@@ -29,6 +31,7 @@ export interface RenderJobInit {
 export class RenderJob implements SubmittedWork {
   readonly #waitsFor: readonly Fence[];
   #isEnded = false;
+  #takenNs: Nanoseconds | undefined;
   #error: ErrnoCode | undefined;
 
   /** Takes over the references to the objects. */
@@ -77,6 +80,13 @@ export class RenderJob implements SubmittedWork {
     return Math.max(0, ...this.#waitsFor.map(({ timestampNs = 0 }) => timestampNs - submittedNs));
   }
 
+  /** The driver has got a part of it. */
+  taken(): void {
+    const { trace, submittedNs, fence } = this.init;
+    this.#takenNs = fence.clock.now();
+    if (this.waitedNs > 0) trace('wait: fence', submittedNs, this.waitedNs, { job: fence.seqno });
+  }
+
   /** What it reads, or draws into; with what lies there now. A picture that no device has drawn has the job's number. */
   sourceFrame(): NodeFrame {
     const frame = this.#frame(this.init.source);
@@ -107,14 +117,23 @@ export class RenderJob implements SubmittedWork {
     this.#isEnded = true;
     const isStillBad = this.init.source.write && this.#writersError() !== 0;
     this.#error = error ?? (isStillBad ? 'EIO' : undefined);
+    this.#trace();
     this.entity.retire();
+  }
+
+  #trace(): void {
+    if (this.#takenNs === undefined) return;
+    const { trace, fence } = this.init;
+    const name = this.#error === undefined ? 'job' : `job: ${this.#error}`;
+    trace(name, this.#takenNs, fence.clock.now() - this.#takenNs, { job: fence.seqno });
   }
 
   /** Signals, and lets go of its objects. Source: drm_sched_fence_finished, drm_sched_free_job_work. */
   signal(): void {
-    const { fence, path, source, target } = this.init;
+    const { fence, path, source, target, submittedNs, trace } = this.init;
     if (this.#error !== undefined) fence.setError(this.#error);
     fence.signal();
+    trace('fence', submittedNs, fence.clock.now() - submittedNs, { context: fence.context, seqno: fence.seqno });
     path.mightLock('the reservations of imported buffers', 'free_job');
     source.object.drop();
     target?.object.drop();

@@ -55,7 +55,15 @@ export function addRenderNode(host: SocHost, options: RenderNodeOptions): SocDev
     },
   };
   new DrmDevice(kernel, driver).addRenderNode(path);
-  return { name, paths: [path], statistics: device.statistics, stop: () => device.queue.stop() };
+  return {
+    name,
+    paths: [path],
+    statistics: device.statistics,
+    get isRunning() {
+      return device.isRunning;
+    },
+    stop: () => device.queue.stop(),
+  };
 }
 
 /** What was submitted is done, unless the process was killed. Source: drm_sched_entity_flush. */

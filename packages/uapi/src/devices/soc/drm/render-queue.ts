@@ -54,6 +54,7 @@ export class RenderQueue {
       }
       this.#waiting.splice(this.#waiting.indexOf(job), 1);
       this.#taken = [...this.#taken.filter(({ isEnded }) => !isEnded), job];
+      job.taken();
       return job;
     }
     return undefined;

@@ -71,8 +71,8 @@ function publish(device: RenderDevice, { file, process, data }: SubmitCall, requ
   kernel.syncAudit.published(fence);
   data.fence = fence.seqno;
   entity.lastUser = process;
-  const submittedNs = kernel.now();
-  device.push(new RenderJob({ entity, fence, path, contents, submittedNs, source, target, writers, users }));
+  const job = { entity, fence, path, contents, trace: device.trace, source, target, writers, users };
+  device.push(new RenderJob({ ...job, submittedNs: kernel.now() }));
 }
 
 /** Fences of moves are waited for in any case. Source: enum dma_resv_usage. */
