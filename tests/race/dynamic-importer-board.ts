@@ -38,8 +38,8 @@ export type Mutant = 'leaves early' | 'trusts its mapping';
 
 export interface DynamicBoardOptions {
   readonly mutant?: Mutant;
-  /** It pins for its stay, and goes on touching A between its jobs until it lets go. */
-  readonly pins?: boolean;
+  /** It pins for each job; or for its stay, and goes on touching A between its jobs until it lets go. */
+  readonly pins?: 'for each job' | 'for its stay';
 }
 
 export interface DynamicOutcome extends Outcome {
@@ -51,7 +51,7 @@ export interface DynamicOutcome extends Outcome {
 }
 
 /** Runs one schedule; throws when a page is touched when it must not be. */
-export function runDynamicBoard(seed: number, { mutant, pins = false }: DynamicBoardOptions): DynamicOutcome {
+export function runDynamicBoard(seed: number, { mutant, pins }: DynamicBoardOptions): DynamicOutcome {
   const memory = PhysicalMemory.create([{ name: 'dram', base: BASE, sizeBytes: 64 * PAGE }]);
   const tables = layOutTables({ actors: 4, buffers: 2, attachments: 4, timelines: 2, pools: 1, frames: 1, rings: [] });
   const words = new ExploredWords(new SharedArrayBuffer(tables.sizeBytes));
@@ -100,7 +100,7 @@ export function runDynamicBoard(seed: number, { mutant, pins = false }: DynamicB
           words.pause(() => touch(importer.used[i].generation, slot));
         }
         job.end();
-        if (pins && traits.pin) words.pause(() => touch(importer.used[0].generation, order[0]));
+        if (pins === 'for its stay' && traits.pin) words.pause(() => touch(importer.used[0].generation, order[0]));
       }
       if (traits.pin) yield* importer.letGo();
       words.pause(() => {
@@ -157,8 +157,8 @@ export function runDynamicBoard(seed: number, { mutant, pins = false }: DynamicB
   return { ...explore(words, actors, seed), ...tally };
 }
 
-const TRAITS = (pins: boolean): readonly ImporterTraits[] => [
-  pins ? { mapping: 'held', importer: 'dynamic', pin: true } : { mapping: 'per-job', importer: 'dynamic' },
+const TRAITS = (pins: DynamicBoardOptions['pins']): readonly ImporterTraits[] => [
+  { mapping: pins === 'for its stay' ? 'held' : 'per-job', importer: 'dynamic', ...(pins && { pin: true }) },
   { mapping: 'per-job' },
 ];
 

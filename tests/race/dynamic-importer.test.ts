@@ -45,9 +45,17 @@ test('a dynamic importer that trusts the mapping of an earlier job, is caught', 
 });
 
 test('an importer that pins for its stay, in any schedule, sees no move until it lets go', (t) => {
-  const { broken, deadlocks, moved, refused } = explored({ pins: true });
+  const { broken, deadlocks, moved, refused } = explored({ pins: 'for its stay' }, 150);
   t.is(broken, undefined);
   t.is(deadlocks, 0);
-  t.is(moved + refused, 2 * SCHEDULES);
+  t.is(moved + refused, 2 * 150);
   t.true(moved > 0 && refused > 0, 'some moves come first, and some find the pin');
+});
+
+test('an importer that pins for each job, in any schedule, is waited for and refuses no move', (t) => {
+  const { broken, deadlocks, moved, refused } = explored({ pins: 'for each job' }, 150);
+  t.is(broken, undefined);
+  t.is(deadlocks, 0);
+  t.is(moved, 2 * 150);
+  t.is(refused, 0);
 });

@@ -71,6 +71,7 @@ export class DmaBufImporter {
     private readonly memory: PhysicalMemory,
     readonly device: ImporterDevice,
   ) {
+    assert(!device.pin || device.importer === 'dynamic', 'a static importer pins by having mapped, not by dma_buf_pin');
     const aperture = iovaAperture(device.constraints);
     if (aperture !== undefined) this.#domain = new IommuDomain(device.name, aperture);
   }
@@ -114,7 +115,7 @@ export class DmaBufImporter {
     return attachment;
   }
 
-  /** Detaches. Source: dma_buf_detach, v6.12. Differs: live mappings are an error (EBUSY), where Linux trusts the caller. */
+  /** Detaches. Source: dma_buf_detach, v6.12. Differs: live mappings and pins are EBUSY, where Linux trusts the caller. */
   *detach(attachment: DmaBufAttachment, ended = false): Task<void> {
     if (attachment.mapCount > 0) {
       throw new ErrnoError(
@@ -123,6 +124,14 @@ export class DmaBufImporter {
         `Cannot detach ${this.device.name} from ${attachment.name}: it is still mapped ${attachment.mapCount} times`,
       );
     }
+    if (this.device.pin && this.buffers.pinsOf(attachment.slot) > 0) {
+      throw new ErrnoError(
+        'EBUSY',
+        'dma_buf_detach',
+        `Cannot detach ${this.device.name} from ${attachment.name}: it is still pinned`,
+      );
+    }
+    this.#kept.delete(attachment);
     this.#heed(attachment);
     this.#forget(attachment);
     this.#attachments.delete(attachment.buffer.slot);

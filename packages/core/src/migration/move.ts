@@ -108,12 +108,14 @@ export class BufferMover implements Mover {
     for (;;) {
       // Looked up anew each time: a detach is served while a buffer moves.
       const all = [...buffer.attachments.values()];
-      const pinners = all.filter((a) => buffers.pinsOf(a.slot) > 0);
-      if (pinners.some(pinsForItsStay)) throw this.#pinnersInTheWay(buffer);
-      const holder = all.find((a) => buffers.mappings(a.slot) > 0) ?? pinners[0];
+      if (all.some((a) => pinsForItsStay(a) && buffers.pinsOf(a.slot) > 0)) throw this.#pinnersInTheWay(buffer);
+      const mapped = all.find((a) => buffers.mappings(a.slot) > 0);
+      // Pins after mappings: whoever has unmapped since the look above may have pinned before (P7).
+      const holder = mapped ?? all.find((a) => buffers.pinsOf(a.slot) > 0);
       if (holder === undefined) return;
       const { slot, device } = holder;
-      const isMapped = buffers.mappings(slot) > 0;
+      const isMapped = mapped !== undefined;
+      if (!isMapped && pinsForItsStay(holder)) throw this.#pinnersInTheWay(buffer);
       const since = clock.now();
       const step = () => (isMapped ? buffers.drainedStep(slot) : buffers.unpinnedStep(slot));
       const outcome = yield* attemptUntil(step, untilNs);

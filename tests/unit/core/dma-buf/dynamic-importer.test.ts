@@ -214,3 +214,19 @@ test('Exporter.reclaim, of an actor that died with a pin, lets the buffer move',
   const encoder = table.importer(ENCODER);
   t.notThrows(() => table.run(encoder.map(table.run(encoder.attach(buffer)), table.lane())));
 });
+
+test('DmaBufImporter.detach, of a buffer that it has pinned, is EBUSY; letGo unpins', (t) => {
+  const table = new TableTop();
+  const { gpu, attachment, job } = idle(table, 'held', true);
+  const [mapping] = job();
+  gpu.leaveToFences([mapping]);
+  gpu.unmap(mapping);
+  t.throws(() => table.run(gpu.detach(attachment)), { code: 'EBUSY', message: /still pinned/ } as object);
+  table.run(gpu.letGo());
+  t.is([...gpu.attachments].length, 0);
+  t.is(table.exporter.leakedMappings, 0);
+});
+
+test('DmaBufImporter, that pins and is static, is a mistake of the program', (t) => {
+  t.throws(() => new TableTop().importer(GPU, 'per-job', { pin: true }), { message: /pins by having mapped/ });
+});
