@@ -1,6 +1,6 @@
 /** A frame behind a device node: a buffer that user space has queued or submitted. */
 import type { Nanoseconds } from '@dmabuf-lab/core/base';
-import type { Frame, FrameFormat } from '@dmabuf-lab/core/driver';
+import type { CodedFrame, Frame, FrameFormat } from '@dmabuf-lab/core/driver';
 import type { Fence } from '@dmabuf-lab/core/sync';
 import type { Page } from '../../kernel/pages.js';
 import type { FrameContent, FrameContents } from './frame-contents.js';
@@ -33,6 +33,7 @@ export class NodeFrame implements Frame {
   capturedNs: Nanoseconds = 0;
   checksum = 0;
   error = 0;
+  coded?: CodedFrame;
 
   constructor({ format, pages, contents, work }: NodeFrameInit) {
     this.format = format;
