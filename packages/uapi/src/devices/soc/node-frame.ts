@@ -24,7 +24,7 @@ export interface NodeFrameInit {
 
 export class NodeFrame implements Frame {
   readonly format: FrameFormat;
-  readonly pages: readonly Page[];
+  pages: readonly Page[];
   readonly bufferNumber: number;
   readonly work: SubmittedWork | undefined;
   /** What was in its memory when it came; undefined when no device had written it. */
@@ -45,6 +45,11 @@ export class NodeFrame implements Frame {
     this.sequence = this.content.sequence;
     this.capturedNs = this.content.capturedNs;
     this.checksum = this.content.checksum;
+  }
+
+  /** Its buffer has been taken away: whoever goes on with it finds no memory. */
+  revoke(): void {
+    this.pages = [];
   }
 
   describe(sequence: number, capturedNs: Nanoseconds): void {
