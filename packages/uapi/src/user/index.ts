@@ -6,6 +6,7 @@ export * from './memory.js';
 export * from './sync-file.js';
 export * from './sync-object.js';
 export {
+  drainEncoder,
   type FrameSeconds,
   getFrameInterval,
   getVideoFormat,
@@ -13,6 +14,7 @@ export {
   listVideoFormats,
   openVideo,
   requestBuffers,
+  resumeEncoder,
   setControl,
   setFrameInterval,
   setVideoFormat,

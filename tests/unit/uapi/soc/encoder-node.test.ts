@@ -31,6 +31,13 @@ for (const runtime of RUNTIMES) {
   });
 }
 
+test('a camera and an encoder, check what they hand on by its stamps where there are no pictures', async (t) => {
+  const { coded, counters, videos } = await runSoc(PROGRAMS, programs.exported, { payload: 'stamp' });
+  t.deepEqual(counters, { encoded: FRAMES, checksPassed: FRAMES, checksFailed: undefined });
+  t.true(coded.every(({ bytes }) => bytes.length === 20));
+  t.deepEqual(videos, []);
+});
+
 test('the same program in virtual time, gives the same bytes', async (t) => {
   const [one, other] = [await runSoc(PROGRAMS, programs.exported), await runSoc(PROGRAMS, programs.exported)];
   t.deepEqual(one, other);

@@ -9,6 +9,7 @@ import {
   allocateFromHeap,
   type DmaBufFile,
   dequeueVideoBuffer,
+  drainEncoder,
   exportVideoBuffer,
   getVideoFormat,
   listVideoFormats,
@@ -19,6 +20,7 @@ import {
   type Process,
   queueVideoBuffer,
   requestBuffers,
+  resumeEncoder,
   type SocHost,
   type SocVideoDevice,
   setFrameInterval,
@@ -124,7 +126,7 @@ function* pipeline(process: Process, source: VideoQueue, coder: Coder, buffers: 
     yield* dequeueVideoBuffer(process, coder.pictures, 'dmabuf');
     yield* give(index);
   }
-  yield* command(process, coder, V4L2_ENC_CMD.STOP);
+  yield* drainEncoder(process, coder.fd);
   const last = yield* dequeueVideoBuffer(process, coder.stream, 'mmap');
   const after = yield* errnoOf(dequeueVideoBuffer(process, coder.stream, 'mmap'));
   for (const queue of [source, coder.pictures, coder.stream]) yield* stopStreaming(process, queue);
@@ -199,7 +201,7 @@ export function* drain({ process, soc }: SocMachine) {
   yield* queueVideoBuffer(process, coder.pictures, { index: 0, memory: 'mmap', timestampNs: 7 * MS });
   yield* sleepUntil(soc.kernel.now() + 50 * MS, 'nothing happens');
   found['STOP when stopped'] = yield* errnoOf(command(process, coder, STOP));
-  yield* command(process, coder, START);
+  yield* resumeEncoder(process, coder.fd);
   found['after START'] = yield* take();
   // Nothing is queued, and no capture buffer is free: the next one that comes is the last.
   yield* command(process, coder, STOP);
