@@ -11,11 +11,16 @@ export interface InputDeclaration {
 /** Declares an output. */
 export interface OutputDeclaration {
   readonly direction: 'out';
+  /** It has buffers only where it is linked: the driver works without. */
+  readonly isOptional?: boolean;
 }
 export type PortDeclarations = Readonly<Record<string, InputDeclaration | OutputDeclaration>>;
 
 export const input = (): InputDeclaration => ({ direction: 'in' });
-export const output = (): OutputDeclaration => ({ direction: 'out' });
+export const output = (options: Omit<OutputDeclaration, 'direction'> = {}): OutputDeclaration => ({
+  direction: 'out',
+  ...options,
+});
 
 /** The ports of a driver as its generator sees them; one that the scenario links to nothing is undefined. */
 export type Ports<Declared extends PortDeclarations> = {

@@ -30,12 +30,24 @@ export interface Frame {
   checksum: number;
   /** Errno that its content ended with, 0 when it is good. */
   error: number;
+  /**
+   * Of a bitstream: what its writer says of it. A node tells user space; a pipeline does not carry it, and a reader there
+   * finds zeros behind the stream.
+   */
+  coded?: CodedFrame;
 
   /** Says what it holds. Only on a frame that was acquired from the driver's own pool and is not handed on yet. */
   describe(sequence: number, capturedNs: Nanoseconds): void;
 
   /** Lets consumers have it before its content is complete: they wait for the job's fence, if it published one. */
   readyAfter(job: Job): void;
+}
+
+/** A frame of a bitstream. */
+export interface CodedFrame {
+  readonly usedBytes: number;
+  /** Decoding can begin with it. */
+  readonly isKeyFrame: boolean;
 }
 
 /** Where frames arrive. A frame taken is the driver's until it releases it. */

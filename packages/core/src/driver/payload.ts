@@ -14,6 +14,8 @@ export type Payload = 'timing' | 'stamp' | 'pixels';
 const PAGE = 4096;
 /** Words of a stamp: magic, buffer, sequence, page, checksum. */
 const MAGIC = 0x446d6142;
+/** Of one stamp. */
+export const STAMP_BYTES = 20;
 
 /** Writes a stamp at the start of every page of a buffer. */
 export function writeStamps(segments: readonly Uint8Array[], buffer: number, sequence: number): void {

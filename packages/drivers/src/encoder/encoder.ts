@@ -1,21 +1,32 @@
 /**
- * A video encoder: H.264 in MP4, one frame at a time and in order.
+ * A video encoder: H.264, one frame at a time and in order. It leaves the whole as an MP4 file, and where its output is
+ * linked, each frame goes there as a bitstream (Annex B).
  *
  * Its import copy of a picture is its DMA read. A frame whose storage it cannot get (a move that timed out, a buffer that
  * cannot be moved) is refused and counted, and the stream goes on. Source: the job loop of v4l2-mem2mem.c, v6.12.
  */
-import type { RandomStream, Task } from '@dmabuf-lab/core/base';
+import { ERRNO, isErrno, type RandomStream, type Task } from '@dmabuf-lab/core/base';
 import {
+  bitstreamFormat,
   type DriverContext,
+  type DriverPlan,
   defineDriver,
   type Frame,
+  type InputPort,
   input,
   type Job,
+  type Lane,
+  output,
+  STAMP_BYTES,
   serviceTimeSchema,
+  writeStamps,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
 import { nv12Of } from '../frame-images.js';
-import { type H264Encoder, h264SizeProblem, openH264Encoder } from '../media/index.js';
+import { type H264BitstreamFrame, type H264Encoder, h264SizeProblem, openH264Encoder } from '../media/index.js';
+
+/** Of memory. */
+const PAGE_SIZE = 4096;
 
 const parameters = z.strictObject({
   service: serviceTimeSchema.default({ kind: 'fixed', fixedNs: 8_000_000 }).meta({ description: 'time of one frame' }),
@@ -30,7 +41,7 @@ const parameters = z.strictObject({
 });
 type Parameters = z.output<typeof parameters>;
 
-const ports = { in: input() };
+const ports = { in: input(), out: output({ isOptional: true }) };
 type Context = DriverContext<Parameters, typeof ports>;
 
 export default defineDriver({
@@ -38,7 +49,7 @@ export default defineDriver({
   parameters,
   ports,
 
-  plan({ sizeStep, maxWidth, maxHeight }, { in: format }) {
+  plan({ sizeStep, maxWidth, maxHeight }, { in: format }): DriverPlan {
     if (format === undefined) return { outputs: {}, problems: ['its input "in" is linked to nothing'] };
     const { fourcc, widthPixels, heightPixels } = format;
     const problems: string[] = [];
@@ -51,7 +62,7 @@ export default defineDriver({
     }
     const problem = h264SizeProblem(widthPixels, heightPixels);
     if (problem !== undefined) problems.push(problem);
-    return { outputs: {}, problems };
+    return { outputs: { out: bitstreamFormat(widthPixels, heightPixels, format.rate) }, problems };
   },
 
   *setup(ctx): Task<H264Encoder | undefined> {
@@ -60,7 +71,8 @@ export default defineDriver({
     const { widthPixels, heightPixels, rate } = format;
     const backend = ctx.runtime === 'virtual' ? 'h264-mp4-encoder' : ctx.parameters.backend;
     const { bitrate } = ctx.parameters;
-    const options = { widthPixels, heightPixels, frameRate: rate, backend, bitrate } as const;
+    const bitstream = ctx.ports.out !== undefined;
+    const options = { widthPixels, heightPixels, frameRate: rate, backend, bitrate, bitstream } as const;
     return yield* ctx.external(openH264Encoder(options), 'opening the H.264 encoder');
   },
 
@@ -70,40 +82,97 @@ export default defineDriver({
     const lane = ctx.lane();
     const random = ctx.random('service');
     for (const counter of ['encoded', 'refused']) ctx.count(counter, 0);
-    let firstSequence: number | undefined;
-    for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
-      const job = yield* ctx.tryBegin(lane, [{ frame, write: false }]);
-      if (job === undefined) {
-        source.drop(frame);
-        continue;
-      }
-      firstSequence ??= frame.sequence;
-      yield* encodeFrame(ctx, job, frame, codec, frame.sequence - firstSequence, random);
-      job.end();
-      source.release(frame, job);
+    try {
+      yield* encodeAll(ctx, source, lane, random, codec);
+    } catch (error) {
+      if (!isErrno(error, 'ECANCELED')) throw error; // stopped in the middle of a frame: what there is, is kept
     }
     if (codec !== undefined) yield* leaveVideo(ctx, codec);
   },
 });
 
-function* encodeFrame(
+function* encodeAll(
   ctx: Context,
-  job: Job,
-  frame: Frame,
-  codec: H264Encoder | undefined,
-  index: number,
+  source: InputPort,
+  lane: Lane,
   random: RandomStream,
+  codec: H264Encoder | undefined,
 ): Task<void> {
+  const { out } = ctx.ports;
+  let firstSequence: number | undefined;
+  let index = -1;
+  for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
+    const target = out === undefined ? undefined : yield* out.acquire(lane);
+    target?.describe(frame.sequence, frame.capturedNs);
+    const written = target === undefined ? [] : [{ frame: target, write: true }];
+    const job = yield* ctx.tryBegin(lane, [{ frame, write: false }, ...written]);
+    if (job === undefined) {
+      if (target !== undefined) out?.cancel(target);
+      source.drop(frame);
+      continue;
+    }
+    firstSequence ??= frame.sequence;
+    // Behind a node, user space may queue a frame twice.
+    index = Math.max(index + 1, frame.sequence - firstSequence);
+    yield* encodeFrame(ctx, { job, frame, target, codec, index, random });
+    job.end();
+    source.release(frame, job);
+    if (out !== undefined && target !== undefined) yield* out.push(target);
+  }
+}
+
+/** A frame in the works. */
+interface Coding {
+  readonly job: Job;
+  readonly frame: Frame;
+  /** Where its bitstream goes. */
+  readonly target: Frame | undefined;
+  readonly codec: H264Encoder | undefined;
+  /** When it is shown, in frames of the frame rate. */
+  readonly index: number;
+  readonly random: RandomStream;
+}
+
+function* encodeFrame(ctx: Context, { job, frame, target, codec, index, random }: Coding): Task<void> {
   ctx.verify(job, frame);
   if (codec !== undefined) {
     const { luma, chroma } = nv12Of(frame, job.segments(frame));
-    yield* ctx.external(codec.encode({ luma, chroma }, index), 'the H.264 encoder');
-  }
+    const coded = yield* ctx.external(codec.encode({ luma, chroma }, index), 'the H.264 encoder');
+    if (target !== undefined && coded !== undefined) writeCoded(ctx, job, target, coded);
+  } else if (target !== undefined) writeHeader(ctx, job, target);
   yield* ctx.serve(job, ctx.parameters.service, random);
   ctx.arrived('bitstream', frame);
   ctx.count('encoded');
   ctx.sequence('encoded', frame.sequence);
 }
+
+/** The bitstream, and zeros behind it, which a decoder skips. Source: trailing_zero_8bits, Annex B of ITU-T H.264. */
+function writeCoded(ctx: Context, job: Job, target: Frame, { data, keyFrame }: H264BitstreamFrame): void {
+  if (data.length > target.format.sizeBytes) {
+    target.error = ERRNO.ENOSPC;
+    return;
+  }
+  let at = 0;
+  for (const segment of job.segments(target)) {
+    segment.fill(0);
+    segment.set(data.subarray(at, at + segment.length));
+    at += segment.length;
+  }
+  target.coded = { usedBytes: data.length, isKeyFrame: keyFrame };
+  ctx.seal(job, target);
+}
+
+/**
+ * Where there are no pictures, a frame's bitstream is a header alone: the stamp of a page, 20 bytes, which names its buffer
+ * and its sequence number and carries a checksum.
+ */
+function writeHeader(ctx: Context, job: Job, target: Frame): void {
+  if (ctx.payload === 'timing') writeStamps(firstPage(job.segments(target)), target.bufferNumber, target.sequence);
+  ctx.seal(job, target);
+  target.coded = { usedBytes: STAMP_BYTES, isKeyFrame: true };
+}
+
+const firstPage = ([segment]: readonly Uint8Array[]): Uint8Array[] => [segment.subarray(0, PAGE_SIZE)];
 
 function* leaveVideo(ctx: Context, codec: H264Encoder): Task<void> {
   const bytes = yield* ctx.external(codec.finish(), 'finishing the video');

@@ -19,6 +19,15 @@ export interface H264EncoderOptions {
   readonly backend?: H264Backend | 'auto';
   /** Bits per second; by default a quality of about 40 dB at whatever rate that takes or, for `webcodecs`, 0.3 bits a pixel. */
   readonly bitrate?: number;
+  /** Each call of `encode` gives the frame's bitstream. Default false. */
+  readonly bitstream?: boolean;
+}
+
+/** The bitstream of one frame. */
+export interface H264BitstreamFrame {
+  /** NAL units after start codes; parameter sets precede each key frame. Source: Annex B of ITU-T H.264. */
+  readonly data: Uint8Array;
+  readonly keyFrame: boolean;
 }
 
 /** An NV12 picture of the encoder's size, by planes. */
@@ -43,9 +52,9 @@ export interface H264Encoder {
    * given meanwhile.
    *
    * @param frameIndex time of the frame, in frames of the frame rate; higher than the last. A gap keeps its time in the file
-   * @returns rejects when the frame cannot be encoded, when an earlier one failed, or when the encoder is finished or closed
+   * @returns the frame's bitstream, where it was asked for; rejects when the frame cannot be encoded, when an earlier one failed, or when the encoder is finished or closed
    */
-  encode(picture: EncoderPicture, frameIndex: number): Promise<void>;
+  encode(picture: EncoderPicture, frameIndex: number): Promise<H264BitstreamFrame | undefined>;
 
   /**
    * Waits for all frames and closes the encoder.

@@ -4,6 +4,7 @@ export {
   H264_MAX_SIDE_PIXELS,
   H264_MIN_SIDE_PIXELS,
   type H264Backend,
+  type H264BitstreamFrame,
   type H264Encoder,
   type H264EncoderOptions,
   h264SizeProblem,

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { H264MP4Encoder } from 'h264-mp4-encoder';
 import { splitChroma } from './chroma.js';
 import { EncoderSession, packNv12 } from './encoder-session.js';
-import type { EncoderPicture, H264Encoder, H264EncoderOptions } from './h264-encoder.js';
+import type { EncoderPicture, H264BitstreamFrame, H264Encoder, H264EncoderOptions } from './h264-encoder.js';
 import { readMp4, writeMp4 } from './mp4-file.js';
 
 /** 10 is the fastest of its levels, and still above 36 dB. */
@@ -13,6 +13,7 @@ const QUANTIZER = 26;
 
 /** @throws Error when the WebAssembly module does not start */
 export async function openWasmEncoder(options: H264EncoderOptions): Promise<H264Encoder> {
+  if (options.bitstream === true) return (await import('./wasm-bitstream.js')).openWasmBitstreamEncoder(options);
   return new WasmEncoder(options, await createEncoder());
 }
 
@@ -27,7 +28,7 @@ const THROWING_LISTENER = /^function\s*\w*\(\w+\)\s*\{\s*throw\b/;
  * aborts; both would change how the whole process reports errors. It adds them at some turn before the encoder is there,
  * so what others added meanwhile is told apart by its source.
  */
-async function createEncoder(): Promise<H264MP4Encoder> {
+export async function createEncoder(): Promise<H264MP4Encoder> {
   const before = PROCESS_EVENTS.map((event) => process.rawListeners(event));
   const encoder = await (await import('h264-mp4-encoder')).default.createH264MP4Encoder();
   PROCESS_EVENTS.forEach((event, i) => {
@@ -39,6 +40,36 @@ async function createEncoder(): Promise<H264MP4Encoder> {
   return encoder;
 }
 
+/** Gives the package's encoder its settings, after which it takes pictures. @param groupFrames from key frame to key frame */
+export function startEncoder(encoder: H264MP4Encoder, options: H264EncoderOptions, groupFrames: number): void {
+  const { widthPixels, heightPixels, frameRate, bitrate } = options;
+  encoder.width = widthPixels;
+  encoder.height = heightPixels;
+  encoder.frameRate = frameRate.num / frameRate.den;
+  encoder.speed = SPEED;
+  encoder.quantizationParameter = QUANTIZER;
+  if (bitrate !== undefined) encoder.kbps = Math.max(1, Math.round(bitrate / 1000));
+  encoder.groupOfPictures = groupFrames;
+  // All encoders of a thread share one file system.
+  encoder.outputFilename = `${randomUUID()}.mp4`;
+  encoder.initialize();
+}
+
+/** Ends the package's encoder and gives the file it wrote, removing it. @throws Error */
+export function takeFile(encoder: H264MP4Encoder): Uint8Array {
+  const { FS, outputFilename } = encoder;
+  try {
+    encoder.finalize();
+    const file = FS.readFile(outputFilename);
+    FS.unlink(outputFilename);
+    return file;
+  } catch (error) {
+    throw new Error(`Cannot write the video: ${reasonOf(error)}`);
+  } finally {
+    encoder.delete();
+  }
+}
+
 class WasmEncoder implements H264Encoder {
   readonly backend = 'h264-mp4-encoder';
   readonly #session: EncoderSession;
@@ -46,30 +77,21 @@ class WasmEncoder implements H264Encoder {
   #framesEncoded = 0;
 
   constructor(options: H264EncoderOptions, encoder: H264MP4Encoder) {
-    const { widthPixels, heightPixels, frameRate, bitrate } = options;
     this.#session = new EncoderSession(options);
     this.#encoder = encoder;
-    encoder.width = widthPixels;
-    encoder.height = heightPixels;
-    encoder.frameRate = frameRate.num / frameRate.den;
-    encoder.speed = SPEED;
-    encoder.quantizationParameter = QUANTIZER;
-    if (bitrate !== undefined) encoder.kbps = Math.max(1, Math.round(bitrate / 1000));
-    encoder.groupOfPictures = this.#session.keyFrameInterval;
-    // All encoders of a thread share one file system.
-    encoder.outputFilename = `${randomUUID()}.mp4`;
-    encoder.initialize();
+    startEncoder(encoder, options, this.#session.keyFrameInterval);
   }
 
   get framesEncoded(): number {
     return this.#framesEncoded;
   }
 
-  async encode(picture: EncoderPicture, frameIndex: number): Promise<void> {
+  async encode(picture: EncoderPicture, frameIndex: number): Promise<H264BitstreamFrame | undefined> {
     this.#session.accept(picture, frameIndex);
     try {
-      this.#encoder.addFrameYuv(i420Of(packNv12(picture), picture.luma.widthBytes * picture.luma.heightRows));
+      this.#encoder.addFrameYuv(packI420(picture));
       this.#framesEncoded++;
+      return undefined;
     } catch (error) {
       const failure = new Error(`the encoder failed at frame ${frameIndex} (${reasonOf(error)})`);
       this.#session.end(failure);
@@ -80,7 +102,7 @@ class WasmEncoder implements H264Encoder {
   async finish(): Promise<Uint8Array> {
     if (this.#session.ended) throw this.#session.ended;
     this.#session.end(new Error('the encoder is finished'));
-    const file = this.#takeFile();
+    const file = takeFile(this.#encoder);
     const { options, frameIndexes } = this.#session;
     if (frameIndexes.length === 0) return new Uint8Array(0);
     // The package writes frames at an even rate and dates its files: written anew, with the frames' own times.
@@ -94,31 +116,19 @@ class WasmEncoder implements H264Encoder {
   close(): void {
     if (this.#session.ended) return;
     this.#session.end(new Error('the encoder was closed'));
-    this.#takeFile();
-  }
-
-  /** Ends the package's encoder and gives the file it wrote, removing it. */
-  #takeFile(): Uint8Array {
-    const { FS, outputFilename } = this.#encoder;
-    try {
-      this.#encoder.finalize();
-      const file = FS.readFile(outputFilename);
-      FS.unlink(outputFilename);
-      return file;
-    } catch (error) {
-      throw new Error(`Cannot write the video: ${reasonOf(error)}`);
-    } finally {
-      this.#encoder.delete();
-    }
+    takeFile(this.#encoder);
   }
 }
 
 /** What WebAssembly code threw: an Error, or the number of a C++ exception. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message.split('\n', 1)[0] : `exception ${String(error)}`;
 }
 
-function i420Of(nv12: Uint8Array, lumaBytes: number): Uint8Array {
+/** The picture in a new array: Y, U and V, tightly packed. */
+export function packI420(picture: EncoderPicture): Uint8Array {
+  const nv12 = packNv12(picture);
+  const lumaBytes = picture.luma.widthBytes * picture.luma.heightRows;
   const i420 = nv12.slice();
   const half = lumaBytes / 4;
   const planes = i420.subarray(lumaBytes);

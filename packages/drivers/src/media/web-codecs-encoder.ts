@@ -6,8 +6,9 @@ import type {
   VideoEncoder,
   VideoEncoderConfig,
 } from '@napi-rs/webcodecs';
+import { toAnnexB } from './annex-b.js';
 import { EncoderSession, packNv12 } from './encoder-session.js';
-import type { EncoderPicture, H264Encoder, H264EncoderOptions } from './h264-encoder.js';
+import type { EncoderPicture, H264BitstreamFrame, H264Encoder, H264EncoderOptions } from './h264-encoder.js';
 import { type H264Packet, writeMp4 } from './mp4-file.js';
 import { StallGuard } from './stall-guard.js';
 import type { WebCodecs } from './web-codecs.js';
@@ -40,8 +41,8 @@ export async function openWebCodecsEncoder(options: H264EncoderOptions, codecs: 
 }
 
 interface PendingFrame {
-  readonly done: Promise<void>;
-  resolve(): void;
+  readonly done: Promise<H264Packet>;
+  resolve(packet: H264Packet): void;
   reject(error: Error): void;
 }
 
@@ -70,7 +71,7 @@ class WebCodecsEncoder implements H264Encoder {
     return this.#packets.length;
   }
 
-  async encode(picture: EncoderPicture, frameIndex: number): Promise<void> {
+  async encode(picture: EncoderPicture, frameIndex: number): Promise<H264BitstreamFrame | undefined> {
     const { widthPixels, heightPixels, frameRate } = this.#session.options;
     this.#session.accept(picture, frameIndex);
     const durationUs = (1e6 * frameRate.den) / frameRate.num;
@@ -90,7 +91,11 @@ class WebCodecsEncoder implements H264Encoder {
     } catch (error) {
       this.#guard.fail(error as Error);
     }
-    await done;
+    const packet = await done;
+    if (this.#session.options.bitstream !== true) return undefined;
+    if (!this.#avcConfig)
+      throw new Error(`Cannot encode frame ${frameIndex}: the encoder gave no decoder configuration`);
+    return toAnnexB(packet, this.#avcConfig);
   }
 
   async finish(): Promise<Uint8Array> {
@@ -111,9 +116,9 @@ class WebCodecsEncoder implements H264Encoder {
     if (!this.#session.ended) this.#end(new Error('the encoder was closed'));
   }
 
-  #expect(timestamp: number): Promise<void> {
+  #expect(timestamp: number): Promise<H264Packet> {
     let settle: Pick<PendingFrame, 'resolve' | 'reject'> | undefined;
-    const done = new Promise<void>((resolve, reject) => {
+    const done = new Promise<H264Packet>((resolve, reject) => {
       settle = { resolve, reject };
     });
     if (settle) this.#pending.set(timestamp, { done, ...settle });
@@ -138,12 +143,13 @@ class WebCodecsEncoder implements H264Encoder {
     if (!frame) return;
     const data = new Uint8Array(chunk.byteLength);
     chunk.copyTo(data);
-    this.#packets.push({ data, keyFrame: chunk.type === 'key' });
+    const packet = { data, keyFrame: chunk.type === 'key' };
+    this.#packets.push(packet);
     this.#avcConfig ??= metadata?.decoderConfig?.description;
     this.#pending.delete(chunk.timestamp);
     if (this.#pending.size > 0) this.#guard.busy();
     else this.#guard.idle();
-    frame.resolve();
+    frame.resolve(packet);
   }
 
   /** Ends with a failure: everything pending rejects with it. */

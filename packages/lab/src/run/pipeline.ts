@@ -72,7 +72,23 @@ async function planDevice(
   for (const problem of plan.problems) {
     problems.push(document.problemAt(['devices', name], `${name} cannot work in this pipeline: ${problem}`));
   }
-  return { name, driver, module, parameters, inputs, outputs: plan.outputs, forwards: plan.forwards ?? {} };
+  const outputs = wantedOutputs(scenario, name, driver, plan.outputs);
+  return { name, driver, module, parameters, inputs, outputs, forwards: plan.forwards ?? {} };
+}
+
+/** Outputs that have buffers: all but optional ones that are linked to nothing. */
+function wantedOutputs(
+  { links }: Scenario,
+  name: string,
+  { ports }: Driver,
+  outputs: Readonly<Record<string, FrameFormat>>,
+): Record<string, FrameFormat> {
+  const isWanted = (port: string): boolean => {
+    const declared = ports[port];
+    const isOptional = declared?.direction === 'out' && declared.isOptional === true;
+    return !isOptional || links.some(({ from }) => from === `${name}.${port}`);
+  };
+  return Object.fromEntries(Object.entries(outputs).filter(([port]) => isWanted(port)));
 }
 
 /** The formats that arrive; undefined when a device upstream could not be planned. */

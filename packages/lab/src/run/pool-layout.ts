@@ -11,8 +11,12 @@ import type { Scenario } from '../scenario/index.js';
 /** Something about the layout that Linux would not have told. */
 export type LayoutFinding = RunResult['hazards'][number];
 
-/** The formats of the simulated devices, by the names of drm_fourcc.h. */
-export const FORMAT_NAMES: Readonly<Record<FrameFormat['fourcc'], string>> = { NV12: 'NV12', AB24: 'ABGR8888' };
+/** The formats of the simulated devices, by the names of drm_fourcc.h; a bitstream has no layout, and its own name. */
+export const FORMAT_NAMES: Readonly<Record<FrameFormat['fourcc'], string>> = {
+  NV12: 'NV12',
+  AB24: 'ABGR8888',
+  H264: 'H264',
+};
 
 /**
  * Lays out the frames of a pool.
@@ -28,6 +32,7 @@ export function layOutFrames(
   users: readonly string[],
 ): { readonly format: FrameFormat; readonly findings: readonly LayoutFinding[] } {
   const { fourcc, widthPixels, heightPixels } = format;
+  if (fourcc === 'H264') return { format, findings: [] };
   const name = FORMAT_NAMES[fourcc];
   const participants = users.flatMap((device) => {
     const { layout } = scenario.devices[device];

@@ -9,6 +9,7 @@ export * from './render.js';
 export * from './sync-file.js';
 export * from './sync-object.js';
 export {
+  drainEncoder,
   type FrameSeconds,
   getFrameInterval,
   getVideoFormat,
@@ -16,6 +17,7 @@ export {
   listVideoFormats,
   openVideo,
   requestBuffers,
+  resumeEncoder,
   setControl,
   setFrameInterval,
   setVideoFormat,

@@ -183,6 +183,20 @@ export function* stopStreaming(process: Process, queue: VideoQueue): Task<void> 
   yield* process.command(queue.fd, abi.VIDIOC_STREAMOFF, { value: typeOf(queue) });
 }
 
+/**
+ * Has an encoder do what has been queued and then stop: the last buffer of its capture queue says that it is, and may be empty.
+ *
+ * @throws ErrnoError EBUSY while it drains already, ENOTTY when the node is no encoder. Source: V4L2_ENC_CMD_STOP.
+ */
+export function* drainEncoder(process: Process, fd: number): Task<void> {
+  yield* process.command(fd, abi.VIDIOC_ENCODER_CMD, { cmd: abi.V4L2_ENC_CMD.STOP });
+}
+
+/** Goes on after a drain. @throws ErrnoError EBUSY while it drains, ENOTTY. Source: V4L2_ENC_CMD_START. */
+export function* resumeEncoder(process: Process, fd: number): Task<void> {
+  yield* process.command(fd, abi.VIDIOC_ENCODER_CMD, { cmd: abi.V4L2_ENC_CMD.START });
+}
+
 /** Waits until a buffer can be dequeued. @param timeoutMs negative = for ever @returns whether one can */
 export function* waitVideoBuffer(process: Process, { fd, direction }: VideoQueue, timeoutMs: number): Task<boolean> {
   const wanted = direction === 'capture' ? POLL.IN : POLL.OUT;

@@ -40,6 +40,27 @@ for (const backend of BACKENDS) {
     );
   });
 
+  test(`H264Encoder.encode, gives the bitstream of its frame, which decodes without the file, of ${backend}`, async (t) => {
+    const encoder = await openH264Encoder({ ...small, backend, bitstream: true });
+    const frames: { data: Uint8Array; keyFrame: boolean }[] = [];
+    for (let i = 0; i < 10; i++) {
+      const frame = await encoder.encode(smallPicture(i), i);
+      if (frame) frames.push(frame);
+    }
+    t.is(frames.length, 10);
+    t.true(frames[0].keyFrame);
+    t.false(frames[1].keyFrame, 'not every frame stands alone');
+    const key = frames[0].data.length;
+    t.true(frames.every(({ data, keyFrame }) => keyFrame || data.length < key));
+    for (const { data, keyFrame } of frames) {
+      t.deepEqual([...data.subarray(0, 4)], [0, 0, 0, 1]);
+      const SPS = 7;
+      t.is((data[4] & 0x1f) === SPS, keyFrame, 'parameter sets stand before key frames');
+    }
+    expectFrames(t, temporaryFile('out.h264', Buffer.concat(frames.map(({ data }) => data))), 10);
+    expectFrames(t, temporaryFile('out.mp4', await encoder.finish()), 10);
+  });
+
   test(`H264Encoder, keeps at least 36 dB of luma in every frame of a filmed street, of ${backend}`, async (t) => {
     const path = clipPath(t, 'street-768x576-10fps.mp4');
     if (!path) return;

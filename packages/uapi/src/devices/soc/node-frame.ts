@@ -1,6 +1,6 @@
 /** A frame behind a device node: a buffer that user space has queued or submitted. */
 import type { Nanoseconds } from '@dmabuf-lab/core/base';
-import type { Frame, FrameFormat } from '@dmabuf-lab/core/driver';
+import type { CodedFrame, Frame, FrameFormat } from '@dmabuf-lab/core/driver';
 import type { Fence } from '@dmabuf-lab/core/sync';
 import type { Page } from '../../kernel/pages.js';
 import type { FrameContent, FrameContents } from './frame-contents.js';
@@ -24,7 +24,7 @@ export interface NodeFrameInit {
 
 export class NodeFrame implements Frame {
   readonly format: FrameFormat;
-  readonly pages: readonly Page[];
+  pages: readonly Page[];
   readonly bufferNumber: number;
   readonly work: SubmittedWork | undefined;
   /** What was in its memory when it came; undefined when no device had written it. */
@@ -33,6 +33,7 @@ export class NodeFrame implements Frame {
   capturedNs: Nanoseconds = 0;
   checksum = 0;
   error = 0;
+  coded?: CodedFrame;
 
   constructor({ format, pages, contents, work }: NodeFrameInit) {
     this.format = format;
@@ -44,6 +45,11 @@ export class NodeFrame implements Frame {
     this.sequence = this.content.sequence;
     this.capturedNs = this.content.capturedNs;
     this.checksum = this.content.checksum;
+  }
+
+  /** Its buffer has been taken away: whoever goes on with it finds no memory. */
+  revoke(): void {
+    this.pages = [];
   }
 
   describe(sequence: number, capturedNs: Nanoseconds): void {

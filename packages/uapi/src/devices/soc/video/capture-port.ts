@@ -1,11 +1,11 @@
 /** Where a source's frames leave behind a capture node: the buffers that user space has queued, oldest first. */
-import { ERRNO, type ErrnoCode, type Task } from '@dmabuf-lab/core/base';
+import type { Task } from '@dmabuf-lab/core/base';
 import type { DeviceStatistics, FrameFormat, OutputPort } from '@dmabuf-lab/core/driver';
 import type { SimulatedKernel } from '../../../kernel/kernel.js';
-import { pagesFor } from '../../../kernel/pages.js';
 import type { Vb2Buffer } from '../../v4l2/vb2-buffer.js';
 import type { FrameContents } from '../frame-contents.js';
-import { NodeFrame } from '../node-frame.js';
+import type { NodeFrame } from '../node-frame.js';
+import { writtenFrame } from './frame-buffers.js';
 
 /** What the port has of its node. */
 export interface CaptureBuffers {
@@ -37,6 +37,7 @@ export class CapturePort implements OutputPort {
   /** The stream is over: frames that the driver still has are no longer its own. */
   close(): void {
     this.#isClosed = true;
+    for (const frame of this.#taken.keys()) frame.revoke();
     this.#taken.clear();
   }
 
@@ -55,7 +56,7 @@ export class CapturePort implements OutputPort {
   #take(): NodeFrame | undefined {
     const buffer = this.#isClosed ? undefined : this.parts.buffers.take();
     if (buffer === undefined) return undefined;
-    const frame = writtenFrame(buffer, this.parts);
+    const frame = writtenFrame(buffer, this.format, this.parts.contents);
     this.#taken.set(frame, buffer);
     return frame;
   }
@@ -74,17 +75,4 @@ export class CapturePort implements OutputPort {
 
   /** User space has the room. */
   *room(): Task<void> {}
-}
-
-/** A buffer as a device that writes it has it: a job that fails spoils the picture. */
-export function writtenFrame(
-  buffer: Vb2Buffer,
-  { format, contents }: { readonly format: FrameFormat; readonly contents: FrameContents },
-): NodeFrame {
-  const pages = buffer.planes[0].memory?.pages.slice(0, pagesFor(format.sizeBytes)) ?? [];
-  const end = (error?: ErrnoCode): void => {
-    if (error !== undefined) frame.error = ERRNO[error];
-  };
-  const frame: NodeFrame = new NodeFrame({ format, pages, contents, work: { dependencies: [], end } });
-  return frame;
 }

@@ -2,10 +2,10 @@
  * One run of a driver, from STREAMON to STREAMOFF.
  *
  * STREAMOFF and close(2) take all buffers away at once, whatever the driver is doing. A run that has been cancelled is told so
- * where it waits next: ECANCELED is thrown there, so that it unwinds and touches no buffer again. What it still waits for
- * ends in its own time, beside a later run.
+ * when it goes on: ECANCELED is thrown where it waits, once, so that it unwinds and may leave what it has. It has no buffer
+ * any more, and lives on beside a later run for as long as that takes.
  */
-import { ErrnoError, InvariantError, isErrno, type Task } from '@dmabuf-lab/core/base';
+import { ErrnoError, InvariantError, type Task } from '@dmabuf-lab/core/base';
 import type { Driver, InputPort, OutputPort } from '@dmabuf-lab/core/driver';
 import { NodeContext, type NodeContextParts } from '../node-context.js';
 
@@ -16,12 +16,14 @@ export interface DriverRunOptions {
   readonly ports: Readonly<Record<string, InputPort | OutputPort>>;
   /** The driver has returned by itself. */
   ended(): void;
-  /** The driver has thrown; not when it was cancelled before. */
+  /** The driver has thrown while the stream was on. */
   failed(error: Error): void;
 }
 
 export class DriverRun {
   #isCancelled = false;
+  /** The stream is over: what the driver does is no longer its device's business. */
+  #isOver = false;
   readonly #context: RunContext;
 
   constructor(private readonly options: DriverRunOptions) {
@@ -33,9 +35,15 @@ export class DriverRun {
     this.options.parts.services.spawn('stream', this.#guarded(this.#drive()));
   }
 
-  /** Never waits; nothing happens when it has ended. */
+  /** The stream is over in the middle of a frame. Never waits; nothing happens when the driver has returned. */
   cancel(): void {
     this.#isCancelled = true;
+    this.finish();
+  }
+
+  /** The stream is over between two frames: the driver finds its ports at their end. Never waits. */
+  finish(): void {
+    this.#isOver = true;
     this.#context.stop();
   }
 
@@ -44,7 +52,7 @@ export class DriverRun {
     const context = this.#context as never;
     const state = driver.setup === undefined ? undefined : yield* driver.setup(context);
     yield* driver.run(context, state);
-    if (!this.#isCancelled) this.options.ended();
+    if (!this.#isOver) this.options.ended();
   }
 
   /** Never throws but for an error in this program. */
@@ -53,13 +61,14 @@ export class DriverRun {
       yield* this.#steps(task);
     } catch (error) {
       if (error instanceof InvariantError) throw error;
-      if (this.#isCancelled) return;
+      if (this.#isOver) return;
       this.options.failed(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
   *#steps(task: Task<void>): Task<void> {
     if (this.#isCancelled) return;
+    let isTold = false;
     let step = task.next();
     while (!step.done) {
       let sent: unknown;
@@ -69,16 +78,17 @@ export class DriverRun {
       } catch (error) {
         thrown = error;
       }
-      if (this.#isCancelled) thrown = cancelled();
+      if (this.#isCancelled && !isTold) {
+        isTold = true;
+        thrown = cancelled();
+      }
       step = thrown === undefined ? task.next(sent) : task.throw(thrown);
     }
   }
 }
 
-/** Whether a driver has been told that its stream is over. */
-export const isCancellation = (error: unknown): boolean => isErrno(error, 'ECANCELED');
-
-function cancelled(): ErrnoError {
+/** What a driver is told whose stream is over. */
+export function cancelled(): ErrnoError {
   return new ErrnoError('ECANCELED', 'VIDIOC_STREAMOFF', 'Cannot go on with the stream: it has been stopped');
 }
 
