@@ -2,9 +2,8 @@
 import { isErrno } from '@dmabuf-lab/core/base';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import { V4L2_MEMORY } from '../../abi/videodev2.js';
-import type { SimulatedKernel } from '../../kernel/kernel.js';
 import { Vb2Buffer, type Vb2Plane } from './vb2-buffer.js';
-import type { PlaneMemoryOps } from './vb2-memory.js';
+import type { Vb2MemOps } from './vb2-memory.js';
 
 /** A buffer has room for so many planes in the offsets by which they are mapped. */
 const PLANES_IN_OFFSET = 8;
@@ -13,10 +12,9 @@ export class Vb2Buffers {
   readonly #slots: (Vb2Buffer | undefined)[];
 
   constructor(
-    private readonly kernel: SimulatedKernel,
+    private readonly memory: Vb2MemOps,
     /** Most buffers. */
     readonly limit: number,
-    private readonly memory: PlaneMemoryOps,
     /** What the offsets by which they are mapped begin with, bytes. */
     private readonly firstOffset: number,
   ) {
@@ -68,7 +66,7 @@ export class Vb2Buffers {
   #allocate(buffer: Vb2Buffer): boolean {
     try {
       for (const [i, plane] of buffer.planes.entries()) {
-        plane.memory = this.memory.allocate(this.kernel, plane.lengthBytes);
+        plane.memory = this.memory.allocate(plane.lengthBytes);
         plane.m = BigInt(this.firstOffset + (buffer.index * PLANES_IN_OFFSET + i) * PAGE_BYTES);
       }
       return true;

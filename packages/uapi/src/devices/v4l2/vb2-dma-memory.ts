@@ -15,7 +15,7 @@ import {
 import type { DmaBufAttachment, DmaBufFile } from '../../files/dma-buf.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import { type Page, type PageAllocator, pageRuns } from '../../kernel/pages.js';
-import { type PlaneMemory, type PlaneMemoryOps, QueueMemory } from './vb2-memory.js';
+import { OwnMemory, type PlaneMemory, type Vb2MemOps } from './vb2-memory.js';
 
 export interface DmaMemoryOptions {
   /** The device, as the lists of attachments name it. */
@@ -29,11 +29,11 @@ export interface DmaMemoryOptions {
 }
 
 /** How the queue of a device comes to its memory. Source: vb2_dma_contig_memops, vb2_dma_sg_memops. */
-export function dmaMemory(options: DmaMemoryOptions): PlaneMemoryOps {
+export function dmaMemOps(kernel: SimulatedKernel, options: DmaMemoryOptions): Vb2MemOps {
   const { isContiguous, pages } = options;
   return {
-    allocate: (kernel, lengthBytes) => allocate(kernel, lengthBytes, isContiguous, pages),
-    importDmaBuf: (kernel, buffer, lengthBytes) => importDmaBuf(kernel, buffer, lengthBytes, options),
+    allocate: (lengthBytes) => allocate(kernel, lengthBytes, isContiguous, pages),
+    importDmaBuf: (buffer, lengthBytes) => importDmaBuf(kernel, buffer, lengthBytes, options),
   };
 }
 
@@ -42,10 +42,10 @@ function allocate(
   kernel: SimulatedKernel,
   lengthBytes: number,
   isContiguous: boolean,
-  pages: PageAllocator | undefined,
-): QueueMemory {
+  pages: PageAllocator = kernel.pages,
+): OwnMemory {
   const name = isContiguous ? 'videobuf2_dma_contig' : 'videobuf2_dma_sg';
-  const memory = new QueueMemory(kernel, lengthBytes, name, pages);
+  const memory = new OwnMemory(kernel, pages, name, lengthBytes);
   if (!isContiguous || pageRuns(memory.pages).length <= 1) return memory;
   memory.put();
   throw new ErrnoError('ENOMEM', 'VIDIOC_REQBUFS', `Cannot allocate ${lengthBytes} bytes in one run`);

@@ -1,10 +1,9 @@
 /**
  * Memory behind the planes of video buffers: their own, or that of dma-bufs which user space has queued.
  *
- * Source: drivers/media/common/videobuf2/videobuf2-vmalloc.c, v6.12.
+ * Source: drivers/media/common/videobuf2/videobuf2-core.c and videobuf2-vmalloc.c, v6.12.
  */
-import { ErrnoError, isErrno, type Task } from '@dmabuf-lab/core/base';
-import { DmaBufCaller, vmapUnlocked, vunmapUnlocked } from '@dmabuf-lab/core/dma-buf';
+import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
 import { O, PAGE_BYTES } from '../../abi/fcntl.js';
 import { DmaBufFile } from '../../files/dma-buf.js';
 import type { VmaRequest } from '../../kernel/address-space.js';
@@ -20,34 +19,28 @@ export interface PlaneMemory {
   put(): void;
 }
 
-/** How a queue comes to its memory. Source: struct vb2_mem_ops. */
-export interface PlaneMemoryOps {
-  /** For MMAP. @throws ErrnoError ENOMEM. Source: vb2_mem_ops.alloc. */
-  allocate(kernel: SimulatedKernel, lengthBytes: number): QueueMemory;
-  /**
-   * For DMABUF.
-   *
-   * @param who what messages call the queue
-   * @throws ErrnoError
-   * Source: vb2_mem_ops.attach_dmabuf, map_dmabuf.
-   */
-  importDmaBuf(kernel: SimulatedKernel, buffer: DmaBufFile, lengthBytes: number, who: string): Task<PlaneMemory>;
+/** How a queue gets memory. Source: struct vb2_mem_ops, include/media/videobuf2-core.h. */
+export interface Vb2MemOps {
+  /** Memory of its own. @throws ErrnoError ENOMEM */
+  allocate(lengthBytes: number): OwnMemory;
+  /** That of a dma-buf, ready for the device until `put`. @throws ErrnoError EFAULT, and what the exporter says */
+  importDmaBuf(buffer: DmaBufFile, lengthBytes: number): Task<PlaneMemory>;
 }
 
 /** Memory that the queue has allocated. It lives on where it is mapped or exported: buffers are orphaned, not freed. */
-export class QueueMemory implements PlaneMemory {
+export class OwnMemory implements PlaneMemory {
   users = 1;
   readonly #run: PageRun;
 
   /**
-   * @param exporterName of the dma-bufs that it is exported as
+   * @param exporterName of dma-bufs of it
    * @throws ErrnoError ENOMEM
    */
   constructor(
     private readonly kernel: SimulatedKernel,
-    private readonly lengthBytes: number,
+    pages: PageAllocator,
     private readonly exporterName: string,
-    pages: PageAllocator = kernel.pages,
+    private readonly lengthBytes: number,
   ) {
     this.#run = pages.allocate(pagesFor(lengthBytes));
   }
@@ -56,7 +49,7 @@ export class QueueMemory implements PlaneMemory {
     return this.#run.pages;
   }
 
-  /** Source: vb2_vmalloc_put. */
+  /** Source: vb2_vmalloc_put, vb2_dc_put. */
   put(): void {
     this.users -= 1;
     if (this.users === 0) this.#run.free();
@@ -92,48 +85,6 @@ export class QueueMemory implements PlaneMemory {
     );
   }
 }
-
-/**
- * The memory of a dma-buf, mapped for the CPU. The driver does not attach: it writes by the processor. While it is mapped the
- * storage stays where it is.
- *
- * @param who what messages call the queue
- * @throws ErrnoError EFAULT
- * Source: vb2_vmalloc_attach_dmabuf, vb2_vmalloc_map_dmabuf.
- */
-function* importDmaBuf(
-  kernel: SimulatedKernel,
-  buffer: DmaBufFile,
-  lengthBytes: number,
-  who: string,
-): Task<PlaneMemory> {
-  const refuse = (reason: string): ErrnoError =>
-    new ErrnoError('EFAULT', 'VIDIOC_QBUF', `Cannot import the dma-buf: ${reason}`);
-  if (buffer.sizeBytes < lengthBytes) throw refuse(`it has ${buffer.sizeBytes} bytes, fewer than ${lengthBytes}`);
-  const caller = new DmaBufCaller(who);
-  let pages: readonly Page[];
-  try {
-    pages = yield* vmapUnlocked(caller, buffer.object);
-  } catch (error) {
-    if (!isErrno(error)) throw error;
-    throw refuse(error.message);
-  }
-  function* unmap(): Task<void> {
-    yield* vunmapUnlocked(caller, buffer.object, pages);
-    buffer.drop();
-  }
-  const put = (): void => {
-    buffer.hold(); // until it is unmapped, which waits where it is being moved
-    kernel.startNow('vb2_vmalloc_unmap_dmabuf', unmap());
-  };
-  return { pages, users: 0, put };
-}
-
-/** The memory of a driver that works by the processor. Source: vb2_vmalloc_memops. */
-export const VMALLOC_MEMORY: PlaneMemoryOps = {
-  allocate: (kernel, lengthBytes) => new QueueMemory(kernel, lengthBytes, 'videobuf2_vmalloc'),
-  importDmaBuf,
-};
 
 /** Overwrites the beginning of memory with one line of bytes, again and again. */
 export function fillWithLines(pages: readonly Page[], lengthBytes: number, line: Uint8Array): void {

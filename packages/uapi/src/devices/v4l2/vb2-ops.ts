@@ -1,6 +1,6 @@
 /** What a queue of video buffers asks of its driver and its user. Source: include/media/videobuf2-core.h, v6.12. */
 import type { Vb2Buffer } from './vb2-buffer.js';
-import type { PlaneMemoryOps } from './vb2-memory.js';
+import type { Vb2MemOps } from './vb2-memory.js';
 
 /** What a driver does for its queue. Source: struct vb2_ops. */
 export interface Vb2Ops {
@@ -27,6 +27,8 @@ export const ANY_IO = 0x1f;
 export interface Vb2QueueOptions {
   /** What messages call it. */
   readonly name: string;
+  /** Where its memory comes from. */
+  readonly memory: Vb2MemOps;
   /** V4L2_BUF_TYPE. */
   readonly type: number;
   readonly isOutput: boolean;
@@ -37,8 +39,6 @@ export interface Vb2QueueOptions {
   readonly minBuffers: number;
   /** VB2_IO; all when absent. */
   readonly ioModes?: number;
-  /** How it comes to its memory; by the processor when absent. */
-  readonly memory?: PlaneMemoryOps;
   /** V4L2_BUF_FLAG_TIMESTAMP_* and TSTAMP_SRC_*; monotonic, at the end of a frame, when absent. */
   readonly timestampFlags?: number;
   /** What the offsets begin with by which buffers are mapped, bytes; 0 when absent. */

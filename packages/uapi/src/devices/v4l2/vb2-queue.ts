@@ -15,7 +15,7 @@ import type { MediaRequest, MediaRequestObject } from './media-request.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
 import { Vb2Buffers } from './vb2-buffers.js';
 import { FileIo } from './vb2-fileio.js';
-import { type PlaneMemory, type PlaneMemoryOps, QueueMemory, VMALLOC_MEMORY } from './vb2-memory.js';
+import { OwnMemory } from './vb2-memory.js';
 import { ANY_IO, type DequeueSteps, VB2_IO, type Vb2Ops, type Vb2QueueOptions } from './vb2-ops.js';
 import { prepareBuffer } from './vb2-prepare.js';
 
@@ -38,7 +38,6 @@ export class Vb2Queue {
   owner: OpenFile | undefined;
   /** The last buffer of a stream has been dequeued: there is nothing more to wait for. */
   lastBufferDequeued = false;
-  readonly #memoryOps: PlaneMemoryOps;
   #queued: Vb2Buffer[] = [];
   #done: Vb2Buffer[] = [];
   #waitingInDqbuf = false;
@@ -51,8 +50,7 @@ export class Vb2Queue {
     readonly options: Vb2QueueOptions,
     private readonly ops: Vb2Ops,
   ) {
-    this.#memoryOps = options.memory ?? VMALLOC_MEMORY;
-    this.buffers = new Vb2Buffers(kernel, options.maxBuffers, this.#memoryOps, options.firstOffset ?? 0);
+    this.buffers = new Vb2Buffers(options.memory, options.maxBuffers, options.firstOffset ?? 0);
     this.fileIo = new FileIo(this);
   }
 
@@ -169,7 +167,7 @@ export class Vb2Queue {
       yield* prepareBuffer(buffer, {
         memory: this.memory,
         process,
-        importDmaBuf: (file, lengthBytes) => this.#importDmaBuf(file, lengthBytes),
+        importDmaBuf: (file, lengthBytes) => this.options.memory.importDmaBuf(file, lengthBytes),
         accept: (one) => this.ops.prepare(one),
       });
     } finally {
@@ -186,10 +184,6 @@ export class Vb2Queue {
     if (buffer.state !== 'dequeued' || buffer.prepared)
       throw vb2Error('EINVAL', 'VIDIOC_PREPARE_BUF', `buffer ${buffer.index} is ${buffer.state} or prepared`);
     yield* this.prepare(buffer, process);
-  }
-
-  #importDmaBuf(file: DmaBufFile, lengthBytes: number): Task<PlaneMemory> {
-    return this.#memoryOps.importDmaBuf(this.kernel, file, lengthBytes, this.options.name);
   }
 
   /** Waits while a buffer is being prepared: the lock of the queue. Source: vb2_queue.lock. */
@@ -384,7 +378,7 @@ export class Vb2Queue {
     if (this.memory !== V4L2_MEMORY.MMAP) throw refuse('the queue has no buffers of its own');
     if (this.fileIo.isActive) throw vb2Error('EBUSY', 'mmap', 'the queue is in read or write mode');
     const memory = this.buffers.planeAtPage(vma.first)?.memory;
-    if (!(memory instanceof QueueMemory)) throw refuse('no plane has this offset');
+    if (!(memory instanceof OwnMemory)) throw refuse('no plane has this offset');
     memory.mmap(vma);
   }
 
@@ -394,7 +388,7 @@ export class Vb2Queue {
     if (this.memory !== V4L2_MEMORY.MMAP) throw vb2Error('EINVAL', op, 'the queue has no buffers of its own');
     if ((flags & ~(O.CLOEXEC | O.ACCMODE)) !== 0) throw vb2Error('EINVAL', op, `flags 0x${flags.toString(16)}`);
     const memory = buffer.planes[planeIndex]?.memory;
-    if (!(memory instanceof QueueMemory)) throw vb2Error('EINVAL', op, `there is no plane ${planeIndex}`);
+    if (!(memory instanceof OwnMemory)) throw vb2Error('EINVAL', op, `there is no plane ${planeIndex}`);
     if (this.fileIo.isActive) throw vb2Error('EBUSY', op, 'the queue is in read or write mode');
     return memory.export(flags);
   }

@@ -8,6 +8,7 @@ import { formatsOf, PIXEL_FORMATS, type PixelFormat } from './pixel-formats.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
 import type { Vb2Ops } from './vb2-ops.js';
 import { Vb2Queue } from './vb2-queue.js';
+import { vmallocMemOps } from './vb2-vmalloc.js';
 import type { VideoFormat } from './video-format.js';
 import type { FrameInterval, VideoNode } from './video-node.js';
 import { type Picture, pictureOf, type Signal } from './vivid-geometry.js';
@@ -47,7 +48,15 @@ export abstract class VividNode implements VideoNode, Vb2Ops {
     const threadName = `${name}-vid-${isOutput ? 'out' : 'cap'}`;
     this.queue = new Vb2Queue(
       kernel,
-      { name: threadName, type, isOutput, isMultiplanar, maxBuffers, minBuffers: MIN_BUFFERS },
+      {
+        name: threadName,
+        memory: vmallocMemOps(kernel, threadName),
+        type,
+        isOutput,
+        isMultiplanar,
+        maxBuffers,
+        minBuffers: MIN_BUFFERS,
+      },
       this,
     );
     instance.queues.push(this.queue);

@@ -8,7 +8,7 @@ import type { DeviceStatistics, FrameFormat } from '@dmabuf-lab/core/driver';
 import { V4L2_BUF_FLAG, V4L2_BUF_TYPE, V4L2_CAP, V4L2_FIELD } from '../../../abi/videodev2.js';
 import type { PixelFormat } from '../../v4l2/pixel-formats.js';
 import { type Vb2Buffer, vb2Error } from '../../v4l2/vb2-buffer.js';
-import { dmaMemory } from '../../v4l2/vb2-dma-memory.js';
+import { dmaMemOps } from '../../v4l2/vb2-dma-memory.js';
 import type { Vb2Ops } from '../../v4l2/vb2-ops.js';
 import { Vb2Queue } from '../../v4l2/vb2-queue.js';
 import { addVideoNode } from '../../v4l2/video-file.js';
@@ -87,7 +87,7 @@ class CaptureNode implements VideoNode, Vb2Ops, CaptureBuffers {
     this.interval = intervalOf(this.#format);
     this.#parts = contextParts(host, name);
     this.statistics = this.#parts.statistics;
-    const memory = dmaMemory({ device: name, direction: 'from-device', isContiguous, pages });
+    const memory = dmaMemOps(host.kernel, { device: name, direction: 'from-device', isContiguous, pages });
     this.queue = new Vb2Queue(
       host.kernel,
       {
@@ -171,9 +171,12 @@ class CaptureNode implements VideoNode, Vb2Ops, CaptureBuffers {
 
   /** All buffers go back at once: what the driver is doing has lost its buffer. */
   stopStreaming(): void {
-    this.#stream?.run.cancel();
-    this.#stream?.port.close();
+    const stream = this.#stream;
     this.#stream = undefined;
+    if (this.#taken.size > 0) stream?.run.cancel();
+    else stream?.run.finish();
+    stream?.port.close();
+    this.host.kernel.changed();
     this.#hasEnded = false;
     for (const buffer of [...this.#taken, ...this.#active.splice(0)]) this.queue.done(buffer, 'error');
     this.#taken.clear();
