@@ -5,6 +5,7 @@ import type { SimulatedKernel } from '../../../kernel/kernel.js';
 import type { Vb2Buffer } from '../../v4l2/vb2-buffer.js';
 import type { FrameContents } from '../frame-contents.js';
 import type { NodeFrame } from '../node-frame.js';
+import { cancelled } from './driver-run.js';
 import { writtenFrame } from './frame-buffers.js';
 
 /** What the port has of its node. */
@@ -41,12 +42,12 @@ export class CapturePort implements OutputPort {
     this.#taken.clear();
   }
 
-  /** For sources that wait, which lose no frame. */
+  /** For sources that wait, which lose no frame. @throws ErrnoError ECANCELED when the stream is over */
   *acquire(): Task<NodeFrame> {
-    for (;;) {
-      const frame = yield* this.parts.kernel.wait(() => this.#take(), Number.POSITIVE_INFINITY, 'a queued buffer');
-      if (frame !== undefined) return frame;
-    }
+    const look = (): NodeFrame | 'ended' | undefined => (this.#isClosed ? 'ended' : this.#take());
+    const frame = yield* this.parts.kernel.wait(look, Number.POSITIVE_INFINITY, 'a queued buffer');
+    if (frame === undefined || frame === 'ended') throw cancelled();
+    return frame;
   }
 
   *acquireForTick(): Task<NodeFrame | undefined> {

@@ -3,7 +3,7 @@ import type { DeviceStatistics } from '@dmabuf-lab/core/driver';
 import { V4L2_BUF_FLAG as FLAG, V4L2_BUF_TYPE, V4L2_CAP, V4L2_FIELD } from '../../../abi/videodev2.js';
 import { H264_FORMAT, type PixelFormat } from '../../v4l2/pixel-formats.js';
 import { type Vb2Buffer, vb2Error } from '../../v4l2/vb2-buffer.js';
-import { dmaMemory } from '../../v4l2/vb2-dma-memory.js';
+import { dmaMemOps } from '../../v4l2/vb2-dma-memory.js';
 import type { Vb2Ops } from '../../v4l2/vb2-ops.js';
 import { Vb2Queue } from '../../v4l2/vb2-queue.js';
 import type { VideoFormat } from '../../v4l2/video-format.js';
@@ -76,9 +76,11 @@ export class EncoderContext implements VideoNode, CoderBuffers {
   #makeQueue(type: number): Vb2Queue {
     const { name, isContiguous = false, pages } = this.device.options;
     const isOutput = type === V4L2_BUF_TYPE.VIDEO_OUTPUT;
-    const memory = dmaMemory({ device: name, direction: isOutput ? 'to-device' : 'from-device', isContiguous, pages });
+    const { kernel } = this.device.parts;
+    const direction = isOutput ? 'to-device' : 'from-device';
+    const memory = dmaMemOps(kernel, { device: name, direction, isContiguous, pages });
     return new Vb2Queue(
-      this.device.parts.kernel,
+      kernel,
       {
         name: `${name} ${isOutput ? 'output' : 'capture'}`,
         type,
