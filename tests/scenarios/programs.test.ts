@@ -1,17 +1,69 @@
-import { readdirSync } from 'node:fs';
-import { runProgram } from '@dmabuf-lab/lab';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadScenario, runProgram, runProgramWith } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { run } from '../unit/lab/cli/command-line.js';
-import { ROOT } from './run-file.js';
+import { example, ROOT, runFile } from './run-file.js';
 
 const PROGRAMS = `${ROOT}examples/programs/`;
 
+/** Programs that need the devices of a scenario. */
+const SCENARIOS: Readonly<Record<string, string>> = { 'record-a-preview.mjs': 'late-encoder' };
+
+async function runExample(name: string) {
+  const scenario = SCENARIOS[name];
+  const loaded = scenario === undefined ? undefined : await loadScenario(example(scenario));
+  return await runProgramWith(`${PROGRAMS}${name}`, {}, loaded);
+}
+
 for (const name of readdirSync(PROGRAMS).filter((file) => file.endsWith('.mjs'))) {
   test(`examples/programs/${name}, runs, and twice the same`, async (t) => {
-    const once = await runProgram(`${PROGRAMS}${name}`);
-    t.deepEqual(await runProgram(`${PROGRAMS}${name}`), once);
+    const once = await runExample(name);
+    t.deepEqual(await runExample(name), once);
   });
 }
+
+test('record-a-preview, drives the very devices that the scenario runs: the screen shows the same pictures', async (t) => {
+  const { report, artefacts } = await runExample('record-a-preview.mjs');
+  t.like(report.result as object, { frames: 45, recorded: { frames: 30, isAnnexB: true } });
+  t.deepEqual(report.findings, []);
+  const counters = Object.fromEntries(report.devices?.map((device) => [device.name, device.counters]) ?? []);
+  t.like(counters.camera, { ticks: 45 });
+  t.like(counters.gpu, { checksPassed: 45 });
+  t.like(counters.encoder, { encoded: 30, refused: 0, checksPassed: 30, videoFrames: 30 });
+
+  // The same camera, GPU and display without a program between them.
+  const overrides = { runtime: 'virtual', duration: 1_500_000_000 } as const;
+  const scenario = await runFile(example('late-encoder'), { overrides });
+  const crcsOf = (made: typeof artefacts): Map<string, string> => {
+    const text = made.find(({ device, name }) => device === 'display' && name === 'crc.txt');
+    const lines = new TextDecoder().decode(text?.bytes).trim().split('\n');
+    return new Map(lines.map((line) => line.split(' ') as [string, string]));
+  };
+  const [ours, theirs] = [crcsOf(artefacts), crcsOf(scenario.artefacts)];
+  const sequences = [...theirs.keys()].filter((sequence) => Number(sequence) < 45);
+  t.is(sequences.length, 45);
+  for (const sequence of sequences) t.is(ours.get(sequence), theirs.get(sequence), `frame ${sequence}`);
+});
+
+test('program --scenario, says what each device did and writes what they leave', async (t) => {
+  const out = mkdtempSync(join(tmpdir(), 'program-'));
+  const file = 'examples/programs/record-a-preview.mjs';
+  try {
+    const words = ['program', file, '--scenario', 'examples/late-encoder.yaml', '--out', out];
+    const { code, stdout, stderr } = await run(ROOT, words);
+    t.is(code, 0, stderr);
+    t.regex(stdout, /^encoder \(\/dev\/video11\): encoded 30, refused 0, /m);
+    t.true(readdirSync(out).includes('encoder-video.mp4'));
+    t.is(readFileSync(join(out, 'encoder-video.mp4')).subarray(4, 8).toString(), 'ftyp');
+  } finally {
+    rmSync(out, { recursive: true });
+  }
+  const missing = await run(ROOT, ['program', file, '--scenario', 'nowhere.yaml']);
+  t.is(missing.code, 2);
+  t.regex(missing.stderr, /^nowhere\.yaml: no such file/);
+});
 
 test('place-a-buffer, lies where all reach it, moves for the late camera, and stays where it is held', async (t) => {
   const { result, endNs, findings } = await runProgram(`${PROGRAMS}place-a-buffer.mjs`);

@@ -14,6 +14,7 @@ import {
   addVirtioGpuNodes,
   addVividNodes,
   type KernelHost,
+  type PageAllocator,
   SimulatedKernel,
 } from '@dmabuf-lab/uapi';
 import { pagesFrom } from './pages-from.js';
@@ -67,8 +68,38 @@ export function startKernel(
   host: KernelHost,
   memory: PhysicalMemoryHandle,
   changedWord: WordIndex,
-  { rules, nodes = 'recorded', nonCoherent = false }: MachineOptions = {},
+  options: MachineOptions = {},
 ): SimulatedKernel {
+  const { nodes = 'recorded' } = options;
+  const started = startRecorded(host, memory, changedWord, options);
+  if (nodes === 'all') addProgramNodes(started.kernel, started.ram, started.heap);
+  return started.kernel;
+}
+
+/** A machine that programs run on. */
+export interface ProgramMachine {
+  readonly kernel: SimulatedKernel;
+  /** Memory in one piece. */
+  readonly contiguousPages: PageAllocator;
+}
+
+/** As `startKernel` with the nodes `all`, for those who add more. */
+export function startProgramMachine(
+  host: KernelHost,
+  memory: PhysicalMemoryHandle,
+  changedWord: WordIndex,
+  options: Omit<MachineOptions, 'nodes'> = {},
+): ProgramMachine {
+  const { kernel, ram, heap } = startRecorded(host, memory, changedWord, { ...options, nodes: 'all' });
+  return { kernel, contiguousPages: addProgramNodes(kernel, ram, heap) };
+}
+
+function startRecorded(
+  host: KernelHost,
+  memory: PhysicalMemoryHandle,
+  changedWord: WordIndex,
+  { rules, nodes = 'recorded', nonCoherent = false }: MachineOptions,
+): { readonly kernel: SimulatedKernel; readonly ram: PhysicalMemory; readonly heap: SystemHeap } {
   const ram = PhysicalMemory.open(memory);
   const [{ base, sizeBytes }] = MACHINE_WINDOWS;
   const heap = new SystemHeap('system', ram, { base, sizeBytes });
@@ -91,6 +122,5 @@ export function startKernel(
   for (const node of [single.capture, single.output, multi.capture]) setUpVideoNode(node);
   addBochsNode(kernel, '/dev/dri/card1');
   addVirtioGpuNodes(kernel, '/dev/dri/card2', '/dev/dri/renderD129');
-  if (nodes === 'all') addProgramNodes(kernel, ram, heap);
-  return kernel;
+  return { kernel, ram, heap };
 }

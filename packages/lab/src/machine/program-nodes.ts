@@ -3,7 +3,13 @@ import { RandomStream } from '@dmabuf-lab/core/base';
 import type { DmaHeap } from '@dmabuf-lab/core/dma-buf';
 import type { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { CmaHeap, type SystemHeap } from '@dmabuf-lab/heaps';
-import { addCenallocNode, addHeapNode, addVividNodes, type SimulatedKernel } from '@dmabuf-lab/uapi';
+import {
+  addCenallocNode,
+  addHeapNode,
+  addVividNodes,
+  type PageAllocator,
+  type SimulatedKernel,
+} from '@dmabuf-lab/uapi';
 import { pagesFrom } from './pages-from.js';
 import { setUpVideoNode } from './video-nodes.js';
 
@@ -22,7 +28,8 @@ export function wear(system: SystemHeap): void {
   system.age({ keep: 0.5, regionBytes: WORN_BYTES, random: new RandomStream(WORN_SEED, 'heap.system.aged') });
 }
 
-export function addProgramNodes(kernel: SimulatedKernel, memory: PhysicalMemory, system: DmaHeap): void {
+/** @returns where memory in one piece comes from */
+export function addProgramNodes(kernel: SimulatedKernel, memory: PhysicalMemory, system: DmaHeap): PageAllocator {
   const cma = new CmaHeap('reserved', memory, CMA_WINDOW);
   const contiguousPages = pagesFrom(cma, memory);
   addHeapNode(kernel, { name: 'reserved', scattered: false, sharedOnly: true, ...contiguousPages });
@@ -34,4 +41,5 @@ export function addProgramNodes(kernel: SimulatedKernel, memory: PhysicalMemory,
     contiguousPages,
   });
   for (const node of [capture, output]) setUpVideoNode(node);
+  return contiguousPages;
 }

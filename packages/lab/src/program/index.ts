@@ -1,3 +1,10 @@
-export type { ProgramMain, ProgramOptions, ProgramReport } from './program-actor.js';
+export type {
+  ProgramDeviceReport,
+  ProgramMain,
+  ProgramOptions,
+  ProgramOutcome,
+  ProgramReport,
+} from './program-actor.js';
 export * from './program-text.js';
 export * from './run-program.js';
+export { devicesOf, type ProgramDevice } from './scenario-devices.js';

@@ -1,9 +1,12 @@
 /** The actor that a program runs in: a kernel, and a process of it. */
 import { external, type Task, wordIndex } from '@dmabuf-lab/core/base';
 import type { CpuCacheCost, DmaBufFinding, DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
+import type { Driver, Payload, SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
-import { Process, type SimulatedKernel } from '@dmabuf-lab/uapi';
-import { startKernel } from '../machine/index.js';
+import { Process, type SimulatedKernel, type SocDevice } from '@dmabuf-lab/uapi';
+import { addScenarioNodes, startProgramMachine } from '../machine/index.js';
+import type { RunArtefact } from '../result/index.js';
+import type { ProgramDevice } from './scenario-devices.js';
 
 /** What a module of a program exports as `main`. */
 export type ProgramMain = (process: Process, kernel: SimulatedKernel) => Task<unknown>;
@@ -20,6 +23,18 @@ export interface ProgramActorData {
   readonly module: string;
   readonly changedWord: number;
   readonly options: ProgramOptions;
+  /** Of a scenario, behind nodes of their own. */
+  readonly devices: readonly ProgramDevice[];
+  readonly payload: Payload;
+}
+
+/** What a device of the scenario has done for the program. */
+export interface ProgramDeviceReport {
+  readonly name: string;
+  readonly path: string;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly sequences: Readonly<Record<string, SequenceRanges>>;
+  readonly dropped: SequenceRanges;
 }
 
 /** What the actor reports: timers of the kernel may outlive the program. */
@@ -30,17 +45,63 @@ export interface ProgramReport {
   readonly findings: readonly DmaBufFinding[];
   /** What cache maintenance has cost; absent on a coherent machine. */
   readonly cache?: CpuCacheCost;
+  /** Devices of the scenario; absent without one. */
+  readonly devices?: readonly ProgramDeviceReport[];
 }
 
-export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramReport> {
-  yield* host.ready();
+/** What the actor gives back: the report, and what devices have left for the user. */
+export interface ProgramOutcome {
+  readonly report: ProgramReport;
+  readonly artefacts: readonly RunArtefact[];
+}
+
+export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramOutcome> {
   const module = yield* external(import(data.module) as Promise<{ main: ProgramMain }>, 'the module of the program');
+  const nodes = [];
+  for (const { module: url, ...node } of data.devices) {
+    const loaded = yield* external(import(url) as Promise<{ default: Driver }>, `the driver of ${node.name}`);
+    nodes.push({ ...node, driver: loaded.default });
+  }
+  yield* host.ready();
   const { nonCoherent = false, ...rules } = data.options;
-  const kernel = startKernel(host, host.memory, wordIndex(data.changedWord), { rules, nodes: 'all', nonCoherent });
+  const word = wordIndex(data.changedWord);
+  const { kernel, contiguousPages } = startProgramMachine(host, host.memory, word, { rules, nonCoherent });
+  const { payload } = data;
+  const devices = addScenarioNodes(nodes, { kernel, services: host, payload, runtime: 'virtual', contiguousPages });
   const process = new Process(kernel);
   const result = yield* module.main(process, kernel);
   const endNs = kernel.now();
   process.exit();
+  yield* untilIdle(kernel, devices);
   const cache = kernel.cpuCache?.cost;
-  return { result, endNs, findings: [...kernel.dmaBufRules.findings], ...(cache && { cache }) };
+  const report = {
+    result,
+    endNs,
+    findings: [...kernel.dmaBufRules.findings],
+    ...(cache && { cache }),
+    ...(devices.length > 0 && { devices: devices.map(reportOf) }),
+  };
+  return { report, artefacts: devices.flatMap(artefactsOf) };
+}
+
+/** What devices are working on goes through; then they leave what they have. */
+function* untilIdle(kernel: SimulatedKernel, devices: readonly SocDevice[]): Task<void> {
+  for (const device of devices) device.stop?.();
+  const look = (): true | undefined => (devices.some(({ isRunning }) => isRunning === true) ? undefined : true);
+  yield* kernel.wait(look, Number.POSITIVE_INFINITY, 'devices that end');
+}
+
+function reportOf({ name, paths, statistics }: SocDevice): ProgramDeviceReport {
+  const { counters, sequences, dropped } = statistics;
+  return {
+    name,
+    path: paths[0],
+    counters: Object.fromEntries(counters),
+    sequences: Object.fromEntries([...sequences].map(([list, log]) => [list, log.ranges()])),
+    dropped: dropped.ranges(),
+  };
+}
+
+function artefactsOf({ name, statistics }: SocDevice): RunArtefact[] {
+  return statistics.artefacts.map((artefact) => ({ device: name, ...artefact }));
 }

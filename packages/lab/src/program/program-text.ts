@@ -5,7 +5,7 @@ const NS_PER_MS = 1e6;
 const NS_PER_US = 1e3;
 
 /** What a program returned, when it ended, and what was found, for people. */
-export function programText({ result, endNs, findings, cache }: ProgramReport): string {
+export function programText({ result, endNs, findings, cache, devices = [] }: ProgramReport): string {
   const lines: string[] = [];
   if (result !== undefined) lines.push(JSON.stringify(result, null, 2));
   lines.push(`ended at ${(endNs / NS_PER_MS).toFixed(3)} ms of model time`);
@@ -13,6 +13,12 @@ export function programText({ result, endNs, findings, cache }: ProgramReport): 
     const { cleanedPages, invalidatedPages, spentNs } = cache;
     const us = (spentNs / NS_PER_US).toFixed(3);
     lines.push(`cache maintenance: ${cleanedPages} pages cleaned, ${invalidatedPages} invalidated, ${us} us`);
+  }
+  for (const { name, path, counters, dropped } of devices) {
+    const counts = Object.entries(counters).map(([counter, count]) => `${counter} ${count}`);
+    const lost = dropped.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+    if (lost > 0) counts.push(`dropped ${lost}`);
+    lines.push(`${name} (${path}): ${counts.length === 0 ? 'not used' : counts.join(', ')}`);
   }
   for (const group of groupsOf(findings)) {
     const [{ kind, message }] = group;

@@ -4,7 +4,9 @@ import { actorId } from '@dmabuf-lab/core/base';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import { PROGRAM_WINDOWS } from '../machine/index.js';
-import type { ProgramActorData, ProgramOptions, ProgramReport } from './program-actor.js';
+import type { LoadedScenario } from '../scenario/index.js';
+import type { ProgramActorData, ProgramOptions, ProgramOutcome, ProgramReport } from './program-actor.js';
+import { devicesOf } from './scenario-devices.js';
 
 /** Control words of the runtime come first. */
 const CHANGED_WORD = 1024;
@@ -26,17 +28,34 @@ export class ProgramError extends Error {
  * @throws ActorError when the program throws; ErrnoError EDEADLK when it waits for ever
  */
 export async function runProgram(path: string, options: ProgramOptions = {}): Promise<ProgramReport> {
+  return (await runProgramWith(path, options)).report;
+}
+
+/**
+ * As `runProgram`, with the devices of a scenario behind nodes of their own.
+ *
+ * @param loaded its devices, their parameters and constraints, its payload and its seed count; absent = none
+ * @returns also what the devices have made
+ * @throws ScenarioError when a device cannot work as the scenario links it
+ */
+export async function runProgramWith(
+  path: string,
+  options: ProgramOptions = {},
+  loaded?: LoadedScenario,
+): Promise<ProgramOutcome> {
   const module = pathToFileURL(path).href;
-  let loaded: { readonly main?: unknown };
+  let exported: { readonly main?: unknown };
   try {
-    loaded = (await import(module)) as { readonly main?: unknown };
+    exported = (await import(module)) as { readonly main?: unknown };
   } catch (error) {
     throw new ProgramError(`Cannot load ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (typeof loaded.main !== 'function') {
+  if (typeof exported.main !== 'function') {
     throw new ProgramError(`Cannot run ${path}: it exports no function main(process, kernel)`);
   }
-  const data: ProgramActorData = { module, changedWord: CHANGED_WORD, options };
+  const devices = loaded === undefined ? [] : await devicesOf(loaded);
+  const { payload = 'pixels', seed = 1 } = loaded?.scenario ?? {};
+  const data: ProgramActorData = { module, changedWord: CHANGED_WORD, options, devices, payload };
   const runtime = new VirtualRuntime(
     {
       actors: [
@@ -50,11 +69,11 @@ export async function runProgram(path: string, options: ProgramOptions = {}): Pr
       ],
       memory: PhysicalMemory.create(PROGRAM_WINDOWS).handle,
       controlBytes: CONTROL_BYTES,
-      seed: 1,
+      seed,
       trace: false,
     },
     { ties: 'fifo' },
   );
   const { outcomes } = await runtime.run();
-  return outcomes[0].report as ProgramReport;
+  return outcomes[0].report as ProgramOutcome;
 }

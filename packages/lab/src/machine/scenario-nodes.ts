@@ -1,0 +1,70 @@
+/** The devices of a scenario behind nodes: their drivers, constraints and numbers, on the buffers of a program. */
+import type { ActorServices } from '@dmabuf-lab/core/base';
+import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
+import type { Driver, Payload } from '@dmabuf-lab/core/driver';
+import {
+  addCaptureNode,
+  addDisplayNode,
+  addEncoderNode,
+  addRenderNode,
+  FrameContents,
+  type PageAllocator,
+  type SimulatedKernel,
+  type SocDevice,
+  type SocHost,
+} from '@dmabuf-lab/uapi';
+
+/** What stands in front of a device: a V4L2 capture, a V4L2 encoder, a DRM render node, a screen. */
+export type NodeKind = 'capture' | 'encoder' | 'render' | 'display';
+
+export interface ScenarioNode {
+  readonly name: string;
+  readonly kind: NodeKind;
+  /** Such as `/dev/video10`; `/dev/by-name/NAME` opens it too. */
+  readonly path: string;
+  readonly driver: Driver;
+  readonly parameters: unknown;
+  readonly constraints: DeviceConstraints;
+  /** Of a screen: its preferred mode. */
+  readonly widthPixels?: number;
+  readonly heightPixels?: number;
+}
+
+export interface ScenarioNodesOptions {
+  readonly kernel: SimulatedKernel;
+  readonly services: ActorServices;
+  readonly payload: Payload;
+  readonly runtime: SocHost['runtime'];
+  /** Memory in one piece, for devices that need it. */
+  readonly contiguousPages: PageAllocator;
+}
+
+/** @throws ErrnoError EINVAL when a driver does not fit its kind of node */
+export function addScenarioNodes(nodes: readonly ScenarioNode[], options: ScenarioNodesOptions): SocDevice[] {
+  const { kernel, contiguousPages } = options;
+  const host: SocHost = { ...options, contents: new FrameContents() };
+  return nodes.map((node) => {
+    kernel.addDevice(node.constraints);
+    kernel.addNode(`/dev/by-name/${node.name}`, (flags) => kernel.openNode(node.path, flags));
+    return addNode(host, node, contiguousPages);
+  });
+}
+
+function addNode(
+  host: SocHost,
+  { kind, constraints, ...options }: ScenarioNode,
+  contiguousPages: PageAllocator,
+): SocDevice {
+  const isContiguous = constraints.contiguous === true && constraints.iommu === undefined;
+  const memory = isContiguous ? { isContiguous, pages: contiguousPages } : {};
+  switch (kind) {
+    case 'capture':
+      return addCaptureNode(host, { ...options, ...memory });
+    case 'encoder':
+      return addEncoderNode(host, { ...options, ...memory });
+    case 'render':
+      return addRenderNode(host, options);
+    case 'display':
+      return addDisplayNode(host, options);
+  }
+}
