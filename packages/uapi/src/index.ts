@@ -19,6 +19,7 @@ export * from './files/memfd.js';
 export * from './files/sync-file.js';
 export * from './files/tmpfs.js';
 export * from './kernel/address-space.js';
+export * from './kernel/device-file.js';
 export * from './kernel/fd-table.js';
 export * from './kernel/kernel.js';
 export * from './kernel/open-file.js';

@@ -11,8 +11,9 @@ import type { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { CENALLOC_IOCTL_CREATE, cenallocCreate } from '../abi/cenalloc.js';
 import { O, PAGE_BYTES } from '../abi/fcntl.js';
 import { DmaBufFile } from '../files/dma-buf.js';
+import { addDeviceNode, DeviceFile, type DeviceNode } from '../kernel/device-file.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
-import { type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
+import type { IoctlCall } from '../kernel/open-file.js';
 import type { Process } from '../kernel/process.js';
 import { CenallocBuffer } from './cenalloc-buffer.js';
 import { CenallocStorage } from './cenalloc-storage.js';
@@ -33,42 +34,23 @@ export interface CenallocOptions {
 
 export function addCenallocNode(kernel: SimulatedKernel, options: CenallocOptions): void {
   const { heaps, memory, copyBytesPerSecond } = options;
-  const path = '/dev/cenalloc';
-  const node: CenallocNode = {
-    path,
-    inode: kernel.deviceInode(),
-    storage: new CenallocStorage(heaps, memory),
-    copyBytesPerSecond,
-  };
-  kernel.addNode(path, (flags) => new CenallocFile(kernel, node, flags));
+  const allocator: Allocator = { storage: new CenallocStorage(heaps, memory), copyBytesPerSecond };
+  addDeviceNode(kernel, '/dev/cenalloc', (node, flags) => new CenallocFile(kernel, allocator, node, flags));
 }
 
-interface CenallocNode {
-  readonly path: string;
-  readonly inode: Inode;
+interface Allocator {
   readonly storage: CenallocStorage;
   readonly copyBytesPerSecond: number;
 }
 
-class CenallocFile extends OpenFile {
+class CenallocFile extends DeviceFile {
   constructor(
     private readonly kernel: SimulatedKernel,
-    private readonly node: CenallocNode,
+    private readonly allocator: Allocator,
+    node: DeviceNode,
     flags: number,
   ) {
-    super(flags | O.LARGEFILE);
-  }
-
-  get linkTarget(): string {
-    return this.node.path;
-  }
-
-  override get inode(): Inode {
-    return this.node.inode;
-  }
-
-  override reopen(flags: number): OpenFile {
-    return new CenallocFile(this.kernel, this.node, flags);
+    super(node, flags);
   }
 
   override *ioctl(call: IoctlCall): Task<number> {
@@ -83,11 +65,11 @@ class CenallocFile extends OpenFile {
 
   #create(process: Process, given: ReturnType<typeof cenallocCreate.decode>): number {
     check(given);
-    const { kernel, node } = this;
+    const { kernel, allocator } = this;
     const sizeBytes = Math.ceil(Number(given.len) / PAGE_BYTES) * PAGE_BYTES;
-    const copyNs = Math.ceil((sizeBytes / node.copyBytesPerSecond) * NS_PER_S);
+    const copyNs = Math.ceil((sizeBytes / allocator.copyBytesPerSecond) * NS_PER_S);
     const creator = { device: 'the creator', ...(given.align > 1n && { alignmentBytes: Number(given.align) }) };
-    const buffer = new CenallocBuffer(kernel, node.storage, { sizeBytes, creator, copyNs });
+    const buffer = new CenallocBuffer(kernel, allocator.storage, { sizeBytes, creator, copyNs });
     return process.install(new DmaBufFile(kernel, buffer, given.fd_flags & O.ACCMODE), given.fd_flags);
   }
 }

@@ -4,8 +4,9 @@ import { DMA_HEAP_IOCTL_ALLOC, dmaHeapAllocationData } from '../abi/dma-heap.js'
 import { O, PAGE_BYTES } from '../abi/fcntl.js';
 import { IOC, ioctlDirection, ioctlNr, ioctlSize } from '../abi/ioctl.js';
 import { type DmaBufExporter, DmaBufFile } from '../files/dma-buf.js';
+import { addDeviceNode, DeviceFile, type DeviceNode } from '../kernel/device-file.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
-import { type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
+import type { IoctlCall } from '../kernel/open-file.js';
 import type { PageRun } from '../kernel/pages.js';
 import type { Process } from '../kernel/process.js';
 
@@ -24,28 +25,17 @@ export interface HeapNode {
 }
 
 export function addHeapNode(kernel: SimulatedKernel, heap: HeapNode): void {
-  const path = `/dev/dma_heap/${heap.name}`;
-  const inode = kernel.deviceInode();
-  kernel.addNode(path, (flags) => new HeapFile(kernel, heap, path, inode, flags));
+  addDeviceNode(kernel, `/dev/dma_heap/${heap.name}`, (node, flags) => new HeapFile(kernel, heap, node, flags));
 }
 
-class HeapFile extends OpenFile {
+class HeapFile extends DeviceFile {
   constructor(
     private readonly kernel: SimulatedKernel,
     private readonly heap: HeapNode,
-    readonly linkTarget: string,
-    private readonly node: Inode,
+    node: DeviceNode,
     flags: number,
   ) {
-    super(flags | O.LARGEFILE);
-  }
-
-  override get inode(): Inode {
-    return this.node;
-  }
-
-  override reopen(flags: number): OpenFile {
-    return new HeapFile(this.kernel, this.heap, this.linkTarget, this.node, flags);
+    super(node, flags);
   }
 
   /** Type letter and size of the number are not looked at: whatever is missing is zero, whatever is too much is ignored. */

@@ -1,10 +1,10 @@
 /** /dev/null, /dev/zero and /dev/full. Source: drivers/char/mem.c, v6.12. */
 import { ErrnoError, type Task } from '@dmabuf-lab/core/base';
-import { O, PAGE_BYTES } from '../abi/fcntl.js';
+import { PAGE_BYTES } from '../abi/fcntl.js';
 import { MemoryFile } from '../files/memory-file.js';
 import type { VmaRequest } from '../kernel/address-space.js';
+import { addDeviceNode, DeviceFile, type DeviceNode } from '../kernel/device-file.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
-import { type Inode, OpenFile } from '../kernel/open-file.js';
 import type { Process } from '../kernel/process.js';
 
 /** Everybody may use them. */
@@ -12,24 +12,18 @@ const MODE = 0o020666;
 
 export function addMemoryNodes(kernel: SimulatedKernel): void {
   for (const Kind of [NullFile, ZeroFile, FullFile]) {
-    const inode = { ...kernel.deviceInode(), mode: MODE };
-    kernel.addNode(Kind.path, (flags) => new Kind(kernel, Kind.path, inode, flags));
+    addDeviceNode(kernel, Kind.path, (node, flags) => new Kind(kernel, node, flags), MODE);
   }
 }
 
 /** What all of them do: they take every byte, and have no position. */
-abstract class MemoryDeviceFile extends OpenFile {
+abstract class MemoryDeviceFile extends DeviceFile {
   constructor(
     protected readonly kernel: SimulatedKernel,
-    readonly linkTarget: string,
-    private readonly node: Inode,
+    node: DeviceNode,
     flags: number,
   ) {
-    super(flags | O.LARGEFILE);
-  }
-
-  override get inode(): Inode {
-    return this.node;
+    super(node, flags);
   }
 
   override get positional(): boolean {
@@ -43,11 +37,6 @@ abstract class MemoryDeviceFile extends OpenFile {
 
   override *write(_process: Process, bytes: Uint8Array): Task<number> {
     return bytes.length;
-  }
-
-  override reopen(flags: number): OpenFile {
-    const Kind = this.constructor as new (kernel: SimulatedKernel, link: string, node: Inode, how: number) => OpenFile;
-    return new Kind(this.kernel, this.linkTarget, this.node, flags);
   }
 }
 

@@ -12,8 +12,9 @@ import {
 import { DmaBufFile } from '../files/dma-buf.js';
 import { MemfdFile } from '../files/memfd.js';
 import type { FilePage } from '../files/memory-file.js';
+import { addDeviceNode, DeviceFile, type DeviceNode } from '../kernel/device-file.js';
 import type { SimulatedKernel } from '../kernel/kernel.js';
-import { type Inode, type IoctlCall, OpenFile } from '../kernel/open-file.js';
+import type { IoctlCall, OpenFile } from '../kernel/open-file.js';
 import type { Process } from '../kernel/process.js';
 
 /** Most entries of a list. Source: list_limit. */
@@ -28,31 +29,20 @@ interface Item {
 }
 
 export function addUdmabufNode(kernel: SimulatedKernel): void {
-  const path = '/dev/udmabuf';
-  const inode = kernel.deviceInode();
-  kernel.addNode(path, (flags) => new UdmabufFile(kernel, path, inode, flags));
+  addDeviceNode(kernel, '/dev/udmabuf', (node, flags) => new UdmabufFile(kernel, node, flags));
 }
 
-class UdmabufFile extends OpenFile {
+class UdmabufFile extends DeviceFile {
   constructor(
     private readonly kernel: SimulatedKernel,
-    readonly linkTarget: string,
-    private readonly node: Inode,
+    node: DeviceNode,
     flags: number,
   ) {
-    super(flags | O.LARGEFILE);
+    super(node, flags);
   }
 
   override get positional(): boolean {
     return true;
-  }
-
-  override get inode(): Inode {
-    return this.node;
-  }
-
-  override reopen(flags: number): OpenFile {
-    return new UdmabufFile(this.kernel, this.linkTarget, this.node, flags);
   }
 
   override *ioctl({ process, command, argument }: IoctlCall): Task<number> {

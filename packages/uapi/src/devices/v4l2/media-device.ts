@@ -2,32 +2,23 @@
 import type { Task } from '@dmabuf-lab/core/base';
 import { O } from '../../abi/fcntl.js';
 import { MEDIA_IOC_REQUEST_ALLOC, mediaRequestFd } from '../../abi/media.js';
+import { addDeviceNode, DeviceFile, type DeviceNode } from '../../kernel/device-file.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
-import { type Inode, type IoctlCall, OpenFile } from '../../kernel/open-file.js';
+import type { IoctlCall } from '../../kernel/open-file.js';
 import { type MediaDevice, MediaRequest, MediaRequestFile } from './media-request.js';
 
 export function addMediaNode(kernel: SimulatedKernel, path: string, device: MediaDevice): void {
-  const inode = kernel.deviceInode();
-  kernel.addNode(path, (flags) => new MediaFile(kernel, device, path, inode, flags));
+  addDeviceNode(kernel, path, (node, flags) => new MediaFile(kernel, device, node, flags));
 }
 
-class MediaFile extends OpenFile {
+class MediaFile extends DeviceFile {
   constructor(
     private readonly kernel: SimulatedKernel,
     private readonly device: MediaDevice,
-    readonly linkTarget: string,
-    private readonly node: Inode,
+    node: DeviceNode,
     flags: number,
   ) {
-    super(flags | O.LARGEFILE);
-  }
-
-  override get inode(): Inode {
-    return this.node;
-  }
-
-  override reopen(flags: number): OpenFile {
-    return new MediaFile(this.kernel, this.device, this.linkTarget, this.node, flags);
+    super(node, flags);
   }
 
   /** Source: media_device_request_alloc. */
