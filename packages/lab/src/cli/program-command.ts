@@ -1,6 +1,6 @@
 /** `dmabuf-lab program`: runs a program of user space against simulated device nodes. */
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { describeError, EXIT } from './errors.js';
 import { checkOutputDirectory, userPath } from './paths.js';
 import { addRulesOptions, type RulesFlags, rulesOf } from './rules-options.js';
@@ -23,13 +23,19 @@ export function addProgramCommand(program: Command): void {
   const command = program
     .command('program')
     .summary('run a program of user space against simulated device nodes')
-    .description('Runs a program on a simulated machine, with the calls and the errno of Linux, on a virtual clock.')
+    .description('Runs a program on a simulated machine, with the calls and the errno of Linux.')
     .argument('<file>', 'a JavaScript module')
     .addHelpText('after', HELP);
   command
     .option(
       '--non-coherent',
       'devices do not snoop the cache of the CPU: a missing SYNC gives stale data, and is reported',
+    )
+    .addOption(
+      new Option(
+        '--runtime <kind>',
+        'virtual: on a virtual clock (default); threads: at real pace, in a thread',
+      ).choices(['virtual', 'threads']),
     )
     .option('--scenario <file>', 'put the devices of a scenario behind nodes')
     .option('--out <dir>', 'write the videos and pictures of its devices there')
@@ -42,6 +48,7 @@ export function addProgramCommand(program: Command): void {
 interface ProgramFlags extends RulesFlags {
   readonly json?: boolean;
   readonly nonCoherent?: boolean;
+  readonly runtime?: 'threads' | 'virtual';
   readonly scenario?: string;
   readonly out?: string;
 }
@@ -49,7 +56,7 @@ interface ProgramFlags extends RulesFlags {
 async function run(file: string, flags: ProgramFlags): Promise<number> {
   let isPreparing = true;
   try {
-    const { nonCoherent = false, json = false } = flags;
+    const { nonCoherent = false, json = false, runtime = 'virtual' } = flags;
     const { programText, runProgramWith } = await import('../program/index.js');
     const out = flags.out === undefined ? undefined : userPath(flags.out);
     if (out !== undefined) await checkOutputDirectory(out, flags.out ?? '');
@@ -57,7 +64,11 @@ async function run(file: string, flags: ProgramFlags): Promise<number> {
     const { scenario } = flags;
     const loaded = scenario === undefined ? undefined : await loadScenario(userPath(scenario), scenario);
     isPreparing = false;
-    const { report, artefacts } = await runProgramWith(userPath(file), { ...rulesOf(flags), nonCoherent }, loaded);
+    const { report, artefacts } = await runProgramWith(
+      userPath(file),
+      { ...rulesOf(flags), nonCoherent, runtime },
+      loaded,
+    );
     process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : programText(report));
     if (out === undefined) return EXIT.ok;
     const { writeArtefacts } = await import('../report/index.js');

@@ -15,6 +15,8 @@ export type ProgramMain = (process: Process, kernel: SimulatedKernel) => Task<un
 export interface ProgramOptions extends DmaBufRulesOptions {
   /** Devices do not see what is in the cache of the CPU, nor the CPU what they write past it. Default: they do. */
   readonly nonCoherent?: boolean;
+  /** `virtual`: on a virtual clock, the same each time. `threads`: at real pace, in a thread. Default `virtual`. */
+  readonly runtime?: 'threads' | 'virtual';
 }
 
 /** Plain data of the actor. */
@@ -63,11 +65,11 @@ export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramO
     nodes.push({ ...node, driver: loaded.default });
   }
   yield* host.ready();
-  const { nonCoherent = false, ...rules } = data.options;
+  const { nonCoherent = false, runtime = 'virtual', ...rules } = data.options;
   const word = wordIndex(data.changedWord);
   const { kernel, contiguousPages } = startProgramMachine(host, host.memory, word, { rules, nonCoherent });
   const { payload } = data;
-  const devices = addScenarioNodes(nodes, { kernel, services: host, payload, runtime: 'virtual', contiguousPages });
+  const devices = addScenarioNodes(nodes, { kernel, services: host, payload, runtime, contiguousPages });
   const process = new Process(kernel);
   const result = yield* module.main(process, kernel);
   const endNs = kernel.now();

@@ -2,7 +2,7 @@
 import { pathToFileURL } from 'node:url';
 import { actorId } from '@dmabuf-lab/core/base';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
-import { VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import { type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import { PROGRAM_WINDOWS } from '../machine/index.js';
 import type { LoadedScenario } from '../scenario/index.js';
 import type { ProgramActorData, ProgramOptions, ProgramOutcome, ProgramReport } from './program-actor.js';
@@ -19,7 +19,7 @@ export class ProgramError extends Error {
 }
 
 /**
- * Runs the generator function `main(process, kernel)` that a module exports, on the virtual clock.
+ * Runs the generator function `main(process, kernel)` that a module exports.
  *
  * @param path of the module
  * @param options how the machine behaves: like Linux 6.12 on a coherent board when absent
@@ -56,24 +56,25 @@ export async function runProgramWith(
   const devices = loaded === undefined ? [] : await devicesOf(loaded);
   const { payload = 'pixels', seed = 1 } = loaded?.scenario ?? {};
   const data: ProgramActorData = { module, changedWord: CHANGED_WORD, options, devices, payload };
-  const runtime = new VirtualRuntime(
-    {
-      actors: [
-        {
-          name: 'program',
-          id: actorId(1),
-          module: new URL('./program-actor.js', import.meta.url).href,
-          calls: [],
-          data,
-        },
-      ],
-      memory: PhysicalMemory.create(PROGRAM_WINDOWS).handle,
-      controlBytes: CONTROL_BYTES,
-      seed,
-      trace: false,
-    },
-    { ties: 'fifo' },
-  );
+  const spec: RunSpec = {
+    actors: [
+      {
+        name: 'program',
+        id: actorId(1),
+        module: new URL('./program-actor.js', import.meta.url).href,
+        calls: [],
+        data,
+      },
+    ],
+    memory: PhysicalMemory.create(PROGRAM_WINDOWS).handle,
+    controlBytes: CONTROL_BYTES,
+    seed,
+    trace: false,
+  };
+  const runtime =
+    options.runtime === 'threads'
+      ? new ThreadsRuntime(spec, { pace: 'real' })
+      : new VirtualRuntime(spec, { ties: 'fifo' });
   const { outcomes } = await runtime.run();
   return outcomes[0].report as ProgramOutcome;
 }
