@@ -1,7 +1,7 @@
 /** `dmabuf-lab program`: runs a program of user space against simulated device nodes. */
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { describeError, EXIT } from './errors.js';
+import { describeError, EXIT, InputError } from './errors.js';
 import { checkOutputDirectory, userPath } from './paths.js';
 import { addRulesOptions, type RulesFlags, rulesOf } from './rules-options.js';
 
@@ -37,6 +37,7 @@ export function addProgramCommand(program: Command): void {
         'virtual: on a virtual clock (default); threads: at real pace, in a thread',
       ).choices(['virtual', 'threads']),
     )
+    .option('--limit <time>', 'stop the program after so much model time', '60s')
     .option('--scenario <file>', 'put the devices of a scenario behind nodes')
     .option('--out <dir>', 'write the videos and pictures of its devices there')
     .option('--json', 'print result, time and findings as JSON');
@@ -51,25 +52,31 @@ interface ProgramFlags extends RulesFlags {
   readonly runtime?: 'threads' | 'virtual';
   readonly scenario?: string;
   readonly out?: string;
+  readonly limit: string;
 }
 
 async function run(file: string, flags: ProgramFlags): Promise<number> {
   let isPreparing = true;
   try {
     const { nonCoherent = false, json = false, runtime = 'virtual' } = flags;
-    const { programText, runProgramWith } = await import('../program/index.js');
+    const { jsonText, programText, runProgramWith } = await import('../program/index.js');
     const out = flags.out === undefined ? undefined : userPath(flags.out);
     if (out !== undefined) await checkOutputDirectory(out, flags.out ?? '');
     const { loadScenario } = await import('../scenario/index.js');
+    const { parseDuration } = await import('../scenario/index.js');
+    const limitNs = parseDuration(flags.limit);
+    if (limitNs === undefined || limitNs <= 0) {
+      throw new InputError(`Cannot use --limit ${flags.limit}: expected a time greater than zero, e.g. 10s or 500ms`);
+    }
     const { scenario } = flags;
     const loaded = scenario === undefined ? undefined : await loadScenario(userPath(scenario), scenario);
     isPreparing = false;
     const { report, artefacts } = await runProgramWith(
       userPath(file),
-      { ...rulesOf(flags), nonCoherent, runtime },
+      { ...rulesOf(flags), nonCoherent, runtime, limitNs },
       loaded,
     );
-    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : programText(report));
+    process.stdout.write(json ? `${jsonText(report)}\n` : programText(report));
     if (out === undefined) return EXIT.ok;
     const { writeArtefacts } = await import('../report/index.js');
     const written = await writeArtefacts(out, artefacts);

@@ -1,9 +1,9 @@
 /** The actor that a program runs in: a kernel, and a process of it. */
-import { external, type Task, wordIndex } from '@dmabuf-lab/core/base';
+import { ErrnoError, external, type Task, wordIndex } from '@dmabuf-lab/core/base';
 import type { CpuCacheCost, DmaBufFinding, DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import type { Driver, Payload, SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
-import { Process, type SimulatedKernel, type SocDevice } from '@dmabuf-lab/uapi';
+import { Process, ProcessKilled, type SimulatedKernel, type SocDevice } from '@dmabuf-lab/uapi';
 import { addScenarioNodes, startProgramMachine } from '../machine/index.js';
 import type { RunArtefact } from '../result/index.js';
 import type { ProgramDevice } from './scenario-devices.js';
@@ -17,7 +17,12 @@ export interface ProgramOptions extends DmaBufRulesOptions {
   readonly nonCoherent?: boolean;
   /** `virtual`: on a virtual clock, the same each time. `threads`: at real pace, in a thread. Default `virtual`. */
   readonly runtime?: 'threads' | 'virtual';
+  /** Model time after which a program that has not ended is stopped. Default {@link PROGRAM_LIMIT_NS}. */
+  readonly limitNs?: number;
 }
+
+/** A minute of model time. */
+export const PROGRAM_LIMIT_NS = 60_000_000_000;
 
 /** Plain data of the actor. */
 export interface ProgramActorData {
@@ -37,7 +42,11 @@ export interface ProgramDeviceReport {
   readonly counters: Readonly<Record<string, number>>;
   readonly sequences: Readonly<Record<string, SequenceRanges>>;
   readonly dropped: SequenceRanges;
+  /** What its driver has thrown; each time the stream failed. */
+  readonly failures: readonly { readonly timeNs: number; readonly message: string }[];
 }
+
+const NS_PER_S = 1e9;
 
 /** What the actor reports: timers of the kernel may outlive the program. */
 export interface ProgramReport {
@@ -65,15 +74,16 @@ export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramO
     nodes.push({ ...node, driver: loaded.default });
   }
   yield* host.ready();
-  const { nonCoherent = false, runtime = 'virtual', ...rules } = data.options;
+  const { nonCoherent = false, runtime = 'virtual', limitNs = PROGRAM_LIMIT_NS, ...rules } = data.options;
   const word = wordIndex(data.changedWord);
   const { kernel, contiguousPages } = startProgramMachine(host, host.memory, word, { rules, nonCoherent });
   const { payload } = data;
   const devices = addScenarioNodes(nodes, { kernel, services: host, payload, runtime, contiguousPages });
   const process = new Process(kernel);
-  const result = yield* module.main(process, kernel);
+  process.killedAtNs = limitNs;
+  const result = yield* untilKilled(module.main(process, kernel), limitNs);
   const endNs = kernel.now();
-  process.exit();
+  for (const one of [...kernel.processes]) one.exit();
   yield* untilIdle(kernel, devices);
   const cache = kernel.cpuCache?.cost;
   const report = {
@@ -86,6 +96,17 @@ export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramO
   return { report, artefacts: devices.flatMap(artefactsOf) };
 }
 
+/** @throws ErrnoError ETIMEDOUT when the program was stopped where it waited */
+function* untilKilled(main: Task<unknown>, limitNs: number): Task<unknown> {
+  try {
+    return yield* main;
+  } catch (error) {
+    if (!(error instanceof ProcessKilled)) throw error;
+    const limit = `${limitNs / NS_PER_S} s`;
+    throw new ErrnoError('ETIMEDOUT', 'program', `The program had not ended after ${limit} of model time; see --limit`);
+  }
+}
+
 /** What devices are working on goes through; then they leave what they have. */
 function* untilIdle(kernel: SimulatedKernel, devices: readonly SocDevice[]): Task<void> {
   for (const device of devices) device.stop?.();
@@ -93,7 +114,7 @@ function* untilIdle(kernel: SimulatedKernel, devices: readonly SocDevice[]): Tas
   yield* kernel.wait(look, Number.POSITIVE_INFINITY, 'devices that end');
 }
 
-function reportOf({ name, paths, statistics }: SocDevice): ProgramDeviceReport {
+function reportOf({ name, paths, statistics, failures = [] }: SocDevice): ProgramDeviceReport {
   const { counters, sequences, dropped } = statistics;
   return {
     name,
@@ -101,6 +122,7 @@ function reportOf({ name, paths, statistics }: SocDevice): ProgramDeviceReport {
     counters: Object.fromEntries(counters),
     sequences: Object.fromEntries([...sequences].map(([list, log]) => [list, log.ranges()])),
     dropped: dropped.ranges(),
+    failures: failures.map(({ timeNs, error }) => ({ timeNs, message: error.message })),
   };
 }
 

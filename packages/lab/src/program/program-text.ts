@@ -4,21 +4,33 @@ import type { ProgramReport } from './program-actor.js';
 const NS_PER_MS = 1e6;
 const NS_PER_US = 1e3;
 
+/** As JSON; 64-bit numbers of the kernel, which are bigint, as decimal strings, and what refers to itself as its name. */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? String(one) : one), 2) ?? 'null';
+  } catch {
+    return JSON.stringify(String(value));
+  }
+}
+
 /** What a program returned, when it ended, and what was found, for people. */
 export function programText({ result, endNs, findings, cache, devices = [] }: ProgramReport): string {
   const lines: string[] = [];
-  if (result !== undefined) lines.push(JSON.stringify(result, null, 2));
+  if (result !== undefined) lines.push(jsonText(result));
   lines.push(`ended at ${(endNs / NS_PER_MS).toFixed(3)} ms of model time`);
   if (cache !== undefined) {
     const { cleanedPages, invalidatedPages, spentNs } = cache;
     const us = (spentNs / NS_PER_US).toFixed(3);
     lines.push(`cache maintenance: ${cleanedPages} pages cleaned, ${invalidatedPages} invalidated, ${us} us`);
   }
-  for (const { name, path, counters, dropped } of devices) {
+  for (const { name, path, counters, dropped, failures } of devices) {
     const counts = Object.entries(counters).map(([counter, count]) => `${counter} ${count}`);
     const lost = dropped.reduce((sum, [first, last]) => sum + last - first + 1, 0);
     if (lost > 0) counts.push(`dropped ${lost}`);
     lines.push(`${name} (${path}): ${counts.length === 0 ? 'not used' : counts.join(', ')}`);
+    for (const { timeNs, message } of failures) {
+      lines.push(`${name} failed at ${(timeNs / NS_PER_MS).toFixed(3)} ms: ${message}`);
+    }
   }
   for (const group of groupsOf(findings)) {
     const [{ kind, message }] = group;

@@ -50,8 +50,9 @@ export async function runProgramWith(
   } catch (error) {
     throw new ProgramError(`Cannot load ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (typeof exported.main !== 'function') {
-    throw new ProgramError(`Cannot run ${path}: it exports no function main(process, kernel)`);
+  if (Object.prototype.toString.call(exported.main) !== '[object GeneratorFunction]') {
+    const found = typeof exported.main === 'function' ? 'its main is no generator function' : 'it exports no main';
+    throw new ProgramError(`Cannot run ${path}: ${found}; expected function* main(process, kernel)`);
   }
   const devices = loaded === undefined ? [] : await devicesOf(loaded);
   const { payload = 'pixels', seed = 1 } = loaded?.scenario ?? {};

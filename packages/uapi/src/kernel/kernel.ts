@@ -25,6 +25,7 @@ import { O } from '../abi/fcntl.js';
 import { DirectoryFile } from './directory-file.js';
 import { ANON_INODE, type Inode, type OpenFile, PERMISSIONS } from './open-file.js';
 import type { PageAllocator, PageWatcher } from './pages.js';
+import type { Process } from './process.js';
 import { SyncAudit } from './sync-audit.js';
 
 /** What the kernel needs of the actor that it lives in. */
@@ -69,6 +70,8 @@ export class SimulatedKernel {
   readonly syncAudit: SyncAudit;
   /** Undefined on a coherent board. */
   readonly cpuCache: CpuCache | undefined;
+  /** Processes that have not ended. */
+  readonly processes = new Set<Process>();
   readonly #reservations = new WwClass('reservation_ww_class');
   readonly #nodes = new Map<string, OpenNode>();
   readonly #devices = new Map<string, DeviceConstraints>();

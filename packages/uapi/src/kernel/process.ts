@@ -55,6 +55,7 @@ export class Process {
     options: { readonly openFiles?: number } = {},
   ) {
     this.fds = new FdTable(options.openFiles);
+    kernel.processes.add(this);
     this.memory = new AddressSpace((page) => {
       for (const watcher of kernel.pageWatchers) watcher.written(page);
     });
@@ -62,6 +63,7 @@ export class Process {
 
   /** Ends it: mappings and descriptors are gone, as at exit(2). */
   exit(): void {
+    this.kernel.processes.delete(this);
     this.memory.unmapAll();
     this.fds.closeAll();
   }

@@ -47,6 +47,12 @@ export class GemObject {
     return { name: buffer?.object.name ?? 'a GEM object', reservation: this.reservation };
   }
 
+  /** Dma-bufs by which others reach it. */
+  get sharedAs(): readonly DmaBufFile[] {
+    const buffer = this.imported?.buffer ?? this.dmaBuf;
+    return buffer === undefined ? [] : [buffer];
+  }
+
   hold(): this {
     this.#references += 1;
     return this;

@@ -2,6 +2,7 @@
 import { EventClass, type Nanoseconds, sleepUntil, type Task } from '@dmabuf-lab/core/base';
 import {
   type Access,
+  type Artefact,
   DeviceContext,
   type DeviceContextParts,
   type Frame,
@@ -38,6 +39,15 @@ export class NodeContext<
   stop(): void {
     this.#isStopping = true;
     this.parts.kernel.changed();
+  }
+
+  /** A device that streams again leaves things of the same names again: they are numbered. */
+  override artefact(artefact: Artefact): void {
+    const { artefacts } = this.parts.statistics;
+    const numbered = (n: number): string => artefact.name.replace(/(?=\.[^.]*$)/, n === 1 ? '' : `-${n}`);
+    let n = 1;
+    while (artefacts.some(({ name }) => name === numbered(n))) n += 1;
+    super.artefact({ ...artefact, name: numbered(n) });
   }
 
   /** Fences belong to submissions here, and not to lanes. */

@@ -11,16 +11,15 @@ export class NodeJob implements Job {
   #ended = false;
 
   private constructor(
-    private readonly frames: readonly NodeFrame[],
+    private readonly accesses: readonly Access<NodeFrame>[],
     private readonly work: ReadonlySet<SubmittedWork>,
     readonly startNs: Nanoseconds,
   ) {}
 
   /** Waits for what the submission depends on; an error there is the frame's. Source: drm_sched_job_dependency, v6.12. */
   static *begin(kernel: SimulatedKernel, accesses: readonly Access<NodeFrame>[]): Task<NodeJob> {
-    const frames = accesses.map(({ frame }) => frame);
     const work = new Set<SubmittedWork>();
-    for (const frame of frames) if (frame.work !== undefined) work.add(frame.work);
+    for (const { frame } of accesses) if (frame.work !== undefined) work.add(frame.work);
     for (const { dependencies } of work) {
       for (const fence of dependencies) {
         const look = (): true | undefined => (fence.isSignalled() ? true : undefined);
@@ -28,7 +27,8 @@ export class NodeJob implements Job {
         if (fence.status < 0) for (const { frame, write } of accesses) if (!write) frame.error = -fence.status;
       }
     }
-    return new NodeJob(frames, work, kernel.now());
+    for (const { frame, write } of accesses) if (!write) frame.readByDevice();
+    return new NodeJob(accesses, work, kernel.now());
   }
 
   segments(frame: NodeFrame): readonly Uint8Array[] {
@@ -38,7 +38,8 @@ export class NodeJob implements Job {
   get transfer(): { readonly bytes: number; readonly segments: number } {
     let bytes = 0;
     let segments = 0;
-    for (const { format, pages } of this.frames) {
+    for (const { frame } of this.accesses) {
+      const { format, pages } = frame;
       bytes += format.sizeBytes;
       segments += pageRuns(pages).length;
     }
@@ -48,6 +49,7 @@ export class NodeJob implements Job {
   end(error?: 'EIO' | 'ECANCELED'): void {
     if (this.#ended) return;
     this.#ended = true;
+    for (const { frame, write } of this.accesses) if (write) frame.writtenByDevice();
     for (const work of this.work) work.end(error);
   }
 }

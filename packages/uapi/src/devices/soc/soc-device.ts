@@ -29,6 +29,8 @@ export interface SocDevice {
   readonly paths: readonly string[];
   /** What its driver has counted and left, over all of its runs. */
   readonly statistics: DeviceStatistics;
+  /** What its driver has thrown; absent = that ends the run. */
+  readonly failures?: readonly { readonly timeNs: number; readonly error: Error }[];
   /** Its driver is at work, and may still count and leave things. */
   readonly isRunning?: boolean;
   /** Asks the driver to end, where closing its files does not. Never waits. */

@@ -132,7 +132,8 @@ export class DisplayScreen {
     const format = formatOf(mode, command.pitches[0], this.refresh);
     const first = command.offsets[0] / PAGE_BYTES;
     const pages = buffers[0].devicePages('read').slice(first, first + pagesFor(format.sizeBytes));
-    const frame = new NodeFrame({ format, pages, contents: this.#parts.contents });
+    const shared = { files: buffers[0].sharedAs, offsetBytes: command.offsets[0] };
+    const frame = new NodeFrame({ format, pages, contents: this.#parts.contents, shared });
     this.#pictures += 1;
     if (frame.content === undefined) frame.describe(this.#pictures, requestedNs);
     return frame;

@@ -6,6 +6,7 @@
 import { assert, type ErrnoCode, type Nanoseconds } from '@dmabuf-lab/core/base';
 import type { DriverContext, FrameFormat } from '@dmabuf-lab/core/driver';
 import type { Fence, SignallingPath } from '@dmabuf-lab/core/sync';
+import type { Page } from '../../../kernel/pages.js';
 import type { FrameContents } from '../frame-contents.js';
 import { NodeFrame, type SubmittedWork } from '../node-frame.js';
 import type { RenderEntity } from './render-entity.js';
@@ -30,13 +31,18 @@ export interface RenderJobInit {
 
 export class RenderJob implements SubmittedWork {
   readonly #waitsFor: readonly Fence[];
+  /** As they were mapped when it was submitted: storage that is to move waits for the job's fence. */
+  readonly #sourcePages: readonly Page[];
+  readonly #targetPages: readonly Page[];
   #isEnded = false;
   #takenNs: Nanoseconds | undefined;
   #error: ErrnoCode | undefined;
 
-  /** Takes over the references to the objects. */
+  /** Takes over the references to the objects, which are mapped for the device. */
   constructor(private readonly init: RenderJobInit) {
     this.#waitsFor = [...init.writers, ...init.users];
+    this.#sourcePages = pagesOfSurface(init.source);
+    this.#targetPages = init.target === undefined ? [] : pagesOfSurface(init.target);
   }
 
   get entity(): RenderEntity {
@@ -89,7 +95,7 @@ export class RenderJob implements SubmittedWork {
 
   /** What it reads, or draws into; with what lies there now. A picture that no device has drawn has the job's number. */
   sourceFrame(): NodeFrame {
-    const frame = this.#frame(this.init.source);
+    const frame = this.#frame(this.init.source, this.#sourcePages);
     if (frame.content === undefined) frame.describe(this.fence.seqno, this.init.submittedNs);
     frame.error = -this.#writersError();
     return frame;
@@ -98,12 +104,12 @@ export class RenderJob implements SubmittedWork {
   /** What it writes. */
   targetFrame(): NodeFrame {
     assert(this.init.target !== undefined, 'a job without a target is not asked for it');
-    return this.#frame(this.init.target);
+    return this.#frame(this.init.target, this.#targetPages);
   }
 
-  #frame(surface: Surface): NodeFrame {
+  #frame({ object, format, offsetBytes }: Surface, pages: readonly Page[]): NodeFrame {
     const { contents } = this.init;
-    return new NodeFrame({ format: surface.format, pages: pagesOfSurface(surface), contents, work: this });
+    return new NodeFrame({ format, pages, contents, work: this, shared: { files: object.sharedAs, offsetBytes } });
   }
 
   /** The negative errno that what it reads was written with, or 0. */

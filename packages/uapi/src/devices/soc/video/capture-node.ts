@@ -43,7 +43,15 @@ export function addCaptureNode(host: SocHost, options: VideoDeviceOptions): SocV
   const node = new CaptureNode(host, options);
   addVideoNode(host.kernel, options.path, () => node);
   const { name, path } = options;
-  return { name, paths: [path], statistics: node.statistics, failures: node.failures };
+  return {
+    name,
+    paths: [path],
+    statistics: node.statistics,
+    failures: node.failures,
+    get isRunning() {
+      return node.running.size > 0;
+    },
+  };
 }
 
 class CaptureNode implements VideoNode, Vb2Ops, CaptureBuffers {
@@ -60,6 +68,7 @@ class CaptureNode implements VideoNode, Vb2Ops, CaptureBuffers {
   readonly interval: FrameInterval;
   readonly statistics: DeviceStatistics;
   readonly failures: DriverFailure[] = [];
+  readonly running = new Set<DriverRun>();
   readonly #parts: NodeContextParts;
   readonly #port: string;
   readonly #format: FrameFormat;
@@ -167,6 +176,7 @@ class CaptureNode implements VideoNode, Vb2Ops, CaptureBuffers {
       driver,
       parameters,
       ports: { [this.#port]: port },
+      running: this.running,
       ended: () => this.#endStream(),
       failed: (error) => this.#fail(error),
     });

@@ -14,6 +14,8 @@ export interface DriverRunOptions {
   readonly driver: Driver;
   readonly parameters: unknown;
   readonly ports: Readonly<Record<string, InputPort | OutputPort>>;
+  /** Runs of the device that go on; this one is among them from its start until its driver has returned. */
+  readonly running: Set<DriverRun>;
   /** The driver has returned by itself. */
   ended(): void;
   /** The driver has thrown while the stream was on. */
@@ -32,7 +34,9 @@ export class DriverRun {
   }
 
   start(): void {
-    this.options.parts.services.spawn('stream', this.#guarded(this.#drive()));
+    const { parts, running } = this.options;
+    running.add(this);
+    parts.services.spawn('stream', this.#whole());
   }
 
   /** The stream is over in the middle of a frame. Never waits; nothing happens when the driver has returned. */
@@ -45,6 +49,13 @@ export class DriverRun {
   finish(): void {
     this.#isOver = true;
     this.#context.stop();
+  }
+
+  *#whole(): Task<void> {
+    const { parts, running } = this.options;
+    yield* this.#guarded(this.#drive());
+    running.delete(this);
+    parts.kernel.changed();
   }
 
   *#drive(): Task<void> {
@@ -62,6 +73,7 @@ export class DriverRun {
     } catch (error) {
       if (error instanceof InvariantError) throw error;
       if (this.#isOver) return;
+      this.finish(); // once: other lanes of the run find its ports at their end
       this.options.failed(error instanceof Error ? error : new Error(String(error)));
     }
   }

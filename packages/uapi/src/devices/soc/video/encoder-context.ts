@@ -34,6 +34,7 @@ export interface EncoderDevice {
   readonly turns: JobTurns;
   readonly statistics: DeviceStatistics;
   readonly failures: DriverFailure[];
+  readonly running: Set<DriverRun>;
 }
 
 export class EncoderContext implements VideoNode, CoderBuffers {
@@ -216,6 +217,7 @@ export class EncoderContext implements VideoNode, CoderBuffers {
       driver: options.driver,
       parameters: options.parameters,
       ports: { [plan.inputPort]: jobs.input, [plan.outputPort]: jobs.output },
+      running: this.device.running,
       ended: () => this.#fail(run, new Error('the driver has returned while the queues stream')),
       failed: (error) => this.#fail(run, error),
     });

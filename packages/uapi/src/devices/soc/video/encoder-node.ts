@@ -23,7 +23,23 @@ export function addEncoderNode(host: SocHost, options: VideoDeviceOptions): SocV
   const parts = contextParts(host, name);
   const { statistics } = parts;
   const plan = new CoderPlan(driver, parameters);
-  const device: EncoderDevice = { options, parts, plan, turns: new JobTurns(host.kernel), statistics, failures: [] };
+  const device: EncoderDevice = {
+    options,
+    parts,
+    plan,
+    turns: new JobTurns(host.kernel),
+    statistics,
+    failures: [],
+    running: new Set(),
+  };
   addVideoNode(host.kernel, path, () => new EncoderContext(device));
-  return { name, paths: [path], statistics, failures: device.failures };
+  return {
+    name,
+    paths: [path],
+    statistics,
+    failures: device.failures,
+    get isRunning() {
+      return device.running.size > 0;
+    },
+  };
 }

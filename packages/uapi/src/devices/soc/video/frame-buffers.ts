@@ -8,7 +8,7 @@ import { NodeFrame } from '../node-frame.js';
 
 /** A buffer as a device that reads it has it. V4L2 waits for no fence of it. */
 export function readFrame(buffer: Vb2Buffer, format: FrameFormat, contents: FrameContents): NodeFrame {
-  return new NodeFrame({ format, pages: pagesOf(buffer, format), contents });
+  return new NodeFrame({ format, pages: pagesOf(buffer, format), contents, shared: sharedOf(buffer) });
 }
 
 /** A buffer as a device that writes it has it: a job that fails spoils what is in it. */
@@ -17,9 +17,12 @@ export function writtenFrame(buffer: Vb2Buffer, format: FrameFormat, contents: F
     if (error !== undefined) frame.error = ERRNO[error];
   };
   const work = { dependencies: [], end };
-  const frame: NodeFrame = new NodeFrame({ format, pages: pagesOf(buffer, format), contents, work });
+  const shared = sharedOf(buffer);
+  const frame: NodeFrame = new NodeFrame({ format, pages: pagesOf(buffer, format), contents, work, shared });
   return frame;
 }
+
+const sharedOf = ({ planes }: Vb2Buffer) => ({ files: planes[0].memory?.sharedAs ?? [], offsetBytes: 0 });
 
 function pagesOf({ planes }: Vb2Buffer, { sizeBytes }: FrameFormat): readonly Page[] {
   return planes[0].memory?.pages.slice(0, pagesFor(sizeBytes)) ?? [];

@@ -1,0 +1,5 @@
+// What the kernel counts in 64 bits is bigint, and what refers to itself has no end.
+export function* main() {
+  const result = { point: 2n ** 63n };
+  return result;
+}

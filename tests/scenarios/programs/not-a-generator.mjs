@@ -1,0 +1,2 @@
+// A program that forgot the asterisk.
+export async function main() {}
