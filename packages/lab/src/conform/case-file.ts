@@ -108,12 +108,22 @@ function checkCase(value: unknown, place: string, file: string, problems: string
   return { file, id: name, area: area ?? name.split('.')[0], title, needs, timeoutMs, steps: checked };
 }
 
+/** No argument has the shape of an answer: a step whose `expect` is misspelt would never differ. */
+function isAnswer(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && ('ret' in value || 'errno' in value);
+}
+
 function checkStep(step: z.infer<typeof stepSchema>, where: string, problems: string[]): CaseStep | undefined {
   const { op, as, expect, ignore = [], bgDelayMs, timed = false, ...given } = step;
   const operation = operationNamed(op);
   if (operation === undefined) {
     const meant = nearest(op, operationNames());
     problems.push(`${where}: unknown operation "${op}"${meant === undefined ? '' : `, did you mean "${meant}"?`}`);
+    return undefined;
+  }
+  const misspelt = Object.keys(given).find((argument) => isAnswer(given[argument]));
+  if (misspelt !== undefined) {
+    problems.push(`${where} (${op}): "${misspelt}" holds an answer, did you mean "expect"?`);
     return undefined;
   }
   const parsed = operation.schema.safeParse(given);

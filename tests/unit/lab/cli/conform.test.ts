@@ -77,6 +77,11 @@ const WRONG: readonly (readonly [what: string, text: string, says: RegExp])[] = 
     /^x\.json: case a: step 0: unknown operation "heap\.opne", did you mean "heap\.open"\?/,
   ],
   [
+    'a misspelt expectation',
+    '[{"id":"a","steps":[{"op":"heap.open","as":"h","expcet":{"ret":"fd"}}]}]',
+    /^x\.json: case a: step 0 \(heap\.open\): "expcet" holds an answer, did you mean "expect"\?/,
+  ],
+  [
     'an argument of another type',
     '[{"id":"a","steps":[{"op":"heap.open"},{"op":"map.read","map":3}]}]',
     /^x\.json: case a: step 1 \(map\.read\): map: /,
