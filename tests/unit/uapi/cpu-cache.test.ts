@@ -116,6 +116,41 @@ test('strict, a stale load is EIO, and an output that reads old bytes gives the 
   }, true);
 });
 
+for (const end of ['exit', 'munmap, close and REQBUFS(0)'] as const) {
+  test(`strict, a store without SYNC that is lost as a device unmaps at ${end}, is found and fails nothing`, (t) => {
+    nonCoherent(function* (process, kernel) {
+      const buffer = yield* allocateFromHeap(process, openHeap(process, 'reserved'), FRAME_BYTES);
+      const address = mapDmaBuf(process, buffer);
+      const camera = yield* Camera.open(process, CONTIGUOUS_CAMERA);
+      yield* camera.queue(0, buffer);
+      process.memory.write(address, Uint8Array.of(1));
+      if (end === 'exit') process.exit();
+      else {
+        process.memory.unmap(address, FRAME_BYTES);
+        process.close(buffer);
+        yield* camera.reqbufs(0);
+      }
+      t.deepEqual(kinds(kernel), ['cache-cpu-write-lost']);
+    }, true);
+  });
+}
+
+test('strict, a buffer that is closed in an open access, leaves nothing in the cache', (t) => {
+  nonCoherent(function* (process) {
+    const heap = openHeap(process, 'reserved');
+    const first = yield* allocateFromHeap(process, heap, 4096);
+    const address = mapDmaBuf(process, first);
+    yield* beginCpuAccess(process, first, 'write');
+    process.memory.fill(address, 4096, 0xee);
+    process.memory.unmap(address, 4096);
+    process.close(first);
+    const second = yield* allocateFromHeap(process, heap, 4096);
+    const large = yield* systemBuffer(process, 3 * 2 ** 20); // more than the cache holds
+    process.memory.read(mapDmaBuf(process, large), 3 * 2 ** 20);
+    t.deepEqual(new Set(process.memory.read(mapDmaBuf(process, second), 4096)), new Set([0]));
+  }, true);
+});
+
 test('a coherent machine, which is the default, sees all without SYNC, and takes no time', (t) => {
   runInProcess(function* (process, kernel) {
     const buffer = yield* systemBuffer(process);

@@ -30,3 +30,8 @@ export function cannotMove(
     holders,
   });
 }
+
+export function detachedMeanwhile(buffer: ExportedBuffer, device: string): ErrnoError {
+  const message = `Cannot map ${buffer.name}: ${device} has detached meanwhile`;
+  return new ErrnoError('ECANCELED', 'dma_buf_map_attachment', message, { buffer: buffer.name, device });
+}

@@ -41,7 +41,7 @@ export interface Mover {
    *
    * Context: inside the buffer's service queue.
    * @throws ErrnoError ETIMEDOUT naming the holders, EBUSY when pinned or in use under policy `busy`, ECANCELED when
-   *   the device that the move was for has gone
+   *   no device that the move was for is left
    */
   move(buffer: ExportedBuffer, target: HeapAllocation, cause: MoveCause): Task<void>;
 }
@@ -49,8 +49,8 @@ export interface MoveCause {
   readonly reason: string;
   readonly forcedBy: readonly string[];
   readonly requestedNs: number;
-  /** The attachment that the move is for; absent when a buffer moves back. */
-  readonly attachment?: AttachmentSlot;
+  /** The attachments that the move is for: it is called off once none of them is left. Absent when a buffer moves back. */
+  readonly attachments?: readonly AttachmentSlot[];
 }
 
 /** What the exporter works with. */

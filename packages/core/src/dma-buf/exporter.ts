@@ -33,7 +33,7 @@ import { pageAlign } from '../memory/index.js';
 import { BackgroundFree } from './background-free.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
-import { cannotMove, refusedByPlan, staleHandle } from './exporter-errors.js';
+import { cannotMove, detachedMeanwhile, refusedByPlan, staleHandle } from './exporter-errors.js';
 import type { ExporterParts, MoveCause } from './exporter-ports.js';
 import { type AllocationRecord, ExporterRecords } from './exporter-records.js';
 import { iovaInUse } from './iova-use.js';
@@ -187,7 +187,7 @@ export class Exporter {
   ): Task<void> {
     const requestedNs = this.parts.services.clock.now();
     try {
-      yield* this.#move(buffer, { reason, forcedBy, requestedNs, attachment: attached.slot });
+      yield* this.#move(buffer, { reason, forcedBy, requestedNs, attachments: [attached.slot] });
     } catch (error) {
       this.#dropAttachment(buffer, attached.slot);
       if (isErrno(error))
@@ -229,6 +229,8 @@ export class Exporter {
         if (this.#planner.violation(buffer.allocation, attached.constraints) !== undefined) throw error;
       }
     }
+    // Detached while this waited, where the move went on for others: nothing may be mapped for its slot any more.
+    if (buffer.attachments.get(attached.slot) !== attached) throw detachedMeanwhile(buffer, attached.device);
     assert(buffer.allocation !== undefined, 'a mapped buffer is backed');
     const { slot, constraints, device } = attached;
     const violation = this.#planner.violation(buffer.allocation, constraints);
@@ -251,7 +253,7 @@ export class Exporter {
       reason: `${violation}; ${placement.explanation.prose}`,
       forcedBy: forcingDevices(placement),
       requestedNs,
-      attachment: unreachable[0].slot,
+      attachments: unreachable.map(({ slot }) => slot),
     });
   }
 
@@ -411,8 +413,8 @@ export class Exporter {
   }
 
   #dropAttachment(buffer: ExportedBuffer, slot: AttachmentSlot): void {
+    if (!buffer.attachments.delete(slot)) return; // reclaimed already: the slot may be somebody else's
     this.#storageAttachments.drop(slot);
-    buffer.attachments.delete(slot);
     buffer.blockers.delete(slot);
     this.#attachmentSlots.give(slot);
     this.parts.buffers.reclaimMappings(slot);

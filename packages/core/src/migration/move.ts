@@ -154,8 +154,8 @@ export class BufferMover implements Mover {
         holders: [],
       });
     };
-    if (cause.attachment !== undefined && !buffer.attachments.has(cause.attachment)) {
-      refuse('ECANCELED', 'the device it was to move for has detached');
+    if (cause.attachments?.some((slot) => buffer.attachments.has(slot)) === false) {
+      refuse('ECANCELED', 'no device is left that it was to move for');
     }
     const importers = [...buffer.attachments.values()].map(({ slot }) => this.parts.buffers.pinsOf(slot));
     const pins = importers.reduce((sum, count) => sum + count, this.parts.buffers.pins(buffer.slot));

@@ -213,6 +213,7 @@ export class DmaBufFile extends OpenFile {
       this.object.put(userSpace());
     } catch (error) {
       if (!isErrno(error)) throw error;
+      this.cpu.view?.discard(); // before the pages are somebody else's
       this.exporter.release();
     }
   }

@@ -28,7 +28,7 @@ export function withCpuCache<Table, Vma extends ObjectVma>(
       return yield* ops.mapDmaBuf(attachment, direction, caller);
     },
     unmapDmaBuf(attachment, table, direction, caller) {
-      view.syncForCpu(direction);
+      view.syncForCpuAtUnmap(direction);
       ops.unmapDmaBuf(attachment, table, direction, caller);
     },
     *beginCpuAccess(direction: DataDirection, caller: DmaBufCaller): Task<void> {

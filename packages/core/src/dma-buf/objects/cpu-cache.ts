@@ -181,12 +181,27 @@ export class CpuView {
   }
 
   /**
-   * A CPU access begins, or a device has unmapped: the CPU is to see what devices wrote.
+   * A CPU access begins: the CPU is to see what devices wrote.
    *
    * @returns model time that it takes
    * @throws ErrnoError EIO in strict mode when it throws away what the CPU wrote outside of an access
    */
   syncForCpu(direction: DataDirection): Nanoseconds {
+    return this.#invalidate(direction, 'refuse');
+  }
+
+  /**
+   * As `syncForCpu`, after a device has unmapped. What is lost is only noted, in strict mode too: an unmap cannot fail, and
+   * often runs where nobody is left to be told, such as at the exit of a program.
+   *
+   * @returns model time that it takes
+   * Source: dma_buf_unmap_attachment returns nothing, v6.12.
+   */
+  syncForCpuAtUnmap(direction: DataDirection): Nanoseconds {
+    return this.#invalidate(direction, 'note');
+  }
+
+  #invalidate(direction: DataDirection, onLoss: 'refuse' | 'note'): Nanoseconds {
     if (this.cache.isCoherent || direction === 'to-device') return 0;
     const spentNs = this.cache.charge('invalidate', this.#pageCount);
     const lost = new Set<number>();
@@ -195,7 +210,7 @@ export class CpuView {
       this.#drop(line);
     }
     const reason = 'what the CPU wrote before SYNC START, or after SYNC END, is thrown away';
-    this.#report('cache-cpu-write-lost', 'arch_sync_dma_for_cpu', lost, reason);
+    this.#report('cache-cpu-write-lost', 'arch_sync_dma_for_cpu', lost, reason, onLoss);
     return spentNs;
   }
 
@@ -303,18 +318,21 @@ export class CpuView {
   }
 
   /** One finding for each page, so that the place is known. */
-  #report(kind: FindingKind, op: string, pages: ReadonlySet<number>, reason: string): void {
+  #report(
+    kind: FindingKind,
+    op: string,
+    pages: ReadonlySet<number>,
+    reason: string,
+    mode: 'refuse' | 'note' = 'refuse',
+  ): void {
+    const { rules } = this.cache;
     const { name: buffer } = this.memory;
+    const who = op.startsWith('device') ? 'a device' : 'the CPU';
     for (const page of pages) {
-      this.cache.rules.report({
-        kind,
-        op,
-        code: 'EIO',
-        buffer,
-        who: op.startsWith('device') ? 'a device' : 'the CPU',
-        message: `Cannot rely on page ${page} of ${buffer}: ${reason}`,
-        details: { page },
-      });
+      const message = `Cannot rely on page ${page} of ${buffer}: ${reason}`;
+      const found = { kind, op, buffer, who, message, details: { page } };
+      if (mode === 'note') rules.note(found);
+      else rules.report({ ...found, code: 'EIO' });
     }
   }
 }

@@ -161,6 +161,18 @@ test('CpuCache, coherent, finds and charges nothing', (t) => {
   t.is(cache.cost.spentNs, 0);
 });
 
+test('CpuView, in strict mode, notes what an unmap throws away, and refuses the same at SYNC START', (t) => {
+  const { view, places } = cached({ invalidateNsPerPage: 30 }, { mode: 'strict' });
+  view.write(0, bytes(1));
+  t.is(view.syncForCpuAtUnmap('from-device'), 120);
+  view.write(PAGE_SIZE, bytes(1));
+  t.throws(() => view.syncForCpu('from-device'), { code: 'EIO' });
+  t.deepEqual(places(), [
+    ['cache-cpu-write-lost', 0],
+    ['cache-cpu-write-lost', 1],
+  ]);
+});
+
 test('CpuView, in strict mode, refuses with EIO what it only finds else', (t) => {
   const { view } = cached({}, { mode: 'strict' });
   view.write(0, bytes(1));
