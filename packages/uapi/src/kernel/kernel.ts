@@ -103,6 +103,11 @@ export class SimulatedKernel {
     this.#devices.set(constraints.device, constraints);
   }
 
+  /** Whether a device of that name is there. */
+  hasDevice(device: string): boolean {
+    return this.#devices.has(device);
+  }
+
   /** @returns no constraints for a device that nobody has told of */
   deviceNamed(device: string): DeviceConstraints {
     return this.#devices.get(device) ?? { device };
