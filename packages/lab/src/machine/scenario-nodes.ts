@@ -76,8 +76,8 @@ function addNode(
     case 'encoder':
       return addEncoderNode(host, { ...options, ...memory });
     case 'render':
-      return addRenderNode(host, options);
+      return addRenderNode(host, { ...options, constraints, ...memory });
     case 'display':
-      return addDisplayNode(host, options);
+      return addDisplayNode(host, { ...options, constraints, ...memory });
   }
 }

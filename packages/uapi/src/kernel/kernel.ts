@@ -45,6 +45,8 @@ export interface KernelOptions {
   /** A control word that nobody else uses. */
   readonly changedWord: WordIndex;
   readonly pages: PageAllocator;
+  /** Where memory lies, in the simulated address map. Absent = nobody knows, so that limits of devices go unchecked. */
+  readonly addressOf?: (memory: Uint8Array) => number | undefined;
   /** What dma-bufs keep to; like Linux 6.12 when absent. */
   readonly dmaBufRules?: DmaBufRules;
   /** Between the CPU and dma-bufs; absent = devices see what the CPU sees. */
@@ -91,6 +93,11 @@ export class SimulatedKernel {
   /** Since the start of the run; what CLOCK_MONOTONIC is. */
   now(): Nanoseconds {
     return this.host.clock.now();
+  }
+
+  /** The physical address of pages that follow each other; undefined when it is not known. */
+  addressOf(memory: Uint8Array): number | undefined {
+    return this.options.addressOf?.(memory);
   }
 
   /** Adds a device node. */
