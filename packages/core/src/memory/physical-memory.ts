@@ -77,6 +77,16 @@ export class PhysicalMemory {
     return this.#banks[bank].bytes.subarray(offset, offset + lengthBytes);
   }
 
+  /** The address of what `view` has given; undefined for bytes that are not of this memory. */
+  addressOf({ buffer, byteOffset }: Uint8Array): PhysAddr | undefined {
+    for (const { base, sizeBytes, bank, offset } of this.handle.windows) {
+      const inside = byteOffset - offset;
+      if (this.#banks[bank].bytes.buffer !== buffer || inside < 0 || inside >= sizeBytes) continue;
+      return (base + inside) as PhysAddr;
+    }
+    return undefined;
+  }
+
   /** Copies between two ranges; `memory.copy` where both lie in one memory. */
   copy(destination: PhysAddr, source: PhysAddr, lengthBytes: number): void {
     const to = this.#locate(destination, lengthBytes, 'copy to');

@@ -108,6 +108,7 @@ function startRecorded(
   const kernel = new SimulatedKernel(host, {
     changedWord,
     pages,
+    addressOf: (memory) => ram.addressOf(memory),
     dmaBufRules: new DmaBufRules(rules),
     ...(nonCoherent && { cpuCache: CPU_CACHE }),
   });

@@ -1,5 +1,5 @@
 /** The devices of a scenario behind nodes: their drivers, constraints and numbers, on the buffers of a program. */
-import type { ActorServices } from '@dmabuf-lab/core/base';
+import { type ActorServices, ErrnoError } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import type { Driver, Payload } from '@dmabuf-lab/core/driver';
 import {
@@ -39,15 +39,28 @@ export interface ScenarioNodesOptions {
   readonly contiguousPages: PageAllocator;
 }
 
-/** @throws ErrnoError EINVAL when a driver does not fit its kind of node */
+/**
+ * @throws ErrnoError EEXIST when a device has the name of one of the machine's, before any is added; EINVAL when a driver does
+ *   not fit its kind of node
+ */
 export function addScenarioNodes(nodes: readonly ScenarioNode[], options: ScenarioNodesOptions): SocDevice[] {
   const { kernel, contiguousPages } = options;
+  checkNames(nodes, kernel);
   const host: SocHost = { ...options, contents: new FrameContents() };
   return nodes.map((node) => {
     kernel.addDevice(node.constraints);
     kernel.addNode(`/dev/by-name/${node.name}`, (flags) => kernel.openNode(node.path, flags));
     return addNode(host, node, contiguousPages);
   });
+}
+
+/** By its name a device is found, with what it asks of memory: there cannot be two. Source: sysfs_warn_dup in device_add, v6.12. */
+function checkNames(nodes: readonly ScenarioNode[], kernel: SimulatedKernel): void {
+  for (const { name } of nodes) {
+    if (!kernel.hasDevice(name)) continue;
+    const message = `Cannot add ${name}: the machine of programs has a device of that name; rename it in the scenario`;
+    throw new ErrnoError('EEXIST', 'device_add', message, { device: name });
+  }
 }
 
 function addNode(
@@ -63,8 +76,8 @@ function addNode(
     case 'encoder':
       return addEncoderNode(host, { ...options, ...memory });
     case 'render':
-      return addRenderNode(host, options);
+      return addRenderNode(host, { ...options, constraints, ...memory });
     case 'display':
-      return addDisplayNode(host, options);
+      return addDisplayNode(host, { ...options, constraints, ...memory });
   }
 }

@@ -138,6 +138,7 @@ export class CenallocBuffer implements DmaBufExporter {
 
   *#move(movable: Movable): Task<void> {
     const { kernel, storage, sizeBytes, options } = this;
+    const from = movable.storage ?? [];
     const target = storage.allocate(movable.buffer.name, sizeBytes, this.#devices());
     let isMoved = false;
     try {
@@ -145,6 +146,7 @@ export class CenallocBuffer implements DmaBufExporter {
         spendCopyTime: () => sleepUntil(kernel.now() + options.copyNs, 'the copy of a move'),
       });
       isMoved = true;
+      for (const watcher of kernel.pageWatchers) watcher.moved?.(from, target); // in the step that has published the target
     } finally {
       if (!isMoved) storage.free(target);
     }

@@ -46,6 +46,8 @@ export interface KernelOptions {
   /** A control word that nobody else uses. */
   readonly changedWord: WordIndex;
   readonly pages: PageAllocator;
+  /** Where memory lies, in the simulated address map. Absent = nobody knows, so that limits of devices go unchecked. */
+  readonly addressOf?: (memory: Uint8Array) => number | undefined;
   /** What dma-bufs keep to; like Linux 6.12 when absent. */
   readonly dmaBufRules?: DmaBufRules;
   /** Between the CPU and dma-bufs; absent = devices see what the CPU sees. */
@@ -96,6 +98,11 @@ export class SimulatedKernel {
     return this.host.clock.now();
   }
 
+  /** The physical address of pages that follow each other; undefined when it is not known. */
+  addressOf(memory: Uint8Array): number | undefined {
+    return this.options.addressOf?.(memory);
+  }
+
   /** Adds a device node. */
   addNode(path: string, open: OpenNode): void {
     this.#nodes.set(path, open);
@@ -104,6 +111,11 @@ export class SimulatedKernel {
   /** Says what a device asks of memory. Source: struct device.dma_mask and dma_parms, include/linux/device.h, v6.12. */
   addDevice(constraints: DeviceConstraints): void {
     this.#devices.set(constraints.device, constraints);
+  }
+
+  /** Whether a device of that name is there. */
+  hasDevice(device: string): boolean {
+    return this.#devices.has(device);
   }
 
   /** @returns no constraints for a device that nobody has told of */

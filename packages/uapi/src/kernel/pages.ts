@@ -4,10 +4,16 @@ import { PAGE_BYTES } from '../abi/fcntl.js';
 /** One page, 4096 bytes: a view of physical memory. */
 export type Page = Uint8Array;
 
-/** Wants to know what the processor stores. */
+/** Wants to know what the processor stores, and where memory goes. */
 export interface PageWatcher {
   /** A process has stored into a page. Called for each, and often. */
   written(page: Page): void;
+  /**
+   * A buffer has moved: its bytes are copied, and the old pages are nobody's.
+   *
+   * @param to as many as `from`, in the same order
+   */
+  moved?(from: readonly Page[], to: readonly Page[]): void;
 }
 
 /** Pages that were handed out together. */

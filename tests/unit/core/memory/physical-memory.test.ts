@@ -99,6 +99,22 @@ test('PhysicalMemory.view, is over the very pages, and starts as zeros', (t) => 
   t.is(one.buffer, other.buffer);
 });
 
+test('PhysicalMemory.addressOf, tells where a view begins, in all windows, and nothing of other bytes', (t) => {
+  const { handle } = PhysicalMemory.create([
+    { name: 'a', base: 0, sizeBytes: 2 * PAGE_SIZE },
+    { name: 'b', base: GiB, sizeBytes: 2 * PAGE_SIZE },
+  ]);
+  const small = PhysicalMemory.open(handle);
+  for (const address of [0, PAGE_SIZE, GiB, GiB + PAGE_SIZE].map(physAddr)) {
+    t.is(small.addressOf(small.view(address, PAGE_SIZE)), address);
+  }
+  for (const address of [LOW, LOW + 3 * GiB - PAGE_SIZE, HIGH, HIGH + 3 * GiB - PAGE_SIZE].map(physAddr)) {
+    t.is(memory.addressOf(memory.view(address, PAGE_SIZE)), address);
+    t.is(small.addressOf(memory.view(address, PAGE_SIZE)), undefined);
+  }
+  t.is(memory.addressOf(new Uint8Array(PAGE_SIZE)), undefined);
+});
+
 test('PhysicalMemory.open, sees the same bytes, in the same thread and in another', async (t) => {
   const address = physAddr(LOW + 20 * PAGE_SIZE);
   PhysicalMemory.open(memory.handle).fill(address, 5, PAGE_SIZE);

@@ -4,6 +4,7 @@ import * as abi from '../../abi/drm.js';
 import { O, PAGE_BYTES } from '../../abi/fcntl.js';
 import { DmaBufFile } from '../../files/dma-buf.js';
 import { pageAligned } from '../../kernel/pages.js';
+import type { DrmDevice } from './drm-device.js';
 import type { DrmFile } from './drm-file.js';
 import { GemObject } from './gem-object.js';
 import { ImportedBuffer } from './imported.js';
@@ -25,7 +26,7 @@ function createDumb({ file, data }: StructCall<ReturnType<typeof abi.drmModeCrea
   const { device } = file;
   data.pitch = device.driver.dumbPitch?.(width, bpp) ?? Math.ceil(((width * bpp) % 2 ** 32) / 8);
   const sizeBytes = pageAligned(data.pitch * height);
-  const object = new GemObject(device, sizeBytes, device.kernel.pages);
+  const object = new GemObject(device, sizeBytes, device.pages);
   if (device.driver.takesPagesAtOnce) object.pages();
   data.size = BigInt(sizeBytes);
   data.handle = file.createHandle(object);
@@ -107,18 +108,29 @@ function fdToHandle({ file, process, data }: StructCall<ReturnType<typeof abi.dr
   file.addPrime(buffer, data.handle);
 }
 
-/** Source: drm_gem_prime_import_dev. @returns held once */
+/** Source: drm_gem_prime_import_dev. @returns held once @throws ErrnoError EINVAL, and what exporter and driver say */
 function importObject({ device }: DrmFile, buffer: DmaBufFile, op: string): GemObject {
   const own = buffer.exporter.gemObject;
   if (own instanceof GemObject && own.device === device) return own.hold();
   if (!device.driver.canImport) throw new ErrnoError('EINVAL', op, `Cannot import: ${device.driver.name} cannot`);
   const imported = new ImportedBuffer(device.kernel, buffer, device.driver.name);
-  if (device.driver.refusesImported !== undefined) {
+  try {
+    checkImported(device, imported, op);
+  } catch (error) {
     imported.release();
-    throw new ErrnoError(device.driver.refusesImported, op, `Cannot import: ${device.driver.name} takes no pages`);
+    throw error;
   }
   const size = Math.ceil(buffer.sizeBytes / PAGE_BYTES) * PAGE_BYTES;
   return new GemObject(device, size, device.kernel.pages, imported);
+}
+
+/** Source: gem_prime_import_sg_table of struct drm_driver. @throws ErrnoError what the driver has against it */
+function checkImported({ driver }: DrmDevice, imported: ImportedBuffer, op: string): void {
+  if (driver.refusesImported !== undefined) {
+    throw new ErrnoError(driver.refusesImported, op, `Cannot import: ${driver.name} takes no pages`);
+  }
+  const problem = driver.checksImported ? imported.problem() : undefined;
+  if (problem !== undefined) throw new ErrnoError(problem.errno, op, `Cannot import: ${problem.message}`);
 }
 
 /** Source: drm_getcap. */

@@ -8,6 +8,7 @@ import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import { PAGE_BYTES } from '../../abi/fcntl.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import type { Inode } from '../../kernel/open-file.js';
+import type { PageAllocator } from '../../kernel/pages.js';
 import { DrmFile } from './drm-file.js';
 import type { GemObject } from './gem-object.js';
 import type { DrmIoctl } from './ioctl-table.js';
@@ -22,6 +23,13 @@ export interface DrmDriver {
   readonly hasSyncobj: boolean;
   /** Imports from other exporters. Source: gem_prime_import_sg_table. */
   readonly canImport: boolean;
+  /**
+   * A buffer that its constraints do not allow as it lies is refused at the import; absent = not looked at.
+   * Source: drm_gem_dma_prime_import_sg_table, v6.12.
+   */
+  readonly checksImported?: boolean;
+  /** Where its own objects lie; in pages of the kernel when absent. */
+  readonly pages?: PageAllocator;
   /** What it answers to a buffer that it has attached to and mapped; absent = it takes it. */
   readonly refusesImported?: ErrnoCode;
   /** Devices can attach to what it exports; absent = they can. Source: get_sg_table of drm_gem_object_funcs. */
@@ -73,6 +81,11 @@ export class DrmDevice {
   ) {
     const { name: device, constraints } = driver;
     kernel.addDevice({ ...constraints, device });
+  }
+
+  /** Where its own objects lie. */
+  get pages(): PageAllocator {
+    return this.driver.pages ?? this.kernel.pages;
   }
 
   /** Adds its nodes. @param render path of the render node; absent = there is none */

@@ -1,6 +1,7 @@
 import { assert, type Task } from '@dmabuf-lab/core/base';
 import { DmaBufCaller, type ObjectAttachment, type ResvWaiter } from '@dmabuf-lab/core/dma-buf';
 import type { DmaBufAttachment, DmaBufFile } from '../../files/dma-buf.js';
+import { type ReachProblem, reachProblem } from '../../kernel/device-reach.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import type { Page } from '../../kernel/pages.js';
 
@@ -25,6 +26,17 @@ export class ImportedBuffer {
       ? buffer.dynamicAttach(device, { moveNotify: unmapAll })
       : buffer.attach(device);
     buffer.hold();
+  }
+
+  /**
+   * What the device has against the buffer as it lies; undefined when nothing, or when its storage is chosen or moved for it.
+   *
+   * @throws ErrnoError ENOMEM when there are no pages yet, and none to be had
+   */
+  problem(): ReachProblem | undefined {
+    const { buffer, kernel } = this;
+    if (buffer.isMovable) return undefined;
+    return reachProblem(kernel, buffer.exporter.vmap?.() ?? [], kernel.deviceNamed(this.#attachment.device));
   }
 
   /**

@@ -1,7 +1,9 @@
 /** A device of a scenario, as the functions that put one behind nodes take and give it. */
 import type { ActorServices } from '@dmabuf-lab/core/base';
+import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import { type DeviceContextParts, DeviceStatistics, type Driver, type Payload } from '@dmabuf-lab/core/driver';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
+import type { PageAllocator } from '../../kernel/pages.js';
 import { DeviceServices } from './device-services.js';
 import type { FrameContents } from './frame-contents.js';
 import type { NodeContextParts } from './node-context.js';
@@ -21,6 +23,10 @@ export interface SocDeviceOptions {
   readonly driver: Driver;
   /** As `driver.prepare` has completed them. */
   readonly parameters: unknown;
+  /** What it asks of memory, for its DRM node; absent = nothing. */
+  readonly constraints?: Omit<DeviceConstraints, 'device'>;
+  /** Where its own buffers come from; from the kernel's pages when absent. */
+  readonly pages?: PageAllocator;
 }
 
 export interface SocDevice {

@@ -6,8 +6,9 @@
 import { ErrnoError, isErrno, type Task } from '@dmabuf-lab/core/base';
 import { type DataDirection, DmaBufCaller } from '@dmabuf-lab/core/dma-buf';
 import type { DmaBufAttachment, DmaBufFile, DmaBufMapping } from '../../files/dma-buf.js';
+import { type ReachProblem, reachProblem } from '../../kernel/device-reach.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
-import { type PageAllocator, pageRuns } from '../../kernel/pages.js';
+import { type Page, type PageAllocator, pageRuns } from '../../kernel/pages.js';
 import { OwnMemory, type PlaneMemory, type Vb2MemOps } from './vb2-memory.js';
 
 export interface DmaMemoryOptions {
@@ -77,10 +78,20 @@ function* importDmaBuf(
     buffer.hold(); // until it is detached, which waits where it is being moved
     kernel.startNow('vb2_unmap_dmabuf', letGo(kernel, caller, buffer, attachment, mapping));
   };
+  const problem = buffer.isMovable ? undefined : addressProblem(kernel, pages, device);
+  if (problem !== undefined) {
+    put();
+    throw refuse('EINVAL', problem.message);
+  }
   const runs = pageRuns(pages);
   if (!isContiguous || runs[0].length >= lengthBytes) return { pages, users: 0, sharedAs: [buffer], put };
   put();
   throw refuse('EFAULT', `its pages lie in ${runs.length} runs, and the device needs one of ${lengthBytes} bytes`);
+}
+
+/** As the mapping finds it; that memory is in one piece matters up to the length of the plane only, and is looked at apart. */
+function addressProblem(kernel: SimulatedKernel, pages: readonly Page[], device: string): ReachProblem | undefined {
+  return reachProblem(kernel, pages, { ...kernel.deviceNamed(device), contiguous: false });
 }
 
 /** Source: vb2_dc_unmap_dmabuf, vb2_dc_detach_dmabuf. */

@@ -35,7 +35,7 @@ const CONTIGUOUS = {
 export function addVividNodes(kernel: SimulatedKernel, options: VividOptions): VividDevice {
   const { number, isMultiplanar, seed, contiguousPages } = options;
   const instance = new VividInstance(number, isMultiplanar, seed, contiguousPages);
-  if (contiguousPages !== undefined) kernel.addDevice({ device: instance.name, ...CONTIGUOUS });
+  kernel.addDevice({ device: instance.name, ...(contiguousPages && CONTIGUOUS) });
   const media = { validateRequest: () => instance.maybeFail('validateRequest', 'MEDIA_REQUEST_IOC_QUEUE') };
   const capture = new VividCapture(kernel, instance, media);
   const output = new VividOutput(kernel, instance, media);

@@ -81,7 +81,7 @@ export function addDisplayNode(host: SocHost, options: DisplayNodeOptions): SocD
     commitTail: (tail) => screen.commitTail(tail),
     vblankCount: () => screen.vblanks,
   };
-  new DrmDevice(host.kernel, drmDriver(new KmsDevice(host.kernel, display))).addNodes(path);
+  new DrmDevice(host.kernel, drmDriver(new KmsDevice(host.kernel, display), options)).addNodes(path);
   return {
     name,
     paths: [path],
@@ -93,13 +93,16 @@ export function addDisplayNode(host: SocHost, options: DisplayNodeOptions): SocD
   };
 }
 
-function drmDriver(kms: KmsDevice): DrmDriver {
+function drmDriver(kms: KmsDevice, { constraints, pages }: DisplayNodeOptions): DrmDriver {
   return {
     ...kmsDriverPart(kms),
     name: kms.display.name,
     exporterName: kms.display.name,
     hasSyncobj: false,
     canImport: true,
+    checksImported: true,
+    ...(constraints && { constraints }),
+    ...(pages && { pages }),
     takesPagesAtOnce: true,
     driverIoctls: 0,
     capability: (capability) => kmsCapability(capability, PREFERRED_DEPTH, kms.display.takesModifiers),

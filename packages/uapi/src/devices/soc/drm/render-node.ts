@@ -30,7 +30,7 @@ export interface RenderNodeOptions extends SocDeviceOptions {
  */
 export function addRenderNode(host: SocHost, options: RenderNodeOptions): SocDevice {
   const { kernel } = host;
-  const { name, path } = options;
+  const { name, path, constraints, pages } = options;
   const device = new RenderDevice(host, options);
   const driver: DrmDriver = {
     name,
@@ -38,6 +38,9 @@ export function addRenderNode(host: SocHost, options: RenderNodeOptions): SocDev
     hasModeSetting: false,
     hasSyncobj: true,
     canImport: true,
+    checksImported: true,
+    ...(constraints && { constraints }),
+    ...(pages && { pages }),
     driverIoctls: abi.LAB_GPU_IOCTLS,
     ioctls: new Map([
       ...syncobjIoctls,
@@ -78,7 +81,7 @@ function createObject({ file, data }: StructCall<ReturnType<typeof abi.drmLabCre
   if (data.size === 0 || data.flags !== 0 || data.pad !== 0) {
     throw new ErrnoError('EINVAL', op, `Cannot make an object of ${data.size} bytes, flags ${data.flags}`);
   }
-  const object = new GemObject(file.device, pageAligned(data.size), file.device.kernel.pages);
+  const object = new GemObject(file.device, pageAligned(data.size), file.device.pages);
   object.pages();
   data.handle = file.createHandle(object);
   object.drop();

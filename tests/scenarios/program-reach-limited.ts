@@ -1,0 +1,1 @@
+export { limited as main } from './program-reach.js';
