@@ -41,7 +41,7 @@ test('a program that does not end, is stopped at the limit', async (t) => {
   const words = ['program', `${PROGRAMS}never-ends.mjs`, '--scenario', 'examples/late-encoder.yaml', '--limit', '2s'];
   const { code, stderr } = await run(ROOT, words);
   t.is(code, 1);
-  t.regex(stderr, /had not ended after 2 s of model time; see --limit/);
+  t.regex(stderr, /^The run failed: program: The program had not ended after 2 s of model time; see --limit\n$/);
   const wrong = await run(ROOT, [...words.slice(0, -1), 'soon']);
   t.is(wrong.code, 2);
   t.regex(wrong.stderr, /^Cannot use --limit soon: expected a time/);
@@ -50,7 +50,12 @@ test('a program that does not end, is stopped at the limit', async (t) => {
 test('a result of 64 bits is printed as text, and a main that is no generator is no program', async (t) => {
   const { code, stdout } = await run(ROOT, ['program', `${PROGRAMS}big-numbers.mjs`, '--json']);
   t.is(code, 0);
-  t.deepEqual(JSON.parse(stdout).result, { point: '9223372036854775808' });
+  t.deepEqual(JSON.parse(stdout).result, {
+    point: '9223372036854775808',
+    twice: [1],
+    again: [1],
+    self: '[circular]',
+  });
   const wrong = await run(ROOT, ['program', `${PROGRAMS}not-a-generator.mjs`]);
   t.is(wrong.code, 2);
   t.regex(wrong.stderr, /its main is no generator function/);

@@ -8,6 +8,12 @@ export class InputError extends Error {
   readonly exitCode = EXIT.badInput;
 }
 
+/** By the operation that failed: what a user causes, and no program error; with the code to end with. */
+const EXPECTED: ReadonlyMap<string, number> = new Map([
+  ['device_add', EXIT.badInput], // a device of a scenario is called like one of the machine
+  ['program', EXIT.failed], // stopped at its limit
+]);
+
 /** What is known of a thrown value without relying on its class, which may come from another module or thread. */
 interface Thrown {
   readonly message?: unknown;
@@ -41,11 +47,15 @@ export function describeError(thrown: unknown, isPreparing: boolean): { text: st
       const hint = '`dmabuf-lab explain` tells every conflict of its file, and what would help.';
       return { text: `The run failed: ${error.actor}: ${reason}\n${hint}`, exitCode: EXIT.failed };
     }
+    const exitCode = EXPECTED.get(String(cause.op));
+    if (exitCode !== undefined) return { text: `The run failed: ${error.actor}: ${reason}`, exitCode };
     // The stack of an error begins with its message, which is said already.
     const first = stack.search(/^[ \t]+at /m);
     const frames = first < 0 ? '' : stack.slice(first);
+    const isErrno = typeof cause.code === 'string' && typeof cause.op === 'string';
+    const errno = isErrno ? ` (${String(cause.code)} from ${String(cause.op)})` : '';
     return {
-      text: `The run failed: ${error.actor}: ${reason}\n${frames}`.trimEnd(),
+      text: `The run failed: ${error.actor}: ${reason}${errno}\n${frames}`.trimEnd(),
       exitCode: EXIT.failed,
     };
   }

@@ -4,13 +4,18 @@ import type { ProgramReport } from './program-actor.js';
 const NS_PER_MS = 1e6;
 const NS_PER_US = 1e3;
 
-/** As JSON; 64-bit numbers of the kernel, which are bigint, as decimal strings, and what refers to itself as its name. */
+/** As JSON; 64-bit numbers of the kernel, which are bigint, as decimal strings, and what lies in itself as `[circular]`. */
 export function jsonText(value: unknown): string {
-  try {
-    return JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? String(one) : one), 2) ?? 'null';
-  } catch {
-    return JSON.stringify(String(value));
+  const path: unknown[] = [];
+  function replace(this: unknown, _key: string, one: unknown): unknown {
+    if (typeof one === 'bigint') return String(one);
+    if (typeof one !== 'object' || one === null) return one;
+    while (path.length > 0 && path.at(-1) !== this) path.pop();
+    if (path.includes(one)) return '[circular]';
+    path.push(one);
+    return one;
   }
+  return JSON.stringify(value, replace, 2) ?? 'null';
 }
 
 /** What a program returned, when it ended, and what was found, for people. */
