@@ -7,28 +7,32 @@
  *
  * Layout    pool row   0  RELEASES  any consumer   grows at each frame that comes back and each that is added
  *                      1  COUNT     the owner      frames of the pool that have a buffer
- *           frame row  0  STATUS    see below      0 free: the owner may take it; 1 in use
- *                      1  REFS      see below      references: the owner's own and one a link
- *                      2  ORDER     last releaser  RELEASES when it came back: the owner takes the longest-free first
+ *           frame row  1  HOLDERS   see below      one bit for the owner, one for each link that carries it; 0 = free
+ *                      2  ORDER     last holder    RELEASES when it came back: the owner takes the longest-free first
  *                      3  BUFFER    the owner      slot of the buffer        4  LIFE  of the buffer
  *                      5  SEQUENCE  the owner      of the frame              6,7  CAPTURED  ns, low and high
  *                      8  CHECKSUM  the writer     of the content            9  ERROR  errno the content ended with
- *                      14,15        last releaser  when it came back, ns, low and high
+ *                      14,15        last holder    when it came back, ns, low and high
  *                      10-13        the owner      acquire fence: timeline + 1 or 0, generation, seqno low, high
  *                      16-31        consumer i     release fence of the i-th link, likewise
  *
- * States    STATUS 0 -> 1 by the owner alone; 1 -> 0 by whoever takes REFS to 0. REFS is set to 1 while private.
+ * States    HOLDERS: 0 -> OWNER by the owner alone; a link's bit is set by the producer of its ring and cleared by whoever
+ *           took the frame out of that ring: the consumer, or the producer that drops it. The last bit out frees the frame.
  *
  * Invariants
- *   I1  Words 3 to 13 change only while the owner holds the frame alone (STATUS 1, not handed over yet), except CHECKSUM
- *       and ERROR, which the writer stores before it signals the acquire fence; a consumer reads them after that fence.
- *   I2  A consumer holds one reference from its take to its release; the owner holds one until all links have theirs.
+ *   I1  Words 3 to 13 change only while the owner holds the frame alone (nobody but OWNER, not handed over yet), except
+ *       CHECKSUM and ERROR, which the writer stores before it signals the acquire fence; a consumer reads them after it.
+ *   I2  A bit is set by one actor and cleared once: who holds what can be read from the word, without a count.
+ *   I3  Bits are added only by somebody whose own bit is set. So one who finds only its own bit is the last.
  *
- * Pairs     P1 release: REFS -1 -> 0, ORDER, STATUS 0, add RELEASES, notify   with   P2 acquire: load RELEASES, STATUS,
- *           park on RELEASES.   The hand-over itself is the pair of ring-words.ts.
+ * Pairs     P1 release: ORDER, HOLDERS -> 0, add RELEASES, notify   with   P2 acquire: load RELEASES, HOLDERS, park on
+ *           RELEASES.   The hand-over itself is the pair of ring-words.ts.
  *
- * No lost wake-up   P2 loads RELEASES before it looks at any STATUS, so a release it missed changes the word it parks on.
- * Crash     The references of a dead consumer must be recounted by a supervisor: rings and holders tell them.
+ * No lost wake-up   P2 loads RELEASES before it looks at any HOLDERS, so a release it missed changes the word it parks on.
+ * Crash     The bits are the truth of each holder. The reclaimer of a consumer, once its ring is disabled, quiet and drained,
+ *           clears its link's bit wherever it is set; that of an owner clears OWNER. Clearing is idempotent. It adds to
+ *           RELEASES and notifies even where it cleared nothing: the dead may have freed a frame and not told.
+ *           A producer that dies between setting a link's bit and its push is told from the journal of ring-words.ts.
  * Shown by  tests/unit/core/driver/frame-words.test.ts.
  */
 import {
@@ -50,8 +54,7 @@ const COUNT = 1;
 /** Words of one pool. */
 export const POOL_ROW_WORDS = 16;
 
-const STATUS = 0;
-const REFS = 1;
+const HOLDERS = 1;
 const ORDER = 2;
 const BUFFER = 3;
 const LIFE = 4;
@@ -67,6 +70,16 @@ const FENCE_WORDS = 4;
 export const FRAME_ROW_WORDS = 32;
 /** Links of one output that can return a release fence. */
 export const MAX_LINKS = 4;
+
+/** Who holds a frame: a bit of HOLDERS. */
+export type FrameHolder = number;
+/** The owner of the pool, from acquire until it has handed the frame to its links. */
+export const FRAME_OWNER: FrameHolder = 1;
+/** The link at a position among those that carry the pool's frames, from push until its consumer releases. */
+export function linkHolder(consumer: number): FrameHolder {
+  assert(consumer >= 0 && consumer < 30, 'a pool has at most 30 links');
+  return 2 << consumer;
+}
 
 const TWO_32 = 4_294_967_296;
 
@@ -118,15 +131,14 @@ export class FrameWords {
     let bestAge = -1;
     const count = this.count(pool);
     for (let frame = pool.firstFrame; frame < pool.firstFrame + count; frame += 1) {
-      if (this.#get(frame, STATUS) !== 0) continue;
+      if (this.#get(frame, HOLDERS) !== 0) continue;
       const age = (seen - this.#get(frame, ORDER)) >>> 0;
       if (age <= bestAge || !suits(frame)) continue;
       best = frame;
       bestAge = age;
     }
     if (best < 0) return new WordPark(word, seen, 'a free buffer');
-    this.#set(best, STATUS, 1);
-    this.#set(best, REFS, 1);
+    this.#set(best, HOLDERS, FRAME_OWNER);
     for (let column = CHECKSUM; column < RETURNED; column += 1) this.#set(best, column, 0);
     return best;
   }
@@ -142,7 +154,7 @@ export class FrameWords {
   inUse(pool: PoolRegion): number {
     let used = 0;
     const count = this.count(pool);
-    for (let i = 0; i < count; i += 1) used += this.#get(pool.firstFrame + i, STATUS);
+    for (let i = 0; i < count; i += 1) used += this.#get(pool.firstFrame + i, HOLDERS) === 0 ? 0 : 1;
     return used;
   }
 
@@ -212,9 +224,15 @@ export class FrameWords {
     if (link < MAX_LINKS) this.#setFence(frame, RELEASE + link * FENCE_WORDS, fence);
   }
 
-  /** Adds references for links, before the frame is handed to them (I2). */
-  addReferences(frame: number, count: number): void {
-    this.words.add(wordAt(this.frames, frame, REFS), count);
+  /** Makes a link a holder, before the frame is pushed to it. Only by the producer of its ring (I2, I3). */
+  addHolder(frame: number, holder: FrameHolder): void {
+    const before = this.words.add(wordAt(this.frames, frame, HOLDERS), holder);
+    assert((before & holder) === 0, 'I2 of frames: a link holds a frame once');
+  }
+
+  /** Who holds a frame now: bits. */
+  holders(frame: number): number {
+    return this.#get(frame, HOLDERS);
   }
 
   /** When the frame came back last. */
@@ -222,16 +240,51 @@ export class FrameWords {
     return this.#get(frame, RETURNED + 1) * TWO_32 + (this.#get(frame, RETURNED) >>> 0);
   }
 
-  /** Drops a reference; the last one gives the frame back to its owner. */
-  release(pool: PoolRegion, frame: number, nowNs: number): void {
-    const before = this.words.add(wordAt(this.frames, frame, REFS), -1);
-    assert(before > 0, 'I2 of frames: a reference is dropped once');
-    if (before > 1) return;
-    this.#set(frame, ORDER, this.words.load(wordAt(this.pools, pool.row, RELEASES))); // P1
-    this.#set(frame, RETURNED, (nowNs % TWO_32) | 0);
-    this.#set(frame, RETURNED + 1, Math.floor(nowNs / TWO_32));
-    this.#set(frame, STATUS, 0);
+  /** Ends a hold; the last one gives the frame back to its owner. */
+  release(pool: PoolRegion, frame: number, holder: FrameHolder, nowNs: number): void {
+    assert(this.#clear(pool, frame, holder, nowNs), 'I2 of frames: a hold is ended once');
+  }
+
+  #clear(pool: PoolRegion, frame: number, holder: FrameHolder, nowNs: number): boolean {
+    const word = wordAt(this.frames, frame, HOLDERS);
+    for (;;) {
+      const seen = this.words.load(word);
+      if ((seen & holder) === 0) return false;
+      if (seen !== holder) {
+        if (this.words.compareExchange(word, seen, seen & ~holder) === seen) return true;
+        continue;
+      }
+      this.#set(frame, ORDER, this.words.load(wordAt(this.pools, pool.row, RELEASES))); // P1, I3
+      this.#set(frame, RETURNED, (nowNs % TWO_32) | 0);
+      this.#set(frame, RETURNED + 1, Math.floor(nowNs / TWO_32));
+      if (this.words.compareExchange(word, holder, 0) !== holder) return false;
+      this.#announce(pool);
+      return true;
+    }
+  }
+
+  // ---- after a death ----
+
+  /** Ends a dead holder's hold on one frame; nothing where it had none. */
+  reclaimHold(pool: PoolRegion, frame: number, holder: FrameHolder, nowNs: number): boolean {
+    const was = this.#clear(pool, frame, holder, nowNs);
     this.#announce(pool);
+    return was;
+  }
+
+  /** Ends all holds of a dead holder on frames of a pool (crash story above). @returns how many it had */
+  reclaimHolds(pool: PoolRegion, holder: FrameHolder, nowNs: number): number {
+    let count = 0;
+    for (let i = 0; i < pool.limit; i += 1) if (this.#clear(pool, pool.firstFrame + i, holder, nowNs)) count += 1;
+    this.#announce(pool);
+    return count;
+  }
+
+  /** Gives a frame another buffer. Only by the owner, while it holds the frame alone (I1). */
+  replaceBuffer(frame: number, buffer: BufferHandle): void {
+    assert(this.#get(frame, HOLDERS) === FRAME_OWNER, 'I1 of frames: its owner holds it alone');
+    this.#set(frame, BUFFER, buffer.slot);
+    this.#set(frame, LIFE, buffer.life);
   }
 
   #announce(pool: PoolRegion): void {

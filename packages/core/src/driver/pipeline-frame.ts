@@ -3,7 +3,7 @@ import type { BufferHandle } from '../dma-buf/index.js';
 import type { DmaFence } from '../sync/index.js';
 import type { Frame } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
-import type { FrameWords, PoolRegion } from './frame-words.js';
+import type { FrameHolder, FrameWords, PoolRegion } from './frame-words.js';
 import type { PipelineJob } from './pipeline-job.js';
 
 /** A frame of a pipeline: a row of the frame table. */
@@ -16,6 +16,8 @@ export class PipelineFrame implements Frame {
     /** Row of the frame. */
     readonly row: number,
     readonly format: FrameFormat,
+    /** As whom the driver holds it: the owner of its pool, or a link. */
+    readonly holder: FrameHolder,
     /** When it was taken, in model time. */
     readonly takenNs: Nanoseconds,
   ) {

@@ -2,6 +2,7 @@ import { attempt, ErrnoError, type Nanoseconds, type Task, type WordPark } from 
 import { fenceStatus } from '../sync/index.js';
 import type { InputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
+import { type FrameHolder, linkHolder } from './frame-words.js';
 import { PipelineFrame } from './pipeline-frame.js';
 import type { PipelineJob } from './pipeline-job.js';
 import type { LinkSpec, PortParts } from './port-parts.js';
@@ -20,6 +21,11 @@ export class PipelineInput implements InputPort {
     readonly link: LinkSpec,
   ) {
     this.#ring = parts.tables.ring(link.index);
+  }
+
+  /** As whom this input holds frames. */
+  get #holder(): FrameHolder {
+    return linkHolder(this.link.consumer);
   }
 
   get format(): FrameFormat {
@@ -63,7 +69,7 @@ export class PipelineInput implements InputPort {
     const fence = after?.fence;
     const pending = fence !== undefined && fenceStatus(timelines, fence) === 0 ? fence : undefined;
     frames.setReleaseFence(frame.row, this.link.consumer, pending);
-    frames.release(frame.pool, frame.row, this.parts.services.clock.now());
+    frames.release(frame.pool, frame.row, this.#holder, this.parts.services.clock.now());
   }
 
   drop(frame: PipelineFrame): void {
@@ -109,7 +115,7 @@ export class PipelineInput implements InputPort {
     for (let entry = this.#ring.tryTake(); entry !== undefined; entry = this.#ring.tryTake()) {
       this.parts.statistics.dropped.add(frames.sequence(entry.frame));
       frames.setReleaseFence(entry.frame, this.link.consumer, undefined);
-      frames.release(this.link.pool, entry.frame, this.parts.services.clock.now());
+      frames.release(this.link.pool, entry.frame, this.#holder, this.parts.services.clock.now());
     }
   }
 
@@ -118,6 +124,7 @@ export class PipelineInput implements InputPort {
     this.latenciesNs.push(Math.max(0, nowNs - entry.pushedNs));
     this.#held.add(entry.frame);
     this.parts.statistics.framesIn += 1;
-    return new PipelineFrame(this.parts.tables.frames, this.link.pool, entry.frame, this.format, nowNs);
+    const { frames } = this.parts.tables;
+    return new PipelineFrame(frames, this.link.pool, entry.frame, this.format, this.#holder, nowNs);
   }
 }

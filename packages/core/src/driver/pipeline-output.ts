@@ -3,6 +3,7 @@ import { EXPORTER, isMoving } from '../dma-buf/index.js';
 import { type DmaFence, DmaResv, fenceStatus, ResvUsage, waitFence } from '../sync/index.js';
 import type { OutputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
+import { FRAME_OWNER, linkHolder } from './frame-words.js';
 import { PipelineFrame } from './pipeline-frame.js';
 import type { PipelineLane } from './pipeline-lane.js';
 import type { LinkSpec, PoolSpec, PortParts } from './port-parts.js';
@@ -70,7 +71,7 @@ export class PipelineOutput implements OutputPort {
 
   cancel(frame: PipelineFrame): void {
     for (const link of this.#links) link.promised = Math.max(0, link.promised - 1);
-    this.parts.tables.frames.release(frame.pool, frame.row, this.parts.services.clock.now());
+    this.parts.tables.frames.release(frame.pool, frame.row, frame.holder, this.parts.services.clock.now());
   }
 
   /**
@@ -85,13 +86,12 @@ export class PipelineOutput implements OutputPort {
     for (const link of this.#links) {
       link.promised = Math.max(0, link.promised - 1);
       if (link.ring.beginPush()) {
-        frames.addReferences(frame.row, 1);
-        if (link.ring.roomStep() === true) link.ring.push(frame.row, nowNs);
+        if (link.ring.roomStep() === true) this.#handTo(link, frame, nowNs);
         else yield* this.#pushTo(link, frame, sequence, nowNs);
       }
       link.ring.endPush();
     }
-    frames.release(frame.pool, frame.row, this.parts.services.clock.now());
+    frames.release(frame.pool, frame.row, frame.holder, this.parts.services.clock.now());
   }
 
   /**
@@ -112,21 +112,27 @@ export class PipelineOutput implements OutputPort {
     let room = ring.roomStep();
     if (room !== true && spec.policy === 'drop-newest') {
       link.dropped.add(sequence);
-      frames.release(frame.pool, frame.row, nowNs);
       return;
     }
     while (room !== true && spec.policy === 'drop-oldest') {
-      const oldest = ring.tryTake();
+      const oldest = ring.takeToDrop();
       if (oldest !== undefined) {
         link.dropped.add(frames.sequence(oldest.frame));
         frames.setReleaseFence(oldest.frame, spec.consumer, undefined);
-        frames.release(spec.pool, oldest.frame, nowNs);
+        frames.release(spec.pool, oldest.frame, linkHolder(spec.consumer), nowNs);
       }
+      ring.endDrop();
       room = ring.roomStep();
     }
     if (room !== true) yield* attempt(() => !ring.wanted || ring.roomStep());
-    if (ring.wanted) ring.push(frame.row, nowNs);
-    else frames.release(frame.pool, frame.row, nowNs); // the consumer left while this push waited for room
+    if (ring.wanted) this.#handTo(link, frame, nowNs); // else the consumer has left while this push waited for room
+  }
+
+  /** Makes a link a holder of a frame and puts it into its ring, which has room. Nothing may wait inside (journal). */
+  #handTo({ ring, spec }: OutLink, frame: PipelineFrame, nowNs: Nanoseconds): void {
+    ring.intend(frame.row);
+    this.parts.tables.frames.addHolder(frame.row, linkHolder(spec.consumer));
+    ring.push(frame.row, nowNs);
   }
 
   /** A free buffer that can be written now: not being moved, its fences signalled. */
@@ -153,7 +159,14 @@ export class PipelineOutput implements OutputPort {
 
   *#prepare(pool: PoolSpec, row: number, lane: PipelineLane): Task<PipelineFrame> {
     const { frames, timelines } = this.parts.tables;
-    const frame = new PipelineFrame(frames, pool.region, row, this.format, this.parts.services.clock.now());
+    const frame = new PipelineFrame(
+      frames,
+      pool.region,
+      row,
+      this.format,
+      FRAME_OWNER,
+      this.parts.services.clock.now(),
+    );
     this.#countUse(row);
     this.#acquiredNs.set(row, frame.takenNs);
     if (frames.hasReleaseFences(row)) {

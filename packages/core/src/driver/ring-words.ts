@@ -4,25 +4,33 @@
  * Layout    word  name     written by      meaning
  *           0     TAIL     the producer    frames pushed << 1 | closed
  *           1     PUSHING  the producer    pushes under way: decided about or being done, one a lane
+ *           2,3   INTENT   the producer    journal of a push: frame + 1, or 0; and the count at which it will lie
+ *           4,5   DROP     the producer    journal of a drop: frame + 1, or 0; and the count at which it lies
  *           16    HEAD     both, by CAS    frames taken; the producer takes too where it may drop the oldest
  *           17    ENABLED  the consumer    1 while the consumer wants frames
- *           32+4i ENTRY i  the producer    (frame, time of push low, high, 0)
+ *           32+4i ENTRY i  the producer    (frame, time of push low, high, count << 2 | taker)
+ *                          both, by CAS    taker: 0 nobody yet, 1 the consumer, 2 the producer
  *           Counts are taken modulo 2^30. TAIL and HEAD lie on lines of their own.
  *
  * Invariants
  *   I1  HEAD <= TAIL <= HEAD + depth; entry HEAD mod depth is not written again before HEAD has passed it.
- *   I2  Each pushed frame is taken exactly once: by the consumer or, where the oldest may be dropped, by the producer.
+ *   I2  Each pushed frame is taken exactly once: by the consumer or, where the oldest may be dropped, by the producer: who
+ *       changes the taker of its entry has it. HEAD follows, moved by the taker or by whoever finds it behind.
  *   I3  A frame is pushed only if ENABLED was seen 1 after PUSHING was raised and after any wait for room.
  *
- * Pairs     P1 push: ENTRY, store TAIL, notify      with   P2 take: load TAIL, ENTRY, CAS HEAD, notify HEAD
- *           P3 room: load HEAD, park on it          with   P2's CAS and notify
+ * Pairs     P1 push: ENTRY, store TAIL, notify      with   P2 take: load TAIL, ENTRY, CAS its taker, HEAD, notify HEAD
+ *           P3 room: load HEAD, park on it          with   P2's move of HEAD and notify
  *           P4 begin: PUSHING +1, load ENABLED      with   P5 disable: ENABLED 0, load PUSHING, park on it
  *
  * No lost wake-up   Each side parks on the very value it has loaded, and each change of TAIL, HEAD and PUSHING is
  *           followed by a notify. P4/P5 is a store-load pair on both sides: either the producer sees ENABLED 0 and does
  *           not push, or the consumer sees PUSHING above 0 and waits, draining meanwhile, until each push is in the ring.
- * ABA       A CAS on HEAD could be fooled only by 2^30 takes between its load and itself.
- * Crash     A dead consumer: its ring is disabled and drained by the reclaimer. A dead producer: its ring is closed.
+ * ABA       The taker's word holds the count, so a CAS cannot hit a later round of the entry, but after 2^30 takes.
+ * Crash     A dead consumer: the reclaimer disables the ring, notifies HEAD (the dead may have moved it and not told), drains,
+ *           waits until no push is under way, and drains again. A dead producer: INTENT tells of a push that was begun. If
+ *           TAIL has not passed its count, the frame never came into the ring. DROP tells of a frame that was to be dropped:
+ *           it was if the entry's taker says so, whatever HEAD says. At most one of each, since neither waits inside. Then
+ *           PUSHING is set to 0, never subtracted from.
  * Shown by  tests/unit/core/driver/ring-words.test.ts, tests/race/ring.test.ts.
  */
 import {
@@ -38,10 +46,17 @@ import {
 
 const TAIL = 0;
 const PUSHING = 1;
+const INTENT = 2;
+const INTENT_AT = 3;
+const DROP = 4;
+const DROP_AT = 5;
 const HEAD = 16;
 const ENABLED = 17;
 const ENTRIES = 32;
 const ENTRY_WORDS = 4;
+const TAKER = 3;
+const BY_CONSUMER = 1;
+const BY_PRODUCER = 2;
 const COUNT_MASK = 0x3fff_ffff;
 const TWO_32 = 4_294_967_296;
 
@@ -110,6 +125,12 @@ export class RingWords {
       : new WordPark(this.#head, head, 'room in a queue'); // P3
   }
 
+  /** Says that a frame is about to be pushed; from here to the push nothing may wait. Only after `roomStep` has found room. */
+  intend(frame: number): void {
+    this.words.store(this.#word(INTENT_AT), this.words.load(this.#tail) >>> 1);
+    this.words.store(this.#word(INTENT), frame + 1);
+  }
+
   /** Pushes a frame. Only after `roomStep` has found room, between `beginPush` and `endPush`. */
   push(frame: number, nowNs: number): void {
     const tail = this.words.load(this.#tail);
@@ -120,8 +141,26 @@ export class RingWords {
     this.words.store(entry, frame);
     this.words.store((entry + 1) as WordIndex, (nowNs % TWO_32) | 0);
     this.words.store((entry + 2) as WordIndex, Math.floor(nowNs / TWO_32));
+    this.words.store((entry + TAKER) as WordIndex, untaken(pushed));
     this.words.store(this.#tail, ((pushed + 1) & COUNT_MASK) << 1); // P1
+    this.words.store(this.#word(INTENT), 0);
     this.words.notify(this.#tail, Wake.HandOver);
+  }
+
+  /** Takes the oldest frame, to drop it. Must be followed by `endDrop` once the producer has let go of it. */
+  takeToDrop(): RingEntry | undefined {
+    return this.#take(
+      BY_PRODUCER,
+      () => true,
+      (head, frame) => {
+        this.words.store(this.#word(DROP_AT), head);
+        this.words.store(this.#word(DROP), frame + 1);
+      },
+    );
+  }
+
+  endDrop(): void {
+    this.words.store(this.#word(DROP), 0);
   }
 
   /** Ends the ring: the consumer gets what is in it, then its end. */
@@ -132,27 +171,12 @@ export class RingWords {
     this.words.notify(this.#tail, Wake.HandOver);
   }
 
-  // ---- both sides ----
+  // ---- the consumer's side ----
 
   /** Takes the oldest frame, if there is one and it suits. */
   tryTake(suits: (frame: number) => boolean = () => true): RingEntry | undefined {
-    for (;;) {
-      const head = this.words.load(this.#head);
-      const pushed = this.words.load(this.#tail) >>> 1; // P2
-      if (((pushed - head) & COUNT_MASK) === 0) return undefined;
-      const entry = this.#entry(head);
-      const frame = this.words.load(entry);
-      const low = this.words.load((entry + 1) as WordIndex) >>> 0;
-      const pushedNs = this.words.load((entry + 2) as WordIndex) * TWO_32 + low;
-      if (this.words.load(this.#head) !== head) continue;
-      if (!suits(frame)) return undefined;
-      if (this.words.compareExchange(this.#head, head, (head + 1) & COUNT_MASK) !== head) continue; // I2
-      this.words.notify(this.#head);
-      return { frame, pushedNs };
-    }
+    return this.#take(BY_CONSUMER, suits);
   }
-
-  // ---- the consumer's side ----
 
   /** Try-step: takes the oldest frame, or tells the end. */
   takeStep(): RingEntry | typeof RING_ENDED | WordPark {
@@ -187,7 +211,81 @@ export class RingWords {
     return pushing === 0 ? true : new WordPark(this.#pushing, pushing, 'the end of a push');
   }
 
+  // ---- after a death ----
+
+  /** Begins the reclaim of a dead consumer's end: wakes a producer that waits for room, so that it looks again. */
+  abandon(): void {
+    this.disable();
+    this.words.notify(this.#head);
+  }
+
+  /**
+   * Ends what a dead producer had begun (crash story above). Idempotent, if the frames it names are let go of idempotently.
+   *
+   * @param unpush lets go of a frame that the link holds and that never came into the ring, or was taken out to be dropped
+   */
+  reclaimProducer(letGo: (frame: number) => void): void {
+    const intent = this.words.load(this.#word(INTENT));
+    if (intent !== 0) {
+      const never = this.words.load(this.#word(INTENT_AT)) === this.words.load(this.#tail) >>> 1;
+      if (never) letGo(intent - 1);
+      this.words.store(this.#word(INTENT), 0);
+    }
+    const drop = this.words.load(this.#word(DROP));
+    if (drop !== 0) {
+      const at = this.words.load(this.#word(DROP_AT));
+      const taker = this.words.load((this.#entry(at) + TAKER) as WordIndex);
+      if (taker === (untaken(at) | BY_PRODUCER)) {
+        letGo(drop - 1);
+        this.#moveHead(at);
+      }
+      this.words.store(this.#word(DROP), 0);
+    }
+    this.words.store(this.#pushing, 0);
+    this.words.notify(this.#pushing);
+    this.words.notify(this.#tail); // it may have stored TAIL and not told
+  }
+
+  #take(
+    taker: typeof BY_CONSUMER | typeof BY_PRODUCER,
+    suits: (frame: number) => boolean,
+    journal?: (head: number, frame: number) => void,
+  ): RingEntry | undefined {
+    for (;;) {
+      const head = this.words.load(this.#head);
+      const pushed = this.words.load(this.#tail) >>> 1; // P2
+      if (((pushed - head) & COUNT_MASK) === 0) return undefined;
+      const entry = this.#entry(head);
+      const frame = this.words.load(entry);
+      const low = this.words.load((entry + 1) as WordIndex) >>> 0;
+      const pushedNs = this.words.load((entry + 2) as WordIndex) * TWO_32 + low;
+      const seen = this.words.load((entry + TAKER) as WordIndex);
+      if (seen !== untaken(head)) {
+        if (seen >> 2 === untaken(head) >> 2) this.#moveHead(head); // its taker has not come to it yet, or died
+        continue;
+      }
+      if (!suits(frame)) return undefined;
+      journal?.(head, frame);
+      const taken = this.words.compareExchange((entry + TAKER) as WordIndex, seen, seen | taker); // I2
+      if (taken !== seen) continue;
+      this.#moveHead(head);
+      return { frame, pushedNs };
+    }
+  }
+
+  #moveHead(head: number): void {
+    this.words.compareExchange(this.#head, head, (head + 1) & COUNT_MASK);
+    this.words.notify(this.#head);
+  }
+
+  #word(column: number): WordIndex {
+    return wordAt(this.table, 0, column);
+  }
+
   #entry(count: number): WordIndex {
     return wordAt(this.table, 0, ENTRIES + (count % this.depth) * ENTRY_WORDS);
   }
 }
+
+/** What the last word of an entry holds as long as nobody has taken it. */
+const untaken = (count: number): number => (count << 2) | 0;

@@ -14,6 +14,7 @@
  *           4     GENERATION  owner       of the slot: a fence of another generation has ended
  *           5     ERRORS      owner       number of failed points ever logged
  *           6     LOG         owner       8 entries of (errno, seqno low, seqno high): the latest failed points
+ *           32    PAST        owner       4 entries of (generation, seqno low, seqno high, errno): how past lives ended
  *           "owner" is the actor the slot was given to; after its death, the one that reclaims it.
  *
  * States    pending -> signalled (errno 0 or from LOG), or pending -> failed. Never back (I1).
@@ -24,8 +25,13 @@
  *       it (P2). Between the two stores of a carry (hi, ffffffff) -> (hi+1, 0) a reader sees (hi, 0): too small. Too
  *       small is harmless: the reader parks on an EPOCH that is about to change.
  *   I3  An entry of LOG is complete before EPOCH tells of its point.
+ *   I4  A fence of a past life ends as that life ended: signalled up to its last seqno, above it with its errno, never as
+ *       signalled because a new life came. PAST tells of the last four; of an older one only the error is certain enough.
  *
  * Pairs     P1 signal: store SEQ_LO, SEQ_HI, add EPOCH, notify   with   P2 step: load EPOCH, SEQ_HI, SEQ_LO, park on EPOCH
+ *           P3 open: PAST, add GENERATION, then SEQ and FAILED      with   P4 status: SEQ and FAILED, load GENERATION, PAST
+ *           P4 loads GENERATION after what it judges by: if that was of a new life, the word has changed by then, and the
+ *           answer comes from PAST, which was written before.
  *
  * No lost wake-up   P2 loads EPOCH first. A signal that P2's loads missed changes EPOCH afterwards, so the park finds the
  *           word changed and does not sleep, or is already asleep and is notified.
@@ -37,6 +43,7 @@
 import {
   type AtomicWords,
   assert,
+  ERRNO,
   type TableRegion,
   type TimelineSlot,
   Wake,
@@ -54,9 +61,12 @@ const ERRORS = 5;
 const LOG = 6;
 const LOG_ENTRIES = 8;
 const LOG_WORDS = 3;
+const PAST = 32;
+const PAST_ENTRIES = 4;
+const PAST_WORDS = 4;
 
 /** Words of one timeline. */
-export const TIMELINE_ROW_WORDS = 32;
+export const TIMELINE_ROW_WORDS = 48;
 
 const TWO_32 = 4_294_967_296;
 
@@ -71,11 +81,12 @@ export class TimelineWords {
     return this.words.load(wordAt(this.table, slot, GENERATION));
   }
 
-  /** Starts a new life of a slot: seqno 0, no error. Only by its owner, when no fence of it is waited for. */
+  /** Starts a new life of a slot: seqno 0, no error. Only by its owner. Fences of the life before keep their end (I4). */
   open(slot: TimelineSlot): void {
     const row = wordAt(this.table, slot, 0);
-    for (const column of [SEQ_LO, SEQ_HI, FAILED, ERRORS]) this.words.store(wordIndex(row + column), 0);
+    this.#remember(row, this.words.load(wordIndex(row + GENERATION))); // P3
     this.words.add(wordIndex(row + GENERATION), 1);
+    for (const column of [SEQ_HI, SEQ_LO, FAILED, ERRORS]) this.words.store(wordIndex(row + column), 0);
     this.words.add(wordIndex(row + EPOCH), 1);
     this.words.notify(wordIndex(row + EPOCH));
   }
@@ -127,10 +138,34 @@ export class TimelineWords {
   }
 
   #status(row: number, slot: TimelineSlot, generation: number, seqno: number): number {
-    if (this.words.load(wordIndex(row + GENERATION)) !== generation) return 1;
+    const status = this.#statusNow(row, slot, seqno);
+    const isPresent = this.words.load(wordIndex(row + GENERATION)) === generation; // P4
+    return isPresent ? status : this.#pastStatus(row, generation, seqno);
+  }
+
+  #statusNow(row: number, slot: TimelineSlot, seqno: number): number {
     if (this.signalledSeqno(slot) >= seqno) return this.#loggedError(row, seqno);
     const failed = this.words.load(wordIndex(row + FAILED));
     return failed === 0 ? 0 : -failed;
+  }
+
+  /** How a fence of a past life ended (I4). */
+  #pastStatus(row: number, generation: number, seqno: number): number {
+    const entry = row + PAST + (generation % PAST_ENTRIES) * PAST_WORDS;
+    const low = this.words.load(wordIndex(entry + 1)) >>> 0;
+    const high = this.words.load(wordIndex(entry + 2));
+    const errno = this.words.load(wordIndex(entry + 3));
+    if (this.words.load(wordIndex(entry)) !== generation) return -ERRNO.EOWNERDEAD;
+    return high * TWO_32 + low >= seqno || errno === 0 ? 1 : -errno;
+  }
+
+  #remember(row: number, generation: number): void {
+    const entry = row + PAST + (generation % PAST_ENTRIES) * PAST_WORDS;
+    this.words.store(wordIndex(entry), -1); // an old entry ends before its words change
+    for (const [i, column] of [SEQ_LO, SEQ_HI, FAILED].entries()) {
+      this.words.store(wordIndex(entry + 1 + i), this.words.load(wordIndex(row + column)));
+    }
+    this.words.store(wordIndex(entry), generation);
   }
 
   #changed(row: number): void {

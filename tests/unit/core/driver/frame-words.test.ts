@@ -1,5 +1,5 @@
 import { AtomicWords, actorId, bufferSlot, timelineSlot, WordPark } from '@dmabuf-lab/core/base';
-import { layOutTables, openTables } from '@dmabuf-lab/core/driver';
+import { FRAME_OWNER, layOutTables, linkHolder, openTables } from '@dmabuf-lab/core/driver';
 import test from 'ava';
 
 const pool = { row: 0, firstFrame: 0, limit: 3 };
@@ -16,7 +16,7 @@ test('FrameWords.acquireStep, takes the frame that has been free longest', (t) =
   const any = (): boolean => true;
   const order = [words.acquireStep(pool, any), words.acquireStep(pool, any), words.acquireStep(pool, any)];
   t.deepEqual([...order].sort(), [0, 1, 2]);
-  for (const frame of [2, 0, 1]) words.release(pool, frame, 0);
+  for (const frame of [2, 0, 1]) words.release(pool, frame, FRAME_OWNER, 0);
   t.deepEqual([words.acquireStep(pool, any), words.acquireStep(pool, any), words.acquireStep(pool, any)], [2, 0, 1]);
 });
 
@@ -28,25 +28,55 @@ test('FrameWords.acquireStep, none free or none that suits, parks on a word that
     0,
   );
   t.true(words.acquireStep(pool, () => true) instanceof WordPark);
-  words.release(pool, 0, 0);
+  words.release(pool, 0, FRAME_OWNER, 0);
   t.is(
     words.acquireStep(pool, () => true),
     0,
   );
 });
 
-test('FrameWords.release, with several references, gives the frame back at the last and not twice', (t) => {
+test('FrameWords.release, with several holders, gives the frame back at the last and not twice', (t) => {
   const words = frames(1);
   words.acquireStep(pool, () => true);
-  words.addReferences(0, 2);
-  words.release(pool, 0, 0);
-  words.release(pool, 0, 0);
+  for (const consumer of [0, 1]) words.addHolder(0, linkHolder(consumer));
+  words.release(pool, 0, FRAME_OWNER, 0);
+  words.release(pool, 0, linkHolder(1), 0);
   t.is(words.inUse(pool), 1);
   t.true(words.allFreeStep(pool) instanceof WordPark);
-  words.release(pool, 0, 0);
+  t.throws(() => words.release(pool, 0, linkHolder(1), 0), { name: 'InvariantError' });
+  t.is(words.holders(0), linkHolder(0));
+  words.release(pool, 0, linkHolder(0), 0);
   t.is(words.inUse(pool), 0);
   t.is(words.allFreeStep(pool), true);
-  t.throws(() => words.release(pool, 0, 0), { name: 'InvariantError' });
+  t.throws(() => words.release(pool, 0, linkHolder(0), 0), { name: 'InvariantError' });
+});
+
+test('FrameWords.reclaimHolds, of a dead link, ends its holds only, and once', (t) => {
+  const words = frames(3);
+  for (const frame of [0, 1, 2]) {
+    words.acquireStep(pool, (row) => row === frame);
+    if (frame < 2) words.addHolder(frame, linkHolder(0));
+    if (frame > 0) words.addHolder(frame, linkHolder(1));
+    words.release(pool, frame, FRAME_OWNER, 0);
+  }
+  const before = words.acquireStep(pool, () => true) as WordPark;
+  t.is(words.reclaimHolds(pool, linkHolder(0), 5), 2);
+  t.deepEqual(
+    [0, 1, 2].map((frame) => words.holders(frame)),
+    [0, linkHolder(1), linkHolder(1)],
+  );
+  t.is(words.returnedNs(0), 5);
+  t.is(words.reclaimHolds(pool, linkHolder(0), 6), 0);
+  t.not((words.acquireStep(pool, () => false) as WordPark).expected, before.expected, 'whoever waited is woken');
+});
+
+test('FrameWords.replaceBuffer, of a frame that somebody else holds too, breaks an invariant', (t) => {
+  const words = frames(1);
+  words.acquireStep(pool, () => true);
+  words.replaceBuffer(0, { slot: bufferSlot(2), life: 7 });
+  t.deepEqual(words.buffer(0), { slot: bufferSlot(2), life: 7 });
+  words.addHolder(0, linkHolder(0));
+  t.throws(() => words.replaceBuffer(0, { slot: bufferSlot(1), life: 1 }), { name: 'InvariantError' });
 });
 
 test('FrameWords, what a frame carries, survives beyond 32 bits', (t) => {

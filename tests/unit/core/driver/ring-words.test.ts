@@ -76,6 +76,32 @@ test('RingWords.beginPush, after disable, is refused; before it, disable waits f
   t.false(words.beginPush());
 });
 
+test('RingWords.reclaimProducer, that died before its push, lets go of the frame; after it, leaves it in the ring', (t) => {
+  for (const pushed of [false, true]) {
+    const words = ring(2);
+    words.push(1, 0);
+    words.beginPush();
+    words.intend(5);
+    if (pushed) words.push(5, 0);
+    const freed: number[] = [];
+    for (let i = 0; i < 2; i += 1) words.reclaimProducer((frame) => freed.push(frame));
+    t.deepEqual(freed, pushed ? [] : [5]);
+    t.is(words.length, pushed ? 2 : 1);
+    t.is(words.quietStep(), true, 'no push is under way any more');
+  }
+});
+
+test('RingWords.reclaimProducer, that died with a frame it dropped, lets go of that frame alone', (t) => {
+  const words = ring(2);
+  words.push(1, 0);
+  words.push(2, 0);
+  t.is(words.takeToDrop()?.frame, 1);
+  const freed: number[] = [];
+  for (let i = 0; i < 2; i += 1) words.reclaimProducer((frame) => freed.push(frame));
+  t.deepEqual(freed, [1]);
+  t.is(words.tryTake()?.frame, 2);
+});
+
 testProp(
   'RingWords, for any order of pushes and takes, behaves as a bounded queue',
   [fc.integer({ min: 1, max: 5 }), fc.array(fc.boolean(), { minLength: 1, maxLength: 200 })],

@@ -68,6 +68,37 @@ test('TimelineWords.open, of a used slot, ends the fences of its former life', (
   t.is(fenceStatus(timelines, next), 0);
 });
 
+test('TimelineWords.open, after a death, leaves the fences of the dead life with their error, for four lives', (t) => {
+  const timelines = fresh();
+  const lives = [1, 2, 3, 4, 5, 6].map(() => {
+    const timeline = new Timeline(timelines, slot);
+    const [done, pending] = [timeline.next(), timeline.next()];
+    timeline.signal(done);
+    timelines.fail(slot, 130);
+    return { done, pending };
+  });
+  for (const { pending } of lives) t.is(fenceStatus(timelines, pending), -130);
+  t.deepEqual(
+    lives.map(({ done }) => fenceStatus(timelines, done)),
+    [-130, 1, 1, 1, 1, 1],
+    'of a life longer ago only the worse end is certain',
+  );
+});
+
+test('TimelineWords.open, at any of its stores, never shows a fence of the failed life as signalled', (t) => {
+  const words = new WatchedWords(new SharedArrayBuffer(tables.sizeBytes));
+  const timelines = fresh(words);
+  const old = new Timeline(timelines, slot);
+  const fences = [old.next(), old.next(), old.next()];
+  old.signal(fences[0]);
+  timelines.fail(slot, 130);
+  const seen = new Set<string>();
+  words.beforeStore = () => seen.add(fences.map((fence) => fenceStatus(timelines, fence)).join());
+  timelines.open(slot);
+  timelines.signal(slot, 3);
+  t.deepEqual([...seen], ['1,-130,-130']);
+});
+
 /** Words that call back before each access of one kind. */
 class WatchedWords extends AtomicWords {
   beforeStore: () => void = () => {};
