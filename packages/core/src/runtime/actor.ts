@@ -9,6 +9,7 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import type { PhysicalMemoryHandle } from '../memory/index.js';
+import type { Fault, Incident, Supervision } from './supervision/index.js';
 
 /**
  * The entry of an actor: a module exports it as `program`. It returns when the actor has nothing left to do; its value,
@@ -18,6 +19,8 @@ export type ActorProgram<Data = unknown> = (host: ActorHost, data: Data) => Task
 
 /** What an actor's program receives: the services of every actor, and what only a program needs. */
 export interface ActorHost extends ActorServices {
+  /** How often this actor has died and been started again: 0 in its first life. */
+  readonly life: number;
   /** The board's memory. */
   readonly memory: PhysicalMemoryHandle;
   /** Says that this actor's set-up is done and waits until every actor has said so: the start of model time. */
@@ -39,6 +42,8 @@ export interface ActorSpec {
   readonly calls: readonly string[];
   /** Plain data for the program. */
   readonly data: unknown;
+  /** Whether a supervisor starts it again when it dies; absent = yes. */
+  readonly supervised?: boolean;
 }
 
 /** The service by which an actor is told that another has died; `PeerDeath` is its argument. */
@@ -46,6 +51,10 @@ export const PEER_DIED = 'peerDied';
 export interface PeerDeath {
   readonly actor: ActorId;
   readonly name: string;
+  /** How often it has died, this time included. */
+  readonly deaths: number;
+  /** Whether it is to be started again: its streams are not over then. */
+  readonly returns: boolean;
 }
 
 /** What every run needs, in both runtimes. */
@@ -56,6 +65,10 @@ export interface RunSpec {
   readonly controlBytes: number;
   readonly seed: number;
   readonly trace: boolean;
+  /** What is done to actors on purpose; absent = nothing. */
+  readonly faults?: readonly Fault[];
+  /** How deaths are dealt with; absent: the dead stay dead, and an actor that throws ends the run. */
+  readonly supervision?: Supervision;
   readonly onProgress?: (nowNs: Nanoseconds) => void;
   /** Asks the run to end early: sources stop, the pipeline drains. */
   readonly signal?: AbortSignal;
@@ -64,7 +77,7 @@ export interface RunSpec {
 /** What an actor left behind. */
 export interface ActorOutcome {
   readonly name: string;
-  /** What its program returned. */
+  /** What its program returned; undefined when it was dead at the end. */
   readonly report: unknown;
   readonly trace: readonly TraceEvent[];
 }
@@ -75,6 +88,8 @@ export interface RunReport {
   /** Of the order of events; only the virtual runtime has one. */
   readonly fingerprint: string | null;
   readonly controlCalls: Readonly<Record<string, number>>;
+  /** Deaths, restarts and what else happened to the lives of actors, in order. */
+  readonly incidents: readonly Incident[];
 }
 
 /** The failure of an actor, with its name. */
@@ -86,6 +101,11 @@ export class ActorError extends Error {
   ) {
     super(`${actor} failed: ${cause.message}`);
   }
+}
+
+/** The actors that may die and be started again, in start order. */
+export function supervisedActors({ actors }: Pick<RunSpec, 'actors'>): string[] {
+  return actors.flatMap(({ name, supervised }) => (supervised === false ? [] : [name]));
 }
 
 /** Loads the program of an actor. @throws ErrnoError ENOENT when its module exports none */

@@ -1,5 +1,6 @@
 export * from './actor.js';
 export * from './runtime-words.js';
+export * from './supervision/index.js';
 export { type ThreadsOptions, ThreadsRuntime } from './threads/threads-runtime.js';
 export * from './turn.js';
 export { type VirtualOptions, VirtualRuntime } from './virtual/virtual-runtime.js';

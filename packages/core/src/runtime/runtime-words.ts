@@ -8,10 +8,15 @@
  *           3      REACHED   sources             model time reached, in whole milliseconds (unpaced runs only); grows
  *           4      SHUTDOWN  the runtime         1 once every actor that does not only serve has ended
  *           5,6    EPOCH     the runtime         monotonic clock at the start in ns, low and high word; before START
- *           16+i   DEAD i    the runtime         1 once actor i has exited; on a line with others, since it is rare
+ *           16+i   DEATHS i  the runtime         deaths of actor i; its life number is that of deaths before it
+ *           144+i  RECLAIMED i the reclaimer     deaths of actor i whose holdings have been taken back; follows DEATHS i
+ *           272+i  BEAT i    actor i             grows while the actor's thread serves its events (threads only)
+ *           These three are rare, so that actors may share lines.
  *
  * Each wait parks on the word it has loaded; each store is followed by a notify, so no wake-up is lost. EPOCH is plain
  * data published by START (store EPOCH, then START; a reader loads START first).
+ * Crash     DEATHS grows only once the actor can touch no word any more. A reclaimer that dies leaves RECLAIMED behind
+ *           DEATHS, and whoever comes after it does all of it again. BEAT is only ever a reason to report, never to reclaim.
  */
 import { type ActorId, type AtomicWords, type Nanoseconds, WordPark, wordIndex } from '../base/index.js';
 
@@ -22,12 +27,14 @@ const REACHED = wordIndex(3);
 const SHUTDOWN = wordIndex(4);
 const EPOCH_LO = wordIndex(5);
 const EPOCH_HI = wordIndex(6);
-const DEAD = 16;
+const DEATHS = 16;
+const RECLAIMED = 144;
+const BEAT = 272;
 const NS_PER_MS = 1_000_000;
 const END_OF_TIME_MS = 0x7fff_ffff;
 
 /** Words at the start of the control memory that belong to the runtime; the caller's tables come after. */
-export const RUNTIME_WORDS = 16 + 128;
+export const RUNTIME_WORDS = 16 + 3 * 128;
 
 export class RuntimeWords {
   readonly stopWord = STOP;
@@ -68,6 +75,11 @@ export class RuntimeWords {
     return this.words.load(START) === 1 ? true : new WordPark(START, 0, 'the start of the run');
   }
 
+  /** Whether model time has begun. */
+  get started(): boolean {
+    return this.words.load(START) === 1;
+  }
+
   /** The monotonic clock at the start; undefined before it. */
   epochNs(): bigint | undefined {
     if (this.words.load(START) === 0) return undefined;
@@ -99,13 +111,39 @@ export class RuntimeWords {
     return ms * NS_PER_MS >= timeNs ? true : new WordPark(REACHED, ms, 'a scenario event');
   }
 
-  markDead(actor: ActorId): void {
-    this.words.store(wordIndex(DEAD + actor), 1);
-    this.words.notify(wordIndex(DEAD + actor));
+  /** Counts a death. Only once the actor is not stepped any more. */
+  countDeath(actor: ActorId): void {
+    this.words.add(wordIndex(DEATHS + actor), 1);
+    this.words.notify(wordIndex(DEATHS + actor));
   }
 
-  aliveStep(actor: ActorId): 'dead' | WordPark {
-    const word = wordIndex(DEAD + actor);
-    return this.words.load(word) === 1 ? 'dead' : new WordPark(word, 0, 'the death of a peer');
+  deaths(actor: ActorId): number {
+    return this.words.load(wordIndex(DEATHS + actor));
+  }
+
+  /** Try-step: until an actor has died in or before a life. */
+  deathStep(actor: ActorId, life: number): 'dead' | WordPark {
+    const word = wordIndex(DEATHS + actor);
+    const deaths = this.words.load(word);
+    return deaths > life ? 'dead' : new WordPark(word, deaths, 'the death of a peer');
+  }
+
+  /** Says that all that an actor held at its deaths so far has been taken back. */
+  countReclaimed(actor: ActorId, deaths: number): void {
+    this.words.store(wordIndex(RECLAIMED + actor), deaths);
+    this.words.notify(wordIndex(RECLAIMED + actor));
+  }
+
+  /** Deaths of an actor that nobody has cleaned up after. */
+  unreclaimed(actor: ActorId): number {
+    return this.deaths(actor) - this.words.load(wordIndex(RECLAIMED + actor));
+  }
+
+  beat(actor: ActorId): void {
+    this.words.add(wordIndex(BEAT + actor), 1);
+  }
+
+  beats(actor: ActorId): number {
+    return this.words.load(wordIndex(BEAT + actor));
   }
 }

@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import {
   type ActorId,
   AtomicWords,
@@ -15,12 +16,15 @@ import {
   WordPark,
 } from '../../base/index.js';
 import type { PhysicalMemoryHandle } from '../../memory/index.js';
-import type { ActorHost } from '../actor.js';
+import { type ActorHost, PEER_DIED, type PeerDeath } from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Turn } from '../turn.js';
 import { RemotePeer, serveCalls } from './comlink-ports.js';
 import { ThreadScheduler } from './thread-scheduler.js';
-import type { WorkerStart } from './worker-protocol.js';
+import type { CallerPort, PeerPort, RuntimeMessage, WorkerMessage, WorkerStart } from './worker-protocol.js';
+
+/** How often an actor shows that its thread serves its events. */
+export const BEAT_MS = 50;
 
 /** One actor of the threads runtime, inside its worker. */
 export class ThreadActor implements ActorHost {
@@ -35,6 +39,7 @@ export class ThreadActor implements ActorHost {
   readonly #scheduler: ThreadScheduler;
   readonly #peers = new Map<string, RemotePeer>();
   readonly #handlers = new Map<string, CallHandler>();
+  readonly #ports = new Set<MessagePort>();
   readonly #settled: (() => void)[] = [];
   #spawned = 0;
   #isReady = false;
@@ -44,7 +49,7 @@ export class ThreadActor implements ActorHost {
   constructor(
     private readonly started: WorkerStart,
     private readonly onFailure: (error: Error) => void,
-    private readonly onServing: () => void,
+    private readonly tell: (message: WorkerMessage) => void,
   ) {
     this.words = new AtomicWords(started.control);
     this.#runtimeWords = new RuntimeWords(this.words);
@@ -60,16 +65,51 @@ export class ThreadActor implements ActorHost {
         return this.#elapsed();
       },
     };
-    for (const { name, id, port } of started.peers) {
-      const peer = new RemotePeer(name, port);
-      this.#peers.set(name, peer);
-      this.#scheduler.start(this.#watchDeath(peer, actorId(id)), () => {}, onFailure);
+    for (const peer of started.peers) this.#connect(peer);
+    for (const caller of started.callers) this.#serve(caller);
+    setInterval(() => this.#runtimeWords.beat(this.id), BEAT_MS).unref();
+  }
+
+  /** Takes a message of the runtime. */
+  receive(message: Exclude<RuntimeMessage, { kind: 'exit' | 'stall' }>): void {
+    if (message.kind === 'peer') this.#connect(message.peer);
+    else if (message.kind === 'caller') this.#serve(message.caller);
+    else this.#mourn(message.death);
+  }
+
+  closePorts(): void {
+    for (const port of this.#ports) port.close();
+  }
+
+  #connect({ name, id, life, port }: PeerPort): void {
+    const peer = new RemotePeer(name, port);
+    this.#ports.add(port);
+    this.#peers.set(name, peer);
+    this.#scheduler.start(this.#watchDeath(peer, actorId(id), life), () => {}, this.onFailure);
+  }
+
+  #serve({ name, port }: CallerPort): void {
+    this.#ports.add(port);
+    serveCalls(port, (method, args) => this.#answer(method, args, name));
+  }
+
+  /** Takes back what a dead actor held, if this actor looks after anything, and says so. */
+  #mourn(death: PeerDeath): void {
+    const done = (): void => this.tell({ kind: 'reclaimed', actor: death.actor, deaths: death.deaths });
+    const handler = this.#handlers.get(PEER_DIED);
+    if (handler === undefined) done();
+    else {
+      const task = this.#turn.during(this.name, () => handler(death, death.name));
+      this.#scheduler.start(task, done, this.onFailure);
     }
-    for (const { name, port } of started.callers) serveCalls(port, (method, args) => this.#answer(method, args, name));
   }
 
   get name(): string {
     return this.started.spec.name;
+  }
+
+  get life(): number {
+    return this.started.life;
   }
 
   get id(): ActorId {
@@ -126,6 +166,8 @@ export class ThreadActor implements ActorHost {
   *ready(): Task<void> {
     this.#isReady = true;
     for (const answer of this.#early.splice(0)) answer();
+    if (this.#runtimeWords.started) return; // another life of an actor
+    this.tell({ kind: 'ready' });
     this.#runtimeWords.countReady();
     yield* attempt(() => this.#runtimeWords.startStep());
   }
@@ -145,7 +187,7 @@ export class ThreadActor implements ActorHost {
   }
 
   *untilOthersEnd(): Task<void> {
-    this.onServing();
+    this.tell({ kind: 'serving' });
     yield* attempt(() => this.#runtimeWords.shutdownStep());
   }
 
@@ -166,8 +208,8 @@ export class ThreadActor implements ActorHost {
     });
   }
 
-  *#watchDeath(peer: RemotePeer, id: ActorId): Task<void> {
-    yield* attempt(() => this.#runtimeWords.aliveStep(id));
+  *#watchDeath(peer: RemotePeer, id: ActorId, life: number): Task<void> {
+    yield* attempt(() => this.#runtimeWords.deathStep(id, life));
     peer.die();
   }
 

@@ -44,6 +44,8 @@ export class ThreadScheduler {
     private readonly turn: Turn,
     /** `max`: modelled times pass at once, only real work takes time. */
     private readonly pace: 'real' | 'max',
+    /** Whether its timers keep the process alive. */
+    private readonly keepsAlive = true,
   ) {}
 
   start(task: Task<unknown>, onDone: (value: unknown) => void, onError: (error: Error) => void): void {
@@ -123,7 +125,9 @@ export class ThreadScheduler {
     // A host timer may fire a fraction of a millisecond early: look again before it counts.
     const fire = (): void => (this.clock.now() < untilNs ? this.#at(untilNs, callBack) : callBack());
     if (delayMs <= 0) setImmediate(callBack);
-    else if (delayMs > MAX_TIMER_MS) setTimeout(() => this.#at(untilNs, callBack), MAX_TIMER_MS);
-    else setTimeout(fire, delayMs);
+    else {
+      const timer = setTimeout(fire, Math.min(delayMs, MAX_TIMER_MS));
+      if (!this.keepsAlive) timer.unref();
+    }
   }
 }

@@ -2,37 +2,41 @@
  * The threads runtime: one worker thread an actor, all on one shared memory; concurrency is real.
  *
  * Here, outside the workers: they are started with ports to those they call, begin together, and end in order: first
- * all that do not only serve, then the rest. A worker's failure ends the run with its name and stack.
+ * all that do not only serve, then the rest. A worker's failure ends the run with its name and stack, unless a supervisor
+ * takes it for a death.
  */
-import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
-import { AtomicWords, ErrnoError, fromErrorRecord, type TraceEvent } from '../../base/index.js';
-import { ActorError, type ActorOutcome, type ActorSpec, type RunReport, type RunSpec } from '../actor.js';
+import { MessageChannel } from 'node:worker_threads';
+import { AtomicWords, ErrnoError, type Nanoseconds, type TraceEvent } from '../../base/index.js';
+import { ActorError, type ActorOutcome, type RunReport, type RunSpec, supervisedActors } from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
-import type { Pace, RuntimeMessage, WorkerMessage, WorkerStart } from './worker-protocol.js';
+import { Supervisor } from '../supervision/index.js';
+import { ActorWorker, type WorkerEvents } from './actor-worker.js';
+import { BEAT_MS } from './thread-actor.js';
+import { ThreadsControl, type WorkerHost } from './threads-control.js';
+import type { CallerPort, Pace, PeerPort, WorkerMessage, WorkerStart } from './worker-protocol.js';
 
 export interface ThreadsOptions {
   readonly pace: Pace;
+  /** How long the set-up of all actors may take. */
+  readonly startGraceMs?: number;
   /** How long the actors may take to end once the run was told to stop early. */
   readonly stopGraceMs?: number;
 }
 
+const DEFAULT_START_GRACE_MS = 120_000;
 const DEFAULT_STOP_GRACE_MS = 10_000;
 const EXIT_GRACE_MS = 2_000;
 const PROGRESS_MS = 250;
 
-interface RunningWorker {
-  readonly spec: ActorSpec;
-  readonly worker: Worker;
-  readonly exited: Promise<void>;
-  outcome: ActorOutcome | undefined;
-  serving: boolean;
-}
-
-export class ThreadsRuntime {
+export class ThreadsRuntime implements WorkerHost, WorkerEvents {
+  readonly workers = new Map<string, ActorWorker>();
   readonly #words: AtomicWords;
   readonly #runtimeWords: RuntimeWords;
   readonly #controlCalls: Record<string, number> = {};
-  #workers: RunningWorker[] = [];
+  readonly #control: ThreadsControl;
+  readonly #supervisor: Supervisor;
+  readonly #supervised: ReadonlySet<string>;
+  #epochNs: bigint | undefined;
   #fail: (error: Error) => void = () => {};
   #progressed: () => void = () => {};
   #ending = false;
@@ -43,94 +47,81 @@ export class ThreadsRuntime {
   ) {
     this.#words = new AtomicWords(new SharedArrayBuffer(spec.controlBytes));
     this.#runtimeWords = new RuntimeWords(this.#words);
+    const supervised = supervisedActors(spec);
+    this.#supervised = new Set(supervised);
+    this.#control = new ThreadsControl(this, this.#words, { now: () => this.#elapsed() }, options.pace);
+    this.#supervisor = new Supervisor(this.#control, supervised, spec.faults ?? [], spec.supervision);
   }
 
-  /** Runs to the end. @throws ActorError when an actor fails; ETIMEDOUT when it does not stop after an interrupt */
+  /**
+   * Runs to the end.
+   *
+   * @throws ActorError when an actor fails; ETIMEDOUT when actors do not start, or do not stop after an interrupt;
+   *   EOWNERDEAD when the supervisor gives up
+   */
   async run(): Promise<RunReport> {
     const failure = new Promise<never>((_, reject) => {
       this.#fail = reject;
     });
     failure.catch(() => {}); // observed below, or the run is over
-    let graceTimer: NodeJS.Timeout | undefined;
+    const timers: NodeJS.Timeout[] = [];
     const stop = (): void => {
       this.#runtimeWords.stop();
-      graceTimer = setTimeout(() => this.#fail(this.#stuck()), this.options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS);
+      const graceMs = this.options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS;
+      timers.push(setTimeout(() => this.#fail(this.#stuck('stop')), graceMs));
     };
     this.spec.signal?.addEventListener('abort', stop, { once: true });
-    let progressTimer: NodeJS.Timeout | undefined;
     try {
-      this.#workers = this.#startWorkers();
+      for (const { name } of this.spec.actors) this.#startWorker(name, 0);
       if (this.spec.signal?.aborted === true) stop();
-      await Promise.race([failure, this.#allReady()]);
-      const epochNs = process.hrtime.bigint();
-      this.#runtimeWords.start(epochNs);
-      const elapsed = (): number => Number(process.hrtime.bigint() - epochNs);
-      if (this.spec.onProgress !== undefined) {
-        progressTimer = setInterval(() => this.spec.onProgress?.(elapsed()), PROGRESS_MS);
-      }
-      await Promise.race([failure, this.#until((worker) => worker.outcome !== undefined || worker.serving)]);
-      const endNs = elapsed();
+      await Promise.race([failure, this.#allReady(timers)]);
+      this.#epochNs = process.hrtime.bigint();
+      this.#runtimeWords.start(this.#epochNs);
+      this.#supervise(timers);
+      await Promise.race([failure, this.#until((worker) => worker.isDead || !worker.isRunning || worker.isServing)]);
+      const endNs = this.#elapsed();
       this.#runtimeWords.shutDown();
-      await Promise.race([failure, this.#until((worker) => worker.outcome !== undefined)]);
+      await Promise.race([failure, this.#until((worker) => worker.isDead || !worker.isRunning)]);
       return this.#report(endNs);
     } finally {
-      clearInterval(progressTimer);
-      clearTimeout(graceTimer);
+      for (const timer of timers) clearTimeout(timer);
       this.spec.signal?.removeEventListener('abort', stop);
       await this.#endWorkers();
     }
   }
 
-  #startWorkers(): RunningWorker[] {
-    const { actors } = this.spec;
-    const ends = new Map(actors.map((actor) => [actor.name, { peers: [], callers: [] } as PortEnds]));
-    for (const actor of actors) {
-      for (const peer of actor.calls) {
-        const target = actors.find((candidate) => candidate.name === peer);
-        if (target === undefined)
-          throw new ErrnoError('ENODEV', 'start', `Cannot start ${actor.name}: no actor ${peer}`);
-        const { port1, port2 } = new MessageChannel();
-        ends.get(actor.name)?.peers.push({ name: peer, id: target.id, port: port1 });
-        ends.get(peer)?.callers.push({ name: actor.name, port: port2 });
-      }
+  // ---- WorkerHost ----
+
+  startAgain(name: string): void {
+    const past = this.workers.get(name);
+    if (this.#ending || past === undefined) return;
+    const worker = this.#startWorker(name, past.life + 1);
+    for (const { name: other, calls } of this.spec.actors) {
+      if (!calls.includes(name)) continue;
+      const { port1, port2 } = new MessageChannel();
+      const { id } = worker.spec;
+      this.workers.get(other)?.post({ kind: 'peer', peer: { name, id, life: worker.life, port: port1 } }, [port1]);
+      worker.post({ kind: 'caller', caller: { name: other, port: port2 } }, [port2]);
     }
-    return actors.map((actor) => this.#startWorker(actor, ends.get(actor.name) ?? { peers: [], callers: [] }));
   }
 
-  #startWorker(spec: ActorSpec, { peers, callers }: PortEnds): RunningWorker {
-    const { memory, seed, trace } = this.spec;
-    const control = this.#words.buffer;
-    const start: WorkerStart = { spec, control, memory, seed, trace, pace: this.options.pace, peers, callers };
-    const transferList: TransferListItem[] = [...peers, ...callers].map(({ port }) => port);
-    const worker = new Worker(new URL('./worker-main.js', import.meta.url), {
-      name: spec.name,
-      workerData: start,
-      transferList,
-    });
-    const running: RunningWorker = {
-      spec,
-      worker,
-      exited: new Promise((resolve) => {
-        worker.once('exit', (code) => {
-          this.#runtimeWords.markDead(spec.id);
-          if (!this.#ending) this.#fail(new ActorError(spec.name, new Error(`its worker exited with code ${code}`)));
-          resolve();
-        });
-      }),
-      outcome: undefined,
-      serving: false,
-    };
-    worker.on('message', (message: WorkerMessage) => this.#receive(running, message));
-    worker.on('error', (error) => this.#fail(new ActorError(spec.name, error as Error)));
-    return running;
+  fail(error: Error): void {
+    this.#fail(error);
   }
 
-  #receive(running: RunningWorker, message: WorkerMessage): void {
-    if (message.kind === 'failed') this.#fail(new ActorError(running.spec.name, fromErrorRecord(message.error)));
-    else if (message.kind === 'serving') running.serving = true;
-    else {
+  progressed(): void {
+    this.#progressed();
+  }
+
+  // ---- WorkerEvents ----
+
+  onMessage(worker: ActorWorker, message: WorkerMessage): void {
+    if (message.kind === 'ready') worker.isReady = true;
+    else if (message.kind === 'serving') worker.isServing = true;
+    else if (message.kind === 'reclaimed') this.#control.onReclaimed(worker, message.actor, message.deaths);
+    else if (message.kind === 'done') {
       const trace: readonly TraceEvent[] = message.trace;
-      running.outcome = { name: running.spec.name, report: message.report, trace };
+      worker.outcome = { name: worker.name, report: message.report, trace };
       for (const [method, count] of Object.entries(message.controlCalls)) {
         this.#controlCalls[method] = (this.#controlCalls[method] ?? 0) + count;
       }
@@ -138,50 +129,126 @@ export class ThreadsRuntime {
     this.#progressed();
   }
 
-  async #allReady(): Promise<void> {
+  onFailure(worker: ActorWorker, error: Error): void {
+    if (worker.ending !== undefined) return;
+    if (this.#isTolerated(worker)) worker.terminate('failed', error.message);
+    else this.#fail(new ActorError(worker.name, error));
+  }
+
+  onExit(worker: ActorWorker, code: number): void {
+    this.#runtimeWords.countDeath(worker.spec.id);
+    if (this.#ending) return;
+    if (worker.ending === undefined) {
+      const error = new Error(`its worker exited with code ${code}`);
+      if (!this.#isTolerated(worker)) {
+        this.#fail(new ActorError(worker.name, error));
+        return;
+      }
+      worker.ending = { cause: 'failed', why: error.message };
+    }
+    this.#control.onExit(worker);
+    this.#supervisor.onDeath(worker.name, worker.ending.cause, worker.ending.why);
+    this.#progressed();
+  }
+
+  // ---- the run ----
+
+  #isTolerated(worker: ActorWorker): boolean {
+    return this.#epochNs !== undefined && this.#supervisor.toleratesFailures && this.#supervised.has(worker.name);
+  }
+
+  #startWorker(name: string, life: number): ActorWorker {
+    const spec = this.spec.actors.find((actor) => actor.name === name);
+    if (spec === undefined) throw new ErrnoError('ENODEV', 'start', `Cannot start ${name}: no such actor`);
+    const { memory, seed, trace } = this.spec;
+    const control = this.#words.buffer;
+    const { peers, callers } = this.#portsOf(spec);
+    const start: WorkerStart = { spec, life, control, memory, seed, trace, pace: this.options.pace, peers, callers };
+    const worker = new ActorWorker(spec, life, start, this);
+    this.workers.set(name, worker);
+    return worker;
+  }
+
+  /** Ports between an actor and those it calls. In the first life, who is there already gets its end by message. */
+  #portsOf({ name, calls }: RunSpec['actors'][number]): { peers: PeerPort[]; callers: CallerPort[] } {
+    const peers = calls.map((peer): PeerPort => {
+      const target = this.spec.actors.find((candidate) => candidate.name === peer);
+      if (target === undefined) throw new ErrnoError('ENODEV', 'start', `Cannot start ${name}: no actor ${peer}`);
+      const { port1, port2 } = new MessageChannel();
+      const callee = this.workers.get(peer);
+      if (callee === undefined) this.#awaitingCallee.push({ peer, caller: { name, port: port2 } });
+      else callee.post({ kind: 'caller', caller: { name, port: port2 } }, [port2]);
+      return { name: peer, id: target.id, life: callee?.life ?? 0, port: port1 };
+    });
+    const callers = this.#awaitingCallee.filter(({ peer }) => peer === name).map(({ caller }) => caller);
+    this.#awaitingCallee = this.#awaitingCallee.filter(({ peer }) => peer !== name);
+    return { peers, callers };
+  }
+
+  #awaitingCallee: { readonly peer: string; readonly caller: CallerPort }[] = [];
+
+  #supervise(timers: NodeJS.Timeout[]): void {
+    const { onProgress, faults, supervision } = this.spec;
+    if (onProgress !== undefined) timers.push(setInterval(() => onProgress(this.#elapsed()), PROGRESS_MS));
+    if (faults === undefined && supervision === undefined) return;
+    this.#supervisor.begin();
+    const look = (): void => {
+      for (const actor of this.#control.lookAtBeats()) this.#supervisor.suspect(actor);
+    };
+    timers.push(setInterval(look, BEAT_MS));
+  }
+
+  async #allReady(timers: NodeJS.Timeout[]): Promise<void> {
+    const late = (): void => this.#fail(this.#stuck('start'));
+    const timer = setTimeout(late, this.options.startGraceMs ?? DEFAULT_START_GRACE_MS);
+    timers.push(timer);
     for (;;) {
       const park = this.#runtimeWords.readyStep(this.spec.actors.length);
-      if (park === true || this.#ending) return;
+      if (park === true || this.#ending) break;
       const wait = this.#words.waitAsync(park.word, park.expected, 1000);
       if (wait.async) await wait.value;
     }
+    clearTimeout(timer);
   }
 
-  async #until(condition: (worker: RunningWorker) => boolean): Promise<void> {
-    while (!this.#workers.every(condition)) {
+  async #until(condition: (worker: ActorWorker) => boolean): Promise<void> {
+    while (this.#control.holds > 0 || ![...this.workers.values()].every(condition)) {
       await new Promise<void>((resolve) => {
         this.#progressed = resolve;
       });
     }
   }
 
-  #report(endNs: number): RunReport {
-    const outcomes = this.#workers.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]));
-    return { outcomes, endNs, fingerprint: null, controlCalls: this.#controlCalls };
+  #report(endNs: Nanoseconds): RunReport {
+    const outcomes = [...this.workers.values()].map(
+      ({ name, outcome }): ActorOutcome => outcome ?? { name, report: undefined, trace: [] },
+    );
+    const { incidents } = this.#supervisor;
+    return { outcomes, endNs, fingerprint: null, controlCalls: this.#controlCalls, incidents };
   }
 
   /** Asks every worker to exit, and ends those that do not. */
   async #endWorkers(): Promise<void> {
     this.#ending = true;
-    const exit: RuntimeMessage = { kind: 'exit' };
     await Promise.all(
-      this.#workers.map(async ({ worker, exited }) => {
-        worker.postMessage(exit);
-        const timer = setTimeout(() => void worker.terminate(), EXIT_GRACE_MS);
-        await exited;
+      [...this.workers.values()].map(async (worker) => {
+        worker.post({ kind: 'exit' });
+        const timer = setTimeout(() => worker.terminate('stopped'), EXIT_GRACE_MS);
+        await worker.exited;
         clearTimeout(timer);
       }),
     );
   }
 
-  #stuck(): Error {
-    const names = this.#workers.filter((worker) => worker.outcome === undefined && !worker.serving);
-    const list = names.map((worker) => worker.spec.name).join(', ');
-    return new ErrnoError('ETIMEDOUT', 'stop', `Cannot stop the run: ${list} did not end within the grace period`);
+  #stuck(what: 'start' | 'stop'): Error {
+    const isStuck = (worker: ActorWorker): boolean =>
+      what === 'start' ? !worker.isReady : worker.isRunning && !worker.isServing;
+    const list = [...this.workers.values()].filter(isStuck).map(({ name }) => name);
+    const why = `${list.join(', ')} did not ${what === 'start' ? 'set up' : 'end'} within the grace period`;
+    return new ErrnoError('ETIMEDOUT', what, `Cannot ${what} the run: ${why}`, { actors: list });
   }
-}
 
-interface PortEnds {
-  readonly peers: { name: string; id: number; port: MessagePort }[];
-  readonly callers: { name: string; port: MessagePort }[];
+  #elapsed(): Nanoseconds {
+    return this.#epochNs === undefined ? 0 : Number(process.hrtime.bigint() - this.#epochNs);
+  }
 }

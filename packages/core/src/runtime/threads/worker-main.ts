@@ -17,21 +17,35 @@ function fail(error: unknown): void {
   tell({ kind: 'failed', error: toErrorRecord(error) });
 }
 
+let actor: ThreadActor | undefined;
+
 // This listener is also what keeps the worker alive while it only waits for words.
 runtime.on('message', (message: RuntimeMessage) => {
-  if (message.kind !== 'exit') return;
-  for (const { port } of [...start.peers, ...start.callers]) port.close();
-  runtime.close();
-  // Timers of waits that are over must not keep a finished worker alive.
-  setImmediate(() => process.exit(0));
+  if (message.kind === 'exit') exit();
+  else if (message.kind === 'stall') stall(message.forMs);
+  else actor?.receive(message);
 });
 process.on('unhandledRejection', fail);
 
+function exit(): void {
+  actor?.closePorts();
+  runtime.close();
+  // Timers of waits that are over must not keep a finished worker alive.
+  setImmediate(() => process.exit(0));
+}
+
+/** Blocks this thread, as if it were not scheduled. */
+function stall(forMs: number): void {
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
+  Atomics.wait(nobody, 0, 0, forMs);
+}
+
 try {
+  actor = new ThreadActor(start, fail, tell);
+  const running = actor;
   const program = await loadProgram(start.spec);
-  const actor = new ThreadActor(start, fail, () => tell({ kind: 'serving' }));
-  const report = await actor.run(() => program(actor, start.spec.data));
-  if (!failed) tell({ kind: 'done', report, trace: actor.trace.events, controlCalls: actor.controlCalls });
+  const report = await running.run(() => program(running, start.spec.data));
+  if (!failed) tell({ kind: 'done', report, trace: running.trace.events, controlCalls: running.controlCalls });
 } catch (error) {
   fail(error);
 }

@@ -1,23 +1,38 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorRecord, TraceEvent } from '../../base/index.js';
 import type { PhysicalMemoryHandle } from '../../memory/index.js';
-import type { ActorSpec } from '../actor.js';
+import type { ActorSpec, PeerDeath } from '../actor.js';
 
 /** Whether modelled time passes as on the wall clock, or at once. */
 export type Pace = 'real' | 'max';
 
+/** A port to an actor that is called. */
+export interface PeerPort {
+  readonly name: string;
+  readonly id: number;
+  /** Of the peer at the other end: the port is good for that life alone. */
+  readonly life: number;
+  readonly port: MessagePort;
+}
+
+/** A port on which an actor calls. */
+export interface CallerPort {
+  readonly name: string;
+  readonly port: MessagePort;
+}
+
 /** What a worker starts with. */
 export interface WorkerStart {
   readonly spec: ActorSpec;
+  /** How often the actor has died before. */
+  readonly life: number;
   readonly control: SharedArrayBuffer;
   readonly memory: PhysicalMemoryHandle;
   readonly seed: number;
   readonly trace: boolean;
   readonly pace: Pace;
-  /** Ports to those it calls. */
-  readonly peers: readonly { readonly name: string; readonly id: number; readonly port: MessagePort }[];
-  /** Ports on which others call it. */
-  readonly callers: readonly { readonly name: string; readonly port: MessagePort }[];
+  readonly peers: readonly PeerPort[];
+  readonly callers: readonly CallerPort[];
 }
 
 /** From a worker to the runtime. */
@@ -28,8 +43,21 @@ export type WorkerMessage =
       readonly trace: readonly TraceEvent[];
       readonly controlCalls: Readonly<Record<string, number>>;
     }
+  /** Its set-up is done. */
+  | { readonly kind: 'ready' }
   | { readonly kind: 'serving' }
+  /** It has taken back what a dead actor held of what it looks after. */
+  | { readonly kind: 'reclaimed'; readonly actor: number; readonly deaths: number }
   | { readonly kind: 'failed'; readonly error: ErrorRecord };
 
-/** From the runtime to a worker: let go of everything and exit. */
-export type RuntimeMessage = { readonly kind: 'exit' };
+/** From the runtime to a worker. */
+export type RuntimeMessage =
+  /** Let go of everything and exit. */
+  | { readonly kind: 'exit' }
+  | { readonly kind: 'peerDied'; readonly death: PeerDeath }
+  /** A peer has been started again. */
+  | { readonly kind: 'peer'; readonly peer: PeerPort }
+  /** A caller has been started again. */
+  | { readonly kind: 'caller'; readonly caller: CallerPort }
+  /** Block the thread, for so long or for ever (a fault of the scenario). */
+  | { readonly kind: 'stall'; readonly forMs: number };

@@ -29,6 +29,9 @@ export class VirtualActor implements ActorHost {
   /** Generators that keep the run alive. */
   alive = 0;
   dead = false;
+  /** It is not stepped before this time. */
+  pausedUntilNs: Nanoseconds = 0;
+  pausedSinceNs: Nanoseconds = 0;
   /** Whether it only serves others. */
   serving = false;
   readonly running = new Set<Running>();
@@ -44,6 +47,7 @@ export class VirtualActor implements ActorHost {
   constructor(
     private readonly runtime: VirtualRuntime,
     private readonly spec: ActorSpec,
+    readonly life = 0,
   ) {
     this.clock = {
       now: () => {
@@ -151,6 +155,7 @@ export class VirtualActor implements ActorHost {
   *ready(): Task<void> {
     this.#isReady = true;
     for (const answer of this.#early.splice(0)) answer();
+    if (this.#runtimeWords.started) return; // another life of an actor
     this.#runtimeWords.countReady();
     if (this.#runtimeWords.readyStep(this.runtime.spec.actors.length) === true) this.runtime.beginModelTime();
     yield* attempt(() => this.#runtimeWords.startStep());
@@ -188,6 +193,7 @@ export class VirtualActor implements ActorHost {
     const described: string[] = [];
     for (const { name, waiting } of this.running) {
       if (waiting !== undefined) described.push(`${this.name}${name === 'main' ? '' : `/${name}`} for ${waiting.what}`);
+      else if (this.pausedUntilNs === Number.POSITIVE_INFINITY) described.push(`${this.name}/${name}, which hangs`);
     }
     return described;
   }

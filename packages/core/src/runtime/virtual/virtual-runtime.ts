@@ -25,18 +25,21 @@ import {
 import {
   ActorError,
   type ActorOutcome,
+  type ActorProgram,
+  type ActorSpec,
   loadProgram,
-  PEER_DIED,
-  type PeerDeath,
   type RunReport,
   type RunSpec,
+  supervisedActors,
 } from '../actor.js';
 import { advance } from '../advance.js';
 import { RuntimeWords } from '../runtime-words.js';
+import { type DeathCause, Supervisor } from '../supervision/index.js';
 import { Turn } from '../turn.js';
 import { EventQueue, type TimedEvent } from './event-queue.js';
 import { Fingerprint } from './fingerprint.js';
 import { VirtualActor } from './virtual-actor.js';
+import { VirtualControl } from './virtual-control.js';
 import { VirtualWords } from './virtual-words.js';
 
 /** After so many events the loop yields to the event loop of the process. */
@@ -75,6 +78,11 @@ export class VirtualRuntime {
   readonly controlCalls: Record<string, number> = {};
   readonly #events = new EventQueue<RuntimeEvent>();
   readonly #actors = new Map<string, VirtualActor>();
+  readonly #programs = new Map<string, ActorProgram>();
+  /** Lives that have ended, for their traces. */
+  readonly #past: VirtualActor[] = [];
+  readonly #supervised: ReadonlySet<string>;
+  readonly #supervisor: Supervisor;
   readonly #sleepers = new Map<WordIndex, Running[]>();
   readonly #externals: { readonly running: Running; readonly park: ExternalPark }[] = [];
   readonly #fingerprint = new Fingerprint();
@@ -95,6 +103,9 @@ export class VirtualRuntime {
     this.turn.onViolation = (error) => {
       this.#failure ??= error;
     };
+    const supervised = supervisedActors(spec);
+    this.#supervised = new Set(supervised);
+    this.#supervisor = new Supervisor(new VirtualControl(this), supervised, spec.faults ?? [], spec.supervision);
     if (options.ties === 'seed') this.#ties = new RandomStream(spec.seed, 'runtime.ties');
   }
 
@@ -105,7 +116,10 @@ export class VirtualRuntime {
   /** Runs to the end. @throws ActorError when an actor fails; ErrnoError EDEADLK when all wait for ever */
   async run(): Promise<RunReport> {
     const programs = await Promise.all(this.spec.actors.map(loadProgram));
-    for (const actor of this.spec.actors) this.#actors.set(actor.name, new VirtualActor(this, actor));
+    for (const [i, actor] of this.spec.actors.entries()) {
+      this.#actors.set(actor.name, new VirtualActor(this, actor));
+      this.#programs.set(actor.name, programs[i]);
+    }
     for (const [i, actor] of [...this.#actors.values()].entries()) actor.begin(programs[i]);
     const stop = (): void => new RuntimeWords(this.words).stop();
     this.spec.signal?.addEventListener('abort', stop, { once: true });
@@ -116,11 +130,18 @@ export class VirtualRuntime {
       this.spec.signal?.removeEventListener('abort', stop);
     }
     return {
-      outcomes: [...this.#actors.values()].map((actor): ActorOutcome => actor.outcome()),
+      outcomes: [...this.#actors.values()].map((actor) => this.#outcome(actor)),
       endNs: this.#now,
       fingerprint: this.#fingerprint.toString(),
       controlCalls: this.controlCalls,
+      incidents: this.#supervisor.incidents,
     };
+  }
+
+  #outcome(actor: VirtualActor): ActorOutcome {
+    const earlier = this.#past.filter((past) => past !== actor && past.name === actor.name);
+    const { name, report, trace } = actor.outcome();
+    return { name, report, trace: [...earlier.flatMap((past) => past.outcome().trace), ...trace] };
   }
 
   /**
@@ -128,14 +149,54 @@ export class VirtualRuntime {
    * `PEER_DIED` are told, and reclaim what it held.
    */
   kill(name: string): void {
+    this.end(name, 'killed');
+  }
+
+  // ---- for the supervisor ----
+
+  /** Ends an actor, if it is there. */
+  end(name: string, cause: DeathCause, why?: string): void {
     const actor = this.#actors.get(name);
     assert(actor !== undefined, `${name} is an actor of this run`);
     if (actor.dead) return;
     this.#live -= actor.die();
-    const death: PeerDeath = { actor: actor.id, name };
-    for (const other of this.#actors.values()) {
-      if (!other.dead && other.serves(PEER_DIED)) other.answer(PEER_DIED, death, name, () => {}, this.turn.onViolation);
-    }
+    if (actor.serving) this.#serving -= 1;
+    new RuntimeWords(this.words).countDeath(actor.id);
+    this.#supervisor.onDeath(name, cause, why);
+  }
+
+  /** Starts the next life of a dead actor. */
+  startAgain(name: string): void {
+    const past = this.#actors.get(name);
+    const spec = this.spec.actors.find((one) => one.name === name);
+    const program = this.#programs.get(name);
+    assert(past?.dead === true && spec !== undefined && program !== undefined, `${name} is a dead actor of this run`);
+    this.#past.push(past);
+    const actor = new VirtualActor(this, spec, past.life + 1);
+    this.#actors.set(name, actor);
+    actor.begin(program);
+  }
+
+  /** An actor that runs nothing of the run's own, for tasks of the runtime. */
+  extraActor(spec: ActorSpec): VirtualActor {
+    return new VirtualActor(this, spec);
+  }
+
+  actor(name: string): VirtualActor | undefined {
+    return this.#actors.get(name);
+  }
+
+  get actors(): Iterable<VirtualActor> {
+    return this.#actors.values();
+  }
+
+  /** Keeps the run from ending. */
+  hold(change: 1 | -1): void {
+    this.#live += change;
+  }
+
+  fail(error: Error): void {
+    this.#failure ??= error;
   }
 
   // ---- for VirtualActor ----
@@ -181,6 +242,7 @@ export class VirtualRuntime {
   beginModelTime(): void {
     this.#now = 0;
     new RuntimeWords(this.words).start(0n);
+    this.#supervisor.begin();
   }
 
   /** An actor only serves from here on. */
@@ -229,7 +291,13 @@ export class VirtualRuntime {
       const event = this.#events.pop();
       if (event === undefined) return;
       const { running } = event;
-      if (event.parks !== running.parks || running.actor.dead) continue;
+      const { actor } = running;
+      if (event.parks !== running.parks || actor.dead) continue;
+      if (actor.pausedUntilNs > event.timeNs) {
+        if (actor.pausedUntilNs < Number.POSITIVE_INFINITY)
+          this.#events.push({ ...event, timeNs: actor.pausedUntilNs });
+        continue;
+      }
       this.#now = event.timeNs;
       this.#class = event.eventClass;
       this.#fingerprint.add(event.timeNs);
@@ -254,8 +322,11 @@ export class VirtualRuntime {
       else this.#park(running, result.value);
     } catch (caught) {
       const failure = caught instanceof Error ? caught : new Error(String(caught));
+      const { name } = running.actor;
       if (running.onError !== undefined) running.onError(failure);
-      else this.#failure ??= new ActorError(running.actor.name, failure);
+      else if (this.#supervisor.toleratesFailures && this.#supervised.has(name))
+        this.end(name, 'failed', failure.message);
+      else this.#failure ??= new ActorError(name, failure);
     }
   }
 

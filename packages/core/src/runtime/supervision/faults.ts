@@ -1,0 +1,43 @@
+/** What may be done to an actor on purpose, and what became of actors: plain data. */
+import type { Nanoseconds } from '../../base/index.js';
+import type { RestartLimits } from './restart-policy.js';
+
+/** Something done to an actor at an instant. */
+export type Fault =
+  /** It dies between two steps, as by SIGKILL: not even a `finally` runs. */
+  | { readonly kind: 'kill'; readonly actor: string; readonly atNs: Nanoseconds }
+  /** It never does anything again, and never says so. */
+  | { readonly kind: 'hang'; readonly actor: string; readonly atNs: Nanoseconds }
+  /** It is not scheduled for a while, as by SIGSTOP or a long garbage collection. */
+  | { readonly kind: 'pause'; readonly actor: string; readonly atNs: Nanoseconds; readonly forNs: Nanoseconds }
+  /** It is ended if it runs, and started again. */
+  | { readonly kind: 'restart'; readonly actor: string; readonly atNs: Nanoseconds };
+
+/** How deaths are dealt with. */
+export interface Supervision {
+  /** Absent: the dead stay dead, and an actor that throws ends the run. */
+  readonly restart?: RestartLimits;
+  /** An actor that does nothing for so long is reported as late, and left alone. */
+  readonly lateNs: Nanoseconds;
+  /** An actor that does nothing for so long is ended, and dead from then on; Infinity: never. */
+  readonly hungNs: Nanoseconds;
+}
+
+export const DEFAULT_SUPERVISION: Supervision = { lateNs: 1_000_000_000, hungNs: 10_000_000_000 };
+
+/** Why an actor died. */
+export type DeathCause = 'killed' | 'hung' | 'failed' | 'stopped';
+
+/** Something that happened to the life of an actor. */
+export interface Incident {
+  readonly kind: 'died' | 'late' | 'reclaimed' | 'restarted' | 'gave-up';
+  readonly actor: string;
+  readonly atNs: Nanoseconds;
+  /** How many times it had died before. */
+  readonly life: number;
+  /** Of a death. */
+  readonly cause?: DeathCause;
+  readonly why?: string;
+  /** Of `reclaimed`: from the death until nothing was left of it. */
+  readonly tookNs?: Nanoseconds;
+}

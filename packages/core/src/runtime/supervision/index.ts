@@ -1,0 +1,3 @@
+export * from './faults.js';
+export * from './restart-policy.js';
+export * from './supervisor.js';

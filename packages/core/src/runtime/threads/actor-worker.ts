@@ -1,0 +1,68 @@
+import { type TransferListItem, Worker } from 'node:worker_threads';
+import { fromErrorRecord } from '../../base/index.js';
+import type { ActorOutcome, ActorSpec } from '../actor.js';
+import type { DeathCause } from '../supervision/index.js';
+import type { RuntimeMessage, WorkerMessage, WorkerStart } from './worker-protocol.js';
+
+/** What a worker tells its runtime. */
+export interface WorkerEvents {
+  onMessage(worker: ActorWorker, message: WorkerMessage): void;
+  /** It threw what nobody caught. */
+  onFailure(worker: ActorWorker, error: Error): void;
+  /** It is gone for good: none of its code runs any more. */
+  onExit(worker: ActorWorker, code: number): void;
+}
+
+/** One life of an actor: its worker thread. */
+export class ActorWorker {
+  readonly exited: Promise<void>;
+  outcome: ActorOutcome | undefined;
+  isReady = false;
+  isServing = false;
+  isDead = false;
+  /** Why it is being ended; undefined as long as it is not. */
+  ending: { readonly cause: DeathCause; readonly why?: string } | undefined;
+  readonly #worker: Worker;
+
+  constructor(
+    readonly spec: ActorSpec,
+    readonly life: number,
+    start: WorkerStart,
+    events: WorkerEvents,
+  ) {
+    const transferList: TransferListItem[] = [...start.peers, ...start.callers].map(({ port }) => port);
+    const options = { name: spec.name, workerData: start, transferList };
+    this.#worker = new Worker(new URL('./worker-main.js', import.meta.url), options);
+    this.exited = new Promise((resolve) => {
+      this.#worker.once('exit', (code) => {
+        this.isDead = true;
+        events.onExit(this, code);
+        resolve();
+      });
+    });
+    this.#worker.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'failed') events.onFailure(this, fromErrorRecord(message.error));
+      else events.onMessage(this, message);
+    });
+    this.#worker.on('error', (error) => events.onFailure(this, error as Error));
+  }
+
+  get name(): string {
+    return this.spec.name;
+  }
+
+  /** Whether it runs and has not ended by itself. */
+  get isRunning(): boolean {
+    return !this.isDead && this.outcome === undefined;
+  }
+
+  post(message: RuntimeMessage, transferList?: TransferListItem[]): void {
+    if (!this.isDead) this.#worker.postMessage(message, transferList);
+  }
+
+  /** Ends it whatever it does; it is dead only when it has exited. */
+  terminate(cause: DeathCause, why?: string): void {
+    this.ending ??= { cause, ...(why !== undefined && { why }) };
+    void this.#worker.terminate();
+  }
+}
