@@ -16,6 +16,7 @@
  *           by the exporter. After an importer's death its reclaimer writes.
  *
  * States    STATE: 2g -> 2g|1 (move begins) -> 2(g+1) (published) or 2g (aborted). 0 -> 2 (first placement).
+ *           2g -> 0 (disowned: who exported it has died); present mappings go on, no new one begins, and the life ends so.
  *           A mapping of a static importer counts in MAPPED from map to unmap. One of a dynamic importer counts from map
  *           until its job's fences are published; from there the fences stand for it, and it keeps the SgTable beyond
  *           its jobs without counting anywhere.
@@ -204,6 +205,14 @@ export class BufferWords {
     const state = this.words.load(word);
     assert(isMoving(state), 'only a move that runs is given up');
     this.words.store(word, state - 1); // P4
+    this.words.notify(word);
+  }
+
+  /** Forbids new maps for good: whoever exported the buffer has died. Present mappings stay good until they end. */
+  disown(buffer: BufferSlot): void {
+    const word = wordAt(this.buffers, buffer, STATE);
+    assert(!isMoving(this.words.load(word)), 'a buffer is disowned between moves');
+    this.words.store(word, 0);
     this.words.notify(word);
   }
 

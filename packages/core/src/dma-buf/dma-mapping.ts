@@ -1,5 +1,5 @@
 /** A device's attachment to a buffer, and its access to the pages from map to unmap; both belong to the importer's actor. */
-import type { AttachmentSlot, ErrnoError } from '../base/index.js';
+import type { ActorId, AttachmentSlot, ErrnoError } from '../base/index.js';
 import type { IovaMapping, PhysicalMemory, SgTable } from '../memory/index.js';
 import { type BufferState, generationOf } from './buffer-words.js';
 import type { BufferHandle } from './protocol.js';
@@ -18,12 +18,16 @@ export class DmaBufAttachment {
   counted = 0;
   /** Calls of moveNotify that it has heeded. */
   notified = 0;
+  /** Whoever exports the buffer has died: it is let go of when its last mapping ends. */
+  orphaned = false;
 
   constructor(
     readonly buffer: BufferHandle,
     readonly slot: AttachmentSlot,
     readonly name: string,
     readonly sizeBytes: number,
+    /** Who exports the buffer; undefined = the heap's own actor. */
+    readonly owner?: ActorId,
   ) {}
 }
 

@@ -69,6 +69,8 @@ export class ExportedBuffer {
   readonly blockers = new Set<AttachmentSlot>();
   /** The request is queued to be destroyed: nothing attaches any more. */
   dying = false;
+  /** Whoever exported it has died: nothing attaches or maps any more, and it is freed at its last detach. */
+  orphaned = false;
 
   constructor(
     readonly slot: BufferSlot,

@@ -35,3 +35,8 @@ export function detachedMeanwhile(buffer: ExportedBuffer, device: string): Errno
   const message = `Cannot map ${buffer.name}: ${device} has detached meanwhile`;
   return new ErrnoError('ECANCELED', 'dma_buf_map_attachment', message, { buffer: buffer.name, device });
 }
+
+export function exporterDied(buffer: ExportedBuffer, op: string): ErrnoError {
+  const message = `Cannot use ${buffer.name}: the driver that exported it has died`;
+  return new ErrnoError('ENODEV', op, message, { buffer: buffer.name });
+}

@@ -33,7 +33,7 @@ import { pageAlign } from '../memory/index.js';
 import { BackgroundFree } from './background-free.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
-import { cannotMove, detachedMeanwhile, refusedByPlan, staleHandle } from './exporter-errors.js';
+import { cannotMove, detachedMeanwhile, exporterDied, refusedByPlan, staleHandle } from './exporter-errors.js';
 import type { ExporterParts, MoveCause } from './exporter-ports.js';
 import { type AllocationRecord, ExporterRecords } from './exporter-records.js';
 import { iovaInUse } from './iova-use.js';
@@ -59,6 +59,8 @@ export class Exporter {
   readonly #bufferSlots: SlotPool;
   readonly #attachmentSlots: SlotPool;
   readonly records = new ExporterRecords();
+  /** Deaths of each actor that were reclaimed: a service that waited across one is void. */
+  readonly #deaths = new Map<ActorId, number>();
   /** Mappings and pins that were not ended when their device detached. */
   leakedMappings = 0;
 
@@ -118,6 +120,10 @@ export class Exporter {
     this.#buffers.set(slot, buffer);
     if (eager !== undefined) {
       yield* this.#spendOn(buffer, eager.allocation, 'eager');
+      if (buffer.orphaned) {
+        this.#free(eager.allocation);
+        throw exporterDied(buffer, 'dma_buf_export');
+      }
       this.#back(buffer, eager.allocation, eager.why);
     }
     return { slot, life: buffer.life };
@@ -126,10 +132,16 @@ export class Exporter {
   /** Attaches a device. See `DmaBufImporter.attach` for the errors. */
   *attach(request: AttachRequest): Task<AttachReply> {
     const buffer = this.#lookUp(request.buffer, 'dma_buf_attach');
-    return yield* this.parts.queues.serialised(buffer.slot, () => this.#attach(buffer, request));
+    const deaths = this.#deaths.get(request.actor);
+    return yield* this.parts.queues.serialised(buffer.slot, () => {
+      // Its device has died in the queue: what it asked for would be nobody's.
+      if (this.#deaths.get(request.actor) !== deaths) throw detachedMeanwhile(buffer, request.device);
+      return this.#attach(buffer, request);
+    });
   }
 
   *#attach(buffer: ExportedBuffer, request: AttachRequest): Task<AttachReply> {
+    if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_attach');
     if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
     const { device, constraints } = request;
     const atNs = this.parts.services.clock.now();
@@ -169,7 +181,14 @@ export class Exporter {
     );
     this.#lookForHazards(buffer, [constraints]);
     this.parts.queues.changed(buffer.slot);
-    return { attachment: slot, name: buffer.name, sizeBytes: buffer.sizeBytes, moved };
+    const { owner } = buffer.request;
+    return {
+      attachment: slot,
+      name: buffer.name,
+      sizeBytes: buffer.sizeBytes,
+      moved,
+      ...(owner !== undefined && { owner }),
+    };
   }
 
   /** Sets storage aside for the next move, in place of what was. */
@@ -213,6 +232,7 @@ export class Exporter {
   *#map(buffer: ExportedBuffer, request: MapRequest): Task<MapReply> {
     const requestedNs = this.parts.services.clock.now();
     const attached = buffer.attachments.get(request.attachment);
+    if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_map_attachment');
     if (attached === undefined) throw staleHandle('dma_buf_map_attachment', request.buffer);
     let did: MapReply['did'] = 'mapping';
     if (buffer.allocation === undefined) {
@@ -312,7 +332,12 @@ export class Exporter {
   /** Frees a buffer once its last device has detached. Source: the release op at the last dma_buf_put, v6.12. */
   *destroy(request: BufferRequest): Task<void> {
     const buffer = this.#lookUp(request.buffer, 'dma_buf_put');
+    if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_put');
     buffer.dying = true;
+    yield* this.#releaseWhenDetached(buffer);
+  }
+
+  *#releaseWhenDetached(buffer: ExportedBuffer): Task<void> {
     yield* attempt(() =>
       this.parts.queues.whenStep(buffer.slot, () => buffer.attachments.size === 0, `the last detach of ${buffer.name}`),
     );
@@ -332,15 +357,32 @@ export class Exporter {
   }
 
   /**
-   * Takes back what a dead actor held of buffers: its mappings and attachments. Idempotent. The counts are set, never
-   * subtracted from, and everybody who waits for them is woken (crash story of `buffer-words.ts`).
+   * Takes back what a dead actor held of buffers: its mappings and attachments; and disowns the buffers that it exported:
+   * present mappings of others stay good, new ones are ENODEV, and the last detach frees them. Idempotent. The counts are
+   * set, never subtracted from, and everybody who waits for them is woken (crash story of `buffer-words.ts`).
    */
   reclaim(dead: ActorId): void {
+    this.#deaths.set(dead, (this.#deaths.get(dead) ?? 0) + 1);
     for (const buffer of this.#buffers.values()) {
       for (const attached of [...buffer.attachments.values()]) {
         if (attached.actor === dead) this.#dropAttachment(buffer, attached.slot);
       }
+      if (buffer.request.owner !== dead || buffer.orphaned) continue;
+      buffer.orphaned = true;
+      const wasDying = buffer.dying;
+      buffer.dying = true;
+      this.parts.services.spawn(`disown ${buffer.name}`, this.#disown(buffer, wasDying));
     }
+  }
+
+  /** After the service that is under way, such as a move; `wasDying`: a destroy that was asked for frees it anyway. */
+  *#disown(buffer: ExportedBuffer, wasDying: boolean): Task<void> {
+    const { queues, buffers } = this.parts;
+    const serve = function* (): Task<void> {
+      if (buffer.allocation !== undefined) buffers.disown(buffer.slot);
+    };
+    yield* queues.serialised(buffer.slot, serve);
+    if (!wasDying) yield* this.#releaseWhenDetached(buffer);
   }
 
   *#awaitExpected(buffer: ExportedBuffer): Task<void> {

@@ -6,7 +6,7 @@
  * Source: drivers/dma-buf/dma-buf.c (dma_buf_attach, dma_buf_map_attachment), v6.12. Differs: several buffers are mapped
  * as one set, since mapping them one by one deadlocks with moves (docs/decisions/0003).
  */
-import { type ActorServices, assert, attempt, ErrnoError, type Nanoseconds, type Task } from '../base/index.js';
+import { type ActorId, type ActorServices, assert, attempt, ErrnoError, type Nanoseconds, type Task } from '../base/index.js';
 import {
   checkMapping,
   type DeviceConstraints,
@@ -110,7 +110,8 @@ export class DmaBufImporter {
     const startNs = this.services.clock.now();
     const reply: AttachReply = yield* this.services.call(EXPORTER, 'attach', request);
     if (reply.moved) this.#stalled(reply.name, startNs, 'moving');
-    const attachment = new DmaBufAttachment(buffer, reply.attachment, reply.name, reply.sizeBytes);
+    const { name, sizeBytes, owner } = reply;
+    const attachment = new DmaBufAttachment(buffer, reply.attachment, name, sizeBytes, owner);
     this.#attachments.set(buffer.slot, attachment);
     return attachment;
   }
@@ -234,6 +235,28 @@ export class DmaBufImporter {
     }
   }
 
+  /**
+   * Lets go of the buffers that a dead driver had exported: at once of those that are not mapped or only held, of the others
+   * when their last mapping ends. What is mapped stays readable until then.
+   */
+  *leaveOrphans(owner: ActorId): Task<void> {
+    for (const attachment of [...this.#attachments.values()]) {
+      if (attachment.owner !== owner || attachment.orphaned) continue;
+      attachment.orphaned = true;
+      this.#endKept(attachment);
+      if (attachment.mapCount === 0) yield* this.detach(attachment);
+    }
+  }
+
+  #endKept(attachment: DmaBufAttachment): void {
+    if (!this.#kept.has(attachment)) return;
+    const mapping = this.#kept.get(attachment);
+    if (attachment.mapCount > (mapping === undefined ? 0 : 1)) return; // a job works on it; `unmap` looks again
+    this.#kept.delete(attachment);
+    if (pinsForItsStay(this.device)) this.#unpin(attachment);
+    if (mapping !== undefined) this.unmap(mapping);
+  }
+
   /** DMA segments that the device sees of a mapped buffer. */
   segmentCount(mapping: DmaMapping): number {
     const { iova, sgTable } = mapping.attachment;
@@ -253,6 +276,17 @@ export class DmaBufImporter {
     if (mapping.pins) this.#unpin(mapping.attachment);
     if (mapping.counts) this.#unmapWords(mapping.attachment);
     else mapping.attachment.mapCount -= 1;
+    if (mapping.attachment.orphaned) this.#leaveOrphan(mapping.attachment);
+  }
+
+  #leaveOrphan(attachment: DmaBufAttachment): void {
+    this.#endKept(attachment);
+    if (attachment.mapCount > 0 || this.#attachments.get(attachment.buffer.slot) !== attachment) return;
+    this.services.spawn(`leave ${attachment.name}`, this.#detachOrphan(attachment));
+  }
+
+  *#detachOrphan(attachment: DmaBufAttachment): Task<void> {
+    if (this.#attachments.get(attachment.buffer.slot) === attachment) yield* this.detach(attachment);
   }
 
   /** The state that stood in the way, or undefined when the attachment is now mapped. */

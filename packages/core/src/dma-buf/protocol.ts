@@ -28,6 +28,8 @@ export type AllocationRequest =
 
 export interface CreateRequest {
   readonly name: string;
+  /** Who exports it: when that actor dies, new maps are ENODEV. Absent: the heap's own actor, as for a dma-buf heap. */
+  readonly owner?: ActorId;
   readonly pool: string;
   readonly sizeBytes: number;
   readonly allocate: AllocationRequest;
@@ -80,6 +82,8 @@ export interface AttachReply {
   readonly sizeBytes: number;
   /** Whether the buffer has moved for it. */
   readonly moved: boolean;
+  /** Who exports it; absent = the heap's own actor. */
+  readonly owner?: ActorId;
 }
 
 export interface MapRequest {

@@ -85,7 +85,8 @@ export abstract class DeviceContext<Parameters = unknown, Declared extends PortD
     try {
       return yield* this.begin(lane, accesses, options);
     } catch (error) {
-      if (!isErrno(error, 'ETIMEDOUT', 'EBUSY', 'ENOMEM', 'EINVAL', 'EPERM', 'EOPNOTSUPP', 'ECANCELED')) throw error;
+      if (!isErrno(error, 'ETIMEDOUT', 'EBUSY', 'ENOMEM', 'EINVAL', 'EPERM', 'EOPNOTSUPP', 'ECANCELED', 'ENODEV', 'ESTALE'))
+        throw error;
       this.count('refused');
       this.count(`refused${error.code}`);
       if (this.tracing) this.trace(`refused: ${error.code}`, this.now());

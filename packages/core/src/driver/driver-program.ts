@@ -2,7 +2,7 @@
 import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
 import { CpuFrameCache, type CpuTouch, DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
-import type { ActorHost } from '../runtime/index.js';
+import { type ActorHost, PEER_DIED, type PeerDeath } from '../runtime/index.js';
 import type { Driver } from './define-driver.js';
 import type { FrameFormat } from './frame-format.js';
 import type { Payload } from './payload.js';
@@ -97,9 +97,13 @@ class DriverActor {
   }
 
   *run(): Task<DeviceReport> {
+    this.host.serve({ [PEER_DIED]: ({ actor }: PeerDeath) => this.#importer.leaveOrphans(actor) });
     for (const output of this.#outputs) yield* this.#createBuffers(output);
     let first = true;
+    const bornNs = this.host.clock.now();
+    const isOver = ({ untilNs }: Presence): boolean => this.host.life > 0 && untilNs !== undefined && untilNs <= bornNs;
     for (const presence of this.start.presence) {
+      if (isOver(presence)) continue;
       yield* this.#runOnce(presence, first);
       first = false;
     }
@@ -116,7 +120,7 @@ class DriverActor {
     const context = this.#context as PipelineContext;
     context.beginStay();
     const state = yield* this.driver.setup?.(context as never) ?? nothing();
-    const late = presence.fromNs > 0;
+    const late = presence.fromNs > 0 || this.host.life > 0;
     if (first && late) yield* this.host.ready();
     if (late) {
       if (!(yield* this.host.untilScenarioTime(presence.fromNs))) return;
@@ -126,7 +130,10 @@ class DriverActor {
     if (first && !late) yield* this.host.ready();
     if (!joined) return;
     if (presence.untilNs !== undefined) this.host.spawn('leave', this.#leaveAt(presence.untilNs));
-    if (first) for (const timeNs of this.start.reqbufsNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
+    if (first) {
+      const nowNs = this.host.life > 0 ? this.host.clock.now() : 0;
+      for (const timeNs of this.start.reqbufsNs) if (timeNs >= nowNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
+    }
     // A generator of its own: what it waits for then passes through fewer frames each time.
     yield* context.parallel([this.driver.run(context as never, state as never)]);
     if (this.#inputs.length === 0) this.host.reached(this.start.durationNs); // a source that has ended holds nobody up
@@ -152,14 +159,21 @@ class DriverActor {
     const { frames } = this.#parts.tables;
     yield* attempt(() => frames.countStep(link.pool, link.initialBuffers));
     for (let i = 0; i < frames.count(link.pool); i += 1) {
-      yield* this.#importer.attach(frames.buffer(link.pool.firstFrame + i));
+      try {
+        yield* this.#importer.attach(frames.buffer(link.pool.firstFrame + i));
+      } catch (error) {
+        if (!isErrno(error, 'ENODEV', 'ESTALE')) throw error; // its exporter has died; a new buffer will take its place
+      }
     }
   }
 
   *#createBuffers(output: PipelineOutput): Task<void> {
     const { pool } = output;
     if (pool === undefined) return;
-    for (let i = 0; i < pool.initialBuffers; i += 1) yield* output.addBuffer(pool);
+    if (this.host.life > 0) output.inherit(pool);
+    for (let i = this.#parts.tables.frames.count(pool.region); i < pool.initialBuffers; i += 1) {
+      yield* output.addBuffer(pool);
+    }
   }
 
   *#leaveAt(timeNs: Nanoseconds): Task<void> {

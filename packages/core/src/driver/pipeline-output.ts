@@ -27,6 +27,8 @@ interface OutLink {
 export class PipelineOutput implements OutputPort {
   readonly #links: OutLink[];
   readonly #acquiredNs = new Map<number, Nanoseconds>();
+  /** Rows whose buffer an earlier life of this driver exported: they get a new one at their next use. */
+  readonly #inherited = new Set<number>();
   /** One generator adds a buffer at a time. */
   #growing = false;
   #heldNs = 0;
@@ -57,7 +59,22 @@ export class PipelineOutput implements OutputPort {
     let row = this.#tryAcquire(pool);
     if (row === undefined && (yield* this.#grow(pool))) row = this.#tryAcquire(pool);
     row ??= yield* attempt(() => this.parts.tables.frames.acquireStep(pool.region, () => true));
+    try {
+      return yield* this.#prepare(pool, row, lane);
+    } catch (error) {
+      if (!this.#mayDoWithout(pool, row, error)) throw error;
+    }
+    // No memory for a new buffer in an inherited row: one of those that are there already will do.
+    const { frames } = this.parts.tables;
+    row = yield* attempt(() => frames.acquireStep(pool.region, (free) => !this.#inherited.has(free)));
     return yield* this.#prepare(pool, row, lane);
+  }
+
+  /** Whether an inherited row found no memory while the pool has buffers of this life to wait for. */
+  #mayDoWithout({ region }: PoolSpec, row: number, error: unknown): boolean {
+    if (!isErrno(error, 'ENOMEM', 'ENOSPC') || !this.#inherited.has(row)) return false;
+    this.parts.statistics.count('poolGrowthFailed');
+    return this.#inherited.size < this.parts.tables.frames.count(region);
   }
 
   *acquireForTick(lane: PipelineLane): Task<PipelineFrame | undefined> {
@@ -66,7 +83,14 @@ export class PipelineOutput implements OutputPort {
     yield* this.#reopenIfAsked();
     let row = this.#tryAcquire(pool);
     if (row === undefined && (yield* this.#grow(pool))) row = this.#tryAcquire(pool);
-    return row === undefined ? undefined : yield* this.#prepare(pool, row, lane);
+    if (row === undefined) return undefined;
+    try {
+      return yield* this.#prepare(pool, row, lane);
+    } catch (error) {
+      if (!isErrno(error, 'ENOMEM', 'ENOSPC') || !this.#inherited.has(row)) throw error;
+      this.parts.statistics.count('poolGrowthFailed');
+      return undefined;
+    }
   }
 
   cancel(frame: PipelineFrame): void {
@@ -140,6 +164,7 @@ export class PipelineOutput implements OutputPort {
     const { frames, buffers, timelines, resv } = this.parts.tables;
     this.parts.services.clock.now();
     const ready = (row: number): boolean => {
+      if (this.#inherited.has(row)) return false;
       const { slot } = frames.buffer(row);
       if (isMoving(buffers.state(slot))) return false;
       if (frames.hasReleaseFences(row) && this.#releasePending(row)) return false;
@@ -169,6 +194,7 @@ export class PipelineOutput implements OutputPort {
     );
     this.#countUse(row);
     this.#acquiredNs.set(row, frame.takenNs);
+    if (this.#inherited.has(row)) return yield* this.#replaceBuffer(pool, frame, lane);
     if (frames.hasReleaseFences(row)) {
       for (const fence of frames.releaseFences(row)) yield* this.#awaitRelease(timelines, fence);
     }
@@ -205,16 +231,28 @@ export class PipelineOutput implements OutputPort {
 
   // ---- for the actor of the driver ----
 
+  /** Takes over the rows of a pool from the life before; its buffers went with it. */
+  inherit(pool: PoolSpec): void {
+    const count = this.parts.tables.frames.count(pool.region);
+    for (let i = 0; i < count; i += 1) this.#inherited.add(pool.region.firstFrame + i);
+  }
+
   /** Creates one more buffer of the pool and attaches this device to it. */
   *addBuffer(pool: PoolSpec): Task<void> {
     const index = this.parts.tables.frames.count(pool.region);
+    const buffer = yield* this.#createBuffer(pool, index, index < pool.initialBuffers ? pool.expect : []);
+    this.parts.tables.frames.addBuffer(pool.region, buffer);
+  }
+
+  *#createBuffer(pool: PoolSpec, index: number, expect: readonly string[]): Task<PipelineFrame['buffer']> {
     const buffer: PipelineFrame['buffer'] = yield* this.parts.services.call(EXPORTER, 'create', {
       name: `${pool.name}[${index}]`,
+      owner: this.parts.services.id,
       pool: pool.name,
       sizeBytes: pool.format.sizeBytes,
       allocate: pool.allocate,
       movable: pool.movable,
-      expect: index < pool.initialBuffers ? pool.expect : [],
+      expect,
       expectTimeoutNs: pool.expectTimeoutNs,
     });
     try {
@@ -223,7 +261,23 @@ export class PipelineOutput implements OutputPort {
       yield* this.parts.services.call(EXPORTER, 'destroy', { buffer });
       throw error;
     }
-    this.parts.tables.frames.addBuffer(pool.region, buffer);
+    return buffer;
+  }
+
+  /** Gives a row that was inherited a buffer of this life; when there is no memory, the row is free again. */
+  *#replaceBuffer(pool: PoolSpec, frame: PipelineFrame, lane: PipelineLane): Task<PipelineFrame> {
+    const { frames } = this.parts.tables;
+    const { row, holder } = frame;
+    try {
+      frames.replaceBuffer(row, yield* this.#createBuffer(pool, row - pool.region.firstFrame, []));
+    } catch (error) {
+      frames.release(pool.region, row, holder, this.parts.services.clock.now());
+      throw error;
+    }
+    this.#inherited.delete(row);
+    const renewed = new PipelineFrame(frames, pool.region, row, this.format, holder, frame.takenNs);
+    yield* this.parts.importer.hold(renewed.buffer, lane);
+    return renewed;
   }
 
   *#reopenIfAsked(): Task<void> {
@@ -248,7 +302,9 @@ export class PipelineOutput implements OutputPort {
     const { region } = this.pool;
     const count = this.parts.tables.frames.count(region);
     for (let i = 0; i < count; i += 1) {
-      const buffer = this.parts.tables.frames.buffer(region.firstFrame + i);
+      const row = region.firstFrame + i;
+      if (this.#inherited.has(row)) continue; // gone with the life that exported it
+      const buffer = this.parts.tables.frames.buffer(row);
       yield* this.parts.services.call(EXPORTER, 'destroy', { buffer });
     }
   }

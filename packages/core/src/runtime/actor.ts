@@ -44,6 +44,8 @@ export interface ActorSpec {
   readonly data: unknown;
   /** Whether a supervisor starts it again when it dies; absent = yes. */
   readonly supervised?: boolean;
+  /** Whether it takes back what the dead held: a restart waits for its `PEER_DIED`; absent = no, it is only told. */
+  readonly reclaims?: boolean;
 }
 
 /** The service by which an actor is told that another has died; `PeerDeath` is its argument. */

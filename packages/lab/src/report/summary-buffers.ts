@@ -106,7 +106,7 @@ function arrivalLines({ device, pool, atNs, buffers, outcome, why, forcedBy }: A
     case 'will-move': {
       const by = forcedBy.length > 0 ? `, forced by ${formatList(forcedBy)}` : '';
       return [
-        ...wrap(`${when} joined ${pool}: ${them} have to move${by}.`, '  ', '    '),
+        ...wrap(`${when} joined ${pool}: ${them} ${buffers === 1 ? 'has' : 'have'} to move${by}.`, '  ', '    '),
         ...wrap(`Why: ${why}`, '    ', '      '),
       ];
     }

@@ -8,6 +8,7 @@ import type { DeviceResult, RunResult } from '../result/index.js';
 import { allocationLines } from './summary-allocations.js';
 import { changeLines, placementLines } from './summary-buffers.js';
 import { findingLines } from './summary-findings.js';
+import { lifeLines } from './summary-lives.js';
 import { table, wrap } from './text-layout.js';
 import { formatBytes, formatDuration, formatList, formatMoment, formatRanges, plural } from './units.js';
 
@@ -19,6 +20,7 @@ export function summarize(result: RunResult, files: { readonly dir?: string } = 
   const sections: [string, string[]][] = [
     ['WHERE THE BUFFERS WERE', placementLines(result)],
     ['WHAT CHANGED', changeLines(result)],
+    ['LIVES', lifeLines(result)],
     ['FINDINGS', findingLines(result)],
     ['FRAMES', frameLines(result)],
     ['LATENCY SINCE CAPTURE', latencyLines(result)],

@@ -193,6 +193,24 @@ const ledgerSchema = z.strictObject({
   empty: z.boolean().describe('true when all of the above are 0'),
 });
 
+const incidentSchema = z.strictObject({
+  kind: z
+    .enum(['died', 'late', 'reclaimed', 'restarted', 'gave-up'])
+    .describe(
+      'died: it was never stepped again; late: it did nothing for long, and was left alone; reclaimed: nothing is left of ' +
+        'what it held; restarted: its next life began; gave-up: the supervisor has ended the run',
+    ),
+  device: z.string(),
+  atNs: timeNs,
+  life: count.describe('how often it had died before'),
+  cause: z
+    .enum(['killed', 'hung', 'failed', 'stopped'])
+    .optional()
+    .describe('of a death: an event; silence; an error that it threw; for the sake of another (restart strategy)'),
+  why: z.string().optional(),
+  tookNs: timeNs.optional().describe('from the death until it was reclaimed'),
+});
+
 const artefactSchema = z.strictObject({
   kind: z.enum(['video', 'picture', 'text', 'trace', 'result']),
   device: z.string().optional(),
@@ -242,6 +260,9 @@ export const runResultSchema = z
         heldNs: timeNs.describe('how long the producer held buffers of the pool to draw into them, added up'),
       }),
     ),
+    incidents: z
+      .array(incidentSchema)
+      .describe('deaths, restarts and silences of devices, in order; counters of a device are those of its last life'),
     bytesCopied: sizeBytes.describe('by the framework; all of them by moving buffers'),
     moves: count.describe('moves that succeeded'),
     controlCalls: count.describe('calls to the exporter; they do not grow with the number of frames'),

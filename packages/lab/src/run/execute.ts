@@ -2,6 +2,7 @@
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import type { RunOptions, RunOutcome } from '../result/index.js';
+import { faultsOf, supervisionOf } from './faults.js';
 import { buildOutcome } from './outcome.js';
 import type { PreparedRun } from './prepare.js';
 
@@ -16,12 +17,16 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     scenario.memory.windows.map(({ name, base, size }) => ({ name, base, sizeBytes: size })),
   );
   const { onProgress, signal, collectTrace } = options;
+  const faults = faultsOf(scenario);
+  const supervision = supervisionOf(scenario);
   const spec: RunSpec = {
     actors,
     memory: memory.handle,
     controlBytes: tables.sizeBytes,
     seed: scenario.seed,
     trace: collectTrace,
+    ...(faults.length > 0 && { faults }),
+    ...(supervision && { supervision }),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
   };

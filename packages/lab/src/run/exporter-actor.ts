@@ -1,5 +1,5 @@
 /** The exporter actor: hosts the heaps, serves the importers and moves buffers. */
-import { type ActorId, bufferSlot, ERRNO, type Task, timelineSlot } from '@dmabuf-lab/core/base';
+import type { ActorId, Task } from '@dmabuf-lab/core/base';
 import {
   type AllocationRecord,
   type AttachRecord,
@@ -12,12 +12,13 @@ import {
   type MoveRecord,
   type Placement,
 } from '@dmabuf-lab/core/dma-buf';
-import { openTables, type SharedTables } from '@dmabuf-lab/core/driver';
+import { openTables, type PipelineOwners, reclaimActor, type SharedTables } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { BufferMover } from '@dmabuf-lab/core/migration';
 import { type ActorHost, PEER_DIED, type PeerDeath } from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
 import { type BoardSpec, makeHeaps } from './board.js';
+import { type Exhaustion, exhaustHeap } from './exhaust.js';
 
 /** Lanes that a device may have: frames it serves at once. */
 export const LANES_PER_DEVICE = 8;
@@ -32,6 +33,9 @@ export interface ExporterStart {
   readonly board: BoardSpec;
   readonly policy: ExporterPolicy;
   readonly bandwidths: Bandwidths;
+  /** Who is at which end of what, to clean up after the dead. */
+  readonly owners: PipelineOwners;
+  readonly exhaustions: readonly Exhaustion[];
 }
 
 /** What the exporter reports: plain data. */
@@ -50,7 +54,13 @@ export interface ExporterReport {
   readonly heaps: readonly ({ readonly name: string } & HeapStats)[];
   readonly bytesCopied: number;
   /** What is left, which ought to be nothing. */
-  readonly left: { readonly buffers: number; readonly attachments: number; readonly mappings: number };
+  readonly left: {
+    readonly buffers: number;
+    readonly attachments: number;
+    readonly mappings: number;
+    /** Frames of all pools that have not come back, also those whose owner has died. */
+    readonly frames: number;
+  };
 }
 
 export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
@@ -74,19 +84,20 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
   });
   const { buffers, queues } = tables;
   const exporter: Exporter = new Exporter({ services: host, buffers, queues, heaps, policy, costs, mover });
-  host.serve({ ...exporter.handlers(), [PEER_DIED]: (death: PeerDeath) => reclaim(death, exporter, tables) });
+  const reclaimParts = {
+    services: host,
+    tables,
+    owners: start.owners,
+    reclaimBuffers: (dead: ActorId) => exporter.reclaim(dead),
+  };
+  host.serve({ ...exporter.handlers(), [PEER_DIED]: (death: PeerDeath) => reclaimActor(reclaimParts, death) });
   yield* host.ready();
-  yield* host.untilOthersEnd();
-  return report(exporter, mover, heaps, tables.buffers);
-}
-
-/** Takes back all that a dead actor held: mappings and attachments, then its timelines, then its locks. */
-function* reclaim({ actor }: PeerDeath, exporter: Exporter, tables: ReturnType<typeof openTables>): Task<void> {
-  exporter.reclaim(actor);
-  for (let lane = 0; lane < LANES_PER_DEVICE; lane += 1) {
-    tables.timelines.fail(timelineSlot(firstTimelineOf(actor) + lane), ERRNO.EOWNERDEAD);
+  for (const one of start.exhaustions) {
+    host.spawn(`exhaust ${one.heap}`, exhaustHeap(host, exporter.heap(one.heap), one));
   }
-  for (let slot = 0; slot < tables.buffers.bufferCount; slot += 1) tables.resv.reclaimLock(bufferSlot(slot), actor);
+  yield* host.untilOthersEnd();
+  const frames = start.owners.pools.reduce((sum, { region }) => sum + tables.frames.inUse(region), 0);
+  return report(exporter, mover, heaps, tables.buffers, frames);
 }
 
 function report(
@@ -94,6 +105,7 @@ function report(
   mover: BufferMover,
   heaps: readonly DmaHeap[],
   words: ReturnType<typeof openTables>['buffers'],
+  frames: number,
 ): ExporterReport {
   const live = [...exporter.liveBuffers];
   const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
@@ -115,6 +127,7 @@ function report(
       buffers: live.length,
       attachments: attached.length,
       mappings: attached.reduce((sum, slot) => sum + words.mappings(slot), exporter.leakedMappings),
+      frames,
     },
   };
 }

@@ -23,13 +23,32 @@ import type { ExporterReport } from './exporter-actor.js';
 import { endpoint } from './pipeline.js';
 import type { PreparedRun } from './prepare.js';
 
+/** Of a device that was dead at the end: what it knew went with it. */
+const NO_REPORT: DeviceReport = {
+  framesIn: 0,
+  framesOut: 0,
+  framesDropped: 0,
+  droppedSequences: [],
+  serviceNs: 0,
+  fenceWaitNs: 0,
+  stalls: [],
+  counters: {},
+  sequences: {},
+  latenciesNs: {},
+  linksIn: {},
+  linkDrops: {},
+  pools: {},
+  artefacts: [],
+  left: { pendingFences: 0, iovaRanges: 0, frames: 0, mappings: 0, faults: 0 },
+};
+
 export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted: boolean): RunOutcome {
   const { scenario, drivers } = prepared;
   const exporter = run.outcomes.find(({ name }) => name === EXPORTER)?.report as ExporterReport;
   const devices = new Map<string, DeviceReport>();
   for (const name of Object.keys(drivers)) {
     const outcome = run.outcomes.find((candidate) => candidate.name === name);
-    if (outcome !== undefined) devices.set(name, outcome.report as DeviceReport);
+    if (outcome !== undefined) devices.set(name, (outcome.report as DeviceReport | undefined) ?? NO_REPORT);
   }
   const unfinished: RunResult = {
     version: 1,
@@ -56,6 +75,7 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     pools: [...devices.values()].flatMap(({ pools }) =>
       Object.entries(pools).map(([name, pool]) => ({ name, ...pool })),
     ),
+    incidents: run.incidents.map(({ actor, ...incident }) => ({ device: actor, ...incident })),
     bytesCopied: exporter.bytesCopied,
     moves: exporter.buffers.reduce(
       (sum, { moves }) => sum + moves.filter(({ outcome }) => outcome === 'moved').length,
@@ -125,13 +145,12 @@ function sourceOf(prepared: PreparedRun, device: string): string {
 }
 
 function ledger(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceReport>): RunResult['ledger'] {
-  const { buffers, attachments, mappings } = exporter.left;
+  const { buffers, attachments, mappings, frames } = exporter.left;
   const bytes = exporter.heaps.reduce((sum, heap) => sum + heap.usedBytes, 0);
-  const left = { pendingFences: 0, iovaRanges: 0, frames: 0, faults: 0 };
+  const left = { pendingFences: 0, iovaRanges: 0, frames, faults: 0 };
   for (const device of devices.values()) {
     left.pendingFences += device.left.pendingFences;
     left.iovaRanges += device.left.iovaRanges;
-    left.frames += device.left.frames;
     left.faults += device.left.faults;
   }
   const entries = { buffers, bytes, attachments, mappings, ...left };

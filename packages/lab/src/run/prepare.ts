@@ -5,6 +5,7 @@ import {
   type DriverStart,
   type LinkSpec,
   layOutTables,
+  type PipelineOwners,
   type PoolRegion,
   type PoolSpec,
   type SharedTables,
@@ -17,6 +18,7 @@ import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
 import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
+import { exhaustionsOf } from './faults.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
 
@@ -70,16 +72,17 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     frames: Math.max(1, frames),
     rings: scenario.links.map((link, i) => link.depth ?? links[i].pool.limit),
   });
-  const actors: ActorSpec[] = [exporterActor(scenario, tables)];
+  const owners = ownersOf(names, pools, links);
+  const actors: ActorSpec[] = [exporterActor(scenario, tables, owners)];
   for (const [i, name] of names.entries()) {
     const device = planned.get(name);
-    if (device !== undefined) actors.push(deviceActor(scenario, tables, device, actorId(i + 2), pools, links));
+    if (device !== undefined) actors.push(deviceActor(scenario, tables, device, deviceId(i), pools, links));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
   return { scenario, tables, actors, links, drivers, findings };
 }
 
-function exporterActor(scenario: Scenario, tables: SharedTables): ActorSpec {
+function exporterActor(scenario: Scenario, tables: SharedTables, owners: PipelineOwners): ActorSpec {
   const { policy, timeout, moveAt, moveBack, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
   const id = actorId(1);
   const data: ExporterStart = {
@@ -88,8 +91,29 @@ function exporterActor(scenario: Scenario, tables: SharedTables): ActorSpec {
     board: boardOf(scenario),
     policy: { onBusy: policy, timeoutNs: timeout, moveAt, moveBack },
     bandwidths: { copyBytesPerSecond, zeroBytesPerSecond },
+    owners,
+    exhaustions: exhaustionsOf(scenario),
   };
-  return { name: EXPORTER, id, module: moduleUrl('./exporter-actor.js'), calls: [], data };
+  return { name: EXPORTER, id, module: moduleUrl('./exporter-actor.js'), calls: [], data, supervised: false, reclaims: true };
+}
+
+/** The actor of a device, by its place among the devices. */
+const deviceId = (index: number): ActorId => actorId(index + 2);
+
+/** Who is at which end of what, for the one that cleans up after the dead. */
+function ownersOf(
+  names: readonly string[],
+  pools: ReadonlyMap<string, PoolSpec>,
+  links: readonly LinkSpec[],
+): PipelineOwners {
+  const idOf = (end: string): ActorId => deviceId(names.indexOf(endpoint(end).device));
+  return {
+    links: links.map(({ index, from, to, pool, consumer }) => {
+      return { ring: index, producer: idOf(from), consumer: idOf(to), pool, place: consumer };
+    }),
+    pools: [...pools.values()].map(({ name, region }) => ({ owner: idOf(name), region })),
+    lanesPerActor: LANES_PER_DEVICE,
+  };
 }
 
 function deviceActor(

@@ -4,35 +4,65 @@ import type { Scenario } from './schema.js';
 
 interface DeviceState {
   isAttached: boolean;
+  isDead: boolean;
   /** Of its last event. */
   atNs: number;
 }
 
-/** A device whose first event but reqbufs is to attach is absent until then; every other is there from the start. */
+type Event = Scenario['timeline'][number];
+const DEVICE_EVENTS = ['attach', 'detach', 'reqbufs', 'kill', 'hang', 'pause', 'restart'] as const;
+type DeviceEvent = (typeof DEVICE_EVENTS)[number];
+
+/** A device whose first event of these two is to attach is absent until then; every other is there from the start. */
 export function checkTimeline(scenario: Scenario, report: Report): void {
   const states = new Map<string, DeviceState>();
   for (const [i, event] of scenario.timeline.entries()) {
-    const { kind, device } = kindOf(event);
-    const path = ['timeline', i, kind];
     if (event.at >= scenario.duration) {
       report(
         ['timeline', i, 'at'],
         `expected a time before the end of the run at ${scenario.duration} ns, got ${event.at} ns`,
       );
     }
-    if (!isDevice(scenario, device, path, report)) continue;
-    const state = states.get(device) ?? { isAttached: !comesLate(scenario, device), atNs: -1 };
-    states.set(device, state);
-    if (event.at <= state.atNs) {
-      const message = `events of ${device} must be in order of time, got ${event.at} ns after ${state.atNs} ns`;
-      report(['timeline', i, 'at'], message);
+    if ('for' in event && event.at + event.for > scenario.duration) {
+      report(['timeline', i, 'for'], `it would last beyond the end of the run at ${scenario.duration} ns`);
     }
-    state.atNs = event.at;
-    if (kind === 'attach' && state.isAttached) report(path, `${device} is attached already`);
-    if (kind === 'detach' && !state.isAttached) report(path, `${device} is not attached`);
-    if (kind === 'reqbufs') checkReqbufs(scenario, device, state, path, report);
-    else state.isAttached = kind === 'attach';
+    if ('exhaust' in event) checkExhaust(scenario, event.exhaust, ['timeline', i, 'exhaust'], report);
+    else checkDeviceEvent(scenario, event, i, states, report);
   }
+}
+
+function checkExhaust(scenario: Scenario, heap: string, path: readonly (string | number)[], report: Report): void {
+  const heaps = scenario.heaps.map(({ name }) => name);
+  if (!heaps.includes(heap)) report(path, `no heap is named ${heap}; the heaps are ${heaps.join(', ')}`);
+}
+
+function checkDeviceEvent(
+  scenario: Scenario,
+  event: Event,
+  i: number,
+  states: Map<string, DeviceState>,
+  report: Report,
+): void {
+  const { kind, device } = kindOf(event);
+  const path = ['timeline', i, kind];
+  if (!isDevice(scenario, device, path, report)) return;
+  const state = states.get(device) ?? { isAttached: !comesLate(scenario, device), isDead: false, atNs: -1 };
+  states.set(device, state);
+  if (event.at <= state.atNs) {
+    const message = `events of ${device} must be in order of time, got ${event.at} ns after ${state.atNs} ns`;
+    report(['timeline', i, 'at'], message);
+  }
+  state.atNs = event.at;
+  if (kind === 'restart') {
+    state.isDead = false;
+    return;
+  }
+  if (state.isDead) report(path, `${device} is dead by then, and nothing restarts it`);
+  if (kind === 'attach' && state.isAttached) report(path, `${device} is attached already`);
+  if (kind === 'detach' && !state.isAttached) report(path, `${device} is not attached`);
+  if (kind === 'reqbufs') checkReqbufs(scenario, device, state, path, report);
+  else if (kind === 'attach' || kind === 'detach') state.isAttached = kind === 'attach';
+  else if (kind !== 'pause') state.isDead = (scenario.supervision?.restart ?? 'never') === 'never';
 }
 
 function checkReqbufs(
@@ -48,12 +78,16 @@ function checkReqbufs(
 }
 
 function comesLate({ timeline }: Scenario, device: string): boolean {
-  const first = timeline.map(kindOf).find((event) => event.device === device && event.kind !== 'reqbufs');
-  return first?.kind === 'attach';
+  const first = timeline.find((event) =>
+    'attach' in event ? event.attach === device : 'detach' in event && event.detach === device,
+  );
+  return first !== undefined && 'attach' in first;
 }
 
-function kindOf(event: Scenario['timeline'][number]): { kind: 'attach' | 'detach' | 'reqbufs'; device: string } {
-  if ('attach' in event) return { kind: 'attach', device: event.attach };
-  if ('detach' in event) return { kind: 'detach', device: event.detach };
-  return { kind: 'reqbufs', device: event.reqbufs };
+function kindOf(event: Event): { kind: DeviceEvent; device: string } {
+  for (const kind of DEVICE_EVENTS) {
+    const device = (event as Partial<Record<DeviceEvent, string>>)[kind];
+    if (device !== undefined) return { kind, device };
+  }
+  throw new Error('an event of a device names one');
 }

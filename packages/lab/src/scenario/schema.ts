@@ -172,8 +172,46 @@ const eventSchema = z
           'the device that ends its held mappings, as REQBUFS(0) does, detaches, and starts over on the same buffers',
       }),
     }),
+    z.strictObject({ at, kill: name.meta({ description: 'the device that dies, between two of its steps' }) }),
+    z.strictObject({ at, hang: name.meta({ description: 'the device that does nothing any more and does not say so' }) }),
+    z.strictObject({
+      at,
+      pause: name.meta({ description: 'the device that is not scheduled for a while' }),
+      for: positiveDuration('for how long'),
+    }),
+    z.strictObject({
+      at,
+      restart: name.meta({ description: 'the device that is ended, if it is not dead already, and started again' }),
+    }),
+    z.strictObject({
+      at,
+      exhaust: name.meta({ description: 'the heap of which somebody else takes all that is free' }),
+      for: positiveDuration('for how long'),
+    }),
   ])
-  .meta({ description: 'an event: at, and one of attach, detach and reqbufs with the name of a device' });
+  .meta({
+    description:
+      'an event: at, and one of attach, detach, reqbufs, kill, hang, pause and restart with the name of a device, or exhaust ' +
+      'with that of a heap',
+  });
+
+const supervisionSchema = z
+  .strictObject({
+    restart: z.enum(['never', 'one-for-one', 'one-for-all', 'rest-for-one']).default('never').meta({
+      description:
+        'who is started again when a device dies: nobody; it alone; all devices; it and those listed after it',
+    }),
+    restarts: z.int().min(0).max(1_000_000).default(1).meta({
+      description: 'the run ends with an error at one restart more than this within the time of `within`',
+    }),
+    within: positiveDuration('the time in which restarts are counted').prefault('5s'),
+    backoff: duration('before the first restart of a device; twice as long at each further one').prefault('10ms'),
+    maxBackoff: duration('the longest that a restart waits').prefault('1s'),
+    late: positiveDuration('a device that does nothing for so long is reported as late, and left alone').prefault('1s'),
+    hung: positiveDuration('a device that does nothing for so long is ended, and dead from then on').prefault('10s'),
+  })
+  .meta({ description: 'how deaths of devices are dealt with' });
+
 
 const scalar = z.union([z.number(), z.string(), z.boolean()]).meta({ description: 'a number, a text, true or false' });
 const expectationSchema = z
@@ -227,6 +265,7 @@ export const scenarioSchema = z
     timeline: z.array(eventSchema).max(10_000).default([]).meta({
       description: 'what happens during the run; a device with an attach event is absent before its first one',
     }),
+    supervision: supervisionSchema.optional(),
     expect: z.record(z.string(), expectationSchema).default({}).meta({
       description: 'what the result must say, by path, such as devices.encoder.framesIn',
     }),

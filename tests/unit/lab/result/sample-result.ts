@@ -136,6 +136,7 @@ export const quietResult: RunResult = {
     },
   ],
   pools: [{ name: 'camera.out', buffers: 2, heldNs: 0 }],
+  incidents: [],
   bytesCopied: 0,
   moves: 0,
   controlCalls: 16,

@@ -88,9 +88,12 @@ export class ThreadActor implements ActorHost {
     this.#scheduler.start(this.#watchDeath(peer, actorId(id), life), () => {}, this.onFailure);
   }
 
-  #serve({ name, port }: CallerPort): void {
+  #serve({ name, id, life, port }: CallerPort): void {
     this.#ports.add(port);
-    serveCalls(port, (method, args) => this.#answer(method, args, name));
+    serveCalls(port, (method, args) => {
+      if (this.#runtimeWords.deaths(actorId(id)) > life) return new Promise(() => {}); // nobody is there for the answer
+      return this.#answer(method, args, name);
+    });
   }
 
   /** Takes back what a dead actor held, if this actor looks after anything, and says so. */

@@ -109,9 +109,10 @@ export class ThreadsControl implements ActorControl {
     const dead = this.host.workers.get(name);
     if (dead === undefined) return;
     const death: PeerDeath = { actor: dead.spec.id, name, deaths: dead.life + 1, returns };
-    const waiting = new Set([...this.host.workers.values()].filter((worker) => !worker.isDead));
+    const living = [...this.host.workers.values()].filter((worker) => !worker.isDead);
+    const waiting = new Set(living.filter((worker) => worker.spec.reclaims === true));
     this.#reclaims.set(keyOf(death.actor, death.deaths), { waiting, done });
-    for (const worker of waiting) worker.post({ kind: 'peerDied', death });
+    for (const worker of living) worker.post({ kind: 'peerDied', death });
     this.#settle(keyOf(death.actor, death.deaths));
   }
 

@@ -101,7 +101,8 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
       const { port1, port2 } = new MessageChannel();
       const { id } = worker.spec;
       this.workers.get(other)?.post({ kind: 'peer', peer: { name, id, life: worker.life, port: port1 } }, [port1]);
-      worker.post({ kind: 'caller', caller: { name: other, port: port2 } }, [port2]);
+      const { spec: caller, life } = this.workers.get(other) ?? { spec: worker.spec, life: 0 };
+      worker.post({ kind: 'caller', caller: { name: other, id: caller.id, life, port: port2 } }, [port2]);
     }
   }
 
@@ -162,7 +163,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     if (spec === undefined) throw new ErrnoError('ENODEV', 'start', `Cannot start ${name}: no such actor`);
     const { memory, seed, trace } = this.spec;
     const control = this.#words.buffer;
-    const { peers, callers } = this.#portsOf(spec);
+    const { peers, callers } = this.#portsOf(spec, life);
     const start: WorkerStart = { spec, life, control, memory, seed, trace, pace: this.options.pace, peers, callers };
     const worker = new ActorWorker(spec, life, start, this);
     this.workers.set(name, worker);
@@ -170,14 +171,14 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   }
 
   /** Ports between an actor and those it calls. In the first life, who is there already gets its end by message. */
-  #portsOf({ name, calls }: RunSpec['actors'][number]): { peers: PeerPort[]; callers: CallerPort[] } {
+  #portsOf({ name, id, calls }: RunSpec['actors'][number], life: number): { peers: PeerPort[]; callers: CallerPort[] } {
     const peers = calls.map((peer): PeerPort => {
       const target = this.spec.actors.find((candidate) => candidate.name === peer);
       if (target === undefined) throw new ErrnoError('ENODEV', 'start', `Cannot start ${name}: no actor ${peer}`);
       const { port1, port2 } = new MessageChannel();
       const callee = this.workers.get(peer);
-      if (callee === undefined) this.#awaitingCallee.push({ peer, caller: { name, port: port2 } });
-      else callee.post({ kind: 'caller', caller: { name, port: port2 } }, [port2]);
+      if (callee === undefined) this.#awaitingCallee.push({ peer, caller: { name, id, life, port: port2 } });
+      else callee.post({ kind: 'caller', caller: { name, id, life, port: port2 } }, [port2]);
       return { name: peer, id: target.id, life: callee?.life ?? 0, port: port1 };
     });
     const callers = this.#awaitingCallee.filter(({ peer }) => peer === name).map(({ caller }) => caller);

@@ -18,6 +18,9 @@ export interface PeerPort {
 /** A port on which an actor calls. */
 export interface CallerPort {
   readonly name: string;
+  readonly id: number;
+  /** Of the caller: what comes after the end of that life is not served. */
+  readonly life: number;
   readonly port: MessagePort;
 }
 

@@ -64,6 +64,10 @@ export class VirtualActor implements ActorHost {
     return this.spec.name;
   }
 
+  get reclaims(): boolean {
+    return this.spec.reclaims === true;
+  }
+
   get id(): ActorId {
     return this.spec.id;
   }
@@ -105,7 +109,7 @@ export class VirtualActor implements ActorHost {
     const target = this.runtime.peer(peer);
     const sent = structuredClone(args);
     const answer: T = yield new ReplyPark(({ resolve, reject }) => {
-      target.answer(method, sent, this.name, resolve, reject);
+      target.answer(method, sent, this.name, resolve, reject, this);
     }, `${method} of ${peer}`);
     return answer;
   }
@@ -121,10 +125,11 @@ export class VirtualActor implements ActorHost {
     from: string,
     resolve: (value: unknown) => void,
     reject: (error: Error) => void,
+    caller?: VirtualActor,
   ): void {
     const handler = this.#handlers.get(method);
     if (handler === undefined && !this.#isReady) {
-      this.#early.push(() => this.answer(method, args, from, resolve, reject));
+      this.#early.push(() => this.answer(method, args, from, resolve, reject, caller));
       return;
     }
     if (handler === undefined) {
@@ -139,7 +144,7 @@ export class VirtualActor implements ActorHost {
     this.runtime.start(
       this,
       `${method} for ${from}`,
-      this.runtime.turn.during(this.name, () => handler(args, from)),
+      this.runtime.turn.during(this.name, () => unlessDead(caller, handler(args, from))),
       false,
       (value) => {
         this.#unanswered.delete(lost);
@@ -197,4 +202,9 @@ export class VirtualActor implements ActorHost {
     }
     return described;
   }
+}
+
+/** A call that reaches its peer after the caller has died is not served. */
+function* unlessDead(caller: VirtualActor | undefined, task: Task<unknown>): Task<unknown> {
+  return caller?.dead === true ? undefined : yield* task;
 }

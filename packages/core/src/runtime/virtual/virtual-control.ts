@@ -61,17 +61,16 @@ export class VirtualControl implements ActorControl {
   reclaim(name: string, returns: boolean, done: () => void): void {
     const dead = this.runtime.actor(name);
     const others = [...this.runtime.actors].filter((other) => !other.dead && other.serves(PEER_DIED));
-    let waiting = others.length;
-    if (dead === undefined || waiting === 0) {
-      done();
-      return;
-    }
+    let waiting = others.filter((other) => other.reclaims).length;
+    if (dead === undefined || waiting === 0) done();
+    if (dead === undefined) return;
     const death: PeerDeath = { actor: dead.id, name, deaths: dead.life + 1, returns };
-    const settled = (): void => {
-      waiting -= 1;
-      if (waiting === 0) done();
-    };
     for (const other of others) {
+      const settled = (): void => {
+        if (!other.reclaims) return;
+        waiting -= 1;
+        if (waiting === 0) done();
+      };
       other.answer(PEER_DIED, death, name, settled, (error) => {
         // Whoever dies while it reclaims leaves the rest to its next life.
         if (!isErrno(error, 'ENODEV')) this.runtime.fail(error);

@@ -1,0 +1,32 @@
+/** Who died, and what became of it. */
+import type { RunResult } from '../result/index.js';
+import { wrap } from './text-layout.js';
+import { formatDuration, formatMoment } from './units.js';
+
+type Incident = RunResult['incidents'][number];
+
+/** A line for each incident, in order; empty when nothing happened. Only the first of many are told one by one. */
+export function lifeLines({ incidents }: RunResult): string[] {
+  const told = incidents.slice(0, TOLD);
+  const lines = told.flatMap((incident) => wrap(incidentText(incident), '  ', '    '));
+  if (incidents.length > told.length) lines.push(`  … and ${incidents.length - told.length} more, in result.json`);
+  return lines;
+}
+
+const TOLD = 24;
+
+function incidentText({ kind, device, atNs, cause, why, tookNs, life }: Incident): string {
+  const at = formatMoment(atNs);
+  if (kind === 'died') return `${at}: ${device} ${DEATHS[cause ?? 'failed']}${why === undefined ? '' : `: ${why}`}.`;
+  if (kind === 'late') return `${at}: ${device} is late: ${why}; it was left alone.`;
+  if (kind === 'reclaimed') return `${at}: all that ${device} held was taken back, after ${formatDuration(tookNs ?? 0)}.`;
+  if (kind === 'restarted') return `${at}: ${device} was started again (life ${life + 1}).`;
+  return `${at}: ${why}.`;
+}
+
+const DEATHS: Readonly<Record<NonNullable<Incident['cause']>, string>> = {
+  killed: 'was killed',
+  hung: 'hung, and was ended',
+  failed: 'failed',
+  stopped: 'was ended for the sake of another',
+};

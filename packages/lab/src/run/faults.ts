@@ -1,0 +1,38 @@
+/** What a scenario does to its devices and heaps, as the runtimes and the exporter take it. */
+import type { Fault, Supervision } from '@dmabuf-lab/core/runtime';
+import type { Scenario } from '../scenario/index.js';
+import type { Exhaustion } from './exhaust.js';
+
+type Event = Scenario['timeline'][number];
+
+/** The faults of devices, in order of time. */
+export function faultsOf({ timeline, duration }: Scenario): Fault[] {
+  const faults = timeline.filter(({ at }) => at < duration).flatMap((event): Fault[] => faultOf(event));
+  return faults.sort((a, b) => a.atNs - b.atNs);
+}
+
+function faultOf(event: Event): Fault[] {
+  const atNs = event.at;
+  if ('kill' in event) return [{ kind: 'kill', actor: event.kill, atNs }];
+  if ('hang' in event) return [{ kind: 'hang', actor: event.hang, atNs }];
+  if ('restart' in event) return [{ kind: 'restart', actor: event.restart, atNs }];
+  if ('pause' in event) return [{ kind: 'pause', actor: event.pause, atNs, forNs: event.for }];
+  return [];
+}
+
+/** The heaps that are full for a while. */
+export function exhaustionsOf({ timeline, duration }: Scenario): Exhaustion[] {
+  return timeline.flatMap((event): Exhaustion[] => {
+    if (!('exhaust' in event) || event.at >= duration) return [];
+    return [{ heap: event.exhaust, atNs: event.at, untilNs: event.at + event.for }];
+  });
+}
+
+/** How deaths are dealt with; undefined where nobody dies and nobody is watched. */
+export function supervisionOf(scenario: Scenario): Supervision | undefined {
+  const { supervision } = scenario;
+  if (supervision === undefined) return undefined;
+  const { restart, restarts, within: withinNs, backoff: backoffNs, maxBackoff: maxBackoffNs, late, hung } = supervision;
+  const limits = restart === 'never' ? undefined : { strategy: restart, restarts, withinNs, backoffNs, maxBackoffNs };
+  return { ...(limits && { restart: limits }), lateNs: late, hungNs: hung };
+}
