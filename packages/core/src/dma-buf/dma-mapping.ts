@@ -20,6 +20,8 @@ export class DmaBufAttachment {
   notified = 0;
   /** Whoever exports the buffer has died: it is let go of when its last mapping ends. */
   orphaned = false;
+  /** Its detach has begun. */
+  detached = false;
 
   constructor(
     readonly buffer: BufferHandle,

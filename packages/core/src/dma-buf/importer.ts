@@ -49,6 +49,9 @@ export interface FenceDebt {
   owed: number;
 }
 
+/** An attachment that was let go of while a set was being mapped: its slot may be somebody else's by now. */
+const LOST: unique symbol = Symbol('lost');
+
 export class DmaBufImporter {
   readonly #attachments = new Map<number, DmaBufAttachment>();
   /** What a device with held mappings has used since it last let go, with what keeps it mapped if anything does. */
@@ -132,10 +135,11 @@ export class DmaBufImporter {
         `Cannot detach ${this.device.name} from ${attachment.name}: it is still pinned`,
       );
     }
+    attachment.detached = true;
     this.#kept.delete(attachment);
     this.#heed(attachment);
     this.#forget(attachment);
-    this.#attachments.delete(attachment.buffer.slot);
+    if (this.attachmentOf(attachment.buffer) === attachment) this.#attachments.delete(attachment.buffer.slot);
     const request: DetachRequest = { buffer: attachment.buffer, attachment: attachment.slot, ended };
     yield* this.services.call(EXPORTER, 'detach', request);
   }
@@ -155,13 +159,14 @@ export class DmaBufImporter {
   *mapAll(attachments: readonly DmaBufAttachment[], debt: FenceDebt): Task<DmaMapping[]> {
     for (let taken = 0; taken < attachments.length; ) {
       const attachment = attachments[taken];
-      const state = this.#tryMap(attachment);
+      const state = attachment.detached ? LOST : this.#tryMap(attachment);
       if (state === undefined) {
         taken += 1;
         continue;
       }
       for (const earlier of attachments.slice(0, taken)) this.#unmapWords(earlier);
       taken = 0;
+      if (state === LOST) throw this.#exporterDied(attachment);
       yield* this.#awaitStorage(attachment, state, debt);
     }
     return attachments.map((attachment) => this.#mapping(attachment));
@@ -231,7 +236,7 @@ export class DmaBufImporter {
     }
     for (const [attachment] of kept) {
       // A job of another lane still works on it: its attachment stays until then.
-      if (attachment.mapCount === 0) yield* this.detach(attachment, ended);
+      if (attachment.mapCount === 0 && !attachment.detached) yield* this.detach(attachment, ended);
     }
   }
 
@@ -244,7 +249,7 @@ export class DmaBufImporter {
       if (attachment.owner !== owner || attachment.orphaned) continue;
       attachment.orphaned = true;
       this.#endKept(attachment);
-      if (attachment.mapCount === 0) yield* this.detach(attachment);
+      if (attachment.mapCount === 0 && !attachment.detached) yield* this.detach(attachment);
     }
   }
 
@@ -281,12 +286,12 @@ export class DmaBufImporter {
 
   #leaveOrphan(attachment: DmaBufAttachment): void {
     this.#endKept(attachment);
-    if (attachment.mapCount > 0 || this.#attachments.get(attachment.buffer.slot) !== attachment) return;
+    if (attachment.mapCount > 0 || attachment.detached) return;
     this.services.spawn(`leave ${attachment.name}`, this.#detachOrphan(attachment));
   }
 
   *#detachOrphan(attachment: DmaBufAttachment): Task<void> {
-    if (this.#attachments.get(attachment.buffer.slot) === attachment) yield* this.detach(attachment);
+    if (attachment.mapCount === 0 && !attachment.detached) yield* this.detach(attachment);
   }
 
   /** The state that stood in the way, or undefined when the attachment is now mapped. */
@@ -367,6 +372,7 @@ export class DmaBufImporter {
 
   /** Takes over the storage that the exporter named, after checking the real addresses. */
   #adopt(attachment: DmaBufAttachment, reply: MapReply): void {
+    if (attachment.detached) return; // let go of while the call was under way: `mapAll` looks again
     this.#heed(attachment);
     if (attachment.cached === reply.state) return; // another generator of this driver was first
     assert(attachment.mapCount === 0, 'storage does not change under a mapping');
@@ -412,6 +418,11 @@ export class DmaBufImporter {
         { device: this.device.name, buffer: name, generation: generationOf(cached) },
       );
     });
+  }
+
+  #exporterDied({ name }: DmaBufAttachment): ErrnoError {
+    const message = `Cannot map ${name} for ${this.device.name}: the driver that exported it has died`;
+    return new ErrnoError('ENODEV', 'dma_buf_map_attachment', message, { device: this.device.name, buffer: name });
   }
 
   #wouldDeadlock(attachment: DmaBufAttachment): ErrnoError {

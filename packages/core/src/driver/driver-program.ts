@@ -198,7 +198,7 @@ class DriverActor {
           `${this.host.name} ended with ${attachment.name} still mapped: every job has to end`,
         );
       }
-      yield* this.#importer.detach(attachment, ended);
+      if (!attachment.detached) yield* this.#importer.detach(attachment, ended);
     }
   }
 

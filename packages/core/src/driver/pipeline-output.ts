@@ -87,8 +87,8 @@ export class PipelineOutput implements OutputPort {
     try {
       return yield* this.#prepare(pool, row, lane);
     } catch (error) {
-      if (!isErrno(error, 'ENOMEM', 'ENOSPC') || !this.#inherited.has(row)) throw error;
-      this.parts.statistics.count('poolGrowthFailed');
+      if (!isErrno(error, 'ENOMEM', 'ENOSPC')) throw error;
+      this.parts.statistics.count(this.#inherited.has(row) ? 'poolGrowthFailed' : 'refusedENOMEM');
       return undefined;
     }
   }
@@ -198,7 +198,7 @@ export class PipelineOutput implements OutputPort {
     if (frames.hasReleaseFences(row)) {
       for (const fence of frames.releaseFences(row)) yield* this.#awaitRelease(timelines, fence);
     }
-    yield* this.parts.importer.hold(frame.buffer, lane);
+    yield* this.#hold(frame, lane);
     return frame;
   }
 
@@ -276,8 +276,18 @@ export class PipelineOutput implements OutputPort {
     }
     this.#inherited.delete(row);
     const renewed = new PipelineFrame(frames, pool.region, row, this.format, holder, frame.takenNs);
-    yield* this.parts.importer.hold(renewed.buffer, lane);
+    yield* this.#hold(renewed, lane);
     return renewed;
+  }
+
+  /** As vb2 does at QBUF; when that fails, the frame is free again. */
+  *#hold(frame: PipelineFrame, lane: PipelineLane): Task<void> {
+    try {
+      yield* this.parts.importer.hold(frame.buffer, lane);
+    } catch (error) {
+      this.parts.tables.frames.release(frame.pool, frame.row, frame.holder, this.parts.services.clock.now());
+      throw error;
+    }
   }
 
   *#reopenIfAsked(): Task<void> {

@@ -140,7 +140,9 @@ export class Supervisor {
 
   /** Starts actors in order, once the back-off is over and all of them are dead and cleaned up after. */
   #startIfReady(comeback: Comeback): void {
-    if (!comeback.isDue || !comeback.actors.every((actor) => this.#dead.get(actor)?.reclaimed === true)) return;
+    // One that an event has started meanwhile is not dead any more.
+    const isReady = (actor: string): boolean => this.#dead.get(actor)?.reclaimed !== false && !this.#stopping.has(actor);
+    if (!comeback.isDue || !comeback.actors.every(isReady)) return;
     this.#comebacks.delete(comeback);
     for (const actor of comeback.actors) this.#start(actor);
     comeback.release();
