@@ -23,6 +23,7 @@ export class ActorWorker {
   /** Why it is being ended; undefined as long as it is not. */
   ending: { readonly cause: DeathCause; readonly why?: string } | undefined;
   readonly #worker: Worker;
+  #terminated = false;
 
   constructor(
     readonly spec: ActorSpec,
@@ -62,6 +63,8 @@ export class ActorWorker {
 
   /** Ends it whatever it does; it is dead only when it has exited. */
   terminate(cause: DeathCause, why?: string): void {
+    if (this.#terminated) return;
+    this.#terminated = true;
     this.ending ??= { cause, ...(why !== undefined && { why }) };
     void this.#worker.terminate();
   }
