@@ -10,14 +10,14 @@ import { TIMELINE_ROW_WORDS, TimelineWords } from '@dmabuf-lab/core/sync';
 import { type Board, ExploredWords, MutatedWords, type Mutation } from '../explorer/index.js';
 import type { Protocol } from './protocol.js';
 
-type ReuseMutant = 'forgets how the past life failed' | 'does not look at the generation again' | 'never wakes';
+type ReuseMutant = 'forgets how the past life failed' | 'looks at the generation too early' | 'never wakes';
 
 const SLOT = timelineSlot(0);
 const layout = new WordLayout();
 const TABLE = layout.table(1, TIMELINE_ROW_WORDS);
 const EPOCH = wordAt(TABLE, 0, 0);
 const GENERATION = wordAt(TABLE, 0, 4);
-const PAST = wordAt(TABLE, 0, 30);
+const PAST = wordAt(TABLE, 0, 32);
 
 const FORGETS: Mutation = {
   store(words, word, value) {
@@ -25,15 +25,13 @@ const FORGETS: Mutation = {
   },
 };
 
-/** Reads the generation once a look. */
-function readsGenerationOnce(): Mutation {
-  let seen: number | undefined;
+/** Looks at the generation when a look begins, and not after what it judges by. */
+function generationFirst(): Mutation {
+  let seen = 0;
   return {
     load(words, word) {
-      if (word === EPOCH) seen = undefined; // a look begins
-      if (word !== GENERATION) return words.load(word);
-      seen ??= words.load(word);
-      return seen;
+      if (word === EPOCH) seen = words.load(GENERATION);
+      return word === GENERATION ? seen : words.load(word);
     },
   };
 }
@@ -58,7 +56,7 @@ export function fenceReuseBoard(mutant?: ReuseMutant): Board {
     own.signal(SLOT, 1);
   };
   const waiter = function* (): Task<void> {
-    const own = mutated('does not look at the generation again', readsGenerationOnce);
+    const own = mutated('looks at the generation too early', generationFirst);
     const status = yield* attempt(() => own.step(SLOT, generation, 2, 'the lost point'));
     words.ghost(() => {
       if (status !== -ERRNO.EOWNERDEAD) throw new Error(`the lost point ends with ${status}`);
@@ -66,7 +64,7 @@ export function fenceReuseBoard(mutant?: ReuseMutant): Board {
     });
   };
   const poller = function* (): Task<void> {
-    const own = mutated('does not look at the generation again', readsGenerationOnce);
+    const own = mutated('looks at the generation too early', generationFirst);
     const status = yield* attempt(() => own.step(SLOT, generation, 1, 'the signalled point'));
     words.ghost(() => {
       if (status !== 1) throw new Error(`the signalled point ends with ${status}`);
@@ -78,7 +76,7 @@ export function fenceReuseBoard(mutant?: ReuseMutant): Board {
 export const FENCE_REUSE: Protocol = {
   name: 'fence: reuse of a slot',
   board: (mutant) => fenceReuseBoard(mutant as ReuseMutant),
-  mutants: ['forgets how the past life failed', 'does not look at the generation again', 'never wakes'],
+  mutants: ['forgets how the past life failed', 'looks at the generation too early', 'never wakes'],
   rarePaths: ['a waiter learns of a death in a past life'],
   searches: [
     { by: 'depth first', preemptions: 2, schedules: 40_000 },
