@@ -8,22 +8,21 @@
  *
  * Layout    word  name        written by  meaning
  *           0     EPOCH       owner       grows by 1 at every change of words 1 to 3; the word that waiters sleep on
- *           1     SEQ_LO      owner       low half of the signalled seqno
- *           2     SEQ_HI      owner       high half
+ *           1     SEQ_LO      owner       low 31 bits of the signalled seqno; bit 31 is the lowest bit of its high part
+ *           2     SEQ_HI      owner       high part: seqno / 2^31
  *           3     FAILED      owner       0 alive; else the errno (positive) that every point above the seqno ends with
  *           4     GENERATION  owner       of the slot: a fence of another generation has ended
  *           5     ERRORS      owner       number of failed points ever logged
  *           6     LOG         owner       8 entries of (errno, seqno low, seqno high): the latest failed points
- *           32    PAST        owner       4 entries of (generation, seqno low, seqno high, errno): how past lives ended
+ *           32    PAST        owner       4 entries of (generation, SEQ_LO, SEQ_HI, errno): how past lives ended
  *           "owner" is the actor the slot was given to; after its death, the one that reclaims it.
  *
  * States    pending -> signalled (errno 0 or from LOG), or pending -> failed. Never back (I1).
  *
  * Invariants
  *   I1  The signalled seqno never falls, and FAILED never returns to 0 within a generation.
- *   I2  A reader never sees a seqno larger than the one signalled: SEQ_LO is stored before SEQ_HI (P1) and loaded after
- *       it (P2). Between the two stores of a carry (hi, ffffffff) -> (hi+1, 0) a reader sees (hi, 0): too small. Too
- *       small is harmless: the reader parks on an EPOCH that is about to change.
+ *   I2  SEQ_LO alone decides (P1): it tells by its bit 31 that a carry is under way, and a reader adds it to the high part
+ *       that it has loaded before (P2). So no reader sees a seqno that is not signalled, nor one that falls.
  *   I3  An entry of LOG is complete before EPOCH tells of its point.
  *   I4  A fence of a past life ends as that life ended: signalled up to its last seqno, above it with its errno, never as
  *       signalled because a new life came. PAST tells of the last four; of an older one only the error is certain enough.
@@ -32,13 +31,22 @@
  *           P3 open: PAST, add GENERATION, then SEQ and FAILED      with   P4 status: SEQ and FAILED, load GENERATION, PAST
  *           P4 loads GENERATION after what it judges by: if that was of a new life, the word has changed by then, and the
  *           answer comes from PAST, which was written before.
+ *           P5 death: SEQ_LO by the owner, later FAILED by its reclaimer   with   look: load FAILED, then SEQ_HI, SEQ_LO
+ *
+ * Interleavings
+ *   A carry: with plain halves, a reader between the two stores would see a point pending that has ended, and the death of
+ *   the owner there would make it fail for ever after it had success. With the bit, the store of SEQ_LO is the signal.
+ *   A signal and a death: whoever has loaded the seqno before the signal and FAILED after the death would tell of an error
+ *   where all others tell of success. The seqno is final once FAILED is set: it is looked at again (P5).
  *
  * No lost wake-up   P2 loads EPOCH first. A signal that P2's loads missed changes EPOCH afterwards, so the park finds the
  *           word changed and does not sleep, or is already asleep and is notified.
  * Progress  signal is wait-free; a step is wait-free.
- * Crash     An owner that dies between stores leaves a seqno that is too small: its reclaimer calls fail(), which makes
- *           every point above it end with an error and wakes all waiters.
- * Shown by  tests/unit/core/sync/timeline-words.test.ts (carry, order of stores step by step, reuse, errors).
+ * Crash     An owner that dies before it stores SEQ_LO has not signalled, one that dies after it has; waiters are woken by
+ *           its reclaimer in both cases: it calls fail(), which makes every point above the seqno end with an error. An owner
+ *           that dies while it opens the slot leaves it failed, in the old life or in a new one without points.
+ * Shown by  tests/unit/core/sync/timeline-words.test.ts (carry, order of stores step by step, reuse, errors),
+ *           tests/race/fence.test.ts, tests/race/fence-reuse.test.ts.
  */
 import {
   type AtomicWords,
@@ -68,6 +76,7 @@ const PAST_WORDS = 4;
 /** Words of one timeline. */
 export const TIMELINE_ROW_WORDS = 48;
 
+const TWO_31 = 2_147_483_648;
 const TWO_32 = 4_294_967_296;
 
 export class TimelineWords {
@@ -91,12 +100,11 @@ export class TimelineWords {
     this.words.notify(wordIndex(row + EPOCH));
   }
 
-  /** The signalled seqno; may lag behind, never ahead (I2). */
+  /** The signalled seqno (I2). */
   signalledSeqno(slot: TimelineSlot): number {
     const row = wordAt(this.table, slot, 0);
     const high = this.words.load(wordIndex(row + SEQ_HI)); // P2
-    const low = this.words.load(wordIndex(row + SEQ_LO)) >>> 0;
-    return high * TWO_32 + low;
+    return seqnoOf(high, this.words.load(wordIndex(row + SEQ_LO)));
   }
 
   /**
@@ -106,11 +114,20 @@ export class TimelineWords {
    */
   signal(slot: TimelineSlot, seqno: number, errno = 0): void {
     const row = wordAt(this.table, slot, 0);
-    assert(seqno > this.signalledSeqno(slot), 'I1 of timelines: the signalled seqno grows');
+    const before = this.signalledSeqno(slot);
+    assert(seqno > before, 'I1 of timelines: the signalled seqno grows');
     if (errno !== 0) this.#log(row, seqno, errno); // I3
-    this.words.store(wordIndex(row + SEQ_LO), (seqno % TWO_32) | 0); // P1
-    this.words.store(wordIndex(row + SEQ_HI), Math.floor(seqno / TWO_32));
+    // The bit in SEQ_LO tells of one carry: a leap over several is made one by one.
+    const high = Math.floor(seqno / TWO_31);
+    for (let next = Math.floor(before / TWO_31) + 1; next < high; next += 1) this.#setSeqno(row, next * TWO_31);
+    this.#setSeqno(row, seqno);
     this.#changed(row);
+  }
+
+  #setSeqno(row: number, seqno: number): void {
+    const high = Math.floor(seqno / TWO_31);
+    this.words.store(wordIndex(row + SEQ_LO), (seqno % TWO_31) | (high << 31)); // P1
+    this.words.store(wordIndex(row + SEQ_HI), high);
   }
 
   /** Ends every point above the signalled seqno with an error: the death of a timeline. */
@@ -146,17 +163,18 @@ export class TimelineWords {
   #statusNow(row: number, slot: TimelineSlot, seqno: number): number {
     if (this.signalledSeqno(slot) >= seqno) return this.#loggedError(row, seqno);
     const failed = this.words.load(wordIndex(row + FAILED));
-    return failed === 0 ? 0 : -failed;
+    if (failed === 0) return 0;
+    return this.signalledSeqno(slot) >= seqno ? this.#loggedError(row, seqno) : -failed; // P5
   }
 
   /** How a fence of a past life ended (I4). */
   #pastStatus(row: number, generation: number, seqno: number): number {
     const entry = row + PAST + (generation % PAST_ENTRIES) * PAST_WORDS;
-    const low = this.words.load(wordIndex(entry + 1)) >>> 0;
+    const low = this.words.load(wordIndex(entry + 1));
     const high = this.words.load(wordIndex(entry + 2));
     const errno = this.words.load(wordIndex(entry + 3));
     if (this.words.load(wordIndex(entry)) !== generation) return -ERRNO.EOWNERDEAD;
-    return high * TWO_32 + low >= seqno || errno === 0 ? 1 : -errno;
+    return seqnoOf(high, low) >= seqno || errno === 0 ? 1 : -errno;
   }
 
   #remember(row: number, generation: number): void {
@@ -193,4 +211,10 @@ export class TimelineWords {
     }
     return 1;
   }
+}
+
+/** The seqno that SEQ_HI and SEQ_LO tell of, SEQ_HI loaded first: a carry that has reached SEQ_LO only is completed. */
+function seqnoOf(high: number, low: number): number {
+  const carry = ((low >>> 31) ^ high) & 1;
+  return (high + carry) * TWO_31 + (low & 0x7fff_ffff);
 }

@@ -1,0 +1,61 @@
+/** Runs the searches of a protocol. */
+import {
+  type Board,
+  DepthFirst,
+  type Exploration,
+  explore,
+  type FoundFailure,
+  Pct,
+  RandomSwitches,
+  type Strategy,
+} from '../explorer/index.js';
+import type { Protocol, Search } from './protocol.js';
+
+/** Searches with other seeds: `TEST_SEED=n`. */
+export const firstSeed = Number(process.env.TEST_SEED ?? 1);
+
+export function strategyOf(search: Search, board: Board): Strategy {
+  const { crashes = 0 } = search;
+  if (search.by === 'depth first') return new DepthFirst(board.words, { preemptions: search.preemptions, crashes });
+  if (search.by === 'random') return new RandomSwitches({ firstSeed, crashes });
+  return new Pct({ firstSeed, crashes, depth: search.depth });
+}
+
+export function boundOf(search: Search): string {
+  const crashes = search.crashes ? `, ${search.crashes} ${search.crashes === 1 ? 'crash' : 'crashes'}` : '';
+  if (search.by === 'depth first') return `all with ${search.preemptions} preemptions${crashes}`;
+  return search.by === 'random' ? `random${crashes}` : `PCT d=${search.depth}${crashes}`;
+}
+
+export interface SearchResult extends Exploration {
+  readonly search: Search;
+}
+
+export interface ProtocolResult {
+  readonly results: readonly SearchResult[];
+  readonly schedules: number;
+  readonly steps: number;
+  readonly failure: FoundFailure | undefined;
+  /** Rare paths that no schedule has taken. */
+  readonly neverTaken: readonly string[];
+}
+
+/** Runs the searches on the production code, or with a mutant until one of them fails. */
+export function searchProtocol(protocol: Protocol, mutant?: string, times = 1): ProtocolResult {
+  const board = protocol.board(mutant);
+  const results: SearchResult[] = [];
+  for (const search of protocol.searches) {
+    const budget = { schedules: search.schedules * times, crashes: search.crashes };
+    const result = { search, ...explore(board, strategyOf(search, board), budget) };
+    results.push(result);
+    if (result.failure !== undefined) break;
+  }
+  const sum = (of: (one: SearchResult) => number): number => results.reduce((total, one) => total + of(one), 0);
+  return {
+    results,
+    schedules: sum((one) => one.schedules),
+    steps: sum((one) => one.steps),
+    failure: results[results.length - 1].failure,
+    neverTaken: protocol.rarePaths.filter((path) => !board.words.probes.has(path)),
+  };
+}
