@@ -6,7 +6,15 @@
  * Source: drivers/dma-buf/dma-buf.c (dma_buf_attach, dma_buf_map_attachment), v6.12. Differs: several buffers are mapped
  * as one set, since mapping them one by one deadlocks with moves (docs/decisions/0003).
  */
-import { type ActorId, type ActorServices, assert, attempt, ErrnoError, type Nanoseconds, type Task } from '../base/index.js';
+import {
+  type ActorId,
+  type ActorServices,
+  assert,
+  attempt,
+  ErrnoError,
+  type Nanoseconds,
+  type Task,
+} from '../base/index.js';
 import {
   checkMapping,
   type DeviceConstraints,

@@ -85,7 +85,20 @@ export abstract class DeviceContext<Parameters = unknown, Declared extends PortD
     try {
       return yield* this.begin(lane, accesses, options);
     } catch (error) {
-      if (!isErrno(error, 'ETIMEDOUT', 'EBUSY', 'ENOMEM', 'EINVAL', 'EPERM', 'EOPNOTSUPP', 'ECANCELED', 'ENODEV', 'ESTALE'))
+      if (
+        !isErrno(
+          error,
+          'ETIMEDOUT',
+          'EBUSY',
+          'ENOMEM',
+          'EINVAL',
+          'EPERM',
+          'EOPNOTSUPP',
+          'ECANCELED',
+          'ENODEV',
+          'ESTALE',
+        )
+      )
         throw error;
       this.count('refused');
       this.count(`refused${error.code}`);

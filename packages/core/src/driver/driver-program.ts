@@ -132,7 +132,8 @@ class DriverActor {
     if (presence.untilNs !== undefined) this.host.spawn('leave', this.#leaveAt(presence.untilNs));
     if (first) {
       const nowNs = this.host.life > 0 ? this.host.clock.now() : 0;
-      for (const timeNs of this.start.reqbufsNs) if (timeNs >= nowNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
+      for (const timeNs of this.start.reqbufsNs)
+        if (timeNs >= nowNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
     }
     // A generator of its own: what it waits for then passes through fewer frames each time.
     yield* context.parallel([this.driver.run(context as never, state as never)]);

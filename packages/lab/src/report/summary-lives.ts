@@ -19,7 +19,8 @@ function incidentText({ kind, device, atNs, cause, why, tookNs, life }: Incident
   const at = formatMoment(atNs);
   if (kind === 'died') return `${at}: ${device} ${DEATHS[cause ?? 'failed']}${why === undefined ? '' : `: ${why}`}.`;
   if (kind === 'late') return `${at}: ${device} is late: ${why}; it was left alone.`;
-  if (kind === 'reclaimed') return `${at}: all that ${device} held was taken back, after ${formatDuration(tookNs ?? 0)}.`;
+  if (kind === 'reclaimed')
+    return `${at}: all that ${device} held was taken back, after ${formatDuration(tookNs ?? 0)}.`;
   if (kind === 'restarted') return `${at}: ${device} was started again (life ${life + 1}).`;
   return `${at}: ${why}.`;
 }

@@ -17,8 +17,8 @@ import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/i
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
-import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
 import { exhaustionsOf } from './faults.js';
+import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
 
@@ -94,7 +94,15 @@ function exporterActor(scenario: Scenario, tables: SharedTables, owners: Pipelin
     owners,
     exhaustions: exhaustionsOf(scenario),
   };
-  return { name: EXPORTER, id, module: moduleUrl('./exporter-actor.js'), calls: [], data, supervised: false, reclaims: true };
+  return {
+    name: EXPORTER,
+    id,
+    module: moduleUrl('./exporter-actor.js'),
+    calls: [],
+    data,
+    supervised: false,
+    reclaims: true,
+  };
 }
 
 /** The actor of a device, by its place among the devices. */

@@ -173,7 +173,10 @@ const eventSchema = z
       }),
     }),
     z.strictObject({ at, kill: name.meta({ description: 'the device that dies, between two of its steps' }) }),
-    z.strictObject({ at, hang: name.meta({ description: 'the device that does nothing any more and does not say so' }) }),
+    z.strictObject({
+      at,
+      hang: name.meta({ description: 'the device that does nothing any more and does not say so' }),
+    }),
     z.strictObject({
       at,
       pause: name.meta({ description: 'the device that is not scheduled for a while' }),
@@ -211,7 +214,6 @@ const supervisionSchema = z
     hung: positiveDuration('a device that does nothing for so long is ended, and dead from then on').prefault('10s'),
   })
   .meta({ description: 'how deaths of devices are dealt with' });
-
 
 const scalar = z.union([z.number(), z.string(), z.boolean()]).meta({ description: 'a number, a text, true or false' });
 const expectationSchema = z

@@ -141,7 +141,8 @@ export class Supervisor {
   /** Starts actors in order, once the back-off is over and all of them are dead and cleaned up after. */
   #startIfReady(comeback: Comeback): void {
     // One that an event has started meanwhile is not dead any more.
-    const isReady = (actor: string): boolean => this.#dead.get(actor)?.reclaimed !== false && !this.#stopping.has(actor);
+    const isReady = (actor: string): boolean =>
+      this.#dead.get(actor)?.reclaimed !== false && !this.#stopping.has(actor);
     if (!comeback.isDue || !comeback.actors.every(isReady)) return;
     this.#comebacks.delete(comeback);
     for (const actor of comeback.actors) this.#start(actor);

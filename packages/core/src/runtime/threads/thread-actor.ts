@@ -169,8 +169,8 @@ export class ThreadActor implements ActorHost {
   *ready(): Task<void> {
     this.#isReady = true;
     for (const answer of this.#early.splice(0)) answer();
-    if (this.#runtimeWords.started) return; // another life of an actor
     this.tell({ kind: 'ready' });
+    if (this.#runtimeWords.started) return; // another life of an actor
     this.#runtimeWords.countReady();
     yield* attempt(() => this.#runtimeWords.startStep());
   }

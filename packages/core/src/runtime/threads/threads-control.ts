@@ -147,6 +147,7 @@ export class ThreadsControl implements ActorControl {
     this.#lookedNs = nowNs;
     const silent: string[] = [];
     for (const worker of this.host.workers.values()) {
+      if (!worker.isReady) continue; // its set-up has a deadline of its own
       const count = this.#words.beats(worker.spec.id);
       const beat = this.#beats.get(worker) ?? { count: -1, sinceNs: nowNs };
       if (beat.count !== count) this.#beats.set(worker, { count, sinceNs: nowNs });

@@ -96,6 +96,10 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const past = this.workers.get(name);
     if (this.#ending || past === undefined) return;
     const worker = this.#startWorker(name, past.life + 1);
+    const graceMs = this.options.startGraceMs ?? DEFAULT_START_GRACE_MS;
+    setTimeout(() => {
+      if (!worker.isReady) worker.terminate('hung', 'it did not set up in time');
+    }, graceMs).unref();
     for (const { name: other, calls } of this.spec.actors) {
       if (!calls.includes(name)) continue;
       const { port1, port2 } = new MessageChannel();

@@ -1,0 +1,228 @@
+/** Deaths, silences and restarts of scripted actors, in both runtimes. */
+import {
+  type Fault,
+  type Incident,
+  type RunReport,
+  type RunSpec,
+  type Supervision,
+  ThreadsRuntime,
+  VirtualRuntime,
+} from '@dmabuf-lab/core/runtime';
+import test from 'ava';
+import type { Step } from './programs/scripted.js';
+import { logs, scriptedSpec } from './scripted-run.js';
+
+const MS = 1_000_000;
+const RESTART = { strategy: 'one-for-one', restarts: 10, withinNs: 1e9, backoffNs: 0, maxBackoffNs: 0 } as const;
+
+type Actors = Readonly<Record<string, readonly Step[]>>;
+interface Options {
+  readonly faults?: readonly Fault[];
+  readonly supervision?: Partial<Supervision>;
+}
+
+function specOf(actors: Actors, { faults = [], supervision = {} }: Options): RunSpec {
+  return { ...scriptedSpec(actors), faults, supervision: { lateNs: 100 * MS, hungNs: 300 * MS, ...supervision } };
+}
+const virtual = (actors: Actors, options: Options): Promise<RunReport> =>
+  new VirtualRuntime(specOf(actors, options), { ties: 'fifo' }).run();
+/** Here lateness depends on the machine, so nobody is late or hung unless the test says so. */
+const threads = (actors: Actors, { faults, supervision }: Options): Promise<RunReport> => {
+  const patient = { lateNs: 600e9, hungNs: 600e9, ...supervision };
+  return new ThreadsRuntime(specOf(actors, { faults, supervision: patient }), { pace: 'real' }).run();
+};
+const told = (report: RunReport): string[] =>
+  report.incidents.map(({ kind, actor, atNs, life }) => `${atNs / MS} ${actor}/${life} ${kind}`);
+const kinds = (incidents: readonly Incident[]): string[] => incidents.map(({ kind, actor }) => `${actor} ${kind}`);
+
+const sleep = (ms: number): Step => ({ do: 'sleep', untilNs: ms * MS });
+const log = (text: string): Step => ({ do: 'log', text });
+
+test('supervision, an actor that is killed, is reclaimed and restarted after the back-off, and works again', async (t) => {
+  const report = await virtual(
+    { a: [sleep(50), log('done')], b: [sleep(10), log('done')] },
+    {
+      faults: [{ kind: 'kill', actor: 'a', atNs: 20 * MS }],
+      supervision: { restart: { ...RESTART, backoffNs: 5 * MS, maxBackoffNs: 9e9 } },
+    },
+  );
+  t.deepEqual(told(report), ['20 a/0 died', '20 a/0 reclaimed', '25 a/1 restarted']);
+  t.deepEqual(logs(report).a, [`${50 * MS} a done`]);
+});
+
+test('supervision, without a restart strategy, leaves the dead dead and the others go on', async (t) => {
+  const report = await virtual(
+    { a: [sleep(50), log('done')], b: [sleep(90), log('done')] },
+    { faults: [{ kind: 'kill', actor: 'a', atNs: 20 * MS }] },
+  );
+  t.deepEqual(told(report), ['20 a/0 died', '20 a/0 reclaimed']);
+  t.is(logs(report).a, undefined as never);
+  t.deepEqual(logs(report).b, [`${90 * MS} b done`]);
+});
+
+test('supervision, an actor that throws, is a death where there is a strategy, with what it threw', async (t) => {
+  const report = await virtual(
+    { a: [sleep(5), { do: 'draw', stream: 's' }, { do: 'throw', message: 'no such shader' }], b: [sleep(10)] },
+    { supervision: { restart: { ...RESTART, restarts: 3 } } },
+  ).catch((error: unknown) => error as Error);
+  t.like(report, { code: 'EOWNERDEAD', details: { actor: 'a' } });
+  t.regex((report as Error).message, /gives up: a has died, and 4 restarts within 1000000000 ns are more than 3/);
+});
+
+test('supervision, an actor that is paused, is reported late, is left alone, and loses nothing', async (t) => {
+  const report = await virtual(
+    {
+      slow: [{ do: 'wait', word: 1, until: 1 }, log('saw 1'), { do: 'wait', word: 2, until: 1 }, log('saw 2')],
+      busy: [sleep(20), { do: 'set', word: 1, value: 1 }, sleep(30), { do: 'set', word: 2, value: 1 }],
+    },
+    { faults: [{ kind: 'pause', actor: 'slow', atNs: 10 * MS, forNs: 200 * MS }] },
+  );
+  t.deepEqual(told(report), ['110 slow/0 late']);
+  t.deepEqual(logs(report).slow, [`${210 * MS} slow saw 1`, `${210 * MS} slow saw 2`]);
+});
+
+test('supervision, an actor that hangs, is late at one time, ended at the other exactly, and then dead', async (t) => {
+  const report = await virtual(
+    { a: [sleep(20), log('never in its first life')], b: [sleep(900)] },
+    { faults: [{ kind: 'hang', actor: 'a', atNs: 10 * MS }], supervision: { restart: RESTART } },
+  );
+  t.deepEqual(told(report), ['110 a/0 late', '310 a/0 died', '310 a/0 reclaimed', '310 a/1 restarted']);
+  t.is(report.incidents[1].cause, 'hung');
+});
+
+test('supervision, two pauses that overlap, are one silence', async (t) => {
+  const pause = (atMs: number): Fault => ({ kind: 'pause', actor: 'a', atNs: atMs * MS, forNs: 200 * MS });
+  const report = await virtual({ a: [sleep(500)], b: [sleep(900)] }, { faults: [pause(10), pause(150)] });
+  t.deepEqual(told(report), ['110 a/0 late', '310 a/0 died', '310 a/0 reclaimed'], 'silent for 340 ms in all');
+});
+
+test('supervision, a call that is being served when its server dies, is rejected at once, and a later one too', async (t) => {
+  const report = await virtual(
+    {
+      client: [
+        { do: 'call', peer: 'server', method: 'never', args: {} },
+        { do: 'call', peer: 'server', method: 'never', args: {} },
+      ],
+      server: [{ do: 'serve', method: 'never', answer: 'never' }, { do: 'serve others' }],
+    },
+    { faults: [{ kind: 'kill', actor: 'server', atNs: 7 * MS }] },
+  );
+  t.deepEqual(logs(report).client, [
+    `${7 * MS} client failed ENODEV -19 {"peer":"server"}`,
+    `${7 * MS} client failed ENODEV -19 {}`,
+  ]);
+});
+
+test('supervision, one-for-all, stops the others in reverse start order and starts all in order', async (t) => {
+  const report = await virtual(
+    { a: [sleep(90)], b: [sleep(90)], c: [sleep(90)] },
+    {
+      faults: [{ kind: 'kill', actor: 'b', atNs: 20 * MS }],
+      supervision: { restart: { ...RESTART, strategy: 'one-for-all' } },
+    },
+  );
+  t.deepEqual(kinds(report.incidents), [
+    'b died',
+    'c died',
+    'c reclaimed',
+    'a died',
+    'a reclaimed',
+    'b reclaimed',
+    'a restarted',
+    'b restarted',
+    'c restarted',
+  ]);
+});
+
+test('supervision, a restart by an event, of a living and of a dead actor', async (t) => {
+  const report = await virtual(
+    { a: [sleep(10), log('woke'), sleep(100)], b: [sleep(100)] },
+    {
+      faults: [
+        { kind: 'restart', actor: 'a', atNs: 20 * MS },
+        { kind: 'kill', actor: 'a', atNs: 30 * MS },
+        { kind: 'restart', actor: 'a', atNs: 40 * MS },
+      ],
+    },
+  );
+  t.deepEqual(told(report), [
+    '20 a/0 died',
+    '20 a/0 reclaimed',
+    '20 a/1 restarted',
+    '30 a/1 died',
+    '30 a/1 reclaimed',
+    '40 a/2 restarted',
+  ]);
+});
+
+test('supervision, faults of an actor that has ended, do nothing', async (t) => {
+  const report = await virtual(
+    { a: [sleep(5)], b: [sleep(50)] },
+    {
+      faults: [
+        { kind: 'kill', actor: 'a', atNs: 20 * MS },
+        { kind: 'hang', actor: 'a', atNs: 21 * MS },
+      ],
+    },
+  );
+  t.deepEqual(report.incidents, []);
+});
+
+test('supervision on threads, a killed worker, is dead once it has exited, and comes back with a new life', async (t) => {
+  const report = await threads(
+    { a: [{ do: 'wait', word: 1, until: 1 }, log('done')], b: [sleep(400), { do: 'set', word: 1, value: 1 }] },
+    { faults: [{ kind: 'kill', actor: 'a', atNs: 30 * MS }], supervision: { restart: RESTART } },
+  );
+  t.deepEqual(kinds(report.incidents), ['a died', 'a reclaimed', 'a restarted']);
+  t.regex(logs(report).a.join(), /a done/);
+});
+
+test('supervision on threads, a call to a worker that is killed, is rejected and does not hang', async (t) => {
+  const report = await threads(
+    {
+      client: [
+        { do: 'call', peer: 'server', method: 'never', args: {} },
+        { do: 'call', peer: 'server', method: 'never', args: {} },
+      ],
+      server: [{ do: 'serve', method: 'never', answer: 'never' }, { do: 'serve others' }],
+    },
+    { faults: [{ kind: 'kill', actor: 'server', atNs: 50 * MS }] },
+  );
+  t.is(logs(report).client.filter((entry) => entry.includes('failed ENODEV')).length, 2);
+});
+
+test('supervision on threads, a worker that blocks for ever, is late, then ended, and dead from then on', async (t) => {
+  const report = await threads(
+    { hangs: [{ do: 'wait', word: 1, until: 1 }], other: [sleep(100)] },
+    { faults: [{ kind: 'hang', actor: 'hangs', atNs: 20 * MS }], supervision: { lateNs: 300 * MS, hungNs: 2e9 } },
+  );
+  const incidents = report.incidents.filter(({ actor }) => actor === 'hangs');
+  t.deepEqual(
+    incidents.map(({ kind }) => kind),
+    ['late', 'died', 'reclaimed'],
+  );
+  t.is(incidents[1].cause, 'hung');
+});
+
+test('supervision on threads, a worker that is paused for two seconds, is late and nothing else, and loses nothing', async (t) => {
+  const report = await threads(
+    {
+      slow: [{ do: 'wait', word: 2, until: 1 }, log('saw it')],
+      busy: [sleep(100), { do: 'set', word: 2, value: 1 }],
+    },
+    { faults: [{ kind: 'pause', actor: 'slow', atNs: 20 * MS, forNs: 2e9 }], supervision: { lateNs: 300 * MS } },
+  );
+  const incidents = report.incidents.filter(({ actor }) => actor === 'slow');
+  t.deepEqual([...new Set(incidents.map(({ kind }) => kind))], ['late']);
+  t.regex(logs(report).slow.join(), /saw it/);
+});
+
+test('supervision on threads, a worker that throws or exits, is restarted up to the limit, then the run ends', async (t) => {
+  const error = await t.throwsAsync(
+    threads(
+      { a: [{ do: 'exit' }], b: [sleep(5000)] },
+      { supervision: { restart: { ...RESTART, restarts: 2, withinNs: 60e9 } } },
+    ),
+  );
+  t.like(error, { code: 'EOWNERDEAD', details: { actor: 'a' } });
+});
