@@ -15,12 +15,16 @@ export function lifeLines({ incidents }: RunResult): string[] {
 
 const TOLD = 24;
 
-function incidentText({ kind, device, atNs, cause, why, tookNs, life }: Incident): string {
+function incidentText({ kind, device, atNs, cause, why, sinceNs, tookNs, life }: Incident): string {
   const at = formatMoment(atNs);
   if (kind === 'died') return `${at}: ${device} ${DEATHS[cause ?? 'failed']}${why === undefined ? '' : `: ${why}`}.`;
-  if (kind === 'late') return `${at}: ${device} is late: ${why}; it was left alone.`;
-  if (kind === 'reclaimed')
-    return `${at}: all that ${device} held was taken back, after ${formatDuration(tookNs ?? 0)}.`;
+  if (kind === 'late') {
+    return `${at}: ${device} has done nothing for ${formatDuration(atNs - (sinceNs ?? atNs))}; it was left alone.`;
+  }
+  if (kind === 'reclaimed') {
+    const after = tookNs === undefined || tookNs === 0 ? 'at once' : `after ${formatDuration(tookNs)}`;
+    return `${at}: all that ${device} held was taken back, ${after}.`;
+  }
   if (kind === 'restarted') return `${at}: ${device} was started again (life ${life + 1}).`;
   return `${at}: ${why}.`;
 }

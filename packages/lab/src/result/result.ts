@@ -208,6 +208,7 @@ const incidentSchema = z.strictObject({
     .optional()
     .describe('of a death: an event; silence; an error that it threw; for the sake of another (restart strategy)'),
   why: z.string().optional(),
+  sinceNs: timeNs.optional().describe('of late: since when it had done nothing'),
   tookNs: timeNs.optional().describe('from the death until it was reclaimed'),
 });
 

@@ -38,6 +38,8 @@ export interface Incident {
   /** Of a death. */
   readonly cause?: DeathCause;
   readonly why?: string;
+  /** Of `late`: since when it has done nothing. */
+  readonly sinceNs?: Nanoseconds;
   /** Of `reclaimed`: from the death until nothing was left of it. */
   readonly tookNs?: Nanoseconds;
 }

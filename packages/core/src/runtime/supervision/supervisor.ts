@@ -200,7 +200,7 @@ export class Supervisor {
       }
       const isLate = nowNs - sinceNs >= lateNs;
       if (isLate && !this.#isReportedLate(actor, life, sinceNs)) {
-        this.incidents.push({ kind: 'late', actor, atNs: nowNs, life, why: `silent since ${sinceNs} ns` });
+        this.incidents.push({ kind: 'late', actor, atNs: nowNs, life, sinceNs });
       }
       const nextNs = isLate ? hungNs : Math.min(lateNs, hungNs);
       if (nextNs === Number.POSITIVE_INFINITY) break;

@@ -1,0 +1,31 @@
+import test from 'ava';
+import { runRandomFaults } from './random-faults.js';
+
+const firstSeed = Number(process.env.TEST_SEED ?? 1);
+
+test('forty scenarios with random deaths, hangs, pauses and full heaps, each ends empty with good content', async (t) => {
+  const happened = new Map<string, number>();
+  for (let seed = firstSeed; seed < firstSeed + 40; seed += 1) {
+    const { wrong, outcome } = await runRandomFaults(seed);
+    t.deepEqual(wrong, [], `seed ${seed}: npm run soak:faults -- ${seed} 1`);
+    for (const { kind, cause } of outcome?.result.incidents ?? []) {
+      const what = cause ?? kind;
+      happened.set(what, (happened.get(what) ?? 0) + 1);
+    }
+  }
+  t.log(Object.fromEntries(happened));
+  for (const kind of ['killed', 'hung', 'stopped', 'late', 'reclaimed', 'restarted']) t.true(happened.has(kind), kind);
+});
+
+test('a twentieth of them run twice, have the same fingerprint and the same result', async (t) => {
+  for (let seed = firstSeed; seed < firstSeed + 40; seed += 20) {
+    const [one, two] = [await runRandomFaults(seed), await runRandomFaults(seed)];
+    t.truthy(one.outcome?.result.fingerprint);
+    t.deepEqual(two.outcome?.result, one.outcome?.result, `seed ${seed}`);
+  }
+});
+
+test('one of them on threads, ends empty with good content too', async (t) => {
+  const { wrong } = await runRandomFaults(firstSeed, { runtime: 'threads' });
+  t.deepEqual(wrong, [], `seed ${firstSeed}: npm run soak:faults -- ${firstSeed} 1 threads`);
+});

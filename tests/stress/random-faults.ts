@@ -1,0 +1,107 @@
+/** Short scenarios in which devices die, hang, pause and come back at random: nothing may be left of any of them. */
+import { RandomStream } from '@dmabuf-lab/core/base';
+import type { RunOutcome, ScenarioOverrides } from '@dmabuf-lab/lab';
+import { runText } from '../scenarios/run-file.js';
+
+const DEVICES = ['camera', 'gpu', 'display', 'encoder'];
+const DURATION_MS = 2000;
+
+/** Draws a scenario: the flagship's pipeline with random policies and mappings, and a random timeline of faults. */
+export function randomFaultScenario(seed: number): string {
+  const random = new RandomStream(seed, 'random faults');
+  const below = (limit: number): number => Math.floor(random.uniform() * limit);
+  const pick = <T>(list: readonly T[]): T => list[below(list.length)];
+  const restart = pick(['never', 'one-for-one', 'one-for-one', 'one-for-all', 'rest-for-one']);
+  const events = randomEvents(below, pick, restart);
+  const joinsLate = random.uniform() < 0.6 && !events.some((event) => event.includes('encoder'));
+  if (joinsLate) events.push('{ at: 500ms, attach: encoder }');
+  const policy = (): string => pick(['block', 'drop-oldest', 'drop-newest']);
+  return `
+name: random-faults
+duration: ${DURATION_MS}ms
+runtime: virtual
+seed: ${seed}
+ties: ${pick(['fifo', 'seed'])}
+payload: stamp
+memory: { windows: [{ name: dram, base: 0x4000_0000, size: 1GiB }] }
+heaps:
+  - { name: system, kind: system, window: dram }
+  - { name: cma, kind: cma, window: dram, base: 0x7000_0000, size: 16MiB }
+devices:
+  camera:
+    driver: camera
+    constraints: { iommu: { iovaBits: 32, physBits: 32 } }
+    parameters: { width: 320, height: 240, rate: ${pick([30, 60])}, readout: ${pick(['0ms', '5ms'])} }
+    mapping: ${pick(['per-job', 'held'])}
+  gpu:
+    driver: gpu
+    constraints: { iommu: { iovaBits: 48 } }
+    parameters: { service: ${pick(['6ms', '20ms'])}, servers: ${pick([1, 2])} }
+    importer: ${pick(['static', 'dynamic'])}
+  display:
+    driver: display
+    constraints: { iommu: { iovaBits: 32, physBits: 32 } }
+    parameters: { refresh: 60, queue: ${pick(['fifo', 'mailbox'])} }
+  encoder:
+    driver: encoder
+    constraints: { contiguous: true, addressLimit: 0xFFFF_FFFF }
+    parameters: { service: 8ms }
+    mapping: ${pick(['per-job', 'per-job', 'held'])}
+pools:
+  camera.out: { buffers: 4, growTo: ${pick([4, 6])} }
+  gpu.out: { buffers: 3 }
+links:
+  - { from: camera.out, to: gpu.in, policy: ${policy()}, depth: ${pick([1, 2, 4])} }
+  - { from: gpu.out, to: display.in, policy: ${policy()}, depth: ${pick([1, 2, 3])} }
+  - { from: camera.out, to: encoder.in, policy: ${policy()}, depth: ${pick([1, 2])} }
+supervision:
+  restart: ${restart}
+  restarts: 100
+  backoff: ${pick(['1ms', '10ms', '0ms'])}
+  late: 100ms
+  hung: ${pick(['300ms', '1s'])}
+timeline: [${events.join(', ')}]
+`;
+}
+
+function randomEvents(below: (limit: number) => number, pick: <T>(list: readonly T[]) => T, restart: string): string[] {
+  const times = new Set(Array.from({ length: 1 + below(8) }, () => 1 + below(DURATION_MS - 1)));
+  const dead = new Set<string>();
+  const detached = new Set<string>();
+  return [...times]
+    .sort((a, b) => a - b)
+    .flatMap((at): string[] => {
+      const device = pick(DEVICES);
+      const length = (mostMs: number): number => 1 + below(Math.min(mostMs, DURATION_MS - at));
+      let kind = pick(['kill', 'kill', 'kill', 'restart', 'pause', 'hang', 'exhaust', 'detach']);
+      if (kind === 'exhaust') return [`{ at: ${at}ms, exhaust: ${pick(['system', 'cma'])}, for: ${length(500)}ms }`];
+      if (dead.has(device)) kind = 'restart';
+      if (kind === 'detach' && (device === 'camera' || detached.has(device))) return [];
+      if (kind === 'detach') detached.add(device);
+      if (kind === 'restart') dead.delete(device);
+      else if (kind !== 'pause' && kind !== 'detach' && restart === 'never') dead.add(device);
+      return [`{ at: ${at}ms, ${kind}: ${device}${kind === 'pause' ? `, for: ${length(800)}ms` : ''} }`];
+    });
+}
+
+/** What is wrong at the end of a run; empty when nothing is. */
+export function whatIsWrong({ result }: RunOutcome): string[] {
+  const wrong = result.ledger.empty ? [] : [`left over: ${JSON.stringify(result.ledger)}`];
+  for (const [device, { counters }] of Object.entries(result.devices)) {
+    if ((counters.checksFailed ?? 0) > 0) wrong.push(`${device}: ${counters.checksFailed} contents are bad`);
+  }
+  return wrong;
+}
+
+/** Runs one; an error that it ends with is wrong too. */
+export async function runRandomFaults(
+  seed: number,
+  overrides: ScenarioOverrides = {},
+): Promise<{ wrong: string[]; outcome?: RunOutcome }> {
+  try {
+    const outcome = await runText(randomFaultScenario(seed), { overrides });
+    return { wrong: whatIsWrong(outcome), outcome };
+  } catch (error) {
+    return { wrong: [`${error instanceof Error ? error.stack : error}`] };
+  }
+}
