@@ -87,7 +87,7 @@ async function findCommand(names, path = process.env.PATH ?? '') {
 export async function findTools(path) {
   const spin = await findCommand(['spin'], path);
   const compiler = await findCommand(['gcc', 'cc'], path);
-  const missing = [...(spin ? [] : ['spin']), ...(compiler ? [] : ['a C compiler'])];
+  const missing = [...(spin ? [] : ['spin']), ...(compiler ? [] : ['C compiler'])];
   return missing.length === 0 ? { spin, compiler } : { skipped: `there is no ${missing.join(' and no ')} here` };
 }
 
@@ -106,7 +106,8 @@ async function search({ spin, compiler }, run) {
     return output;
   };
   try {
-    await step(spin, [...run.defines.map((define) => `-D${define}`), '-a', MODEL]);
+    const defines = run.defines.map((define) => `-D${define}`);
+    await step(spin, [`-P${compiler} -E -x c`, ...defines, '-a', MODEL]);
     const goal = run.ends ? '-DNP' : '-DSAFETY';
     // Mutants are found at once: most of their time is the compiler's.
     const options = [run.finds === undefined ? '-O1' : '-O0', '-w', goal, '-DVECTORSZ=256'];
