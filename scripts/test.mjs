@@ -1,7 +1,7 @@
 /**
  * `npm test`: every check of this repository, and one line that sums them up.
  *
- *   npm test                     lint and format, layers, tidiness, then all tests
+ *   npm test                     lint and format, layers, tidiness, the model in short, then all tests
  *   npm test -- unit/core seqno  only the test files whose path contains one of the words
  *   npm test -- --match='*EBUSY*' options go to ava
  *
@@ -74,7 +74,7 @@ export function selectTests(compiled, words) {
   return compiled.filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word)));
 }
 
-/** A check of the sources: its name, and how to run it. A problem is one printable line or more. */
+/** A check of the sources: its name, and how to run it. A problem is one printable line or more; `skipped`, why not. */
 const SOURCE_CHECKS = [
   {
     name: 'lint and format (biome)',
@@ -96,16 +96,24 @@ const SOURCE_CHECKS = [
     name: 'tidiness',
     run: async () => (await import('./check-tidy.mjs')).checkTidy(repositoryRoot),
   },
+  {
+    name: 'Promela model, in short (all of it: npm run test:model)',
+    run: async () => (await import('./check-model.mjs')).checkModel('short'),
+  },
 ];
 
 async function runSourceChecks(total) {
   for (const check of SOURCE_CHECKS) {
-    const { problems, notes, interrupted } = await check.run().catch((error) => ({
+    const { problems, notes, interrupted, skipped } = await check.run().catch((error) => ({
       problems: [`Cannot finish the check: ${error.stack}`],
       notes: [],
       interrupted: false,
     }));
     if (interrupted) return true;
+    if (skipped !== undefined) {
+      console.log(`  - [skip] ${check.name}: ${skipped}`);
+      continue;
+    }
     for (const note of notes) console.log(`  note: ${note}`);
     for (const problem of problems) console.log(`  ${problem}`);
     console.log(`  ${problems.length === 0 ? '✔' : '✘ [fail]:'} ${check.name}`);
