@@ -465,9 +465,15 @@ export class Exporter {
     if (ns > 0) yield* sleepUntil(services.clock.now() + ns, 'allocating and zeroing');
   }
 
-  #lookUp(handle: BufferHandle, op: string): ExportedBuffer {
+  /** The buffer of a handle; undefined when it is gone. */
+  find(handle: BufferHandle): ExportedBuffer | undefined {
     const buffer = this.#buffers.get(handle.slot);
-    if (buffer === undefined || buffer.life !== handle.life) throw staleHandle(op, handle);
+    return buffer?.life === handle.life ? buffer : undefined;
+  }
+
+  #lookUp(handle: BufferHandle, op: string): ExportedBuffer {
+    const buffer = this.find(handle);
+    if (buffer === undefined) throw staleHandle(op, handle);
     return buffer;
   }
 }

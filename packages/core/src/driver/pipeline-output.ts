@@ -196,6 +196,7 @@ export class PipelineOutput implements OutputPort {
   *addBuffer(pool: PoolSpec): Task<void> {
     const index = this.parts.tables.frames.count(pool.region);
     const buffer: PipelineFrame['buffer'] = yield* this.parts.services.call(EXPORTER, 'create', {
+      actor: this.parts.services.id,
       name: `${pool.name}[${index}]`,
       pool: pool.name,
       sizeBytes: pool.format.sizeBytes,

@@ -9,13 +9,21 @@ import {
   type ExporterPolicy,
   type HazardRecord,
   type HeapStats,
+  MessageChecks,
   type MoveRecord,
   type Placement,
 } from '@dmabuf-lab/core/dma-buf';
 import { openTables, type SharedTables } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { BufferMover } from '@dmabuf-lab/core/migration';
-import { type ActorHost, PEER_DIED, type PeerDeath } from '@dmabuf-lab/core/runtime';
+import {
+  type ActorHost,
+  type BrokenMessages,
+  GuardedServices,
+  PEER_DIED,
+  type PeerDeath,
+  type QuarantineLimits,
+} from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
 import { type BoardSpec, makeHeaps } from './board.js';
 
@@ -32,6 +40,9 @@ export interface ExporterStart {
   readonly board: BoardSpec;
   readonly policy: ExporterPolicy;
   readonly bandwidths: Bandwidths;
+  /** The actors that may call it. */
+  readonly senders: readonly (readonly [name: string, actor: ActorId])[];
+  readonly quarantine: QuarantineLimits;
 }
 
 /** What the exporter reports: plain data. */
@@ -49,6 +60,8 @@ export interface ExporterReport {
   readonly allocations: readonly AllocationRecord[];
   readonly heaps: readonly ({ readonly name: string } & HeapStats)[];
   readonly bytesCopied: number;
+  /** Of those who sent any. */
+  readonly brokenMessages: readonly BrokenMessages[];
   /** What is left, which ought to be nothing. */
   readonly left: { readonly buffers: number; readonly attachments: number; readonly mappings: number };
 }
@@ -74,10 +87,13 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
   });
   const { buffers, queues } = tables;
   const exporter: Exporter = new Exporter({ services: host, buffers, queues, heaps, policy, costs, mover });
-  host.serve({ ...exporter.handlers(), [PEER_DIED]: (death: PeerDeath) => reclaim(death, exporter, tables) });
+  const checks = new MessageChecks(exporter, new Map(start.senders));
+  const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine);
+  host.serve(guard.wrap(exporter.handlers()));
+  host.serve({ [PEER_DIED]: (death: PeerDeath) => reclaim(death, exporter, tables) });
   yield* host.ready();
   yield* host.untilOthersEnd();
-  return report(exporter, mover, heaps, tables.buffers);
+  return { ...report(exporter, mover, heaps, tables.buffers), brokenMessages: guard.records };
 }
 
 /** Takes back all that a dead actor held: mappings and attachments, then its timelines, then its locks. */
@@ -94,7 +110,7 @@ function report(
   mover: BufferMover,
   heaps: readonly DmaHeap[],
   words: ReturnType<typeof openTables>['buffers'],
-): ExporterReport {
+): Omit<ExporterReport, 'brokenMessages'> {
   const live = [...exporter.liveBuffers];
   const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
   return {

@@ -70,7 +70,8 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     frames: Math.max(1, frames),
     rings: scenario.links.map((link, i) => link.depth ?? links[i].pool.limit),
   });
-  const actors: ActorSpec[] = [exporterActor(scenario, tables)];
+  const senders = names.map((name, i): [string, ActorId] => [name, actorId(i + 2)]);
+  const actors: ActorSpec[] = [exporterActor(scenario, tables, senders)];
   for (const [i, name] of names.entries()) {
     const device = planned.get(name);
     if (device !== undefined) actors.push(deviceActor(scenario, tables, device, actorId(i + 2), pools, links));
@@ -79,8 +80,8 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
   return { scenario, tables, actors, links, drivers, findings };
 }
 
-function exporterActor(scenario: Scenario, tables: SharedTables): ActorSpec {
-  const { policy, timeout, moveAt, moveBack, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
+function exporterActor(scenario: Scenario, tables: SharedTables, senders: ExporterStart['senders']): ActorSpec {
+  const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
   const id = actorId(1);
   const data: ExporterStart = {
     actor: id,
@@ -88,6 +89,8 @@ function exporterActor(scenario: Scenario, tables: SharedTables): ActorSpec {
     board: boardOf(scenario),
     policy: { onBusy: policy, timeoutNs: timeout, moveAt, moveBack },
     bandwidths: { copyBytesPerSecond, zeroBytesPerSecond },
+    senders,
+    quarantine: { messages: quarantine.after, windowNs: quarantine.within },
   };
   return { name: EXPORTER, id, module: moduleUrl('./exporter-actor.js'), calls: [], data };
 }

@@ -15,7 +15,7 @@ import {
   WordPark,
 } from '../../base/index.js';
 import type { PhysicalMemoryHandle } from '../../memory/index.js';
-import type { ActorHost } from '../actor.js';
+import { type ActorHost, BROKEN_MESSAGE, noSuchService } from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Turn } from '../turn.js';
 import { RemotePeer, serveCalls } from './comlink-ports.js';
@@ -65,7 +65,10 @@ export class ThreadActor implements ActorHost {
       this.#peers.set(name, peer);
       this.#scheduler.start(this.#watchDeath(peer, actorId(id)), () => {}, onFailure);
     }
-    for (const { name, port } of started.callers) serveCalls(port, (method, args) => this.#answer(method, args, name));
+    for (const { name, port } of started.callers) {
+      const broken = (reason: string) => this.#answer(BROKEN_MESSAGE, { reason }, name).catch(() => {}); // nobody waits
+      serveCalls(port, (method, args) => this.#answer(method, args, name), broken);
+    }
   }
 
   get name(): string {
@@ -155,6 +158,9 @@ export class ThreadActor implements ActorHost {
       return new Promise((resolve, reject) => {
         this.#early.push(() => void this.#answer(method, args, from).then(resolve, reject));
       });
+    }
+    if (handler === undefined && this.#handlers.has(BROKEN_MESSAGE)) {
+      return this.#answer(BROKEN_MESSAGE, noSuchService(method, this.name), from);
     }
     if (handler === undefined) {
       const message = `Cannot call ${method} of ${this.name}: it has no such service`;

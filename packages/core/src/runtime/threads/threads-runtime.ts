@@ -8,7 +8,13 @@ import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 
 import { AtomicWords, ErrnoError, fromErrorRecord, type TraceEvent } from '../../base/index.js';
 import { ActorError, type ActorOutcome, type ActorSpec, type RunReport, type RunSpec } from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
-import type { Pace, RuntimeMessage, WorkerMessage, WorkerStart } from './worker-protocol.js';
+import {
+  isWorkerMessage,
+  type Pace,
+  type RuntimeMessage,
+  type WorkerMessage,
+  type WorkerStart,
+} from './worker-protocol.js';
 
 export interface ThreadsOptions {
   readonly pace: Pace;
@@ -120,7 +126,9 @@ export class ThreadsRuntime {
       outcome: undefined,
       serving: false,
     };
-    worker.on('message', (message: WorkerMessage) => this.#receive(running, message));
+    worker.on('message', (message: unknown) => {
+      if (isWorkerMessage(message)) this.#receive(running, message);
+    });
     worker.on('error', (error) => this.#fail(new ActorError(spec.name, error as Error)));
     return running;
   }

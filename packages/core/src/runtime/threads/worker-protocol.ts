@@ -31,5 +31,11 @@ export type WorkerMessage =
   | { readonly kind: 'serving' }
   | { readonly kind: 'failed'; readonly error: ErrorRecord };
 
+/** Whether something that a worker has posted is one of its messages: the module of a driver can post anything. */
+export function isWorkerMessage(message: unknown): message is WorkerMessage {
+  const { kind } = (message ?? {}) as { readonly kind?: unknown };
+  return kind === 'done' || kind === 'serving' || kind === 'failed';
+}
+
 /** From the runtime to a worker: let go of everything and exit. */
 export type RuntimeMessage = { readonly kind: 'exit' };

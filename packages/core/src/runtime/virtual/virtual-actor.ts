@@ -15,7 +15,14 @@ import {
   WordPark,
 } from '../../base/index.js';
 import type { PhysicalMemoryHandle } from '../../memory/index.js';
-import type { ActorHost, ActorOutcome, ActorProgram, ActorSpec } from '../actor.js';
+import {
+  type ActorHost,
+  type ActorOutcome,
+  type ActorProgram,
+  type ActorSpec,
+  BROKEN_MESSAGE,
+  noSuchService,
+} from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
 import type { Running, VirtualRuntime } from './virtual-runtime.js';
 import type { VirtualWords } from './virtual-words.js';
@@ -121,6 +128,10 @@ export class VirtualActor implements ActorHost {
     const handler = this.#handlers.get(method);
     if (handler === undefined && !this.#isReady) {
       this.#early.push(() => this.answer(method, args, from, resolve, reject));
+      return;
+    }
+    if (handler === undefined && this.#handlers.has(BROKEN_MESSAGE)) {
+      this.answer(BROKEN_MESSAGE, noSuchService(method, this.name), from, resolve, reject);
       return;
     }
     if (handler === undefined) {
