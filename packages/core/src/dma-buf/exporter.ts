@@ -116,11 +116,14 @@ export class Exporter {
     }
     const buffer = new ExportedBuffer(slot, this.parts.buffers.openBuffer(slot), request, sizeBytes);
     this.#buffers.set(slot, buffer);
-    if (eager !== undefined) {
-      yield* this.#spendOn(buffer, eager.allocation, 'eager');
-      this.#back(buffer, eager.allocation, eager.why);
-    }
+    // Whoever guesses the handle waits until it is backed: a map would place it a second time.
+    if (eager !== undefined) yield* this.parts.queues.serialised(slot, () => this.#backEagerly(buffer, eager));
     return { slot, life: buffer.life };
+  }
+
+  *#backEagerly(buffer: ExportedBuffer, { allocation, why }: EagerAllocation): Task<void> {
+    yield* this.#spendOn(buffer, allocation, 'eager');
+    this.#back(buffer, allocation, why);
   }
 
   /** Attaches a device. See `DmaBufImporter.attach` for the errors. */
@@ -312,6 +315,7 @@ export class Exporter {
   /** Frees a buffer once its last device has detached. Source: the release op at the last dma_buf_put, v6.12. */
   *destroy(request: BufferRequest): Task<void> {
     const buffer = this.#lookUp(request.buffer, 'dma_buf_put');
+    if (buffer.dying) throw staleHandle('dma_buf_put', request.buffer); // its slot may be another's when this is served
     buffer.dying = true;
     yield* attempt(() =>
       this.parts.queues.whenStep(buffer.slot, () => buffer.attachments.size === 0, `the last detach of ${buffer.name}`),
