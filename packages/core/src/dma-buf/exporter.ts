@@ -118,15 +118,18 @@ export class Exporter {
     }
     const buffer = new ExportedBuffer(slot, this.parts.buffers.openBuffer(slot), request, sizeBytes);
     this.#buffers.set(slot, buffer);
-    if (eager !== undefined) {
-      yield* this.#spendOn(buffer, eager.allocation, 'eager');
-      if (buffer.orphaned) {
-        this.#free(eager.allocation);
-        throw exporterDied(buffer, 'dma_buf_export');
-      }
-      this.#back(buffer, eager.allocation, eager.why);
-    }
+    // Whoever guesses the handle waits until it is backed: a map would place it a second time.
+    if (eager !== undefined) yield* this.parts.queues.serialised(slot, () => this.#backEagerly(buffer, eager));
     return { slot, life: buffer.life };
+  }
+
+  *#backEagerly(buffer: ExportedBuffer, { allocation, why }: EagerAllocation): Task<void> {
+    yield* this.#spendOn(buffer, allocation, 'eager');
+    if (buffer.orphaned) {
+      this.#free(allocation);
+      throw exporterDied(buffer, 'dma_buf_export');
+    }
+    this.#back(buffer, allocation, why);
   }
 
   /** Attaches a device. See `DmaBufImporter.attach` for the errors. */
@@ -181,7 +184,7 @@ export class Exporter {
     );
     this.#lookForHazards(buffer, [constraints]);
     this.parts.queues.changed(buffer.slot);
-    const { owner } = buffer.request;
+    const { actor: owner } = buffer.request;
     return {
       attachment: slot,
       name: buffer.name,
@@ -333,6 +336,7 @@ export class Exporter {
   *destroy(request: BufferRequest): Task<void> {
     const buffer = this.#lookUp(request.buffer, 'dma_buf_put');
     if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_put');
+    if (buffer.dying) throw staleHandle('dma_buf_put', request.buffer); // its slot may be another's when this is served
     buffer.dying = true;
     yield* this.#releaseWhenDetached(buffer);
   }
@@ -367,7 +371,7 @@ export class Exporter {
       for (const attached of [...buffer.attachments.values()]) {
         if (attached.actor === dead) this.#dropAttachment(buffer, attached.slot);
       }
-      if (buffer.request.owner !== dead || buffer.orphaned) continue;
+      if (buffer.request.actor !== dead || buffer.orphaned) continue;
       buffer.orphaned = true;
       const wasDying = buffer.dying;
       buffer.dying = true;
@@ -507,9 +511,15 @@ export class Exporter {
     if (ns > 0) yield* sleepUntil(services.clock.now() + ns, 'allocating and zeroing');
   }
 
-  #lookUp(handle: BufferHandle, op: string): ExportedBuffer {
+  /** The buffer of a handle; undefined when it is gone. */
+  find(handle: BufferHandle): ExportedBuffer | undefined {
     const buffer = this.#buffers.get(handle.slot);
-    if (buffer === undefined || buffer.life !== handle.life) throw staleHandle(op, handle);
+    return buffer?.life === handle.life ? buffer : undefined;
+  }
+
+  #lookUp(handle: BufferHandle, op: string): ExportedBuffer {
+    const buffer = this.find(handle);
+    if (buffer === undefined) throw staleHandle(op, handle);
     return buffer;
   }
 }

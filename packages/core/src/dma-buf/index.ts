@@ -1,4 +1,5 @@
 export * from './buffer-words.js';
+export * from './check-messages.js';
 export * from './cpu-access.js';
 export * from './cpu-frame-cache.js';
 export * from './dma-buf-ops.js';

@@ -7,6 +7,15 @@ import type { BufferState } from './buffer-words.js';
 /** The actor that hosts the heaps. */
 export const EXPORTER = 'exporter';
 
+/** The version of the calls below; another one is refused with EPROTO. */
+export const PROTOCOL_VERSION = 1;
+
+/** What every request may say. */
+export interface ControlRequest {
+  /** Of the calls, as the sender knows them; absent = 1. */
+  readonly version?: number;
+}
+
 /** A buffer as others know it: the life tells a slot's present buffer from an earlier one. */
 export interface BufferHandle {
   readonly slot: BufferSlot;
@@ -26,10 +35,13 @@ export type AllocationRequest =
   | { readonly ion: readonly string[] }
   | { readonly onDevice: DeviceConstraints };
 
-export interface CreateRequest {
+export interface CreateRequest extends ControlRequest {
+  /**
+   * Who exports it, and alone may destroy it: when that actor dies, new maps are ENODEV. Absent: the heap's own actor, as for
+   * a dma-buf heap.
+   */
+  readonly actor?: ActorId;
   readonly name: string;
-  /** Who exports it: when that actor dies, new maps are ENODEV. Absent: the heap's own actor, as for a dma-buf heap. */
-  readonly owner?: ActorId;
   readonly pool: string;
   readonly sizeBytes: number;
   readonly allocate: AllocationRequest;
@@ -69,7 +81,7 @@ export const holdsInPlace = ({ mapping, importer }: ImporterTraits): boolean =>
 /** Whether its pins stay until the driver lets go. */
 export const pinsForItsStay = ({ mapping, pin }: ImporterTraits): boolean => mapping === 'held' && pin === true;
 
-export interface AttachRequest extends ImporterTraits {
+export interface AttachRequest extends ControlRequest, ImporterTraits {
   readonly buffer: BufferHandle;
   readonly device: string;
   readonly actor: ActorId;
@@ -86,7 +98,7 @@ export interface AttachReply {
   readonly owner?: ActorId;
 }
 
-export interface MapRequest {
+export interface MapRequest extends ControlRequest {
   readonly buffer: BufferHandle;
   readonly attachment: AttachmentSlot;
 }
@@ -105,6 +117,6 @@ export interface DetachRequest extends MapRequest {
   /** The device is done with the run: the buffer need not move back for those that stay. */
   readonly ended: boolean;
 }
-export interface BufferRequest {
+export interface BufferRequest extends ControlRequest {
   readonly buffer: BufferHandle;
 }

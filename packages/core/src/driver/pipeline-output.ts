@@ -246,8 +246,8 @@ export class PipelineOutput implements OutputPort {
 
   *#createBuffer(pool: PoolSpec, index: number, expect: readonly string[]): Task<PipelineFrame['buffer']> {
     const buffer: PipelineFrame['buffer'] = yield* this.parts.services.call(EXPORTER, 'create', {
+      actor: this.parts.services.id,
       name: `${pool.name}[${index}]`,
-      owner: this.parts.services.id,
       pool: pool.name,
       sizeBytes: pool.format.sizeBytes,
       allocate: pool.allocate,

@@ -59,6 +59,23 @@ export interface PeerDeath {
   readonly returns: boolean;
 }
 
+/**
+ * The service by which an actor is told of a message that none of its services took: a call of one that it does not have, or
+ * something on the port that is no call. What it throws is the answer to the call; an actor without it answers EOPNOTSUPP.
+ */
+export const BROKEN_MESSAGE = 'brokenMessage';
+export interface BrokenMessage {
+  /** What the caller asked for; absent when it was no call. */
+  readonly method?: string;
+  readonly reason: string;
+}
+
+/** What is wrong with a call of a service that an actor does not have. */
+export function noSuchService(method: unknown, actor: string): Required<BrokenMessage> {
+  const name = String(method).slice(0, 64);
+  return { method: name, reason: `calls ${name} of ${actor}, which has no such service` };
+}
+
 /** What every run needs, in both runtimes. */
 export interface RunSpec {
   readonly actors: readonly ActorSpec[];

@@ -1,4 +1,5 @@
 export * from './actor.js';
+export * from './guarded-services.js';
 export * from './runtime-words.js';
 export * from './supervision/index.js';
 export { type ThreadsOptions, ThreadsRuntime } from './threads/threads-runtime.js';

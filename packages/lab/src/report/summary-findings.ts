@@ -3,10 +3,13 @@ import type { RunResult } from '../result/index.js';
 import { wrap } from './text-layout.js';
 import { formatBytes, formatList, formatMoment, plural } from './units.js';
 
+type BrokenMessages = NonNullable<RunResult['brokenMessages']>[number];
+
 /** One paragraph a finding; empty when there is none. */
 export function findingLines(result: RunResult): string[] {
-  const { hazards, prematureMaps } = result;
-  const findings = [...roomText(result), ...prematureMaps.map(prematureText), ...hazards.map(hazardText)];
+  const { hazards, prematureMaps, brokenMessages = [] } = result;
+  const broken = brokenMessages.map(brokenText);
+  const findings = [...roomText(result), ...broken, ...prematureMaps.map(prematureText), ...hazards.map(hazardText)];
   return findings.flatMap((text) => wrap(text, '  ', '    '));
 }
 
@@ -23,6 +26,14 @@ function roomText({ devices, heaps }: RunResult): string[] {
   return [
     `Out of room: no heap that suits had room for ${formatList(refused)} (ENOMEM); most in use were ${formatList(full)}.`,
   ];
+}
+
+function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: BrokenMessages): string {
+  const quarantined =
+    quarantinedNs === undefined
+      ? ''
+      : `; quarantined from ${formatMoment(quarantinedNs)} on, ${plural(unread, 'message')} unread`;
+  return `Broken control messages: ${plural(count, 'message')} of ${device}, the first at ${formatMoment(firstNs)}: ${reason}${quarantined}.`;
 }
 
 function prematureText({

@@ -181,6 +181,15 @@ const allocationSchema = z.strictObject({
   ...latencyFields,
 });
 
+const brokenMessagesSchema = z.strictObject({
+  device: z.string(),
+  count: count.describe('control messages that the exporter refused as broken'),
+  firstNs: timeNs,
+  reason: z.string().describe('what was wrong with the first'),
+  quarantinedNs: timeNs.optional().describe('since when the exporter reads nothing of it; absent = it does'),
+  unread: count.describe('control messages refused unread since then'),
+});
+
 const ledgerSchema = z.strictObject({
   buffers: count,
   bytes: sizeBytes,
@@ -268,6 +277,10 @@ export const runResultSchema = z
     moves: count.describe('moves that succeeded'),
     controlCalls: count.describe('calls to the exporter; they do not grow with the number of frames'),
     controlCallsByMethod: z.record(z.string(), count),
+    brokenMessages: z
+      .array(brokenMessagesSchema)
+      .optional()
+      .describe('the devices that sent the exporter broken control messages; absent = none'),
     ledger: ledgerSchema.describe('what is left at the end, which ought to be nothing'),
     artefacts: z.array(artefactSchema),
     expectations: z.array(expectationSchema),

@@ -9,13 +9,21 @@ import {
   type ExporterPolicy,
   type HazardRecord,
   type HeapStats,
+  MessageChecks,
   type MoveRecord,
   type Placement,
 } from '@dmabuf-lab/core/dma-buf';
 import { openTables, type PipelineOwners, reclaimActor, type SharedTables } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { BufferMover } from '@dmabuf-lab/core/migration';
-import { type ActorHost, PEER_DIED, type PeerDeath } from '@dmabuf-lab/core/runtime';
+import {
+  type ActorHost,
+  type BrokenMessages,
+  GuardedServices,
+  PEER_DIED,
+  type PeerDeath,
+  type QuarantineLimits,
+} from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
 import { type BoardSpec, makeHeaps } from './board.js';
 import { type Exhaustion, exhaustHeap } from './exhaust.js';
@@ -36,6 +44,9 @@ export interface ExporterStart {
   /** Who is at which end of what, to clean up after the dead. */
   readonly owners: PipelineOwners;
   readonly exhaustions: readonly Exhaustion[];
+  /** The actors that may call it. */
+  readonly senders: readonly (readonly [name: string, actor: ActorId])[];
+  readonly quarantine: QuarantineLimits;
 }
 
 /** What the exporter reports: plain data. */
@@ -53,6 +64,8 @@ export interface ExporterReport {
   readonly allocations: readonly AllocationRecord[];
   readonly heaps: readonly ({ readonly name: string } & HeapStats)[];
   readonly bytesCopied: number;
+  /** Of those who sent any. */
+  readonly brokenMessages: readonly BrokenMessages[];
   /** What is left, which ought to be nothing. */
   readonly left: {
     readonly buffers: number;
@@ -90,14 +103,21 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
     owners: start.owners,
     reclaimBuffers: (dead: ActorId) => exporter.reclaim(dead),
   };
-  host.serve({ ...exporter.handlers(), [PEER_DIED]: (death: PeerDeath) => reclaimActor(reclaimParts, death) });
+  const checks = new MessageChecks(exporter, new Map(start.senders));
+  const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine);
+  host.serve(guard.wrap(exporter.handlers()));
+  const onDeath = (death: PeerDeath): Task<void> => {
+    guard.pardon(death.name);
+    return reclaimActor(reclaimParts, death);
+  };
+  host.serve({ [PEER_DIED]: onDeath });
   yield* host.ready();
   for (const one of start.exhaustions) {
     host.spawn(`exhaust ${one.heap}`, exhaustHeap(host, exporter.heap(one.heap), one));
   }
   yield* host.untilOthersEnd();
   const frames = start.owners.pools.reduce((sum, { region }) => sum + tables.frames.inUse(region), 0);
-  return report(exporter, mover, heaps, tables.buffers, frames);
+  return { ...report(exporter, mover, heaps, tables.buffers, frames), brokenMessages: guard.records };
 }
 
 function report(
@@ -106,7 +126,7 @@ function report(
   heaps: readonly DmaHeap[],
   words: ReturnType<typeof openTables>['buffers'],
   frames: number,
-): ExporterReport {
+): Omit<ExporterReport, 'brokenMessages'> {
   const live = [...exporter.liveBuffers];
   const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
   return {

@@ -83,6 +83,7 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     ),
     controlCalls: Object.values(run.controlCalls).reduce((sum, count) => sum + count, 0),
     controlCallsByMethod: sorted(run.controlCalls),
+    ...brokenMessages(exporter),
     ledger: ledger(exporter, devices),
     artefacts: [],
     expectations: [],
@@ -155,6 +156,11 @@ function ledger(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceRep
   }
   const entries = { buffers, bytes, attachments, mappings, ...left };
   return { ...entries, empty: Object.values(entries).every((count) => count === 0) };
+}
+
+function brokenMessages({ brokenMessages: records }: ExporterReport): Pick<RunResult, 'brokenMessages'> {
+  if (records.length === 0) return {};
+  return { brokenMessages: records.map(({ actor, ...record }) => ({ device: actor, ...record })) };
 }
 
 function artefacts(devices: ReadonlyMap<string, DeviceReport>): RunArtefact[] {

@@ -73,7 +73,8 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     rings: scenario.links.map((link, i) => link.depth ?? links[i].pool.limit),
   });
   const owners = ownersOf(names, pools, links);
-  const actors: ActorSpec[] = [exporterActor(scenario, tables, owners)];
+  const senders = names.map((name, i): [string, ActorId] => [name, deviceId(i)]);
+  const actors: ActorSpec[] = [exporterActor(scenario, tables, owners, senders)];
   for (const [i, name] of names.entries()) {
     const device = planned.get(name);
     if (device !== undefined) actors.push(deviceActor(scenario, tables, device, deviceId(i), pools, links));
@@ -82,8 +83,13 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
   return { scenario, tables, actors, links, drivers, findings };
 }
 
-function exporterActor(scenario: Scenario, tables: SharedTables, owners: PipelineOwners): ActorSpec {
-  const { policy, timeout, moveAt, moveBack, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
+function exporterActor(
+  scenario: Scenario,
+  tables: SharedTables,
+  owners: PipelineOwners,
+  senders: ExporterStart['senders'],
+): ActorSpec {
+  const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
   const id = actorId(1);
   const data: ExporterStart = {
     actor: id,
@@ -93,6 +99,8 @@ function exporterActor(scenario: Scenario, tables: SharedTables, owners: Pipelin
     bandwidths: { copyBytesPerSecond, zeroBytesPerSecond },
     owners,
     exhaustions: exhaustionsOf(scenario),
+    senders,
+    quarantine: { messages: quarantine.after, windowNs: quarantine.within },
   };
   return {
     name: EXPORTER,

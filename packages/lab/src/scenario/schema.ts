@@ -37,6 +37,13 @@ export const memorySchema = z
   })
   .meta({ description: 'the memory of the board' });
 
+const quarantineSchema = z
+  .strictObject({
+    after: z.int().min(1).max(1000).default(8).meta({ description: 'how many broken messages it takes' }),
+    within: positiveDuration('how long they may be apart, the first and the last').prefault('1s'),
+  })
+  .meta({ description: 'when a device that sends the exporter broken control messages is not listened to any more' });
+
 const exporterSchema = z
   .strictObject({
     policy: z.enum(['wait', 'busy']).default('wait').meta({
@@ -49,6 +56,7 @@ const exporterSchema = z
     moveBack: z.enum(['never', 'idle']).default('never').meta({
       description: 'when the device that forced a move is gone: stay, or return to the better heap once idle',
     }),
+    quarantine: quarantineSchema.prefault({}),
     copyBytesPerSecond: bandwidth('how fast a move copies, in bytes per second').default(4e9),
     zeroBytesPerSecond: bandwidth('how fast new pages are cleared, in bytes per second').default(8e9),
   })

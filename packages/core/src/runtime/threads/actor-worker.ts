@@ -2,7 +2,7 @@ import { type TransferListItem, Worker } from 'node:worker_threads';
 import { fromErrorRecord } from '../../base/index.js';
 import type { ActorOutcome, ActorSpec } from '../actor.js';
 import type { DeathCause } from '../supervision/index.js';
-import type { RuntimeMessage, WorkerMessage, WorkerStart } from './worker-protocol.js';
+import { isWorkerMessage, type RuntimeMessage, type WorkerMessage, type WorkerStart } from './worker-protocol.js';
 
 /** What a worker tells its runtime. */
 export interface WorkerEvents {
@@ -41,7 +41,8 @@ export class ActorWorker {
         resolve();
       });
     });
-    this.#worker.on('message', (message: WorkerMessage) => {
+    this.#worker.on('message', (message: unknown) => {
+      if (!isWorkerMessage(message)) return; // a driver's module may post anything
       if (message.kind === 'failed') events.onFailure(this, fromErrorRecord(message.error));
       else events.onMessage(this, message);
     });

@@ -16,7 +16,7 @@ import {
   WordPark,
 } from '../../base/index.js';
 import type { PhysicalMemoryHandle } from '../../memory/index.js';
-import { type ActorHost, PEER_DIED, type PeerDeath } from '../actor.js';
+import { type ActorHost, BROKEN_MESSAGE, noSuchService, PEER_DIED, type PeerDeath } from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Turn } from '../turn.js';
 import { RemotePeer, serveCalls } from './comlink-ports.js';
@@ -90,10 +90,12 @@ export class ThreadActor implements ActorHost {
 
   #serve({ name, id, life, port }: CallerPort): void {
     this.#ports.add(port);
-    serveCalls(port, (method, args) => {
+    const broken = (reason: string) => this.#answer(BROKEN_MESSAGE, { reason }, name).catch(() => {}); // nobody waits
+    const answer = (method: string, args: unknown): Promise<unknown> => {
       if (this.#runtimeWords.deaths(actorId(id)) > life) return new Promise(() => {}); // nobody is there for the answer
-      return this.#answer(method, args, name);
-    });
+      return this.#answer(method === PEER_DIED ? BROKEN_MESSAGE : method, args, name); // only the runtime tells of deaths
+    };
+    serveCalls(port, answer, broken);
   }
 
   /** Takes back what a dead actor held, if this actor looks after anything, and says so. */
@@ -200,6 +202,9 @@ export class ThreadActor implements ActorHost {
       return new Promise((resolve, reject) => {
         this.#early.push(() => void this.#answer(method, args, from).then(resolve, reject));
       });
+    }
+    if (handler === undefined && this.#handlers.has(BROKEN_MESSAGE)) {
+      return this.#answer(BROKEN_MESSAGE, noSuchService(method, this.name), from);
     }
     if (handler === undefined) {
       const message = `Cannot call ${method} of ${this.name}: it has no such service`;

@@ -53,6 +53,12 @@ export type WorkerMessage =
   | { readonly kind: 'reclaimed'; readonly actor: number; readonly deaths: number }
   | { readonly kind: 'failed'; readonly error: ErrorRecord };
 
+/** Whether something that a worker has posted is one of its messages: the module of a driver can post anything. */
+export function isWorkerMessage(message: unknown): message is WorkerMessage {
+  const { kind } = (message ?? {}) as { readonly kind?: unknown };
+  return ['done', 'ready', 'serving', 'reclaimed', 'failed'].includes(kind as string);
+}
+
 /** From the runtime to a worker. */
 export type RuntimeMessage =
   /** Let go of everything and exit. */

@@ -15,7 +15,15 @@ import {
   WordPark,
 } from '../../base/index.js';
 import type { PhysicalMemoryHandle } from '../../memory/index.js';
-import type { ActorHost, ActorOutcome, ActorProgram, ActorSpec } from '../actor.js';
+import {
+  type ActorHost,
+  type ActorOutcome,
+  type ActorProgram,
+  type ActorSpec,
+  BROKEN_MESSAGE,
+  noSuchService,
+  PEER_DIED,
+} from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
 import type { Running, VirtualRuntime } from './virtual-runtime.js';
 import type { VirtualWords } from './virtual-words.js';
@@ -109,7 +117,8 @@ export class VirtualActor implements ActorHost {
     const target = this.runtime.peer(peer);
     const sent = structuredClone(args);
     const answer: T = yield new ReplyPark(({ resolve, reject }) => {
-      target.answer(method, sent, this.name, resolve, reject, this);
+      // Only the runtime tells of deaths.
+      target.answer(method === PEER_DIED ? BROKEN_MESSAGE : method, sent, this.name, resolve, reject, this);
     }, `${method} of ${peer}`);
     return answer;
   }
@@ -130,6 +139,10 @@ export class VirtualActor implements ActorHost {
     const handler = this.#handlers.get(method);
     if (handler === undefined && !this.#isReady) {
       this.#early.push(() => this.answer(method, args, from, resolve, reject, caller));
+      return;
+    }
+    if (handler === undefined && this.#handlers.has(BROKEN_MESSAGE)) {
+      this.answer(BROKEN_MESSAGE, noSuchService(method, this.name), from, resolve, reject);
       return;
     }
     if (handler === undefined) {
