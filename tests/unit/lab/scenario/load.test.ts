@@ -14,7 +14,8 @@ function complains(title: string, from: string, to: string, ...expected: string[
 }
 
 const USUAL = { mapping: 'per-job', importer: 'static', pin: false, constraints: {}, parameters: {} } as const;
-const EVENT = 'expected an event: at, and one of attach, detach and reqbufs with the name of a device';
+const EVENT =
+  'expected an event: at, and one of attach, detach, reqbufs, kill, hang, pause and restart with the name of a device, or exhaust with that of a heap';
 const SIZE = "expected a size: whole bytes, or a number with KiB, MiB or GiB, such as '64MiB'";
 
 test('parseScenario: a good scenario is taken, with units converted and defaults filled in', (t) => {
@@ -40,6 +41,7 @@ test('parseScenario: a good scenario is taken, with units converted and defaults
     ],
     exporter: {
       policy: 'wait',
+      quarantine: { after: 8, within: 1_000_000_000 },
       timeout: 500_000_000,
       moveAt: 'first-map',
       moveBack: 'never',
@@ -79,7 +81,7 @@ complains(
   'duration: 10s',
   'duration: 10s\nzzzzzzzzzz: 1',
   'x.yaml:3:1: zzzzzzzzzz: unknown key "zzzzzzzzzz"; known: name, description, duration, runtime, pace, seed, ties, ' +
-    'payload, board, library, memory, heaps, exporter, cpuCache, devices, pools, links, timeline, expect',
+    'payload, board, library, memory, heaps, exporter, cpuCache, devices, pools, links, timeline, supervision, expect',
 );
 complains(
   'keys that mean something to JavaScript are unknown like others',
