@@ -5,9 +5,10 @@ import { shortRuns } from './short-runs.js';
 test('twenty short runs on threads in one process, each ends with an empty ledger and good content', async (t) => {
   let runs = 0;
   const threads: number[] = [];
-  for await (const { run, empty, checksFailed, shown } of shortRuns(20)) {
+  for await (const { run, empty, checksFailed, shown, damaged } of shortRuns(20)) {
     t.true(empty, `run ${run}`);
     t.is(checksFailed, 0, `run ${run}`);
+    t.is(damaged, 0, `run ${run}: nobody writes to freed pages`);
     t.true(shown > 0, `run ${run}`);
     runs += 1;
     if (existsSync('/proc/self/task')) threads.push(readdirSync('/proc/self/task').length);

@@ -8,10 +8,12 @@ if (!Number.isSafeInteger(count) || count < 1 || count > 100_000) {
 }
 const mib = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
 let failed = 0;
-for await (const { run, empty, checksFailed, shown } of shortRuns(count)) {
-  if (!empty || checksFailed > 0) {
+for await (const { run, empty, checksFailed, shown, damaged } of shortRuns(count)) {
+  if (!empty || checksFailed > 0 || damaged > 0) {
     failed += 1;
-    console.log(`run ${run}: ledger ${empty ? 'empty' : 'NOT EMPTY'}, ${checksFailed} checks failed`);
+    console.log(
+      `run ${run}: ledger ${empty ? 'empty' : 'NOT EMPTY'}, ${checksFailed} checks failed, ${damaged} freed buffers written to`,
+    );
     break;
   }
   if ((run + 1) % 20 === 0)

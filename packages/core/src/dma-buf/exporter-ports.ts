@@ -3,6 +3,7 @@ import type { ActorServices, AttachmentSlot, Task } from '../base/index.js';
 import type { DeviceConstraints } from '../constraints/index.js';
 import type { BufferWords } from './buffer-words.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
+import type { DmaSanitizer } from './dma-sanitizer.js';
 import type { ExportedBuffer } from './exported-buffer.js';
 import type { ExporterWords } from './exporter-words.js';
 
@@ -63,4 +64,6 @@ export interface ExporterParts {
   readonly policy: ExporterPolicy;
   readonly costs: StorageCosts;
   readonly mover: Mover;
+  /** Told which device gets which pages; absent = nobody looks for writes to pages that were given back. */
+  readonly sanitizer?: Pick<DmaSanitizer, 'mapped'>;
 }

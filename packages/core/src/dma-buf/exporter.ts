@@ -31,6 +31,7 @@ import {
 } from '../constraints/index.js';
 import { pageAlign } from '../memory/index.js';
 import { BackgroundFree } from './background-free.js';
+import { generationOf } from './buffer-words.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
 import { cannotMove, detachedMeanwhile, exporterDied, refusedByPlan, staleHandle } from './exporter-errors.js';
@@ -263,7 +264,9 @@ export class Exporter {
     }
     const { runs } = this.#storageAttachments.map(slot, buffer.allocation, constraints);
     const isLocal = buffer.allocation.localTo === device;
-    return { state: this.parts.buffers.state(buffer.slot), runs, did, ...(isLocal && { isLocal }) };
+    const state = this.parts.buffers.state(buffer.slot);
+    this.parts.sanitizer?.mapped(buffer.allocation, buffer.name, generationOf(state), device);
+    return { state, runs, did, ...(isLocal && { isLocal }) };
   }
 
   *#moveForMap(buffer: ExportedBuffer, attached: AttachedDevice, requestedNs: number): Task<void> {

@@ -5,6 +5,7 @@ export * from './cpu-frame-cache.js';
 export * from './dma-buf-ops.js';
 export * from './dma-heap.js';
 export * from './dma-mapping.js';
+export { DEFAULT_QUARANTINE_BYTES, DmaSanitizer, POISON_BYTE, type SanitizerFinding } from './dma-sanitizer.js';
 export * from './exported-buffer.js';
 export * from './exporter.js';
 export * from './exporter-ports.js';

@@ -9,7 +9,13 @@ type BrokenMessages = NonNullable<RunResult['brokenMessages']>[number];
 export function findingLines(result: RunResult): string[] {
   const { hazards, prematureMaps, brokenMessages = [] } = result;
   const broken = brokenMessages.map(brokenText);
-  const findings = [...roomText(result), ...broken, ...prematureMaps.map(prematureText), ...hazards.map(hazardText)];
+  const findings = [
+    ...roomText(result),
+    ...broken,
+    ...sanitizerText(result),
+    ...prematureMaps.map(prematureText),
+    ...hazards.map(hazardText),
+  ];
   return findings.flatMap((text) => wrap(text, '  ', '    '));
 }
 
@@ -34,6 +40,25 @@ function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: B
       ? ''
       : `; quarantined from ${formatMoment(quarantinedNs)} on, ${plural(unread, 'message')} unread`;
   return `Broken control messages: ${plural(count, 'message')} of ${device}, the first at ${formatMoment(firstNs)}: ${reason}${quarantined}.`;
+}
+
+/** The first of them, and how many more there are. */
+function sanitizerText({ sanitizer }: RunResult): string[] {
+  if (sanitizer === undefined || sanitizer.damaged === 0) return [];
+  const texts = sanitizer.findings
+    .slice(0, 5)
+    .map(({ heap, address, lengthBytes, buffer, generations, devices, freedNs }) => {
+      const whose =
+        buffer === undefined
+          ? 'which no device ever got'
+          : `of ${buffer}, generation ${formatList(generations.map(String))}, which ${formatList(devices)} had been given`;
+      return (
+        `Written to after it was freed: ${formatBytes(lengthBytes)} at 0x${address.toString(16)} in heap ${heap}, ${whose}; ` +
+        `freed at ${formatMoment(freedNs)}.`
+      );
+    });
+  const more = sanitizer.damaged - texts.length;
+  return more > 0 ? [...texts, `Written to after they were freed: ${plural(more, 'allocation')} more.`] : texts;
 }
 
 function prematureText({

@@ -190,6 +190,23 @@ const brokenMessagesSchema = z.strictObject({
   unread: count.describe('control messages refused unread since then'),
 });
 
+const sanitizerSchema = z.strictObject({
+  checkedBytes: sizeBytes.describe('freed, and looked at before they were reused'),
+  damaged: count.describe('freed allocations that somebody wrote to; the first hundred are told below'),
+  findings: z.array(
+    z.strictObject({
+      heap: z.string(),
+      address: z.int().min(0).describe('of the first byte that was written'),
+      lengthBytes: sizeBytes.describe('from there to the last that was'),
+      buffer: z.string().optional().describe('that had the pages last; absent = no device ever got them'),
+      generations: z.array(count).describe('in which it had them'),
+      devices: z.array(z.string()).describe('that were given them while it had them: one of them wrote'),
+      freedNs: timeNs,
+      seenNs: timeNs,
+    }),
+  ),
+});
+
 const ledgerSchema = z.strictObject({
   buffers: count,
   bytes: sizeBytes,
@@ -281,6 +298,9 @@ export const runResultSchema = z
       .array(brokenMessagesSchema)
       .optional()
       .describe('the devices that sent the exporter broken control messages; absent = none'),
+    sanitizer: sanitizerSchema
+      .optional()
+      .describe('what the DMA sanitizer found; absent = it was off (debug.sanitizer, --sanitize)'),
     ledger: ledgerSchema.describe('what is left at the end, which ought to be nothing'),
     artefacts: z.array(artefactSchema),
     expectations: z.array(expectationSchema),

@@ -4,6 +4,7 @@ import {
   type AllocationRecord,
   type AttachRecord,
   type DmaHeap,
+  DmaSanitizer,
   type ExportedBuffer,
   Exporter,
   type ExporterPolicy,
@@ -12,6 +13,7 @@ import {
   MessageChecks,
   type MoveRecord,
   type Placement,
+  type SanitizerFinding,
 } from '@dmabuf-lab/core/dma-buf';
 import { openTables, type PipelineOwners, reclaimActor, type SharedTables } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
@@ -47,6 +49,8 @@ export interface ExporterStart {
   /** The actors that may call it. */
   readonly senders: readonly (readonly [name: string, actor: ActorId])[];
   readonly quarantine: QuarantineLimits;
+  /** Look for writes to pages that were given back; absent = false. */
+  readonly sanitize?: boolean;
 }
 
 /** What the exporter reports: plain data. */
@@ -64,6 +68,12 @@ export interface ExporterReport {
   readonly allocations: readonly AllocationRecord[];
   readonly heaps: readonly ({ readonly name: string } & HeapStats)[];
   readonly bytesCopied: number;
+  /** Absent = nobody looked. */
+  readonly sanitizer?: {
+    readonly checkedBytes: number;
+    readonly damaged: number;
+    readonly findings: readonly SanitizerFinding[];
+  };
   /** Of those who sent any. */
   readonly brokenMessages: readonly BrokenMessages[];
   /** What is left, which ought to be nothing. */
@@ -79,7 +89,9 @@ export interface ExporterReport {
 export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
-  const heaps = makeHeaps(start.board, memory);
+  const sanitizer = start.sanitize === true ? new DmaSanitizer(memory, () => host.clock.now()) : undefined;
+  const made = makeHeaps(start.board, memory);
+  const heaps = sanitizer === undefined ? made : made.map((heap) => sanitizer.wrap(heap));
   const costs = storageCosts(start.bandwidths);
   const { policy } = start;
   const mover: BufferMover = new BufferMover({
@@ -96,7 +108,7 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
     },
   });
   const { buffers, queues } = tables;
-  const exporter: Exporter = new Exporter({ services: host, buffers, queues, heaps, policy, costs, mover });
+  const exporter: Exporter = new Exporter({ services: host, buffers, queues, heaps, policy, costs, mover, sanitizer });
   const reclaimParts = {
     services: host,
     tables,
@@ -116,8 +128,17 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
     host.spawn(`exhaust ${one.heap}`, exhaustHeap(host, exporter.heap(one.heap), one));
   }
   yield* host.untilOthersEnd();
+  sanitizer?.flush();
   const frames = start.owners.pools.reduce((sum, { region }) => sum + tables.frames.inUse(region), 0);
-  return { ...report(exporter, mover, heaps, tables.buffers, frames), brokenMessages: guard.records };
+  return {
+    ...report(exporter, mover, heaps, tables.buffers, frames),
+    brokenMessages: guard.records,
+    ...(sanitizer && { sanitizer: sanitizerReport(sanitizer) }),
+  };
+}
+
+function sanitizerReport({ checkedBytes, damaged, findings }: DmaSanitizer): ExporterReport['sanitizer'] {
+  return { checkedBytes, damaged, findings };
 }
 
 function report(
@@ -126,7 +147,7 @@ function report(
   heaps: readonly DmaHeap[],
   words: ReturnType<typeof openTables>['buffers'],
   frames: number,
-): Omit<ExporterReport, 'brokenMessages'> {
+): Omit<ExporterReport, 'brokenMessages' | 'sanitizer'> {
   const live = [...exporter.liveBuffers];
   const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
   return {

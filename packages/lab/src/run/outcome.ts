@@ -84,6 +84,7 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     controlCalls: Object.values(run.controlCalls).reduce((sum, count) => sum + count, 0),
     controlCallsByMethod: sorted(run.controlCalls),
     ...brokenMessages(exporter),
+    ...sanitizer(exporter),
     ledger: ledger(exporter, devices),
     artefacts: [],
     expectations: [],
@@ -161,6 +162,16 @@ function ledger(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceRep
 function brokenMessages({ brokenMessages: records }: ExporterReport): Pick<RunResult, 'brokenMessages'> {
   if (records.length === 0) return {};
   return { brokenMessages: records.map(({ actor, ...record }) => ({ device: actor, ...record })) };
+}
+
+function sanitizer({ sanitizer: report }: ExporterReport): Pick<RunResult, 'sanitizer'> {
+  if (report === undefined) return {};
+  const findings = report.findings.map((finding) => ({
+    ...finding,
+    generations: [...finding.generations],
+    devices: [...finding.devices],
+  }));
+  return { sanitizer: { ...report, findings } };
 }
 
 function artefacts(devices: ReadonlyMap<string, DeviceReport>): RunArtefact[] {

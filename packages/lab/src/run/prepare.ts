@@ -101,6 +101,7 @@ function exporterActor(
     exhaustions: exhaustionsOf(scenario),
     senders,
     quarantine: { messages: quarantine.after, windowNs: quarantine.within },
+    ...(scenario.debug.sanitizer && { sanitize: true }),
   };
   return {
     name: EXPORTER,

@@ -9,11 +9,13 @@ export interface ScenarioOverrides {
   /** In nanoseconds. Events of the timeline that lie beyond it do not happen. */
   readonly duration?: number | undefined;
   readonly payload?: Scenario['payload'] | undefined;
+  /** Switches the DMA sanitizer on, or off. */
+  readonly sanitizer?: boolean | undefined;
 }
 
 /** The scenario with some settings replaced; what is absent or undefined stays. Leaves its argument as it was. */
 export function applyOverrides(scenario: Scenario, overrides: ScenarioOverrides): Scenario {
-  const { runtime, pace, seed, ties, duration, payload } = overrides;
+  const { runtime, pace, seed, ties, duration, payload, sanitizer } = overrides;
   return {
     ...scenario,
     runtime: runtime ?? scenario.runtime,
@@ -22,5 +24,6 @@ export function applyOverrides(scenario: Scenario, overrides: ScenarioOverrides)
     ties: ties ?? scenario.ties,
     duration: duration ?? scenario.duration,
     payload: payload ?? scenario.payload,
+    debug: { ...scenario.debug, sanitizer: sanitizer ?? scenario.debug.sanitizer },
   };
 }

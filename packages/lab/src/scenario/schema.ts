@@ -74,6 +74,14 @@ const cpuCacheSchema = z
   })
   .meta({ description: "the CPU's data caches, as devices with cpu see them" });
 
+const debugSchema = z
+  .strictObject({
+    sanitizer: z.boolean().default(false).meta({
+      description: 'keep freed pages from reuse for a while and look whether somebody still writes to them',
+    }),
+  })
+  .meta({ description: 'what is watched beyond what every run watches; it costs time, and no model time' });
+
 const deviceSchema = z
   .strictObject({
     driver: z.enum(['camera', 'gpu', 'display', 'encoder']).meta({ description: 'what the device does' }),
@@ -269,6 +277,7 @@ export const scenarioSchema = z
     heaps: heapsSchema.optional(),
     exporter: exporterSchema.prefault({}),
     cpuCache: cpuCacheSchema.prefault({}),
+    debug: debugSchema.prefault({}),
     devices: z.record(name, deviceSchema).meta({ description: `devices by name; 1 to ${MAX_DEVICES}` }),
     pools: z.record(port, poolSchema).default({}).meta({ description: 'buffer pools by output, such as camera.out' }),
     links: z.array(linkSchema).max(256).meta({ description: 'the pipeline' }),

@@ -14,6 +14,7 @@ import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import {
   type BufferHandle,
   DmaBufImporter,
+  DmaSanitizer,
   Exporter,
   type ExporterPolicy,
   type ImporterTraits,
@@ -48,7 +49,10 @@ export class TableTop {
   onPark: (what: string) => boolean = () => false;
   #actors = 1;
 
-  constructor(policy: Partial<ExporterPolicy> = {}, cmaBytes = 16 * MiB) {
+  /** Only where it was asked for. */
+  readonly sanitizer: DmaSanitizer | undefined;
+
+  constructor(policy: Partial<ExporterPolicy> = {}, cmaBytes = 16 * MiB, sanitizerBytes?: number) {
     this.memory = PhysicalMemory.create([{ name: 'dram', base: BASE, sizeBytes: 128 * MiB }]);
     const holes = [{ offset: CMA_BASE - BASE, sizeBytes: cmaBytes }];
     this.system = new SystemHeap('system', this.memory, { base: BASE, sizeBytes: 128 * MiB, holes });
@@ -76,8 +80,12 @@ export class TableTop {
         violation: (storage, device) => this.exporter.violation(storage, device),
       },
     });
-    const heaps = [this.system, this.cma];
-    this.exporter = new Exporter({ services, buffers, queues, heaps, policy: full, costs, mover: this.mover });
+    if (sanitizerBytes !== undefined) {
+      this.sanitizer = new DmaSanitizer(this.memory, () => this.nowNs, sanitizerBytes);
+    }
+    const { sanitizer, mover } = this;
+    const heaps = [this.system, this.cma].map((heap) => sanitizer?.wrap(heap) ?? heap);
+    this.exporter = new Exporter({ services, buffers, queues, heaps, policy: full, costs, mover, sanitizer });
   }
 
   importer(

@@ -47,8 +47,10 @@ test('parseScenario: a good scenario is taken, with units converted and defaults
       moveBack: 'never',
       copyBytesPerSecond: 4e9,
       zeroBytesPerSecond: 8e9,
+      quarantine: { after: 8, within: 1_000_000_000 },
     },
     cpuCache: { coherent: true, size: 2 ** 21, clean: 400, invalidate: 400 },
+    debug: { sanitizer: false },
     devices: {
       camera: { driver: 'camera', ...USUAL, mapping: 'held' },
       gpu: { driver: 'gpu', ...USUAL },
@@ -81,7 +83,7 @@ complains(
   'duration: 10s',
   'duration: 10s\nzzzzzzzzzz: 1',
   'x.yaml:3:1: zzzzzzzzzz: unknown key "zzzzzzzzzz"; known: name, description, duration, runtime, pace, seed, ties, ' +
-    'payload, board, library, memory, heaps, exporter, cpuCache, devices, pools, links, timeline, supervision, expect',
+    'payload, board, library, memory, heaps, exporter, cpuCache, debug, devices, pools, links, timeline, supervision, expect',
 );
 complains(
   'keys that mean something to JavaScript are unknown like others',
