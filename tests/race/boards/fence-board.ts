@@ -136,9 +136,9 @@ export const FENCES: Protocol = {
   ],
   rarePaths: ['somebody sees the death of the signaller', 'sleeps: waiter for the point after the carry'],
   searches: [
-    { by: 'depth first', preemptions: 1, crashes: 2, schedules: 40_000 },
+    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 8_000 },
     { by: 'random', crashes: 2, schedules: 2_000 },
-    { by: 'depth first', preemptions: 2, schedules: 40_000 },
-    { by: 'PCT', depth: 4, schedules: 5_000 },
+    { by: 'depth first', preemptions: 2, schedules: 15_000 },
+    { by: 'PCT', depth: 4, schedules: 1_000 },
   ],
 };

@@ -79,8 +79,8 @@ export const FENCE_REUSE: Protocol = {
   mutants: ['forgets how the past life failed', 'looks at the generation too early', 'never wakes'],
   rarePaths: ['a waiter learns of a death in a past life'],
   searches: [
-    { by: 'depth first', preemptions: 2, schedules: 40_000 },
-    { by: 'random', schedules: 3_000 },
-    { by: 'PCT', depth: 4, schedules: 5_000 },
+    { by: 'depth first', preemptions: 2, schedules: 25_000 },
+    { by: 'random', schedules: 1_000 },
+    { by: 'PCT', depth: 4, schedules: 1_000 },
   ],
 };

@@ -91,7 +91,7 @@ export const RUNTIME: Protocol = {
   ],
   rarePaths: ['a source finds that another was further', 'sleeps: runtime for the set-up of all actors'],
   searches: [
-    { by: 'depth first', preemptions: 2, schedules: 40_000 },
-    { by: 'random', schedules: 2_000 },
+    { by: 'depth first', preemptions: 2, schedules: 12_000 },
+    { by: 'random', schedules: 1_000 },
   ],
 };

@@ -40,8 +40,12 @@ export interface ProtocolResult {
   readonly neverTaken: readonly string[];
 }
 
-/** Runs the searches on the production code, or with a mutant until one of them fails. */
+/** How much longer a mutant is searched for than production is looked at. */
+const MUTANT_TIMES = 4;
+
+/** Runs the searches on the production code, or with a mutant until one of them fails. @param times longer than in a test */
 export function searchProtocol(protocol: Protocol, mutant?: string, times = 1): ProtocolResult {
+  if (mutant !== undefined) times *= MUTANT_TIMES;
   const board = protocol.board(mutant);
   const results: SearchResult[] = [];
   for (const search of protocol.searches) {

@@ -33,6 +33,8 @@ export class ExploredWords extends AtomicWords {
   #torn = false;
   #actor = 0;
   #initial: Int32Array | undefined;
+  /** Notifications of each word in the present schedule, where anybody asks for them. */
+  readonly #notifications = new Map<number, number>();
   /** By word: nobody, the one actor that has touched it in any schedule (plus 1), or several. */
   readonly #touchedBy: Int8Array;
   /** Words that several actors touch; grows as schedules discover them. */
@@ -60,6 +62,7 @@ export class ExploredWords extends AtomicWords {
     if (this.#initial === undefined) throw new Error('a board keeps its initial words when it has set them up');
     this.cells.set(this.#initial);
     this.clocks.reset();
+    this.#notifications.clear();
     this.#gate = gate;
     if (this.#knownCount === this.contendedCount) return;
     this.#knownCount = this.contendedCount;
@@ -168,8 +171,30 @@ export class ExploredWords extends AtomicWords {
     else {
       this.#step(word);
       this.#gate.notified(word);
+      this.#notifications.set(word, this.notificationsOf(word) + 1);
       this.record(0);
     }
+  }
+
+  /** How often a word has been notified: for the scheduler. */
+  notificationsOf(word: number): number {
+    return this.#notifications.get(word) ?? 0;
+  }
+
+  // ---- for an actor that runs several tasks ----
+
+  /** Begins to wait on a word as `Atomics.waitAsync` does. @returns -1 where it holds something else, or a count for `wasNotified` */
+  beginWait(word: WordIndex, expected: number): number {
+    if (this.#replays()) return this.replayed();
+    this.#step(word);
+    return this.record(this.cells[word] === expected ? this.notificationsOf(word) : -1);
+  }
+
+  /** Whether a wait that has begun is over: it was woken, whatever the word holds now. */
+  wasNotified(word: WordIndex, since: number): boolean {
+    if (this.#replays()) return this.replayed() === 1;
+    this.#step(word);
+    return this.record(this.notificationsOf(word) > since ? 1 : 0) === 1;
   }
 
   // ---- for boards ----

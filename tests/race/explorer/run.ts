@@ -1,6 +1,6 @@
 /** Runs the actors of a board through one schedule. */
 import type { Park, Task, WordPark } from '@dmabuf-lab/core/base';
-import type { ActorMaker, Board, Failure, Outcome } from './board.js';
+import { type ActorMaker, AnyPark, type Board, type Failure, type OneOfParks, type Outcome } from './board.js';
 import { type ExploredWords, type Gate, OUT_OF_TURN } from './explored-words.js';
 import type { Schedule, Segment } from './schedule.js';
 import { type ChoicePoint, has, type Strategy } from './strategy.js';
@@ -39,11 +39,13 @@ class Run implements Gate, ChoicePoint {
   #isNewSegment = true;
   #sleepers = 0;
   #crashesLeft: number;
-  #reclaimer = -1;
-  /** The dead that the present reclaimer takes care of. */
-  #inHand: number[] = [];
-  /** Those that no reclaimer has taken care of. */
-  #unreclaimed: number[] = [];
+  /** By reclaimer: the dead actor that it takes care of. */
+  readonly #reclaimers = new Map<number, number>();
+  #reclaiming = 0;
+  /** The reclaimer that is between two waits: they are tasks of one actor, so no other runs meanwhile. */
+  #busy = -1;
+  /** All that can go on, those included that a busy reclaimer keeps from it. */
+  #ready = 0;
 
   constructor(
     private readonly board: Board,
@@ -79,7 +81,8 @@ class Run implements Gate, ChoicePoint {
   notified(word: number): void {
     if (this.#sleepers === 0) return;
     for (let i = 0; i < this.actors.length; i += 1) {
-      if (this.actors[i].asleep?.word === word) this.#wake(i, 1);
+      const { asleep } = this.actors[i];
+      if (asleep !== undefined && parksOf(asleep).some(({ park }) => park.word === word)) this.#wake(i, 1);
     }
   }
 
@@ -89,6 +92,7 @@ class Run implements Gate, ChoicePoint {
   #decide(mayPreempt: boolean): number {
     this.mayPreempt = mayPreempt;
     for (;;) {
+      this.awake = this.#busy < 0 ? this.#ready : this.#ready & ~(this.#reclaiming & ~(1 << this.#busy));
       if ((this.awake | this.late) === 0 || this.steps > MOST_STEPS) return this.#chosen(-1);
       const choice = this.strategy.next(this);
       if (choice >= 0) return this.#chosen(choice);
@@ -100,6 +104,7 @@ class Run implements Gate, ChoicePoint {
     this.#next = actor;
     if (actor < 0) return actor;
     if (!has(this.awake | this.late, actor)) throw new Error(`Cannot choose actor ${actor}: it sleeps or has ended`);
+    if (has(this.#reclaiming, actor)) this.#busy = actor;
     this.steps += 1;
     const last = this.segments[this.segments.length - 1];
     if (!this.#isNewSegment && last.actor === actor) last.steps += 1;
@@ -118,30 +123,24 @@ class Run implements Gate, ChoicePoint {
     one.asleep = undefined;
     this.#clear(actor);
     if (this.#crashesLeft === 0) this.mortal = 0;
-    if (actor === this.#reclaimer) this.#unreclaimed.unshift(...this.#inHand);
-    else {
-      this.dead.push(actor);
-      this.#unreclaimed.push(actor);
-    }
-    if (actor === this.#reclaimer || this.#reclaimer < 0) this.#reclaim(actor);
+    const dead = this.#reclaimers.get(actor) ?? actor;
+    if (dead === actor) this.dead.push(actor);
+    this.#reclaim(dead, actor);
   }
 
   #ended(actor: number): void {
     this.actors[actor].state = 'done';
     this.#clear(actor);
-    if (actor === this.#reclaimer) this.#reclaim(actor);
   }
 
-  /** Starts a reclaimer, the successor of another perhaps, if anybody is dead that none has taken care of. */
-  #reclaim(after: number): void {
-    this.#reclaimer = -1;
-    this.#inHand = this.#unreclaimed;
-    this.#unreclaimed = [];
-    if (this.#inHand.length === 0 || this.board.reclaimer === undefined) return;
-    const names = this.#inHand.map((i) => this.actors[i].name).join(' and ');
-    this.#reclaimer = this.#add(`reclaimer of ${names}`, this.board.reclaimer(this.#inHand));
-    this.#words.clocks.begin(this.#reclaimer, [...this.#inHand, after]);
-    if (this.#crashesLeft > 0) this.mortal |= 1 << this.#reclaimer;
+  /** Starts a reclaimer, the successor of one that has died perhaps. */
+  #reclaim(dead: number, after: number): void {
+    if (this.board.reclaimer === undefined) return;
+    const reclaimer = this.#add(`reclaimer of ${this.actors[dead].name}`, this.board.reclaimer(dead));
+    this.#words.clocks.begin(reclaimer, [dead, after]);
+    this.#reclaimers.set(reclaimer, dead);
+    this.#reclaiming |= 1 << reclaimer;
+    if (this.#crashesLeft > 0) this.mortal |= 1 << reclaimer;
   }
 
   #add(name: string, make: ActorMaker): number {
@@ -149,13 +148,14 @@ class Run implements Gate, ChoicePoint {
     if (index === MOST_ACTORS) throw new Error('too many actors for one schedule');
     const nothing = { task: undefined, pending: undefined, asleep: undefined };
     this.actors.push({ name, make, log: [], ...nothing, woken: true, state: 'alive' });
-    this.awake |= 1 << index;
+    this.#ready |= 1 << index;
     this.#words.clocks.begin(index);
     return index;
   }
 
   #clear(actor: number): void {
-    this.awake &= ~(1 << actor);
+    if (this.#busy === actor) this.#busy = -1;
+    this.#ready &= ~(1 << actor);
     this.late &= ~(1 << actor);
     this.mortal &= ~(1 << actor);
   }
@@ -211,7 +211,7 @@ class Run implements Gate, ChoicePoint {
         actor.pending = park;
         return true;
       }
-      if (park.kind === 'word' && words.peek(park.word) === park.expected) {
+      if (park.kind === 'word' && parksOf(park).every((one) => this.#isOpen(one))) {
         this.#sleep(actor, index, park);
         return false;
       }
@@ -221,11 +221,18 @@ class Run implements Gate, ChoicePoint {
     }
   }
 
+  /** Whether a wait is not over yet. */
+  #isOpen({ park: { word, expected }, since }: OneOfParks): boolean {
+    const words = this.#words;
+    return since === undefined ? words.peek(word) === expected : words.notificationsOf(word) === since;
+  }
+
   #sleep(actor: Actor, index: number, park: WordPark): void {
     this.#words.probe(`sleeps: ${actor.name} for ${park.what}`);
     actor.asleep = park;
     this.#sleepers += 1;
-    this.awake &= ~(1 << index);
+    if (this.#busy === index) this.#busy = -1;
+    this.#ready &= ~(1 << index);
     if (Number.isFinite(park.untilNs)) this.late |= 1 << index;
   }
 
@@ -235,9 +242,14 @@ class Run implements Gate, ChoicePoint {
     this.#sleepers -= 1;
     actor.woken = result === 1;
     actor.log.push(result);
-    this.awake |= 1 << index;
+    this.#ready |= 1 << index;
     this.late &= ~(1 << index);
   }
+}
+
+/** All waits that a park is. */
+function parksOf(park: WordPark): readonly OneOfParks[] {
+  return park instanceof AnyPark ? park.parks : [{ park }];
 }
 
 /** What became of a schedule, and the schedule itself. */

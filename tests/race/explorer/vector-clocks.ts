@@ -22,6 +22,8 @@ export class PageRace extends Error {
 }
 
 interface PageState {
+  /** The schedule that this is about. */
+  schedule: number;
   writer: number;
   writeClock: number;
   readonly readClocks: Int32Array;
@@ -45,7 +47,6 @@ export class VectorClocks {
     this.#schedule += 1;
     this.#actors.fill(0);
     for (let actor = 0; actor < MOST_ACTORS; actor += 1) this.#actors[actor * MOST_ACTORS + actor] = 1;
-    this.#pages.clear();
     this.#count = 1;
   }
 
@@ -79,8 +80,13 @@ export class VectorClocks {
   access(actor: number, page: string, kind: 'read' | 'write'): void {
     let state = this.#pages.get(page);
     if (state === undefined) {
-      state = { writer: -1, writeClock: 0, readClocks: new Int32Array(MOST_ACTORS) };
+      state = { schedule: 0, writer: -1, writeClock: 0, readClocks: new Int32Array(MOST_ACTORS) };
       this.#pages.set(page, state);
+    }
+    if (state.schedule !== this.#schedule) {
+      state.schedule = this.#schedule;
+      state.writer = -1;
+      state.readClocks.fill(0);
     }
     const own = actor * MOST_ACTORS;
     if (state.writer >= 0 && state.writer !== actor && state.writeClock > this.#actors[own + state.writer]) {

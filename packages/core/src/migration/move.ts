@@ -7,6 +7,8 @@
  *
  * Draining before locking is sound since a job publishes its fences while it is mapped: once nobody is mapped, every
  * fence is visible. Locking first deadlocks with a mapped job that is about to publish (docs/decisions/0003).
+ * A detach is served while a move waits, and the slot may be another device's before the move is woken: so it looks each
+ * time whether it still waits for an attachment of its buffer, and tells of those in the way as it has found them.
  * A failure at any step clears MOVING, wakes those who wait, unlocks and frees the target: the generation is unchanged.
  *
  * Differs: Linux has no counterpart; the nearest is ttm_bo_evict with dma_buf_move_notify, v6.12. A job of a dynamic
@@ -25,6 +27,7 @@ import {
 } from '../base/index.js';
 import { pinnedForStayText } from '../constraints/index.js';
 import {
+  type AttachedDevice,
   type BufferWords,
   type ExportedBuffer,
   type ExporterPolicy,
@@ -108,19 +111,27 @@ export class BufferMover implements Mover {
     for (;;) {
       // Looked up anew each time: a detach is served while a buffer moves.
       const all = [...buffer.attachments.values()];
-      if (all.some((a) => pinsForItsStay(a) && buffers.pinsOf(a.slot) > 0)) throw this.#pinnersInTheWay(buffer);
+      const forStay = all.filter((a) => pinsForItsStay(a) && buffers.pinsOf(a.slot) > 0);
+      if (forStay.length > 0) throw this.#pinnersInTheWay(buffer, forStay);
       const mapped = all.find((a) => buffers.mappings(a.slot) > 0);
       // Pins after mappings: whoever has unmapped since the look above may have pinned before (P7).
       const holder = mapped ?? all.find((a) => buffers.pinsOf(a.slot) > 0);
       if (holder === undefined) return;
       const { slot, device } = holder;
       const isMapped = mapped !== undefined;
-      if (!isMapped && pinsForItsStay(holder)) throw this.#pinnersInTheWay(buffer);
+      if (!isMapped && pinsForItsStay(holder)) throw this.#pinnersInTheWay(buffer, [holder]);
       const since = clock.now();
-      const step = () => (isMapped ? buffers.drainedStep(slot) : buffers.unpinnedStep(slot));
+      const step = () => {
+        // Detached while this waited: the slot may be somebody else's by now, on another buffer.
+        if (buffer.attachments.get(slot) !== holder) return true;
+        return isMapped ? buffers.drainedStep(slot) : buffers.unpinnedStep(slot);
+      };
       const outcome = yield* attemptUntil(step, untilNs);
       progress.waited.push({ device, ns: clock.now() - since });
-      if (outcome === TIMED_OUT) throw isMapped ? this.#holdersInTheWay(buffer) : this.#pinnersInTheWay(buffer);
+      if (outcome !== TIMED_OUT) continue;
+      const rest = [...buffer.attachments.values()].filter((one) => one !== holder);
+      if (isMapped) throw this.#holdersInTheWay(buffer, [holder, ...rest.filter((a) => buffers.mappings(a.slot) > 0)]);
+      throw this.#pinnersInTheWay(buffer, [holder, ...rest.filter((a) => buffers.pinsOf(a.slot) > 0)]);
     }
   }
 
@@ -198,8 +209,8 @@ export class BufferMover implements Mover {
     return this.parts.policy.onBusy === 'wait' ? 'ETIMEDOUT' : 'EBUSY';
   }
 
-  #holdersInTheWay(buffer: ExportedBuffer): ErrnoError {
-    const holders = [...buffer.attachments.values()].filter((a) => this.parts.buffers.mappings(a.slot) > 0);
+  /** `holders` as they were seen: by now some may have let go. */
+  #holdersInTheWay(buffer: ExportedBuffer, holders: readonly AttachedDevice[]): ErrnoError {
     for (const holder of holders) if (holdsInPlace(holder)) buffer.blockers.add(holder.slot);
     const names = holders.map((holder) => holder.device);
     const held = holders.some(holdsInPlace) ? ', which holds its mappings until REQBUFS(0)' : '';
@@ -215,8 +226,7 @@ export class BufferMover implements Mover {
   }
 
   /** Pins that a move does not outwait: those of a stay at once, those of jobs when its time is up. */
-  #pinnersInTheWay(buffer: ExportedBuffer): ErrnoError {
-    const pinners = [...buffer.attachments.values()].filter((a) => this.parts.buffers.pinsOf(a.slot) > 0);
+  #pinnersInTheWay(buffer: ExportedBuffer, pinners: readonly AttachedDevice[]): ErrnoError {
     const names = pinners.map((pinner) => pinner.device);
     const forStay = pinners.filter(pinsForItsStay).map((pinner) => pinner.device);
     const why = forStay.length > 0 ? pinnedForStayText(forStay) : `it is pinned by ${names.join(', ')}`;

@@ -1,0 +1,4 @@
+import { ATTACH } from './boards/attach-board.js';
+import { testProtocol } from './boards/test-protocol.js';
+
+testProtocol(ATTACH);

@@ -1,0 +1,30 @@
+/** Every protocol of shared words that is explored. */
+import { ATTACH } from './attach-board.js';
+import { DYNAMIC_IMPORTER, PINS_OF_A_STAY, PINS_OF_JOBS } from './dynamic-importer-board.js';
+import { FENCES } from './fence-board.js';
+import { FENCE_REUSE } from './fence-reuse-board.js';
+import { POOL, RING_BLOCKS, RING_DROPS, RING_LEAVE } from './links.js';
+import { MAP_AND_MOVE } from './map-board.js';
+import { OPPOSITE_ORDER } from './opposite-order-board.js';
+import type { Protocol } from './protocol.js';
+import { RECOVERY } from './recovery-board.js';
+import { RESERVATIONS } from './resv-board.js';
+import { RUNTIME } from './runtime-board.js';
+
+export const PROTOCOLS: readonly Protocol[] = [
+  MAP_AND_MOVE,
+  OPPOSITE_ORDER,
+  DYNAMIC_IMPORTER,
+  PINS_OF_JOBS,
+  PINS_OF_A_STAY,
+  ATTACH,
+  FENCES,
+  FENCE_REUSE,
+  RESERVATIONS,
+  RING_BLOCKS,
+  RING_DROPS,
+  RING_LEAVE,
+  POOL,
+  RUNTIME,
+  RECOVERY,
+];

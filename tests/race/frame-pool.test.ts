@@ -1,0 +1,4 @@
+import { POOL } from './boards/links.js';
+import { testProtocol } from './boards/test-protocol.js';
+
+testProtocol(POOL);
