@@ -41,7 +41,6 @@ test('parseScenario: a good scenario is taken, with units converted and defaults
     ],
     exporter: {
       policy: 'wait',
-      quarantine: { after: 8, within: 1_000_000_000 },
       timeout: 500_000_000,
       moveAt: 'first-map',
       moveBack: 'never',
