@@ -109,8 +109,10 @@ async function search({ spin, compiler }, run) {
     const defines = run.defines.map((define) => `-D${define}`);
     await step(spin, [`-P${compiler} -E -x c`, ...defines, '-a', MODEL]);
     const goal = run.ends ? '-DNP' : '-DSAFETY';
-    // Mutants are found at once: most of their time is the compiler's.
-    const options = [run.finds === undefined ? '-O1' : '-O0', '-w', goal, '-DVECTORSZ=256'];
+    // Where the search is short, most of the time is the compiler's.
+    const isShort = run.finds !== undefined || run.defines.includes('MOVERS=1');
+    const level = isShort ? '-O0' : run.extent === 'deep' ? '-O2' : '-Og';
+    const options = [level, '-w', goal, '-DVECTORSZ=256'];
     await step(compiler, [...options, `-DMEMLIM=${MEMORY_MIB[run.extent]}`, '-o', 'pan', 'pan.c']);
     const report = readReport(await step(join(cwd, 'pan'), [`-m${DEPTH}`, '-w22', ...(run.ends ? ['-l'] : [])]));
     return { ...report, interrupted };

@@ -13,8 +13,13 @@
 #else
 #define RECLAIM     skip
 #endif
+#ifdef OWNER
+#define DETACH      ; if :: me == 1 -> detached = 1 :: else fi
+#else
+#define DETACH
+#endif
 #define CLEAR_LOCALS k = 0; t = 0; n = 0; x = 0; flag = 0; c[0] = 0; c[1] = 0
-#define AFTERLIFE   goto over; dead: RECLAIM; over: if :: d_step { CLEAR_LOCALS } fi; finish();
+#define AFTERLIFE   goto over; dead: RECLAIM; over: if :: d_step { CLEAR_LOCALS DETACH } fi; finish();
 
 #define AT(b)       (me * 2 + (b))
 #define ROW(b)      (AT(b) * 2 + (GEN(c[b]) & 1))
@@ -80,7 +85,14 @@ inline mapAll(count) {
 #endif
         if
         :: MOVING(t) -> WAIT(!MOVING(state[NTH(k)]), W_STATE(NTH(k)), AGAIN)     /* P5 */
-        :: !MOVING(t) -> if DIE :: d_step { !busy[NTH(k)] -> c[NTH(k)] = state[NTH(k)]; AGAIN } fi     /* a call */
+        :: !MOVING(t) ->                                                         /* a call */
+           if
+           DIE
+           :: d_step { !busy[NTH(k)] && state[NTH(k)] != 0 -> c[NTH(k)] = state[NTH(k)]; AGAIN }
+#ifdef OWNER
+           :: d_step { !busy[NTH(k)] && state[NTH(k)] == 0 -> t = 0; k = 0 }; goto over        /* ENODEV */
+#endif
+           fi
         fi
      fi
   od

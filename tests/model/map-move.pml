@@ -32,10 +32,12 @@
  *           PINNERS   of them, those that pin, as bits    STAY  their pins end a move at once (EBUSY)
  *           TIMEOUTS  each wait of a mover may time out: it gives the move up
  *           LEASES    a user on the CPU in place of job 1: a mapping of one buffer, then of the other, no fence
+ *           OWNER     job 0 has exported buffer 0: after its death new maps are refused, present ones go on, the last
+ *                     detach frees the pages
  *           LANES     in place of jobs, lanes that map the second buffer while they owe a fence on the first (EDEADLK)
  *           MUT_...   one deliberate mistake each: tests/model/runs.mjs
  *
- * Not here  attach and detach, first placement, NOTIFIED, held mappings, rings, the error that a failed fence carries;
+ * Not here  late attach, detach during a move, first placement, NOTIFIED, held mappings, rings, the error that a failed fence carries;
  *           the death of the exporter with both its movers in one instant (each mover may die, by itself or one after the other).
  *           More than two jobs, buffers, moves: what is exhaustive here is small.
  */

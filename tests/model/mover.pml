@@ -41,8 +41,12 @@ proctype Mover(byte me) {
 again:
   do
   DIE
+#ifdef OWNER
+  :: n == MOVES || state[b] == 0 -> break
+#else
   :: n == MOVES -> break
-  :: d_step { n < MOVES -> busy[b] = 1; PAGE(b, GEN(state[b]) + 1) = TARGET };
+#endif
+  :: d_step { n < MOVES && state[b] != 0 -> busy[b] = 1; PAGE(b, GEN(state[b]) + 1) = TARGET };
 #ifdef MUT_LOCK_FIRST
      WAIT(lock[b] == 0, W_LOCK(b), lock[b] = me + 1; locked = 1);
 #endif

@@ -45,4 +45,14 @@ inline reclaim() {
 #endif
   RECLAIM_LOCK(0);
   RECLAIM_LOCK(1)
+#ifdef OWNER
+  /* It had exported buffer 0. Between moves, new maps are forbidden; the last detach frees the pages. */
+  ;
+  OWN(!busy[0] -> t = GEN(state[0]); state[0] = 0; NOTIFY(W_STATE(0)));
+#ifdef MUT_FREE_EARLY
+  OWN(HOLDS(5, !use[2]); PAGE(0, t) = FREE)
+#else
+  OWN(detached -> HOLDS(5, !use[2]); PAGE(0, t) = FREE)
+#endif
+#endif
 }

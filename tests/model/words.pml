@@ -27,6 +27,13 @@ bit  journal[4];                         /* what the supervisor believes to be m
 /* An assertion with a number, by which the report of a violation tells it from others. */
 #define HOLDS(number, what) assert((what) && number)
 
+#ifdef OWNER
+bit  detached;                           /* job 1 has let go of its buffers */
+#define DISOWNED    (deaths > 0 && state[0] == 0)
+#else
+#define DISOWNED    false
+#endif
+
 #define PAGE(b, g)  page[(b) * 4 + (g)]
 #define SIGNALLED(j, b) (pub[(j) * 2 + (b)] <= tl[j])
 #define USED(b)     (use[b] || use[2 + (b)])
@@ -69,9 +76,9 @@ inline finish() {
        HOLDS(13, lock[0] == 0 && lock[1] == 0);
        HOLDS(14, SIGNALLED(0, 0) && SIGNALLED(0, 1) && SIGNALLED(1, 0) && SIGNALLED(1, 1));
        HOLDS(15, !USED(0) && !USED(1) && !copying[0] && !copying[1] && !busy[0] && !busy[1]);
-       HOLDS(16, !MOVING(state[0]) && PAGE(0, GEN(state[0])) == LIVE);
+       HOLDS(16, DISOWNED || (!MOVING(state[0]) && PAGE(0, GEN(state[0])) == LIVE));
        HOLDS(16, !MOVING(state[1]) && PAGE(1, GEN(state[1])) == LIVE);
-       HOLDS(17, page[0] + page[1] + page[2] + page[3] == LIVE && page[4] + page[5] + page[6] + page[7] == LIVE)
+       HOLDS(17, page[0] + page[1] + page[2] + page[3] == (DISOWNED -> FREE : LIVE) && page[4] + page[5] + page[6] + page[7] == LIVE)
     :: else
     fi
   }
