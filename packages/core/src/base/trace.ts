@@ -27,4 +27,12 @@ export class TraceLog {
     if (this.events.length < this.capacity) this.events.push(event);
     else this.dropped += 1;
   }
+
+  /** The events, and if some did not fit, one that says how many, at the time of the last that did. */
+  report(): readonly TraceEvent[] {
+    if (this.dropped === 0) return this.events;
+    const startNs = this.events.at(-1)?.startNs ?? 0;
+    const args = { dropped: this.dropped, capacity: this.capacity };
+    return [...this.events, { track: 'trace', name: 'events dropped', startNs, args }];
+  }
 }

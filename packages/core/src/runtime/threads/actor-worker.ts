@@ -30,9 +30,11 @@ export class ActorWorker {
     readonly life: number,
     start: WorkerStart,
     events: WorkerEvents,
+    heapLimitMiB?: number,
   ) {
     const transferList: TransferListItem[] = [...start.peers, ...start.callers].map(({ port }) => port);
-    const options = { name: spec.name, workerData: start, transferList };
+    const limits = heapLimitMiB !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapLimitMiB } };
+    const options = { name: spec.name, workerData: start, transferList, ...limits };
     this.#worker = new Worker(new URL('./worker-main.js', import.meta.url), options);
     this.exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {

@@ -17,6 +17,8 @@ import type { CallerPort, Pace, PeerPort, WorkerMessage, WorkerStart } from './w
 
 export interface ThreadsOptions {
   readonly pace: Pace;
+  /** What the heap of each worker may take, in MiB; shared memory does not count. Absent = what Node allows. */
+  readonly heapLimitMiB?: number;
   /** How long the set-up of all actors may take. */
   readonly startGraceMs?: number;
   /** How long the actors may take to end once the run was told to stop early. */
@@ -169,7 +171,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const control = this.#words.buffer;
     const { peers, callers } = this.#portsOf(spec, life);
     const start: WorkerStart = { spec, life, control, memory, seed, trace, pace: this.options.pace, peers, callers };
-    const worker = new ActorWorker(spec, life, start, this);
+    const worker = new ActorWorker(spec, life, start, this, this.options.heapLimitMiB);
     this.workers.set(name, worker);
     return worker;
   }

@@ -45,7 +45,7 @@ try {
   const running = actor;
   const program = await loadProgram(start.spec);
   const report = await running.run(() => program(running, start.spec.data));
-  if (!failed) tell({ kind: 'done', report, trace: running.trace.events, controlCalls: running.controlCalls });
+  if (!failed) tell({ kind: 'done', report, trace: running.trace.report(), controlCalls: running.controlCalls });
 } catch (error) {
   fail(error);
 }

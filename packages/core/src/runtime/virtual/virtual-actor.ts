@@ -194,7 +194,7 @@ export class VirtualActor implements ActorHost {
   }
 
   outcome(): ActorOutcome {
-    return { name: this.name, report: this.#report, trace: this.trace.events };
+    return { name: this.name, report: this.#report, trace: this.trace.report() };
   }
 
   /** Stops all generators for ever. Returns how many of them kept the run alive. */

@@ -21,6 +21,8 @@ export type Step =
   | { readonly do: 'call'; readonly peer: string; readonly method: string; readonly args: unknown }
   | { readonly do: 'throw'; readonly message: string }
   | { readonly do: 'exit' }
+  /** In its first life: fills the heap. */
+  | { readonly do: 'hoard' }
   | { readonly do: 'stray clock' }
   | { readonly do: 'draw'; readonly stream: string }
   | { readonly do: 'serve'; readonly method: string; readonly answer: 'echo' | 'never' | 'EBUSY' }
@@ -66,6 +68,9 @@ function* perform(host: ActorHost, step: Step, note: (text: string) => void): Ta
       throw new Error(step.message);
     case 'exit':
       process.exit(3);
+      break;
+    case 'hoard':
+      if (host.life === 0) hoard();
       break;
     case 'stray clock':
       Promise.resolve()
@@ -116,4 +121,10 @@ function* answer(kind: 'echo' | 'never' | 'EBUSY', args: unknown): Task<unknown>
 
 async function afterTurns(turns: number): Promise<void> {
   for (let i = 0; i < turns; i += 1) await new Promise(setImmediate);
+}
+
+/** Fills the heap of its thread until that dies. */
+function hoard(): never {
+  const kept: number[][] = [];
+  for (;;) kept.push(Array.from({ length: 10_000 }, (_, i) => i + kept.length));
 }

@@ -1,0 +1,135 @@
+/** What the runtimes promise: rows 11, 18, 24, 26, 27 and 28. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { TraceLog } from '@dmabuf-lab/core/base';
+import { ThreadsRuntime } from '@dmabuf-lab/core/runtime';
+import test from 'ava';
+import { ROOT, runText } from '../scenarios/run-file.js';
+import { logs, scriptedSpec } from '../unit/core/runtime/scripted-run.js';
+
+const PREVIEW = `
+name: clock-jump
+duration: 500ms
+payload: stamp
+memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
+heaps: [{ name: system, kind: system, window: dram }]
+devices:
+  camera: { driver: camera, parameters: { width: 64, height: 64, rate: 60 } }
+  display: { driver: gpu, parameters: { service: 3ms } }
+links: [{ from: camera.out, to: display.in }]
+`;
+
+test('row 11: a worker whose heap is full, dies alone: a call to it is rejected, others go on, and it comes back', async (t) => {
+  const spec = {
+    ...scriptedSpec({
+      client: [
+        { do: 'call', peer: 'hoarder', method: 'never', args: {} },
+        { do: 'log', text: 'goes on' },
+      ],
+      hoarder: [{ do: 'serve', method: 'never', answer: 'never' }, { do: 'hoard' }, { do: 'serve others' }],
+    }),
+    supervision: {
+      restart: { strategy: 'one-for-one', restarts: 1, withinNs: 600e9, backoffNs: 0, maxBackoffNs: 0 },
+      lateNs: 600e9,
+      hungNs: 600e9,
+    } as const,
+  };
+  const report = await new ThreadsRuntime(spec, { pace: 'real', heapLimitMiB: 32 }).run();
+  t.deepEqual(
+    report.incidents.map(({ actor, kind }) => `${actor} ${kind}`),
+    ['hoarder died', 'hoarder reclaimed', 'hoarder restarted'],
+  );
+  t.is(report.incidents[0].cause, 'failed');
+  t.regex(logs(report).client.join('; '), /failed ENODEV -19 .*; .* goes on/);
+});
+
+test('row 18: a wall clock that jumps by hours, changes nothing in virtual time', async (t) => {
+  const quiet = await runText(PREVIEW);
+  const { now } = Date;
+  let calls = 0;
+  Date.now = () => {
+    calls += 1;
+    return now() + (calls % 2 === 0 ? 3_600_000 : -3_600_000);
+  };
+  try {
+    const jumping = await runText(PREVIEW);
+    t.deepEqual(jumping.result, quiet.result);
+  } finally {
+    Date.now = now;
+  }
+});
+
+test('row 18: no source but the threads runtime and the command line reads a clock of the host', (t) => {
+  const allowed = /core\/src\/runtime\/threads\/|lab\/src\/(cli|report|stress)\//;
+  const readers = sources().filter((path) =>
+    /\bDate\.now|new Date\(|performance\.now|process\.hrtime/.test(codeOf(path)),
+  );
+  t.deepEqual(
+    readers.filter((path) => !allowed.test(path)),
+    [],
+  );
+});
+
+test('row 24: no thread is ever blocked by Atomics.wait but that of a driver that is to be paused', (t) => {
+  const blockers = sources().filter((path) => /Atomics\.wait\(/.test(codeOf(path)));
+  t.deepEqual(blockers, ['packages/core/src/runtime/threads/worker-main.ts']);
+});
+
+test('row 26: more devices than there may be workers, are refused before anything starts', async (t) => {
+  const many = Array.from({ length: 40 }, (_, i) => `  d${i}: { driver: gpu }`).join('\n');
+  const text = PREVIEW.replace('links:', `${many}\nlinks:`).replace(/(devices:[\s\S]*?)\n( {2}d0)/, '$1\n$2');
+  const error = await t.throwsAsync(async () => runText(text));
+  t.regex(error?.message ?? '', /at most 16|1 to 16/);
+});
+
+test('row 27: real workers, in many rounds, never both miss the other (store buffering) and lose no wake-up', async (t) => {
+  const shared = new SharedArrayBuffer(64 * 4);
+  const ROUNDS = 20_000;
+  const sides = await Promise.all(
+    [0, 1].map(
+      (side) =>
+        new Promise<{ neither: number; turns: number }>((resolve, reject) => {
+          const worker = new Worker(new URL('./litmus-worker.js', import.meta.url), {
+            workerData: { side, shared, rounds: ROUNDS },
+          });
+          worker.once('message', resolve);
+          worker.once('error', reject);
+        }),
+    ),
+  );
+  t.is(sides[0].neither, 0);
+  t.deepEqual(
+    sides.map(({ turns }) => turns),
+    [ROUNDS / 10, ROUNDS / 10],
+  );
+});
+
+test('row 28: a trace that is full, drops what comes, never waits, and says how many it has dropped', (t) => {
+  const log = new TraceLog(true, 3);
+  for (let i = 0; i < 10; i += 1) log.add({ track: 'gpu', name: 'job', startNs: i });
+  t.is(log.events.length, 3);
+  t.deepEqual(log.report().at(-1), {
+    track: 'trace',
+    name: 'events dropped',
+    startNs: 2,
+    args: { dropped: 7, capacity: 3 },
+  });
+});
+
+/** Source files of all packages, from the root. */
+function sources(): string[] {
+  const packages = readdirSync(join(ROOT, 'packages'));
+  return packages.flatMap((name) =>
+    readdirSync(join(ROOT, 'packages', name, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => `packages/${name}/src/${path.replaceAll('\\', '/')}`),
+  );
+}
+
+/** A source without its comments. */
+function codeOf(path: string): string {
+  const text = readFileSync(fileURLToPath(new URL(path, `file://${ROOT}`)), 'utf8');
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\/\/.*$/gm, '');
+}
