@@ -38,3 +38,21 @@ test('debug.sanitizer: what it has found is told among the findings, with who ma
   );
   t.regex(text, /6 allocations more/);
 });
+
+test('a buffer whose control words were overwritten is told among the findings', async (t) => {
+  const { result } = await runFile(example('late-encoder'), {
+    overrides: { ...overrides, duration: 100_000_000, runtime: 'virtual' },
+  });
+  t.is(result.corruptions, undefined, 'nobody has');
+  const what = 'buffer slot 2: its guard word 15 holds 0xffffffff and not 0x12345679';
+  const corruption = {
+    buffer: 'camera.out[2]',
+    pool: 'camera.out',
+    what,
+    seenNs: 50_000_000,
+    devices: ['camera', 'gpu'],
+  };
+  const text = summarize({ ...result, corruptions: [corruption] }).replaceAll(/\s+/g, ' ');
+  t.true(text.includes(`Control words overwritten: camera.out[2] was given up at`));
+  t.true(text.includes(`${what}; attached were camera and gpu.`));
+});

@@ -90,6 +90,8 @@ export function whatIsWrong({ result }: RunOutcome): string[] {
   for (const [device, { counters }] of Object.entries(result.devices)) {
     if ((counters.checksFailed ?? 0) > 0) wrong.push(`${device}: ${counters.checksFailed} contents are bad`);
   }
+  for (const { buffer, what } of result.corruptions ?? []) wrong.push(`${buffer}: ${what}`);
+  if (result.sanitizer?.damaged !== 0) wrong.push(`written to after it was freed: ${JSON.stringify(result.sanitizer)}`);
   return wrong;
 }
 
@@ -99,7 +101,7 @@ export async function runRandomFaults(
   overrides: ScenarioOverrides = {},
 ): Promise<{ wrong: string[]; outcome?: RunOutcome }> {
   try {
-    const outcome = await runText(randomFaultScenario(seed), { overrides });
+    const outcome = await runText(randomFaultScenario(seed), { overrides: { sanitizer: true, ...overrides } });
     return { wrong: whatIsWrong(outcome), outcome };
   } catch (error) {
     return { wrong: [`${error instanceof Error ? error.stack : error}`] };

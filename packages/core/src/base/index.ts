@@ -7,4 +7,5 @@ export * from './errno.js';
 export * from './park.js';
 export * from './random.js';
 export * from './trace.js';
+export * from './wait-graph.js';
 export * from './word-layout.js';

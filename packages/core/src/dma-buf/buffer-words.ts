@@ -13,10 +13,12 @@
  *                          2     NOTIFIED    exporter          calls of moveNotify; dynamic importers only
  *                          3     PINNED      the importer      pins of this importer that forbid a move
  *           A row is one line, so no two importers write the same line; NOTIFIED is written once a move, and only ever
- *           by the exporter. After an importer's death its reclaimer writes.
+ *           by the exporter. After an importer's death its reclaimer writes. The last two words of each row are guards
+ *           (`guard-words.ts`).
  *
  * States    STATE: 2g -> 2g|1 (move begins) -> 2(g+1) (published) or 2g (aborted). 0 -> 2 (first placement).
  *           2g -> 0 (disowned: who exported it has died); present mappings go on, no new one begins, and the life ends so.
+ *           any -> 0 (condemned, between moves: a wild write was found in the row); as disowned.
  *           A mapping of a static importer counts in MAPPED from map to unmap. One of a dynamic importer counts from map
  *           until its job's fences are published; from there the fences stand for it, and it keeps the SgTable beyond
  *           its jobs without counting anywhere.
@@ -212,6 +214,14 @@ export class BufferWords {
   disown(buffer: BufferSlot): void {
     const word = wordAt(this.buffers, buffer, STATE);
     assert(!isMoving(this.words.load(word)), 'a buffer is disowned between moves');
+    this.words.store(word, 0);
+    this.words.notify(word);
+  }
+
+  /** Forbids new maps for good, and says again whose slot it is, whatever a wild write has left in the row. */
+  condemn(buffer: BufferSlot, life: number): void {
+    const word = wordAt(this.buffers, buffer, STATE);
+    this.words.store(wordAt(this.buffers, buffer, LIFE), life);
     this.words.store(word, 0);
     this.words.notify(word);
   }

@@ -40,3 +40,8 @@ export function exporterDied(buffer: ExportedBuffer, op: string): ErrnoError {
   const message = `Cannot use ${buffer.name}: the driver that exported it has died`;
   return new ErrnoError('ENODEV', op, message, { buffer: buffer.name });
 }
+
+export function corruptSlot(buffer: ExportedBuffer, op: string, what: string): ErrnoError {
+  const message = `Cannot use ${buffer.name}: its control words have been overwritten: ${what}`;
+  return new ErrnoError('EIO', op, message, { buffer: buffer.name, what });
+}

@@ -6,6 +6,7 @@ import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import type { DmaSanitizer } from './dma-sanitizer.js';
 import type { ExportedBuffer } from './exported-buffer.js';
 import type { ExporterWords } from './exporter-words.js';
+import type { SlotWatch } from './slot-watch.js';
 
 /** How the exporter decides about late devices. */
 export interface ExporterPolicy {
@@ -66,4 +67,6 @@ export interface ExporterParts {
   readonly mover: Mover;
   /** Told which device gets which pages; absent = nobody looks for writes to pages that were given back. */
   readonly sanitizer?: Pick<DmaSanitizer, 'mapped'>;
+  /** Looks for control words that were overwritten; absent = nobody does. */
+  readonly watch?: SlotWatch;
 }

@@ -34,7 +34,14 @@ import { BackgroundFree } from './background-free.js';
 import { generationOf } from './buffer-words.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
-import { cannotMove, detachedMeanwhile, exporterDied, refusedByPlan, staleHandle } from './exporter-errors.js';
+import {
+  cannotMove,
+  corruptSlot,
+  detachedMeanwhile,
+  exporterDied,
+  refusedByPlan,
+  staleHandle,
+} from './exporter-errors.js';
 import type { ExporterParts, MoveCause } from './exporter-ports.js';
 import { type AllocationRecord, ExporterRecords } from './exporter-records.js';
 import { iovaInUse } from './iova-use.js';
@@ -119,6 +126,7 @@ export class Exporter {
     }
     const buffer = new ExportedBuffer(slot, this.parts.buffers.openBuffer(slot), request, sizeBytes);
     this.#buffers.set(slot, buffer);
+    this.parts.watch?.openedBuffer(buffer);
     // Whoever guesses the handle waits until it is backed: a map would place it a second time.
     if (eager !== undefined) yield* this.parts.queues.serialised(slot, () => this.#backEagerly(buffer, eager));
     return { slot, life: buffer.life };
@@ -147,6 +155,7 @@ export class Exporter {
   *#attach(buffer: ExportedBuffer, request: AttachRequest): Task<AttachReply> {
     if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_attach');
     if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
+    this.#refuseCorrupt(buffer, 'dma_buf_attach');
     const { device, constraints } = request;
     const atNs = this.parts.services.clock.now();
     const plan = this.#planner.planAttach(this.#situation(buffer, constraints), request, this.parts.policy);
@@ -167,6 +176,7 @@ export class Exporter {
     const traits = { mapping, ...(importer && { importer }), ...(pin && { pin }) };
     const attached: AttachedDevice = { slot, device, actor, constraints, ...traits };
     this.parts.buffers.openAttachment(slot);
+    this.parts.watch?.openedAttachment(buffer, slot);
     buffer.attachments.set(slot, attached);
     this.settle(buffer);
     if (target !== undefined) this.#reserve(buffer, target);
@@ -238,6 +248,7 @@ export class Exporter {
     const attached = buffer.attachments.get(request.attachment);
     if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_map_attachment');
     if (attached === undefined) throw staleHandle('dma_buf_map_attachment', request.buffer);
+    this.#refuseCorrupt(buffer, 'dma_buf_map_attachment');
     let did: MapReply['did'] = 'mapping';
     if (buffer.allocation === undefined) {
       did = 'placing';
@@ -352,6 +363,7 @@ export class Exporter {
   }
 
   *#release(buffer: ExportedBuffer): Task<void> {
+    this.parts.watch?.look(buffer);
     for (const allocation of [buffer.allocation, buffer.reserved]) {
       if (allocation !== undefined) this.#free(allocation);
     }
@@ -497,6 +509,11 @@ export class Exporter {
     const heap = this.heap(storage.heap);
     heap.ops.release(storage);
     this.#background.wake(heap);
+  }
+
+  #refuseCorrupt(buffer: ExportedBuffer, op: string): void {
+    const what = this.parts.watch?.look(buffer);
+    if (what !== undefined) throw corruptSlot(buffer, op, what);
   }
 
   #lookForHazards(buffer: ExportedBuffer, devices: readonly DeviceConstraints[]): void {

@@ -5,6 +5,7 @@ import {
   BUFFER_ROW_WORDS,
   BufferWords,
   ExporterWords,
+  GuardWords,
   QUEUE_ROW_WORDS,
 } from '../dma-buf/index.js';
 import { RUNTIME_WORDS } from '../runtime/index.js';
@@ -61,6 +62,7 @@ export function layOutTables(counts: TableCounts): SharedTables {
 /** The tables as an actor uses them. */
 export interface OpenTables {
   readonly buffers: BufferWords;
+  readonly guards: GuardWords;
   readonly timelines: TimelineWords;
   readonly resv: ResvWords;
   readonly queues: ExporterWords;
@@ -72,6 +74,7 @@ export interface OpenTables {
 export function openTables(words: AtomicWords, tables: SharedTables, actor: ActorId): OpenTables {
   return {
     buffers: new BufferWords(words, tables.buffers, tables.attachments),
+    guards: new GuardWords(words, tables.buffers, tables.attachments),
     timelines: new TimelineWords(words, tables.timelines),
     resv: new ResvWords(words, tables.resv, wordAt(tables.tickets, 0, 0)),
     queues: new ExporterWords(words, tables.queues),

@@ -168,9 +168,9 @@ async function printResult(result: RunResult, flags: RunFlags): Promise<void> {
   }
 }
 
-function exitCodeOf({ endedBy, expectations, ledger, devices, sanitizer }: RunResult): number {
+function exitCodeOf({ endedBy, expectations, ledger, devices, sanitizer, corruptions }: RunResult): number {
   if (endedBy === 'interrupted') return EXIT.interrupted;
   const isWrong = Object.values(devices).some(({ counters }) => (counters.checksFailed ?? 0) > 0);
-  const isDamaged = isWrong || (sanitizer?.damaged ?? 0) > 0;
+  const isDamaged = isWrong || (sanitizer?.damaged ?? 0) > 0 || corruptions !== undefined;
   return isDamaged || !ledger.empty || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
 }

@@ -7,11 +7,12 @@ type BrokenMessages = NonNullable<RunResult['brokenMessages']>[number];
 
 /** One paragraph a finding; empty when there is none. */
 export function findingLines(result: RunResult): string[] {
-  const { hazards, prematureMaps, brokenMessages = [] } = result;
+  const { hazards, prematureMaps, brokenMessages = [], corruptions = [] } = result;
   const broken = brokenMessages.map(brokenText);
   const findings = [
     ...roomText(result),
     ...broken,
+    ...corruptions.map(corruptionText),
     ...sanitizerText(result),
     ...prematureMaps.map(prematureText),
     ...hazards.map(hazardText),
@@ -40,6 +41,11 @@ function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: B
       ? ''
       : `; quarantined from ${formatMoment(quarantinedNs)} on, ${plural(unread, 'message')} unread`;
   return `Broken control messages: ${plural(count, 'message')} of ${device}, the first at ${formatMoment(firstNs)}: ${reason}${quarantined}.`;
+}
+
+function corruptionText({ buffer, what, seenNs, devices }: NonNullable<RunResult['corruptions']>[number]): string {
+  const whom = devices.length === 0 ? '' : `; attached were ${formatList(devices)}`;
+  return `Control words overwritten: ${buffer} was given up at ${formatMoment(seenNs)}: ${what}${whom}.`;
 }
 
 /** The first of them, and how many more there are. */

@@ -190,6 +190,14 @@ const brokenMessagesSchema = z.strictObject({
   unread: count.describe('control messages refused unread since then'),
 });
 
+const corruptionSchema = z.strictObject({
+  buffer: z.string(),
+  pool: z.string(),
+  what: z.string().describe('the slot and what was seen there'),
+  seenNs: timeNs,
+  devices: z.array(z.string()).describe('attached at that time'),
+});
+
 const sanitizerSchema = z.strictObject({
   checkedBytes: sizeBytes.describe('freed, and looked at before they were reused'),
   damaged: count.describe('freed allocations that somebody wrote to; the first hundred are told below'),
@@ -298,6 +306,10 @@ export const runResultSchema = z
       .array(brokenMessagesSchema)
       .optional()
       .describe('the devices that sent the exporter broken control messages; absent = none'),
+    corruptions: z
+      .array(corruptionSchema)
+      .optional()
+      .describe('buffers whose control words somebody has overwritten, and that were given up for it; absent = none'),
     sanitizer: sanitizerSchema
       .optional()
       .describe('what the DMA sanitizer found; absent = it was off (debug.sanitizer, --sanitize)'),

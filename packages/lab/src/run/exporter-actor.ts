@@ -3,6 +3,7 @@ import type { ActorId, Task } from '@dmabuf-lab/core/base';
 import {
   type AllocationRecord,
   type AttachRecord,
+  type CorruptionRecord,
   type DmaHeap,
   DmaSanitizer,
   type ExportedBuffer,
@@ -14,6 +15,7 @@ import {
   type MoveRecord,
   type Placement,
   type SanitizerFinding,
+  SlotWatch,
 } from '@dmabuf-lab/core/dma-buf';
 import { openTables, type PipelineOwners, reclaimActor, type SharedTables } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
@@ -76,6 +78,8 @@ export interface ExporterReport {
   };
   /** Of those who sent any. */
   readonly brokenMessages: readonly BrokenMessages[];
+  /** Of buffers whose control words somebody has overwritten. */
+  readonly corruptions: readonly CorruptionRecord[];
   /** What is left, which ought to be nothing. */
   readonly left: {
     readonly buffers: number;
@@ -108,7 +112,9 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
     },
   });
   const { buffers, queues } = tables;
-  const exporter: Exporter = new Exporter({ services: host, buffers, queues, heaps, policy, costs, mover, sanitizer });
+  const watch = new SlotWatch(tables.guards, buffers, () => host.clock.now());
+  const parts = { services: host, buffers, queues, heaps, policy, costs, mover, sanitizer, watch };
+  const exporter: Exporter = new Exporter(parts);
   const reclaimParts = {
     services: host,
     tables,
@@ -133,6 +139,7 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
   return {
     ...report(exporter, mover, heaps, tables.buffers, frames),
     brokenMessages: guard.records,
+    corruptions: watch.records,
     ...(sanitizer && { sanitizer: sanitizerReport(sanitizer) }),
   };
 }
@@ -147,7 +154,7 @@ function report(
   heaps: readonly DmaHeap[],
   words: ReturnType<typeof openTables>['buffers'],
   frames: number,
-): Omit<ExporterReport, 'brokenMessages' | 'sanitizer'> {
+): Omit<ExporterReport, 'brokenMessages' | 'corruptions' | 'sanitizer'> {
   const live = [...exporter.liveBuffers];
   const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
   return {

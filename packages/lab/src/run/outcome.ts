@@ -84,6 +84,7 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     controlCalls: Object.values(run.controlCalls).reduce((sum, count) => sum + count, 0),
     controlCallsByMethod: sorted(run.controlCalls),
     ...brokenMessages(exporter),
+    ...corruptions(exporter),
     ...sanitizer(exporter),
     ledger: ledger(exporter, devices),
     artefacts: [],
@@ -162,6 +163,11 @@ function ledger(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceRep
 function brokenMessages({ brokenMessages: records }: ExporterReport): Pick<RunResult, 'brokenMessages'> {
   if (records.length === 0) return {};
   return { brokenMessages: records.map(({ actor, ...record }) => ({ device: actor, ...record })) };
+}
+
+function corruptions({ corruptions: records }: ExporterReport): Pick<RunResult, 'corruptions'> {
+  if (records.length === 0) return {};
+  return { corruptions: records.map((record) => ({ ...record, devices: [...record.devices] })) };
 }
 
 function sanitizer({ sanitizer: report }: ExporterReport): Pick<RunResult, 'sanitizer'> {

@@ -19,6 +19,7 @@ import {
   type ExporterPolicy,
   type ImporterTraits,
   type MappingStyle,
+  SlotWatch,
 } from '@dmabuf-lab/core/dma-buf';
 import { layOutTables, type OpenTables, openTables, PipelineLane } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
@@ -29,7 +30,15 @@ import { CmaHeap, SystemHeap, storageCosts } from '@dmabuf-lab/heaps';
 const MiB = 1024 * 1024;
 const BASE = 0x4000_0000;
 const CMA_BASE = 0x4400_0000;
-const TABLES = layOutTables({ actors: 8, buffers: 8, attachments: 32, timelines: 16, pools: 1, frames: 1, rings: [] });
+export const TABLES = layOutTables({
+  actors: 8,
+  buffers: 8,
+  attachments: 32,
+  timelines: 16,
+  pools: 1,
+  frames: 1,
+  rings: [],
+});
 
 export const CAMERA: DeviceConstraints = { device: 'camera', iommu: { iovaBits: 32, physBits: 32 } };
 export const GPU: DeviceConstraints = { device: 'gpu', iommu: { iovaBits: 48 } };
@@ -49,6 +58,7 @@ export class TableTop {
   onPark: (what: string) => boolean = () => false;
   #actors = 1;
 
+  readonly watch = new SlotWatch(this.tables.guards, this.tables.buffers, () => this.nowNs);
   /** Only where it was asked for. */
   readonly sanitizer: DmaSanitizer | undefined;
 
@@ -83,9 +93,9 @@ export class TableTop {
     if (sanitizerBytes !== undefined) {
       this.sanitizer = new DmaSanitizer(this.memory, () => this.nowNs, sanitizerBytes);
     }
-    const { sanitizer, mover } = this;
+    const { sanitizer, mover, watch } = this;
     const heaps = [this.system, this.cma].map((heap) => sanitizer?.wrap(heap) ?? heap);
-    this.exporter = new Exporter({ services, buffers, queues, heaps, policy: full, costs, mover, sanitizer });
+    this.exporter = new Exporter({ services, buffers, queues, heaps, policy: full, costs, mover, sanitizer, watch });
   }
 
   importer(

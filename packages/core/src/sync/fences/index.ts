@@ -6,6 +6,7 @@ export * from './fence-contract.js';
 export * from './fence-stub.js';
 export * from './fence-unwrap.js';
 export * from './fence-wait.js';
+export * from './lock-order.js';
 export * from './resv-cursor.js';
 export * from './resv-object.js';
 export * from './software-timeline.js';

@@ -18,12 +18,17 @@
  * Shown by  tests/unit/core/sync/fences/ww-mutex.test.ts (each rule, and random sets of random tasks).
  */
 import { assert, ErrnoError, isErrno, ReplyPark, type Task } from '../../base/index.js';
+import type { LockOrder } from './lock-order.js';
 
 /** A class of mutexes, which draws the stamps of its contexts. Source: struct ww_class, DEFINE_WD_CLASS, v6.12. */
 export class WwClass {
   #stamp = 0;
 
-  constructor(readonly name: string) {}
+  /** @param order records the order of its plain locks; absent = nobody does */
+  constructor(
+    readonly name: string,
+    readonly order?: LockOrder,
+  ) {}
 
   /** Starts to acquire a set. @param owner who, for messages. Source: ww_acquire_init, v6.12. */
   acquireContext(owner: string): WwAcquireContext {
@@ -75,6 +80,8 @@ export interface WwRequest {
 export class WwMutex {
   #held = false;
   #owner: WwAcquireContext | undefined;
+  /** Who holds it as a plain lock, where it has said so. */
+  #plainOwner: string | undefined;
   readonly #waiters: Waiter[] = [];
 
   /** @param name what messages call it */
@@ -131,11 +138,21 @@ export class WwMutex {
    * Locks, waiting as long as it takes.
    *
    * @param context without it, a plain lock, which takes no part in wait-die
+   * @param by who takes a plain lock, for the record of the class's `order`
    * @throws ErrnoError EALREADY when the context holds it; EDEADLK when the context holds locks and has to back off: it
    *   drops all of them, calls `lockSlow` here and starts over
    * Source: ww_mutex_lock, v6.12.
    */
-  *lock(context?: WwAcquireContext): Task<void> {
+  *lock(context?: WwAcquireContext, by?: string): Task<void> {
+    const plainOwner = context === undefined ? by : undefined;
+    if (plainOwner === undefined) return yield* this.#lock(context);
+    this.wwClass.order?.taking(plainOwner, this.name);
+    yield* this.#lock(undefined);
+    this.#plainOwner = plainOwner;
+    this.wwClass.order?.taken(plainOwner, this.name);
+  }
+
+  *#lock(context: WwAcquireContext | undefined): Task<void> {
     let outcome: { readonly error?: ErrnoError } | undefined;
     let resume: () => void = () => {};
     const request = this.request(context, (error) => {
@@ -169,6 +186,8 @@ export class WwMutex {
     if (this.#owner !== undefined) this.#owner.acquired -= 1; // I1
     this.#held = false;
     this.#owner = undefined;
+    if (this.#plainOwner !== undefined) this.wwClass.order?.dropped(this.#plainOwner, this.name);
+    this.#plainOwner = undefined;
     const next = this.#waiters.shift();
     if (next === undefined) return;
     this.#take(next.context);

@@ -1,0 +1,80 @@
+/**
+ * Guard words: the ends of the rows of buffers and attachments, which say nothing and which a wild write runs over.
+ *
+ * Purpose   A driver that writes beyond its own words is found at the exporter's next operation on the slot, and only the buffer
+ *           concerned is given up. Source: the cookies around the objects of DPDK's mempools, and the red zones of slub
+ *           (mm/slub.c, v6.12).
+ *
+ * Layout    buffer row      word  name     written by  meaning
+ *                           14    GUARD_0  exporter    a value of the slot, its life and the column
+ *                           15    GUARD_1  exporter    likewise
+ *           attachment row  14    GUARD_0  exporter    a value of the slot, the buffer's slot and life, and the column
+ *                           15    GUARD_1  exporter    likewise
+ *           The words before them are those of `buffer-words.ts`.
+ *
+ * Invariants
+ *   I1  From the exporter's open of a slot until it is opened anew both guards hold its value: nobody else writes them.
+ *   I2  Guards of different slots, lives or columns differ, so that a row copied over another is found too.
+ *
+ * Only the exporter reads and writes them, so no interleaving needs arguing; a wild write is no protocol.
+ * Crash     An exporter that starts over opens the slots that it goes on with.
+ * Shown by  tests/unit/core/dma-buf/slot-watch.test.ts.
+ */
+import type { AtomicWords, AttachmentSlot, BufferSlot, TableRegion } from '../base/index.js';
+import { wordAt } from '../base/index.js';
+import { ATTACHMENT_ROW_WORDS, BUFFER_ROW_WORDS } from './buffer-words.js';
+
+const BUFFER_GUARDS = [BUFFER_ROW_WORDS - 2, BUFFER_ROW_WORDS - 1];
+const ATTACHMENT_GUARDS = [ATTACHMENT_ROW_WORDS - 2, ATTACHMENT_ROW_WORDS - 1];
+
+export class GuardWords {
+  constructor(
+    private readonly words: AtomicWords,
+    private readonly buffers: TableRegion,
+    private readonly attachments: TableRegion,
+  ) {}
+
+  openBuffer(buffer: BufferSlot, life: number): void {
+    this.#write(this.buffers, buffer, BUFFER_GUARDS, life);
+  }
+
+  openAttachment(attachment: AttachmentSlot, buffer: BufferSlot, life: number): void {
+    this.#write(this.attachments, attachment, ATTACHMENT_GUARDS, keyOf(buffer, life));
+  }
+
+  /** What is wrong with the guards of a buffer; undefined when they are whole. */
+  bufferDamage(buffer: BufferSlot, life: number): string | undefined {
+    return this.#damage(this.buffers, buffer, BUFFER_GUARDS, life);
+  }
+
+  /** What is wrong with the guards of an attachment; undefined when they are whole. */
+  attachmentDamage(attachment: AttachmentSlot, buffer: BufferSlot, life: number): string | undefined {
+    return this.#damage(this.attachments, attachment, ATTACHMENT_GUARDS, keyOf(buffer, life));
+  }
+
+  #write(table: TableRegion, row: number, columns: readonly number[], key: number): void {
+    for (const column of columns) this.words.store(wordAt(table, row, column), guardOf(row, column, key)); // I1
+  }
+
+  #damage(table: TableRegion, row: number, columns: readonly number[], key: number): string | undefined {
+    for (const column of columns) {
+      const held = this.words.load(wordAt(table, row, column));
+      const due = guardOf(row, column, key);
+      if (held !== due) return `its guard word ${column} holds ${hex(held)} and not ${hex(due)}`;
+    }
+    return undefined;
+  }
+}
+
+/** One number of a buffer's slot and life. */
+const keyOf = (buffer: BufferSlot, life: number): number => Math.imul(buffer + 1, 0x01000193) ^ life;
+
+/** I2: mixed as by splitmix32, and never 0, which is what an unused row holds. */
+function guardOf(row: number, column: number, key: number): number {
+  let z = (Math.imul(row + 1, 0x9e3779b9) ^ Math.imul(column + 1, 0x85ebca6b) ^ Math.imul(key + 1, 0xc2b2ae35)) | 0;
+  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+  return (z ^ (z >>> 15)) | 1;
+}
+
+const hex = (word: number): string => `0x${(word >>> 0).toString(16).padStart(8, '0')}`;
