@@ -63,7 +63,18 @@ export interface ExporterReport {
   };
 }
 
-export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
+/** What the exporter's actor is made of. */
+export interface OpenExporter {
+  readonly exporter: Exporter;
+  readonly mover: BufferMover;
+  readonly heaps: readonly DmaHeap[];
+  readonly tables: ReturnType<typeof openTables>;
+  /** Takes back what a dead actor held. */
+  reclaim(death: PeerDeath): Task<void>;
+}
+
+/** Makes the heaps, the exporter and the mover, and offers their services. */
+export function openExporter(host: ActorHost, start: ExporterStart): OpenExporter {
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
   const heaps = makeHeaps(start.board, memory);
@@ -90,7 +101,13 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
     owners: start.owners,
     reclaimBuffers: (dead: ActorId) => exporter.reclaim(dead),
   };
-  host.serve({ ...exporter.handlers(), [PEER_DIED]: (death: PeerDeath) => reclaimActor(reclaimParts, death) });
+  const reclaim = (death: PeerDeath): Task<void> => reclaimActor(reclaimParts, death);
+  host.serve({ ...exporter.handlers(), [PEER_DIED]: reclaim });
+  return { exporter, mover, heaps, tables, reclaim };
+}
+
+export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
+  const { exporter, mover, heaps, tables } = openExporter(host, start);
   yield* host.ready();
   for (const one of start.exhaustions) {
     host.spawn(`exhaust ${one.heap}`, exhaustHeap(host, exporter.heap(one.heap), one));
