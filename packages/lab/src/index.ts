@@ -9,3 +9,4 @@ export * from './report/index.js';
 export * from './result/index.js';
 export * from './run/index.js';
 export * from './scenario/index.js';
+export * from './stress/index.js';

@@ -121,6 +121,12 @@ export class DmaBufImporter {
     const startNs = this.services.clock.now();
     const reply: AttachReply = yield* this.services.call(EXPORTER, 'attach', request);
     if (reply.moved) this.#stalled(reply.name, startNs, 'moving');
+    if (this.attachmentOf(buffer) !== undefined) {
+      // Another generator of this driver was quicker: a device attaches to a buffer once.
+      const spare: DetachRequest = { buffer, attachment: reply.attachment, ended: true };
+      yield* this.services.call(EXPORTER, 'detach', spare);
+      return yield* this.attach(buffer);
+    }
     const { name, sizeBytes, owner } = reply;
     const attachment = new DmaBufAttachment(buffer, reply.attachment, name, sizeBytes, owner);
     this.#attachments.set(buffer.slot, attachment);

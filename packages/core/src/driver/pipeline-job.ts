@@ -8,7 +8,7 @@
  * Source: the submit path of a GPU driver (drm_exec, dma_resv_add_fence, drm_sched), v6.12.
  */
 import { type ActorServices, type BufferSlot, type Nanoseconds, sleepUntil, type Task } from '../base/index.js';
-import type { CpuFrameCache, DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
+import type { BufferHandle, CpuFrameCache, DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
 import {
   type AcquireContext,
   type DmaFence,
@@ -20,8 +20,7 @@ import {
   usageToWaitFor,
   waitFence,
 } from '../sync/index.js';
-import type { Access, Job, JobOptions } from './driver-port.js';
-import type { PipelineFrame } from './pipeline-frame.js';
+import type { Access, Frame, Job, JobOptions } from './driver-port.js';
 import type { PipelineLane } from './pipeline-lane.js';
 import type { OpenTables } from './shared-tables.js';
 import type { DeviceStatistics } from './statistics.js';
@@ -36,13 +35,21 @@ export interface JobParts {
   readonly cpu?: CpuFrameCache;
 }
 
+/** A frame as a job takes it: a buffer, and the fence after which its content may be read. */
+export interface JobFrame extends Frame {
+  readonly buffer: BufferHandle;
+  /** Tells the frames of one job from each other. */
+  readonly row: number;
+  readonly acquireFence: DmaFence | undefined;
+}
+
 export class PipelineJob implements Job {
   #ended = false;
 
   private constructor(
     private readonly parts: JobParts,
     private readonly lane: PipelineLane,
-    private readonly accesses: readonly Access<PipelineFrame>[],
+    private readonly accesses: readonly Access<JobFrame>[],
     private readonly mappings: readonly DmaMapping[],
     /** Signalled when the job has ended. */
     readonly fence: DmaFence | undefined,
@@ -59,7 +66,7 @@ export class PipelineJob implements Job {
   static *begin(
     parts: JobParts,
     lane: PipelineLane,
-    accesses: readonly Access<PipelineFrame>[],
+    accesses: readonly Access<JobFrame>[],
     options: JobOptions = {},
   ): Task<PipelineJob> {
     const { clock } = parts.services;
@@ -87,8 +94,8 @@ export class PipelineJob implements Job {
     }
   }
 
-  segments(frame: PipelineFrame): readonly Uint8Array[] {
-    const mapping = this.#mappingOf(frame);
+  segments(frame: JobFrame): readonly Uint8Array[] {
+    const mapping = this.mappingOf(frame);
     return this.parts.cpu?.segments(mapping) ?? mapping.segments();
   }
 
@@ -134,7 +141,8 @@ export class PipelineJob implements Job {
     });
   }
 
-  #mappingOf(frame: PipelineFrame): DmaMapping {
+  /** The mapping of a frame of the job. */
+  mappingOf(frame: JobFrame): DmaMapping {
     const index = this.accesses.findIndex((access) => access.frame.row === frame.row);
     return this.mappings[index];
   }
@@ -162,14 +170,14 @@ function traceWait({ services }: JobParts, startNs: Nanoseconds, durationNs: Nan
 }
 
 /** Whether a fence is in the way of an access, or ended with an error: the common case is that none is. */
-function mustWait({ tables }: JobParts, { frame, write }: Access<PipelineFrame>): boolean {
+function mustWait({ tables }: JobParts, { frame, write }: Access<JobFrame>): boolean {
   const { acquireFence } = frame;
   if (acquireFence !== undefined && fenceStatus(tables.timelines, acquireFence) !== 1) return true;
   return !new DmaResv(tables.resv, tables.timelines, frame.buffer.slot).testSignalled(usageToWaitFor(write));
 }
 
 /** Explicit first, then implicit: the acquire fence that came with the frame, and what the reservation knows. */
-function* awaitFences(parts: JobParts, { frame, write }: Access<PipelineFrame>): Task<void> {
+function* awaitFences(parts: JobParts, { frame, write }: Access<JobFrame>): Task<void> {
   const { timelines, resv } = parts.tables;
   const { acquireFence } = frame;
   if (acquireFence !== undefined) {
@@ -188,7 +196,7 @@ const CONFLICT: unique symbol = Symbol('conflict');
 function* publish(
   parts: JobParts,
   lane: PipelineLane,
-  accesses: readonly Access<PipelineFrame>[],
+  accesses: readonly Access<JobFrame>[],
   mappings: readonly DmaMapping[],
 ): Task<DmaFence | typeof CONFLICT> {
   const { resv } = parts.tables;
@@ -202,7 +210,7 @@ function* publish(
 function publishLocked(
   parts: JobParts,
   lane: PipelineLane,
-  accesses: readonly Access<PipelineFrame>[],
+  accesses: readonly Access<JobFrame>[],
   mappings: readonly DmaMapping[],
   slots: readonly BufferSlot[],
   context: AcquireContext,

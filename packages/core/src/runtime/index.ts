@@ -4,4 +4,4 @@ export * from './runtime-words.js';
 export * from './supervision/index.js';
 export { type ThreadsOptions, ThreadsRuntime } from './threads/threads-runtime.js';
 export * from './turn.js';
-export { type VirtualOptions, VirtualRuntime } from './virtual/virtual-runtime.js';
+export { type EventTarget, type VirtualOptions, VirtualRuntime } from './virtual/virtual-runtime.js';

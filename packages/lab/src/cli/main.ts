@@ -10,6 +10,7 @@ import { addBoardsCommand, addProfilesCommand } from './library-commands.js';
 import { addCheckCommand, addSchemaCommand } from './other-commands.js';
 import { addProgramCommand } from './program-command.js';
 import { addRunCommand } from './run-command.js';
+import { addStressCommand } from './stress-command.js';
 
 const HELP = `
 Examples:
@@ -39,6 +40,7 @@ addConformCommand(program);
 addExplainCommand(program);
 addProgramCommand(program);
 addCompareCommand(program);
+addStressCommand(program);
 addCheckCommand(program);
 addSchemaCommand(program);
 addProfilesCommand(program);

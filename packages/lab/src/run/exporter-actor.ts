@@ -90,7 +90,22 @@ export interface ExporterReport {
   };
 }
 
-export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
+/** What the exporter's actor is made of. */
+export interface OpenExporter {
+  readonly exporter: Exporter;
+  readonly mover: BufferMover;
+  readonly heaps: readonly DmaHeap[];
+  readonly tables: ReturnType<typeof openTables>;
+  readonly guard: GuardedServices;
+  readonly watch: SlotWatch;
+  /** Absent = nobody looks. */
+  readonly sanitizer?: DmaSanitizer;
+  /** Takes back what a dead actor held. */
+  reclaim(death: PeerDeath): Task<void>;
+}
+
+/** Makes the heaps, the exporter and the mover, and offers their services. */
+export function openExporter(host: ActorHost, start: ExporterStart): OpenExporter {
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
   const sanitizer = start.sanitize === true ? new DmaSanitizer(memory, () => host.clock.now()) : undefined;
@@ -123,12 +138,17 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
   };
   const checks = new MessageChecks(exporter, new Map(start.senders));
   const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine);
-  host.serve(guard.wrap(exporter.handlers()));
-  const onDeath = (death: PeerDeath): Task<void> => {
+  const reclaim = (death: PeerDeath): Task<void> => {
     guard.pardon(death.name);
     return reclaimActor(reclaimParts, death);
   };
-  host.serve({ [PEER_DIED]: onDeath });
+  host.serve(guard.wrap(exporter.handlers()));
+  host.serve({ [PEER_DIED]: reclaim });
+  return { exporter, mover, heaps, tables, reclaim, guard, watch, ...(sanitizer && { sanitizer }) };
+}
+
+export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
+  const { exporter, mover, heaps, tables, guard, watch, sanitizer } = openExporter(host, start);
   yield* host.ready();
   for (const one of start.exhaustions) {
     host.spawn(`exhaust ${one.heap}`, exhaustHeap(host, exporter.heap(one.heap), one));

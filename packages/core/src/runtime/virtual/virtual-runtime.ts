@@ -70,6 +70,15 @@ interface RuntimeEvent extends TimedEvent {
 export interface VirtualOptions {
   /** `seed` permutes events of equal time and class, from a stream of the run's seed. */
   readonly ties: 'fifo' | 'seed';
+  /** Told of every event before it happens, in order: its time, its class, and the generator that it resumes. */
+  readonly onEvent?: (timeNs: Nanoseconds, eventClass: EventClass, generator: EventTarget) => void;
+}
+
+/** Who is resumed by an event: a generator of an actor, and its number among all that were started. */
+export interface EventTarget {
+  readonly actor: { readonly name: string };
+  readonly name: string;
+  readonly number: number;
 }
 
 export class VirtualRuntime {
@@ -96,7 +105,7 @@ export class VirtualRuntime {
 
   constructor(
     readonly spec: RunSpec,
-    options: VirtualOptions,
+    private readonly options: VirtualOptions,
   ) {
     this.words = new VirtualWords(new SharedArrayBuffer(spec.controlBytes));
     this.words.onNotify = (word, wake) => this.#wake(word, wake);
@@ -302,6 +311,7 @@ export class VirtualRuntime {
       this.#class = event.eventClass;
       this.#fingerprint.add(event.timeNs);
       this.#fingerprint.add(event.eventClass * 65_536 + running.number);
+      this.options.onEvent?.(event.timeNs, event.eventClass, running);
       this.#resume(running, event.value, event.error);
     }
   }

@@ -1,0 +1,164 @@
+/** `dmabuf-lab stress`: drivers do random things with shared buffers, die and hang, and a checker follows every buffer. */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { PlanChoices, StressResult, TrialsOptions } from '../stress/index.js';
+import { describeError, EXIT, InputError } from './errors.js';
+import { catchInterrupt } from './interrupt.js';
+
+const HELP = `
+Rates are events a second of model time, of all drivers together: 2/s, 0.5/s. On threads model time is real time.
+
+Exit codes:
+  0    no violation, and nothing is left
+  1    a rule was broken, somebody waited without an end, or something leaked: the report says what led to it
+  2    an option is not right; nothing was run
+  130  interrupted by Ctrl-C: faults stop, everybody lets go, and the report is made; a second Ctrl-C ends at once
+
+Examples:
+  dmabuf-lab stress --drivers 8 --buffers 64 --kill-rate 2/s --duration 60s --runtime threads
+  dmabuf-lab stress --trials 100 --operations 10000 --draw --kill-rate 500/s --hang-rate 50/s --heap-pressure 0.9
+  dmabuf-lab stress --seed 17 --kill-rate 100/s --json > stress.json`;
+
+interface StressFlags {
+  readonly drivers: string;
+  readonly buffers: string;
+  readonly duration: string;
+  readonly operations?: string;
+  readonly killRate: string;
+  readonly hangRate: string;
+  readonly heapPressure: string;
+  readonly seed: string;
+  readonly runtime: 'threads' | 'virtual';
+  readonly trials: string;
+  readonly draw?: boolean;
+  readonly json?: boolean;
+}
+
+export function addStressCommand(program: Command): void {
+  program
+    .command('stress')
+    .summary('share buffers at random under faults, with all checkers on')
+    .description(
+      'Drivers attach, map, write, read, unmap, detach, create and destroy at random, and are killed and hang, while a ' +
+        'checker follows every buffer. Afterwards everything has to come back.',
+    )
+    .option('--drivers <count>', 'how many drivers, 1 to 64', '4')
+    .option('--buffers <count>', 'how many buffers there are at once, 1 to 512', '16')
+    .option('--duration <time>', 'how long faults and work go on, in model time, e.g. 60s, 500ms', '1s')
+    .option('--operations <count>', 'end after so many operations, if that is before the time is over')
+    .option('--kill-rate <rate>', 'how often a driver is killed, e.g. 2/s', '0/s')
+    .option('--hang-rate <rate>', 'how often a driver hangs, e.g. 0.5/s', '0/s')
+    .option('--heap-pressure <share>', 'how much of each heap somebody else takes at times, 0 to 1', '0')
+    .option('--seed <number>', 'seed of everything random, a whole number', '1')
+    .addOption(
+      new Option('--runtime <kind>', 'threads: one thread a driver; virtual: one thread, a virtual clock')
+        .choices(['threads', 'virtual'])
+        .default('virtual'),
+    )
+    .option('--trials <count>', 'independent trials with seeds that follow each other; side by side if virtual', '1')
+    .option('--draw', 'draw what each trial does from its seed: numbers of drivers and buffers, rates, policies')
+    .option('--json', 'print the result as JSON and nothing else')
+    .addHelpText('after', HELP)
+    .action(async (flags: StressFlags) => {
+      process.exitCode = await stress(flags);
+    });
+}
+
+async function stress(flags: StressFlags): Promise<number> {
+  try {
+    const choices = await readChoices(flags);
+    checkFaults(choices);
+    const trials = wholeNumber('--trials', flags.trials, 1, 1_000_000);
+    const result = await watched(flags, choices, { trials, draw: flags.draw === true });
+    const { stressText } = await import('../stress/index.js');
+    process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : stressText(result));
+    if (result.endedBy === 'violation') return EXIT.failed;
+    return result.endedBy === 'interrupted' ? EXIT.interrupted : EXIT.ok;
+  } catch (error) {
+    const { text, exitCode } = describeError(error, true);
+    process.stderr.write(`${text}\n`);
+    return exitCode;
+  }
+}
+
+async function watched(
+  flags: StressFlags,
+  choices: PlanChoices,
+  request: Pick<TrialsOptions, 'trials' | 'draw'>,
+): Promise<StressResult> {
+  const { LiveLine, runTrials, stressResult } = await import('../stress/index.js');
+  const line = new LiveLine(process.stderr, request.trials);
+  using interrupt = catchInterrupt(() => {
+    line.say('Stopping: faults stop, everybody lets go. Ctrl-C again ends at once.');
+  });
+  const startMs = performance.now();
+  try {
+    const onProgress: TrialsOptions['onProgress'] = (...progress) => line.update(...progress);
+    const watch = { signal: interrupt.signal, ...(flags.json !== true && { onProgress }) };
+    const done = await runTrials(choices, { ...request, ...watch });
+    return stressResult({ choices, ...request }, done, (performance.now() - startMs) * 1e6);
+  } finally {
+    line.clear();
+  }
+}
+
+/** @throws InputError that says what is not right */
+async function readChoices(flags: StressFlags): Promise<PlanChoices> {
+  const { operations } = flags;
+  return {
+    runtime: flags.runtime,
+    drivers: wholeNumber('--drivers', flags.drivers, 1, 64),
+    buffers: wholeNumber('--buffers', flags.buffers, 1, 512),
+    durationNs: await positiveDuration(flags.duration),
+    ...(operations !== undefined && { operations: wholeNumber('--operations', operations, 1, 1_000_000_000) }),
+    killsPerSecond: rate('--kill-rate', flags.killRate),
+    hangsPerSecond: rate('--hang-rate', flags.hangRate),
+    heapPressure: share('--heap-pressure', flags.heapPressure),
+    seed: wholeNumber('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER - 1_000_000),
+  };
+}
+
+/** Faults are laid out before the run. */
+const MAX_FAULTS = 50_000;
+
+function checkFaults({ killsPerSecond, hangsPerSecond, durationNs }: PlanChoices): void {
+  const faults = Math.round((killsPerSecond + hangsPerSecond) * (durationNs / 1e9));
+  if (faults <= MAX_FAULTS) return;
+  throw new InputError(
+    `Cannot cause ${faults} faults in one run: expected rates and a duration for at most ${MAX_FAULTS}`,
+  );
+}
+
+function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new InputError(`Cannot use ${option} ${text}: expected a whole number from ${least} to ${most}`);
+}
+
+const MOST_PER_SECOND = 10_000;
+
+function rate(option: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\/s$/.exec(text);
+  const value = Number(match?.[1]);
+  if (match !== null && value <= MOST_PER_SECOND) return value;
+  throw new InputError(
+    `Cannot use ${option} ${text}: expected events a second up to ${MOST_PER_SECOND}, such as 2/s or 0.5/s`,
+  );
+}
+
+function share(option: string, text: string): number {
+  const value = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && value <= 1) return value;
+  throw new InputError(`Cannot use ${option} ${text}: expected a share from 0 to 1, such as 0.5`);
+}
+
+const MAX_DURATION_NS = 86_400e9;
+
+async function positiveDuration(text: string): Promise<number> {
+  const { parseDuration } = await import('../scenario/units.js');
+  const ns = parseDuration(text);
+  if (ns !== undefined && ns > 0 && ns <= MAX_DURATION_NS) return ns;
+  throw new InputError(
+    `Cannot use --duration ${text}: expected a time greater than zero with its unit and up to 24h, e.g. 60s or 500ms`,
+  );
+}

@@ -1,0 +1,75 @@
+/**
+ * Two executions of one plan in virtual time, compared event by event at little cost: each keeps one hash for every block
+ * of events; where the blocks differ, both are executed once more and only that block is written down.
+ */
+import type { EventClass } from '@dmabuf-lab/core/base';
+import type { EventTarget } from '@dmabuf-lab/core/runtime';
+import type { StressPlan } from './plan.js';
+import { runTrial, type TrialOptions } from './run-trial.js';
+import type { TrialResult } from './trial-result.js';
+
+const BLOCK = 1024;
+
+/** Hashes an execution, and writes one block of it down. */
+class EventLog {
+  readonly hashes: number[] = [];
+  readonly written: string[] = [];
+  #count = 0;
+  #hash = 0;
+
+  /** @param block the one to write down; absent = none */
+  constructor(private readonly block?: number) {}
+
+  readonly onEvent = (timeNs: number, eventClass: EventClass, { actor, name, number }: EventTarget): void => {
+    this.#hash = (Math.imul(this.#hash, 31) + timeNs) | 0;
+    this.#hash = (Math.imul(this.#hash, 31) + number * 4 + eventClass) | 0;
+    if (Math.floor(this.#count / BLOCK) === this.block) {
+      this.written.push(`event ${this.#count} at ${timeNs} ns, class ${eventClass}: ${actor.name}/${name}`);
+    }
+    this.#count += 1;
+    if (this.#count % BLOCK === 0) this.hashes.push(this.#hash);
+  };
+
+  get last(): number {
+    return this.#hash;
+  }
+}
+
+/**
+ * Executes a plan a second time and compares.
+ *
+ * @param hashes of the first execution, from `hashedTrial`
+ * @returns undefined when both did the same things in the same order; else the first event in which they differ
+ */
+export async function divergenceFrom(first: HashedTrial, options: TrialOptions): Promise<string | undefined> {
+  const { plan } = first.result;
+  const second = await hashedTrial(plan, options);
+  const length = Math.max(first.hashes.length, second.hashes.length);
+  const block = Array.from({ length }, (_, i) => i).find((i) => first.hashes[i] !== second.hashes[i]);
+  if (block === undefined && first.result.fingerprint === second.result.fingerprint) return undefined;
+  const written = [];
+  for (let execution = 0; execution < 2; execution += 1) {
+    const log = new EventLog(block ?? length - 1);
+    await runTrial(plan, { ...options, onEvent: log.onEvent });
+    written.push(log.written);
+  }
+  const [a, b] = written;
+  const at = a.findIndex((event, i) => event !== b[i]);
+  if (at < 0 && a.length === b.length) {
+    return `two executions differed after ${(block ?? 0) * BLOCK} events, two more did not`;
+  }
+  const place = at < 0 ? a.length : at;
+  return `the first event that differs: ${a[place] ?? 'the end'} in one, ${b[place] ?? 'the end'} in the other`;
+}
+
+export interface HashedTrial {
+  readonly result: TrialResult;
+  readonly hashes: readonly number[];
+}
+
+/** Runs a trial, and hashes its events by blocks. */
+export async function hashedTrial(plan: StressPlan, options: TrialOptions): Promise<HashedTrial> {
+  const log = new EventLog();
+  const result = await runTrial(plan, { ...options, onEvent: log.onEvent });
+  return { result, hashes: [...log.hashes, log.last] };
+}

@@ -1,0 +1,109 @@
+/** The history of a buffer: what happened to it, in words, and the part of it that explains a violation. */
+import { LANES, type LoggedEvent, type LoggedViolation, type StressWords } from './stress-words.js';
+
+/** Kinds of events, with their numbers in the log. */
+export const EVENT = {
+  created: 1,
+  destroyed: 2,
+  attached: 3,
+  detached: 4,
+  mapped: 5,
+  unmapped: 6,
+  writes: 7,
+  wrote: 8,
+  gaveUp: 9,
+  reads: 10,
+  read: 11,
+  published: 12,
+  signalled: 13,
+  moves: 14,
+  moved: 15,
+  died: 16,
+  violation: 17,
+} as const;
+export type EventKind = keyof typeof EVENT;
+
+const KINDS = new Map<number, EventKind>(Object.entries(EVENT).map(([kind, number]) => [number, kind as EventKind]));
+
+/** An event as a report tells it: plain data. */
+export interface HistoryEvent {
+  readonly timeNs: number;
+  readonly actor: string;
+  readonly lane: number;
+  readonly life: number;
+  readonly event: string;
+}
+
+/** The events that explain a violation: those of its buffer since the last good state, and what the culprit did last. */
+export function historyOf(
+  words: StressWords,
+  violation: LoggedViolation,
+  nameOf: (actor: number) => string,
+): HistoryEvent[] {
+  const { slot, lane, culprit } = violation;
+  if (slot === undefined) return [];
+  const events = words.history(slot);
+  const from = lastGoodState(events, lane);
+  const before = culprit === undefined ? [] : events.slice(0, from).filter((event) => event.lane === culprit);
+  return [...before.slice(-4), ...events.slice(from)].map((event) => describe(event, nameOf));
+}
+
+/** The last event at which a content was whole and nobody was touching; 0 when there is none. */
+function lastGoodState(events: readonly LoggedEvent[], violator: number): number {
+  const touching = new Set<number>();
+  let good = 0;
+  for (const [i, { kind, lane }] of events.entries()) {
+    const name = KINDS.get(kind);
+    if (name === 'created') touching.clear();
+    if (name === 'writes' || name === 'reads') touching.add(lane);
+    if (name === 'wrote' || name === 'read' || name === 'gaveUp' || name === 'died') touching.delete(lane);
+    const isWhole = name === 'wrote' || name === 'created' || (name === 'read' && lane !== violator);
+    if (isWhole && touching.size === 0) good = i;
+  }
+  return good;
+}
+
+function describe({ timeNs, lane, life, kind, values }: LoggedEvent, nameOf: (actor: number) => string): HistoryEvent {
+  return { timeNs, actor: nameOf(Math.floor(lane / LANES)), lane: lane % LANES, life, event: textOf(kind, values) };
+}
+
+function textOf(kind: number, [a, b]: readonly [number, number]): string {
+  switch (KINDS.get(kind)) {
+    case 'created':
+      return `created, life ${a} of its slot`;
+    case 'destroyed':
+      return 'asked to destroy it';
+    case 'attached':
+      return `attached as attachment ${a}`;
+    case 'detached':
+      return `detached attachment ${a}`;
+    case 'mapped':
+      return `mapped generation ${a}`;
+    case 'unmapped':
+      return `unmapped generation ${a}`;
+    case 'writes':
+      return `begins to write content ${a} into generation ${b}`;
+    case 'wrote':
+      return `has written content ${a}`;
+    case 'gaveUp':
+      return `gave up writing content ${a}`;
+    case 'reads':
+      return `begins to read content ${a} of generation ${b}`;
+    case 'read':
+      return `has read content ${a}`;
+    case 'published':
+      return `published fence ${a} to ${b === 1 ? 'write' : 'read'}`;
+    case 'signalled':
+      return `signalled fence ${a}`;
+    case 'moves':
+      return `asked for storage of generation ${a}`;
+    case 'moved':
+      return `was told that it has moved, generation ${a}`;
+    case 'died':
+      return `died while it was touching (content ${a})`;
+    case 'violation':
+      return 'found the violation';
+    default:
+      return `event ${kind}`;
+  }
+}

@@ -1,0 +1,12 @@
+export { type CheckerParts, HistoryChecker, type Touch } from './history-checker.js';
+export { LiveLine } from './live-line.js';
+export { drawnPlan, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
+export { runTrial, type TrialOptions } from './run-trial.js';
+export { pagesOf } from './stamp.js';
+export type { StressActorStart } from './stress-actor.js';
+export { type StressAccess, StressDriver, type StressLane } from './stress-driver.js';
+export { type StressRequest, type StressResult, stressResult, stressResultSchema } from './stress-result.js';
+export { stressText } from './stress-text.js';
+export { layOutBoard, StressWords } from './stress-words.js';
+export type { TrialResult } from './trial-result.js';
+export { runTrials, type TrialsOptions } from './trials.js';

@@ -1,0 +1,178 @@
+/** The exporter's actor of a stress run: that of a scenario, watched; and at the end, whether all has come back. */
+import { type BufferSlot, bufferSlot, sleepUntil, type Task } from '@dmabuf-lab/core/base';
+import type { AttachReply, AttachRequest, MapReply, MapRequest } from '@dmabuf-lab/core/dma-buf';
+import { generationOf } from '@dmabuf-lab/core/dma-buf';
+import { type ActorHost, PEER_DIED, type PeerDeath, RuntimeWords } from '@dmabuf-lab/core/runtime';
+import { DmaResv, ResvUsage } from '@dmabuf-lab/core/sync';
+import { type ExporterStart, type OpenExporter, openExporter } from '../run/exporter-actor.js';
+import { pressHeap } from './heap-pressure.js';
+import { EVENT } from './history.js';
+import { OPERATIONS } from './operations.js';
+import { boundOf, driverActor, listingsOf, nameOfActor, pauseOf, type StressPlan } from './plan.js';
+import { LANES, type StressBoard, StressWords } from './stress-words.js';
+
+export interface StressExporterStart {
+  readonly exporter: ExporterStart;
+  readonly plan: StressPlan;
+  readonly board: StressBoard;
+}
+
+/** What is left when all have ended, which ought to be nothing. */
+export interface StressLedger {
+  readonly buffers: number;
+  readonly attachments: number;
+  readonly mappings: number;
+  readonly pins: number;
+  readonly locks: number;
+  readonly pendingFences: number;
+  readonly bytes: number;
+  /** Lanes that are in the middle of an operation. */
+  readonly waiting: number;
+}
+
+export interface StressExporterReport {
+  readonly ledger: StressLedger;
+  readonly moves: { readonly moved: number; readonly refused: number; readonly timedOut: number };
+  readonly bytesCopied: number;
+  readonly peakBytes: Readonly<Record<string, number>>;
+}
+
+/** How long what was let go of may take to come back once all have ended. */
+const SETTLE_STEPS = 2000;
+const SETTLE_NS = 1_000_000;
+/** How often the lanes are looked at. */
+const WATCH_NS = 100_000_000;
+
+export function* program(host: ActorHost, start: StressExporterStart): Task<StressExporterReport> {
+  const { plan } = start;
+  const words = new StressWords(start.board);
+  const open = openExporter(host, start.exporter);
+  // What a worn heap has lost is nobody's.
+  const wornBytes = usedBytes(open);
+  watchServices(host, open, words, plan);
+  yield* host.ready();
+  if (plan.heapPressure > 0) {
+    const pressure = { share: plan.heapPressure, meanNs: 10 * pauseOf(plan), untilNs: plan.durationNs };
+    for (const heap of open.heaps) host.spawn(`pressure on ${heap.name}`, pressHeap(host, heap, pressure));
+  }
+  host.spawn('watch', watchLanes(host, plan, words));
+  yield* host.untilOthersEnd();
+  let ledger = ledgerOf(host, open, words, wornBytes);
+  // What the last detach set going may still be under way.
+  for (let step = 0; step < SETTLE_STEPS && !isEmpty(ledger); step += 1) {
+    yield* sleepUntil(host.clock.now() + SETTLE_NS, 'the last buffers to come back');
+    ledger = ledgerOf(host, open, words, wornBytes);
+  }
+  return reportOf(open, ledger);
+}
+
+export const isEmpty = (ledger: StressLedger): boolean => Object.values(ledger).every((left) => left === 0);
+
+/** Puts what the exporter is asked into the histories, and who dies while touching. */
+function watchServices(
+  host: ActorHost,
+  { exporter, reclaim }: OpenExporter,
+  words: StressWords,
+  plan: StressPlan,
+): void {
+  const handlers = exporter.handlers();
+  const log = (slot: BufferSlot, kind: keyof typeof EVENT, value: number): void =>
+    words.log(slot, host.clock.now(), host.id * LANES, host.life, EVENT[kind], value, 0);
+  const moved = (slot: BufferSlot, state: number): void => {
+    words.addToRun('moves');
+    log(slot, 'moved', generationOf(state));
+  };
+  host.serve({
+    *attach(request: AttachRequest, from: string): Task<AttachReply> {
+      const reply = (yield* handlers.attach(request, from)) as AttachReply;
+      if (reply.moved) words.addToRun('moves');
+      return reply;
+    },
+    *map(request: MapRequest, from: string): Task<MapReply> {
+      const reply = (yield* handlers.map(request, from)) as MapReply;
+      if (reply.did === 'moving') moved(request.buffer.slot, reply.state);
+      return reply;
+    },
+    *[PEER_DIED](death: PeerDeath): Task<void> {
+      words.addToRun('deaths');
+      // What it had listed has no exporter any more; its next life begins once this is done.
+      for (const listing of listingsOf(plan, death.actor - driverActor(0))) words.list(listing, undefined);
+      for (let slot = 0; slot < words.slotCount; slot += 1) {
+        for (let lane = death.actor * LANES; lane < (death.actor + 1) * LANES; lane += 1) {
+          const access = words.access(slot, lane);
+          if (access === undefined || access.life >= death.deaths) continue;
+          words.log(slot, host.clock.now(), lane, access.life, EVENT.died, words.content(slot, 'begun'), 0);
+          words.setAccess(slot, lane, access.life, 'none');
+        }
+      }
+      yield* reclaim(death);
+    },
+  });
+}
+
+/** Looks whether an operation takes longer than anything may, and stops the run when one does. */
+function* watchLanes(host: ActorHost, plan: StressPlan, words: StressWords): Task<void> {
+  const boundNs = boundOf(plan);
+  while (words.runCount('ended') < plan.drivers) {
+    yield* sleepUntil(host.clock.now() + WATCH_NS, 'the lanes');
+    const nowNs = host.clock.now();
+    for (let lane = LANES; lane < words.laneCount; lane += 1) {
+      const doing = words.doing(lane);
+      if (doing === undefined || nowNs - doing.sinceNs < boundNs) continue;
+      const who = `lane ${lane % LANES} of ${nameOfActor(Math.floor(lane / LANES))}`;
+      const what = OPERATIONS[doing.operation];
+      words.violation(`waited without an end: ${who} has been in ${what} since ${doing.sinceNs} ns`, undefined, lane);
+      words.endOperation(lane); // told once
+      new RuntimeWords(host.words).stop();
+    }
+    if (nowNs < plan.durationNs + boundNs) continue;
+    const missing = plan.drivers - words.runCount('ended');
+    words.violation(
+      `${missing} drivers have not ended ${boundNs} ns after the faults stopped`,
+      undefined,
+      driverActor(0) * LANES,
+    );
+    return;
+  }
+}
+
+const usedBytes = ({ heaps }: OpenExporter): number => heaps.reduce((sum, heap) => sum + heap.stats().usedBytes, 0);
+
+function ledgerOf(host: ActorHost, open: OpenExporter, words: StressWords, wornBytes: number): StressLedger {
+  const { exporter, tables } = open;
+  const { buffers, resv, timelines } = tables;
+  const live = [...exporter.liveBuffers];
+  const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
+  let locks = 0;
+  let pendingFences = 0;
+  for (let i = 0; i < buffers.bufferCount; i += 1) {
+    const slot = bufferSlot(i);
+    const context = resv.acquireContext(host.id);
+    if (resv.lockSlowStep(slot, context) === 'locked') resv.unlock(slot, context);
+    else locks += 1;
+    if (!new DmaResv(resv, timelines, slot).testSignalled(ResvUsage.Bookkeep)) pendingFences += 1;
+  }
+  let waiting = 0;
+  for (let lane = LANES; lane < words.laneCount; lane += 1) if (words.doing(lane) !== undefined) waiting += 1;
+  return {
+    buffers: live.length,
+    attachments: attached.length,
+    mappings: attached.reduce((sum, slot) => sum + buffers.mappings(slot), exporter.leakedMappings),
+    pins: attached.reduce((sum, slot) => sum + buffers.pinsOf(slot), 0),
+    locks,
+    pendingFences,
+    bytes: usedBytes(open) - wornBytes,
+    waiting,
+  };
+}
+
+function reportOf({ exporter, mover, heaps }: OpenExporter, ledger: StressLedger): StressExporterReport {
+  const moves = exporter.allBuffers.flatMap((buffer) => buffer.moves);
+  const count = (outcome: string): number => moves.filter((move) => move.outcome === outcome).length;
+  return {
+    ledger,
+    moves: { moved: count('moved'), refused: count('refused'), timedOut: count('timed-out') },
+    bytesCopied: mover.bytesCopied,
+    peakBytes: Object.fromEntries(heaps.map((heap) => [heap.name, heap.stats().peakBytes])),
+  };
+}

@@ -1,0 +1,96 @@
+/** The report of `dmabuf-lab stress` as text. */
+
+import { table, wrap } from '../report/text-layout.js';
+import { formatBytes, formatDuration, plural } from '../report/units.js';
+import type { StressResult } from './stress-result.js';
+
+/** The whole report, ending with a line feed. */
+export function stressText(result: StressResult): string {
+  const { violationCount, violations } = result;
+  const lines = [
+    ...headline(result),
+    '',
+    ...operationRows(result),
+    '',
+    ...faultLines(result),
+    ...ledgerLines(result),
+    '',
+    violationCount === 0 ? 'No violation.' : `${plural(violationCount, 'violation')}:`,
+    ...violations.flatMap(violationLines),
+  ];
+  if (violationCount > violations.length) lines.push(`  … and ${violationCount - violations.length} more`);
+  return `${lines.join('\n')}\n`;
+}
+
+function headline({ trials, runtime, modelNs, wallNs, operations, endedBy }: StressResult): string[] {
+  const last = trials.firstSeed + trials.done - 1;
+  const seeds = trials.done > 1 ? `seeds ${trials.firstSeed} to ${last}` : `seed ${trials.firstSeed}`;
+  const time =
+    runtime === 'virtual'
+      ? `${formatDuration(modelNs)} of model time in ${formatDuration(wallNs)}`
+      : formatDuration(wallNs);
+  const what = `${plural(operations.count, 'operation')} on ${runtime === 'virtual' ? 'the virtual clock' : 'threads'}`;
+  const lines = wrap(
+    `${what}, ${plural(trials.done, 'trial')} (${seeds}): ${time}, ${operations.perSecond} a second.`,
+    '',
+  );
+  if (trials.twice > 0)
+    lines.push(`${plural(trials.twice, 'trial')} executed twice, with the same order of events each time.`);
+  if (endedBy === 'interrupted') lines.push(`Interrupted: ${trials.done} of ${plural(trials.asked, 'trial')}.`);
+  return lines;
+}
+
+function operationRows({ operations }: StressResult): string[] {
+  const head = ['operation', 'ended well', 'median', '99 %', 'longest', 'errors'];
+  const rows = Object.entries(operations.byKind).map(([name, { ended, errors, latency }]) => [
+    name,
+    String(ended),
+    ...[latency.p50Ns, latency.p99Ns, latency.maxNs].map((ns) => (latency.count === 0 ? '-' : formatDuration(ns))),
+    Object.entries(errors)
+      .map(([code, n]) => `${n} ${code}`)
+      .join(', '),
+  ]);
+  return table([head, ...rows], 'lrrrrl');
+}
+
+function faultLines({ faults, moves }: StressResult): string[] {
+  const { killed, hung, late, reclaimed, restarted, reclaimNs } = faults;
+  const lines = wrap(
+    `Faults: ${killed} killed, ${hung} hung and ended, ${late} reported late; ${reclaimed} reclaimed, ${restarted} started again.`,
+    '',
+  );
+  if (reclaimNs.count > 0) {
+    const [median, p99, most] = [reclaimNs.p50Ns, reclaimNs.p99Ns, reclaimNs.maxNs].map(formatDuration);
+    lines.push(`From death to reclaimed: median ${median}, 99 % ${p99}, longest ${most}.`);
+  }
+  const failed = `${moves.refused} refused, ${moves.timedOut} timed out`;
+  lines.push(`Moves: ${moves.moved} (${formatBytes(moves.bytesCopied)} copied), ${failed}.`);
+  return lines;
+}
+
+function ledgerLines({ ledger }: StressResult): string[] {
+  if (ledger === null) return ['Ledger: the run did not get to its end.'];
+  const left = Object.entries(ledger).filter(([, count]) => count > 0);
+  if (left.length === 0)
+    return ['Ledger: nothing is left of buffers, attachments, mappings, pins, locks, fences and bytes.'];
+  return [`Ledger: NOT EMPTY: ${left.map(([what, count]) => `${count} ${what}`).join(', ')}.`];
+}
+
+function violationLines({ seed, text, buffer, actor, history, repeat }: StressResult['violations'][number]): string[] {
+  const by = actor === null ? '' : `, found by ${actor}`;
+  const about = buffer === null ? '' : `, buffer in slot ${buffer}`;
+  const rows = history.map((one) => [
+    `${(one.timeNs / 1000).toFixed(3)} µs`,
+    `${one.actor}${one.life > 0 ? ` (life ${one.life})` : ''}, lane ${one.lane}`,
+    one.event,
+  ]);
+  return [
+    '',
+    ...wrap(`Seed ${seed}${about}${by}: ${text}`, '  ', '    '),
+    ...(rows.length === 0
+      ? []
+      : ['  What happened to the buffer since its last good state:', ...table(rows, 'rll', '    ')]),
+    '  To repeat it:',
+    `    ${repeat}`,
+  ];
+}

@@ -1,0 +1,49 @@
+/** What one trial came to: plain data, as it crosses from a worker of the pool. */
+import type { HistoryEvent } from './history.js';
+import type { StressPlan } from './plan.js';
+import type { StressLedger } from './stress-exporter.js';
+
+export interface TrialViolation {
+  readonly text: string;
+  /** Slot of the buffer that it is about. */
+  readonly buffer: number | null;
+  /** Who found it. */
+  readonly actor: string | null;
+  /** The shortest part of the buffer's history that explains it, oldest first. */
+  readonly history: readonly HistoryEvent[];
+}
+
+export interface TrialResult {
+  readonly seed: number;
+  readonly plan: StressPlan;
+  /** How long it lasted in model time; on threads that is real time. */
+  readonly modelNs: number;
+  readonly wallMs: number;
+  readonly interrupted: boolean;
+  readonly operations: number;
+  /** By operation: how many ended well, and then how many with each errno, in the order of ERRORS. */
+  readonly counts: readonly (readonly number[])[];
+  /** By operation: a histogram. */
+  readonly latencies: readonly (readonly number[])[];
+  readonly deaths: {
+    readonly killed: number;
+    readonly hung: number;
+    readonly failed: number;
+    readonly late: number;
+    readonly reclaimed: number;
+    readonly restarted: number;
+  };
+  /** From each death until nothing was left of the dead. */
+  readonly reclaimedNs: readonly number[];
+  readonly moves: { readonly moved: number; readonly refused: number; readonly timedOut: number };
+  readonly bytesCopied: number;
+  /** What was left at the end; null when the run did not get there. */
+  readonly ledger: StressLedger | null;
+  /** All that were found; `violations` has the first ones. */
+  readonly violationCount: number;
+  readonly violations: readonly TrialViolation[];
+  /** Of the order of events; null on threads. */
+  readonly fingerprint: string | null;
+  /** Whether it was executed twice and both executions were the same. */
+  readonly twice?: boolean;
+}

@@ -1,0 +1,81 @@
+/**
+ * Many independent trials: in virtual time side by side in a pool of workers, each with a seed of its own; on threads one
+ * after the other, since each already has a worker for every driver.
+ */
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { drawnPlan, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
+import { runTrial } from './run-trial.js';
+import type { StressWords } from './stress-words.js';
+import type { TrialResult } from './trial-result.js';
+import { runTask, type TrialTask } from './trial-worker.js';
+
+/** Of the virtual trials one of so many is executed twice. */
+export const TWICE_EVERY = 20;
+
+export interface TrialsOptions {
+  readonly trials: number;
+  /** Whether the rates of each trial are drawn from its seed, up to those of the choices. */
+  readonly draw: boolean;
+  readonly signal?: AbortSignal;
+  /** While the trials go on: what is done so far, with the words of the trial that runs here. */
+  readonly onProgress?: (done: readonly TrialResult[], nowNs: number, words: StressWords | undefined) => void;
+  readonly driverModule?: string;
+}
+
+/** The plans of all trials: seeds follow each other from the first. */
+export function plansOf(choices: PlanChoices, { trials, draw }: TrialsOptions): StressPlan[] {
+  return Array.from({ length: trials }, (_, i) => {
+    const own = { ...choices, seed: choices.seed + i };
+    return draw ? drawnPlan(own) : fixedPlan(own);
+  });
+}
+
+/** Whether a trial is executed twice: one in twenty, and which is decided by its seed. */
+const isTwice = ({ runtime, seed }: StressPlan): boolean => runtime === 'virtual' && seed % TWICE_EVERY === 0;
+
+/** Runs all trials, or as many as there are until the signal asks to stop. In order of their seeds. */
+export async function runTrials(choices: PlanChoices, options: TrialsOptions): Promise<TrialResult[]> {
+  const plans = plansOf(choices, options);
+  const isPooled = choices.runtime === 'virtual' && plans.length > 1;
+  return isPooled ? await runPooled(plans, options) : await runOneByOne(plans, options);
+}
+
+async function runOneByOne(plans: readonly StressPlan[], options: TrialsOptions): Promise<TrialResult[]> {
+  const done: TrialResult[] = [];
+  for (const plan of plans) {
+    if (options.signal?.aborted === true && done.length > 0) break;
+    const { signal, driverModule } = options;
+    const watch = {
+      signal,
+      onProgress: (nowNs: number, words: StressWords) => options.onProgress?.(done, nowNs, words),
+    };
+    const isChecked = isTwice(plan) && plans.length > 1;
+    done.push(
+      isChecked ? await runTask({ plan, twice: true, driverModule }) : await runTrial(plan, { ...watch, driverModule }),
+    );
+  }
+  return done;
+}
+
+async function runPooled(plans: readonly StressPlan[], options: TrialsOptions): Promise<TrialResult[]> {
+  const { signal, driverModule } = options;
+  const pool = new Piscina<TrialTask, TrialResult>({
+    filename: new URL('./trial-worker.js', import.meta.url).href,
+    maxThreads: Math.min(plans.length, availableParallelism()),
+  });
+  const done: TrialResult[] = [];
+  try {
+    const waiting = [...plans];
+    const work = async (): Promise<void> => {
+      for (let plan = waiting.shift(); plan !== undefined && signal?.aborted !== true; plan = waiting.shift()) {
+        done.push(await pool.run({ plan, twice: isTwice(plan), driverModule }));
+        options.onProgress?.(done, 0, undefined);
+      }
+    };
+    await Promise.all(Array.from({ length: pool.options.maxThreads }, work));
+  } finally {
+    await pool.destroy();
+  }
+  return done.sort((a, b) => a.seed - b.seed);
+}
