@@ -5,6 +5,7 @@ import { explainSharing } from '@dmabuf-lab/core/constraints';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { applyOverrides, executeRun, loadScenario, prepareRun } from '@dmabuf-lab/lab';
 import { Bench } from 'tinybench';
+import { explorerSchedules } from './explorer.js';
 import { mappedBoard } from './map-unmap.js';
 import { largeProblem } from './sharing.js';
 
@@ -76,3 +77,4 @@ async function virtualHour(): Promise<void> {
 await microBenches();
 await messageRoundTrip();
 await virtualHour();
+await explorerSchedules();

@@ -1,4 +1,5 @@
 import { MAP_AND_MOVE } from './boards/map-board.js';
+import { MAP_WORDS } from './boards/map-words-board.js';
 import { testProtocol } from './boards/test-protocol.js';
 
-testProtocol(MAP_AND_MOVE);
+for (const protocol of [MAP_WORDS, MAP_AND_MOVE]) testProtocol(protocol);

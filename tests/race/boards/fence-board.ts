@@ -134,7 +134,11 @@ export const FENCES: Protocol = {
     'reads plain halves',
     'reclaims without a wake-up',
   ],
-  rarePaths: ['somebody sees the death of the signaller', 'sleeps: waiter for the point after the carry'],
+  rarePaths: [
+    'a reclaimer dies',
+    'somebody sees the death of the signaller',
+    'sleeps: waiter for the point after the carry',
+  ],
   searches: [
     { by: 'depth first', preemptions: 1, crashes: 1, schedules: 8_000 },
     { by: 'random', crashes: 2, schedules: 2_000 },

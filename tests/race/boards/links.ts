@@ -18,6 +18,7 @@ export const RING_BLOCKS: Protocol = {
   rarePaths: [
     'sleeps: producer for room in a queue',
     'sleeps: consumer 1 for a frame',
+    'a reclaimer dies',
     'the dead had begun to push or to drop a frame',
     'the dead held a frame',
   ],

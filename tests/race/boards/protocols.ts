@@ -5,6 +5,7 @@ import { FENCES } from './fence-board.js';
 import { FENCE_REUSE } from './fence-reuse-board.js';
 import { POOL, RING_BLOCKS, RING_DROPS, RING_LEAVE } from './links.js';
 import { MAP_AND_MOVE } from './map-board.js';
+import { MAP_WORDS } from './map-words-board.js';
 import { OPPOSITE_ORDER } from './opposite-order-board.js';
 import type { Protocol } from './protocol.js';
 import { RECOVERY } from './recovery-board.js';
@@ -12,6 +13,7 @@ import { RESERVATIONS } from './resv-board.js';
 import { RUNTIME } from './runtime-board.js';
 
 export const PROTOCOLS: readonly Protocol[] = [
+  MAP_WORDS,
   MAP_AND_MOVE,
   OPPOSITE_ORDER,
   DYNAMIC_IMPORTER,

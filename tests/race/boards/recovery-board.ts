@@ -72,12 +72,16 @@ class ReclaimedResv extends ResvWords {
   constructor(
     private readonly explored: ExploredWords,
     private readonly mutant: RecoveryMutant | undefined,
+    private readonly onLockOfDead: () => void,
   ) {
     super(explored, TABLES.resv, wordAt(TABLES.tickets, 0, 0));
   }
   override reclaimLock(buffer: typeof BUFFER, dead: ReturnType<typeof actorId>): void {
     const isOwner = (this.explored.peek(LOCK) & 127) === dead;
-    if (isOwner) this.explored.probe('the dead held the lock');
+    if (isOwner) {
+      this.explored.probe('the dead held the lock');
+      this.onLockOfDead();
+    }
     if (this.mutant === 'leaves its lock held') return;
     if (this.mutant === 'is reclaimed only where it was owner' && (this.explored.load(LOCK) & 127) !== dead) return;
     super.reclaimLock(buffer, dead);
@@ -106,11 +110,14 @@ export function recoveryBoard(mutant?: RecoveryMutant): Board {
     setUp.timelines.open(timelineSlot(device));
   }
   words.keepAsInitial();
+  let lockOfDead = false;
   const opened = new OpenedTimelines(words, TABLES.timelines);
   const reclaimed: OpenTables = {
     ...setUp,
     buffers: new ReclaimedBuffers(words, mutant),
-    resv: new ReclaimedResv(words, mutant),
+    resv: new ReclaimedResv(words, mutant, () => {
+      lockOfDead = true;
+    }),
     timelines: new ReclaimedTimelines(words, mutant),
   };
 
@@ -145,7 +152,10 @@ export function recoveryBoard(mutant?: RecoveryMutant): Board {
   };
   return {
     words,
-    begin: () => ({ 'device 1': device(0), 'device 2': device(1), mover }),
+    begin() {
+      lockOfDead = false;
+      return { 'device 1': device(0), 'device 2': device(1), mover };
+    },
     mortal: ['device 1', 'device 2'],
     reclaimer: (dead) => () => {
       const owners = { links: [], pools: [], lanesPerActor: 1 };
@@ -156,6 +166,7 @@ export function recoveryBoard(mutant?: RecoveryMutant): Board {
     },
     end(dead) {
       words.probe(`deaths: ${dead.length}`);
+      if (dead.length === 2 && lockOfDead) words.probe('two die, of which one holds the lock');
       if (words.peek(STATE) !== 4) throw new Error(`the state of the buffer is ${words.peek(STATE)}, not 4`);
       if (words.peek(LOCK) !== 0 || words.peek(SEQ) % 2 !== 0)
         throw new Error('the reservation is held by nobody alive');
@@ -183,6 +194,8 @@ export const RECOVERY: Protocol = {
     'deaths: 0',
     'deaths: 1',
     'deaths: 2',
+    'two die, of which one holds the lock',
+    'a reclaimer dies',
     'the dead held the lock',
     'the dead was mapped',
     'the dead was not mapped',

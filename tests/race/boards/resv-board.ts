@@ -203,6 +203,7 @@ export const RESERVATIONS: Protocol = {
     'a younger context backs off',
     'a lock is taken from the dead',
     'reclaim finds an odd SEQ',
+    'a reclaimer dies',
     'sleeps: reader for a reservation being changed',
     'sleeps: A then B for a reservation lock',
   ],

@@ -23,7 +23,9 @@ export function strategyOf(search: Search, board: Board): Strategy {
 
 export function boundOf(search: Search): string {
   const crashes = search.crashes ? `, ${search.crashes} ${search.crashes === 1 ? 'crash' : 'crashes'}` : '';
-  if (search.by === 'depth first') return `all with ${search.preemptions} preemptions${crashes}`;
+  if (search.by === 'depth first') {
+    return `all with ${search.preemptions} ${search.preemptions === 1 ? 'preemption' : 'preemptions'}${crashes}`;
+  }
   return search.by === 'random' ? `random${crashes}` : `PCT d=${search.depth}${crashes}`;
 }
 
@@ -43,13 +45,20 @@ export interface ProtocolResult {
 /** How much longer a mutant is searched for than production is looked at. */
 const MUTANT_TIMES = 4;
 
-/** Runs the searches on the production code, or with a mutant until one of them fails. @param times longer than in a test */
-export function searchProtocol(protocol: Protocol, mutant?: string, times = 1): ProtocolResult {
-  if (mutant !== undefined) times *= MUTANT_TIMES;
+export interface Effort {
+  /** How many times the schedules that a test runs. */
+  readonly times?: number;
+  /** Made for each search: tells whether there is time for more of it. */
+  limit?(): () => boolean;
+}
+
+/** Runs the searches on the production code, or with a mutant until one of them fails. */
+export function searchProtocol(protocol: Protocol, mutant?: string, { times = 1, limit }: Effort = {}): ProtocolResult {
   const board = protocol.board(mutant);
   const results: SearchResult[] = [];
   for (const search of protocol.searches) {
-    const budget = { schedules: search.schedules * times, crashes: search.crashes };
+    const schedules = search.schedules * times * (mutant === undefined ? 1 : MUTANT_TIMES);
+    const budget = { schedules, crashes: search.crashes, mayGoOn: limit?.() };
     const result = { search, ...explore(board, strategyOf(search, board), budget) };
     results.push(result);
     if (result.failure !== undefined) break;

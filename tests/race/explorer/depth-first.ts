@@ -2,7 +2,8 @@
  * All schedules with at most so many preemptions and crashes, one after the other.
  *
  * A switch away from an actor that could go on is a preemption and costs one; a switch where the actor waits or has ended
- * is free. Preemptions are tried before operations on words that several actors touch, since all others commute. Source:
+ * is free. Only the actor that made the last step may crash: nobody but its reclaimer sees a death, so dying later is the
+ * same as dying there and being reclaimed later. Preemptions are tried before operations on words that several actors touch, since all others commute. Source:
  * iterative context bounding (Musuvathi and Qadeer, PLDI 2007), the search of CHESS.
  */
 import type { ExploredWords } from './explored-words.js';

@@ -25,11 +25,20 @@ export interface Budget {
   readonly schedules: number;
   /** Crashes in one schedule at most. */
   readonly crashes?: number;
+  /** Asked now and then whether there is time for more. */
+  mayGoOn?(): boolean;
 }
 
-export function explore(board: Board, strategy: Strategy, { schedules, crashes = 0 }: Budget): Exploration {
+/** Schedules between two questions whether there is time. */
+const BETWEEN_QUESTIONS = 16;
+
+export function explore(board: Board, strategy: Strategy, budget: Budget): Exploration {
+  const { schedules, crashes = 0 } = budget;
   let steps = 0;
   for (let count = 0; count < schedules; count += 1) {
+    if (count % BETWEEN_QUESTIONS === 0 && budget.mayGoOn?.() === false) {
+      return { schedules: count, steps, exhausted: false, failure: undefined };
+    }
     if (!strategy.begin()) return { schedules: count, steps, exhausted: true, failure: undefined };
     const result = runSchedule(board, strategy, crashes);
     strategy.end?.(result.steps);

@@ -125,6 +125,7 @@ class Run implements Gate, ChoicePoint {
     if (this.#crashesLeft === 0) this.mortal = 0;
     const dead = this.#reclaimers.get(actor) ?? actor;
     if (dead === actor) this.dead.push(actor);
+    else this.#words.probe('a reclaimer dies');
     this.#reclaim(dead, actor);
   }
 

@@ -69,7 +69,7 @@
  * Crash     The reclaimer stores 0 in both MAPPED words and in PINNED of the dead importer (a count is the truth, it is never
  *           subtracted from on behalf of the dead) and notifies even where it was 0: the dead may have subtracted and
  *           not notified.
- * Shown by  tests/race/opposite-order-map.test.ts, tests/race/dynamic-importer.test.ts,
+ * Shown by  tests/race/map-move.test.ts, tests/race/recovery.test.ts, tests/race/opposite-order-map.test.ts, tests/race/dynamic-importer.test.ts,
  *           tests/unit/core/dma-buf/exporter.test.ts, tests/unit/core/dma-buf/dynamic-importer.test.ts.
  */
 import {

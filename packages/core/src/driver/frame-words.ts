@@ -33,7 +33,7 @@
  *           clears its link's bit wherever it is set; that of an owner clears OWNER. Clearing is idempotent. It adds to
  *           RELEASES and notifies even where it cleared nothing: the dead may have freed a frame and not told.
  *           A producer that dies between setting a link's bit and its push is told from the journal of ring-words.ts.
- * Shown by  tests/unit/core/driver/frame-words.test.ts.
+ * Shown by  tests/unit/core/driver/frame-words.test.ts, tests/race/frame-pool.test.ts, tests/race/ring.test.ts.
  */
 import {
   type AtomicWords,

@@ -27,7 +27,7 @@
  * Progress  The oldest context waits only for holders that no longer wait for locks (I2).
  * Crash     The reclaimer frees LOCK where the stamp's actor is the dead one, and notifies LOCK even where it was not:
  *           the dead may have stored 0 and not notified. SEQ is made even again.
- * Shown by  tests/unit/core/sync/dma-resv.test.ts, tests/race/opposite-order-map.test.ts.
+ * Shown by  tests/unit/core/sync/dma-resv.test.ts, tests/race/reservation.test.ts, tests/race/opposite-order-map.test.ts.
  */
 import {
   type ActorId,

@@ -46,7 +46,7 @@
  *           its reclaimer in both cases: it calls fail(), which makes every point above the seqno end with an error. An owner
  *           that dies while it opens the slot leaves it failed, in the old life or in a new one without points.
  * Shown by  tests/unit/core/sync/timeline-words.test.ts (carry, order of stores step by step, reuse, errors),
- *           tests/race/fence.test.ts, tests/race/fence-reuse.test.ts.
+ *           tests/race/fence.test.ts.
  */
 import {
   type AtomicWords,

@@ -1,4 +1,0 @@
-import { FENCE_REUSE } from './boards/fence-reuse-board.js';
-import { testProtocol } from './boards/test-protocol.js';
-
-testProtocol(FENCE_REUSE);
