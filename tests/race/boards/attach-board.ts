@@ -182,8 +182,8 @@ export const ATTACH: Protocol = {
   mutants: ['goes on waiting for a slot that was detached', 'is given a slot with the counts of another'],
   rarePaths: ['a slot is given away while its buffer moves'],
   searches: [
-    { by: 'PCT', depth: 2, crashes: 1, schedules: 80 },
-    { by: 'random', crashes: 1, schedules: 40 },
-    { by: 'depth first', preemptions: 1, schedules: 30 },
+    { by: 'PCT', depth: 2, crashes: 1, schedules: 60 },
+    { by: 'random', crashes: 1, schedules: 25 },
+    { by: 'depth first', preemptions: 1, schedules: 20 },
   ],
 };

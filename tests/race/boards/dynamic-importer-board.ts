@@ -203,9 +203,9 @@ class BoardImporter extends DmaBufImporter {
 }
 
 const SEARCHES: Protocol['searches'] = [
-  { by: 'depth first', preemptions: 1, schedules: 600 },
-  { by: 'random', schedules: 400 },
-  { by: 'PCT', depth: 3, schedules: 400 },
+  { by: 'depth first', preemptions: 1, schedules: 500 },
+  { by: 'random', schedules: 300 },
+  { by: 'PCT', depth: 3, schedules: 300 },
 ];
 
 export const DYNAMIC_IMPORTER: Protocol = {

@@ -201,8 +201,8 @@ export const RECOVERY: Protocol = {
     'the dead was not mapped',
   ],
   searches: [
-    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 2_500 },
-    { by: 'random', crashes: 3, schedules: 1_500 },
-    { by: 'PCT', depth: 3, crashes: 3, schedules: 1_000 },
+    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 1_500 },
+    { by: 'random', crashes: 3, schedules: 1_200 },
+    { by: 'PCT', depth: 3, crashes: 3, schedules: 500 },
   ],
 };
