@@ -303,3 +303,34 @@ test('BufferMover, policy busy and only a fence in the way, is EBUSY at once', (
   lane.pay(fence);
   t.notThrows(() => table.run(encoder.map(late, table.lane())));
 });
+
+test('Exporter.destroy, a second time while the first waits for the last detach, is ESTALE, and frees no slot twice', (t) => {
+  const table = new TableTop();
+  const { buffer, camera, attachment } = placed(table);
+  const first = table.exporter.destroy({ buffer });
+  t.false(first.next().done);
+  t.throws(() => table.run(table.exporter.destroy({ buffer })), { code: 'ESTALE' } as object);
+  table.run(camera.detach(attachment));
+  table.run(first);
+  const next = table.create({ name: 'next' });
+  t.is(next.slot, buffer.slot);
+  t.deepEqual(
+    [...table.exporter.liveBuffers].map(({ name }) => name),
+    ['next'],
+  );
+  t.is(table.system.stats().usedBytes, 0);
+});
+
+test('Exporter.create, of storage at once, by whoever guesses the handle meanwhile, is not placed a second time', (t) => {
+  const table = new TableTop();
+  const request = { name: 'buffer', pool: 'pool', sizeBytes: MiB, expect: [], expectTimeoutNs: 0 };
+  const creation = table.exporter.create({ ...request, allocate: { heap: 'cma' } });
+  t.like(creation.next().value, { kind: 'time' });
+  const gpu = table.importer(GPU);
+  const guess = gpu.attach({ slot: bufferSlot(0), life: 1 });
+  t.like(guess.next().value, { what: 'an earlier service of the same buffer' });
+  const buffer = table.run(creation);
+  gpu.unmap(table.run(gpu.map(table.run(guess), table.lane())));
+  t.is(table.heapOf(buffer), 'cma');
+  t.is(table.cma.stats().usedBytes + table.system.stats().usedBytes, MiB);
+});
