@@ -10,7 +10,8 @@
  *           17    ENABLED  the consumer    1 while the consumer wants frames
  *           32+4i ENTRY i  the producer    (frame, time of push low, high, count << 2 | taker)
  *                          both, by CAS    taker: 0 nobody yet, 1 the consumer, 2 the producer
- *           Counts are taken modulo 2^30. TAIL and HEAD lie on lines of their own.
+ *           Counts are taken modulo the largest multiple of the depth that 30 bits hold, so that the entry after the last
+ *           is the first also where they wrap. TAIL and HEAD lie on lines of their own.
  *
  * Invariants
  *   I1  HEAD <= TAIL <= HEAD + depth; entry HEAD mod depth is not written again before HEAD has passed it.
@@ -57,7 +58,7 @@ const ENTRY_WORDS = 4;
 const TAKER = 3;
 const BY_CONSUMER = 1;
 const BY_PRODUCER = 2;
-const COUNT_MASK = 0x3fff_ffff;
+const COUNT_LIMIT = 0x4000_0000;
 const TWO_32 = 4_294_967_296;
 
 /** Words of a ring of a given depth. */
@@ -74,6 +75,7 @@ export interface RingEntry {
 export const RING_ENDED: unique symbol = Symbol('ring ended');
 
 export class RingWords {
+  readonly #modulus: number;
   readonly #tail: WordIndex;
   readonly #pushing: WordIndex;
   readonly #head: WordIndex;
@@ -84,6 +86,7 @@ export class RingWords {
     private readonly table: TableRegion,
     readonly depth: number,
   ) {
+    this.#modulus = Math.floor(COUNT_LIMIT / depth) * depth;
     this.#tail = wordAt(table, 0, TAIL);
     this.#pushing = wordAt(table, 0, PUSHING);
     this.#head = wordAt(table, 0, HEAD);
@@ -91,7 +94,7 @@ export class RingWords {
   }
 
   get length(): number {
-    return ((this.words.load(this.#tail) >>> 1) - this.words.load(this.#head)) & COUNT_MASK;
+    return this.#between(this.words.load(this.#head), this.words.load(this.#tail) >>> 1);
   }
 
   // ---- the producer's side ----
@@ -120,7 +123,7 @@ export class RingWords {
   roomStep(promised = 0): true | WordPark {
     const head = this.words.load(this.#head);
     const pushed = this.words.load(this.#tail) >>> 1;
-    return ((pushed - head) & COUNT_MASK) + promised < this.depth
+    return this.#between(head, pushed) + promised < this.depth
       ? true
       : new WordPark(this.#head, head, 'room in a queue'); // P3
   }
@@ -136,13 +139,13 @@ export class RingWords {
     const tail = this.words.load(this.#tail);
     const pushed = tail >>> 1;
     assert(tail % 2 === 0, 'a closed ring takes no more frames');
-    assert(((pushed - this.words.load(this.#head)) & COUNT_MASK) < this.depth, 'I1 of rings: there is room');
+    assert(this.#between(this.words.load(this.#head), pushed) < this.depth, 'I1 of rings: there is room');
     const entry = this.#entry(pushed);
     this.words.store(entry, frame);
     this.words.store((entry + 1) as WordIndex, (nowNs % TWO_32) | 0);
     this.words.store((entry + 2) as WordIndex, Math.floor(nowNs / TWO_32));
     this.words.store((entry + TAKER) as WordIndex, untaken(pushed));
-    this.words.store(this.#tail, ((pushed + 1) & COUNT_MASK) << 1); // P1
+    this.words.store(this.#tail, this.#after(pushed) << 1); // P1
     this.words.store(this.#word(INTENT), 0);
     this.words.notify(this.#tail, Wake.HandOver);
   }
@@ -254,7 +257,7 @@ export class RingWords {
     for (;;) {
       const head = this.words.load(this.#head);
       const pushed = this.words.load(this.#tail) >>> 1; // P2
-      if (((pushed - head) & COUNT_MASK) === 0) return undefined;
+      if (pushed === head) return undefined;
       const entry = this.#entry(head);
       const frame = this.words.load(entry);
       const low = this.words.load((entry + 1) as WordIndex) >>> 0;
@@ -274,8 +277,17 @@ export class RingWords {
   }
 
   #moveHead(head: number): void {
-    this.words.compareExchange(this.#head, head, (head + 1) & COUNT_MASK);
+    this.words.compareExchange(this.#head, head, this.#after(head));
     this.words.notify(this.#head);
+  }
+
+  /** Frames between two counts. */
+  #between(head: number, tail: number): number {
+    return tail >= head ? tail - head : tail - head + this.#modulus;
+  }
+
+  #after(count: number): number {
+    return count + 1 === this.#modulus ? 0 : count + 1;
   }
 
   #word(column: number): WordIndex {

@@ -1,4 +1,4 @@
-import { AtomicWords, actorId, WordPark } from '@dmabuf-lab/core/base';
+import { AtomicWords, actorId, WordPark, wordIndex } from '@dmabuf-lab/core/base';
 import { layOutTables, openTables, RING_ENDED, type RingWords } from '@dmabuf-lab/core/driver';
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
@@ -100,6 +100,30 @@ test('RingWords.reclaimProducer, that died with a frame it dropped, lets go of t
   for (let i = 0; i < 2; i += 1) words.reclaimProducer((frame) => freed.push(frame));
   t.deepEqual(freed, [1]);
   t.is(words.tryTake()?.frame, 2);
+});
+
+test('RingWords, counts that wrap, lose no frame and keep the order', (t) => {
+  const tables = layOutTables({ actors: 1, buffers: 1, attachments: 1, timelines: 1, pools: 1, frames: 1, rings: [3] });
+  const words = new AtomicWords(new SharedArrayBuffer(tables.sizeBytes));
+  const { base } = tables.rings[0].region;
+  const near = Math.floor(2 ** 30 / 3) * 3 - 2; // two frames before they wrap
+  words.store(wordIndex(base), (near << 1) | 0); // TAIL
+  words.store(wordIndex(base + 16), near); // HEAD
+  const made = openTables(words, tables, actorId(1)).ring(0);
+  for (let i = 0; i < 3; i += 1) {
+    const at = near + i;
+    words.store(wordIndex(base + 32 + (at % 3) * 4 + 3), 0);
+  }
+  for (let frame = 0; frame < 9; frame += 3) {
+    for (const one of [frame, frame + 1, frame + 2]) made.push(one, one);
+    t.true(made.roomStep() instanceof WordPark);
+    t.deepEqual(
+      [made.tryTake()?.frame, made.takeToDrop()?.frame, made.tryTake()?.frame],
+      [frame, frame + 1, frame + 2],
+    );
+    made.endDrop();
+    t.is(made.tryTake(), undefined);
+  }
 });
 
 testProp(
