@@ -10,7 +10,7 @@ export function repeatCommand(choices: PlanChoices, draw: boolean): string {
     `--runtime ${runtime}`,
     `--drivers ${drivers}`,
     `--buffers ${buffers}`,
-    `--duration ${durationNs}ns`,
+    `--duration ${exactDuration(durationNs)}`,
     ...(operations === undefined ? [] : [`--operations ${operations}`]),
     `--kill-rate ${killsPerSecond}/s`,
     `--hang-rate ${hangsPerSecond}/s`,
@@ -19,4 +19,9 @@ export function repeatCommand(choices: PlanChoices, draw: boolean): string {
     ...(draw ? ['--draw'] : []),
   ];
   return words.join(' ');
+}
+
+function exactDuration(ns: number): string {
+  if (ns % 1e9 === 0) return `${ns / 1e9}s`;
+  return ns % 1e6 === 0 ? `${ns / 1e6}ms` : `${ns}ns`;
 }

@@ -121,7 +121,7 @@ test('HistoryChecker, a writer that gives up, leaves any mixture; once written a
   shared.read(shared.a, A);
   t.regex(
     shared.found[0],
-    /page 0 holds content 1 of slot 0, life 1, written by lane 0 of actor 2.*expected content 2/,
+    /page 0 holds content 1 of slot 0, life 1, written by lane 0 of driver1.*expected content 2/,
   );
 });
 

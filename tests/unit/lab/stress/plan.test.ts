@@ -38,7 +38,7 @@ test('drawnPlan, many seeds, stays below what it was given, and leaves kinds of 
 test('repeatCommand names everything that the trial follows from', (t) => {
   t.is(
     repeatCommand({ ...CHOICES, operations: 100 }, true),
-    'dmabuf-lab stress --runtime virtual --drivers 4 --buffers 8 --duration 10000000000ns --operations 100 ' +
+    'dmabuf-lab stress --runtime virtual --drivers 4 --buffers 8 --duration 10s --operations 100 ' +
       '--kill-rate 5/s --hang-rate 1/s --heap-pressure 0.5 --seed 3 --draw',
   );
 });
