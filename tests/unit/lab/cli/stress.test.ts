@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { stressResultSchema } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { ended, run, scratch, start } from './command-line.js';
@@ -75,3 +77,63 @@ for (const runtime of ['virtual', 'threads']) {
     t.regex(stdout, /Ledger: nothing is left/);
   });
 }
+
+/** A driver that takes frames from a camera, and fails at the third one if it is told to. */
+const takesFrames = (fails: boolean): string => `
+const parameters = { parse: () => ({}), safeParse: () => ({ success: true, data: {} }) };
+export default {
+  name: 'takes-frames',
+  parameters,
+  ports: { in: { direction: 'in' } },
+  plan: () => ({ outputs: {}, problems: [] }),
+  *run(ctx) {
+    const lane = ctx.lane();
+    for (let count = 1; ; count += 1) {
+      const frame = yield* ctx.ports.in.take();
+      if (frame === undefined) return;
+      const job = yield* ctx.tryBegin(lane, [{ frame, write: false }]);
+      if (job !== undefined) {
+        ctx.verify(job, frame);
+        job.end();
+      }
+      ctx.ports.in.release(frame);
+      if (${fails} && count === 3) throw new Error('the third frame');
+    }
+  },
+};
+`;
+
+test('stress --driver: a module takes frames under kills, and all comes back', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'mine.mjs'), takesFrames(false));
+  const options = ['--driver', 'mine.mjs', '--duration', '500ms', '--kill-rate', '20/s', '--hang-rate', '2/s'];
+  const { code, stdout, stderr } = await run(dir, ['stress', ...options]);
+  t.is(code, 0, stderr + stdout);
+  t.regex(stdout, /own1 +mine\.mjs +\d+ +0 +\d+ +0 +\d+/);
+  t.regex(stdout, /Faults: [1-9]\d* killed/);
+  const json = await run(dir, ['stress', ...options, '--json']);
+  t.is(stressResultSchema.parse(JSON.parse(json.stdout)).devices?.length, 2);
+});
+
+test('stress --driver: a module that throws is a violation, with the command that repeats it', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'fails.mjs'), takesFrames(true));
+  const { code, stdout } = await run(dir, ['stress', '--driver', 'fails.mjs', '--duration', '100ms']);
+  t.is(code, 1);
+  t.regex(stdout, /fails\.mjs failed: the third frame/);
+  t.regex(stdout, /dmabuf-lab stress --runtime virtual --driver fails\.mjs --duration 100ms/);
+});
+
+test('stress --driver: what is no driver, or does not go with it, is refused with 2', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'none.mjs'), 'export default 1;');
+  const none = await run(dir, ['stress', '--driver', 'none.mjs']);
+  t.is(none.code, 2);
+  t.regex(none.stderr, /Cannot use the driver none\.mjs: its default export is not what defineDriver returns/);
+  const missing = await run(dir, ['stress', '--driver', 'missing.mjs']);
+  t.is(missing.code, 2);
+  t.regex(missing.stderr, /Cannot load the driver missing\.mjs/);
+  const mixed = await run(dir, ['stress', '--driver', 'none.mjs', '--buffers', '4']);
+  t.is(mixed.code, 2);
+  t.regex(mixed.stderr, /Cannot use --buffers with --driver/);
+});

@@ -38,7 +38,8 @@ test('drawnPlan, many seeds, stays below what it was given, and leaves kinds of 
 test('repeatCommand names everything that the trial follows from', (t) => {
   t.is(
     repeatCommand({ ...CHOICES, operations: 100 }, true),
-    'dmabuf-lab stress --runtime virtual --drivers 4 --buffers 8 --duration 10s --operations 100 ' +
-      '--kill-rate 5/s --hang-rate 1/s --heap-pressure 0.5 --seed 3 --draw',
+    'dmabuf-lab stress --runtime virtual --drivers 4 --buffers 8 --operations 100 --heap-pressure 0.5 --duration 10s ' +
+      '--kill-rate 5/s --hang-rate 1/s --seed 3 --draw',
   );
+  t.regex(repeatCommand(CHOICES, false, ["it's.mjs"]), /--driver 'it'\\''s\.mjs' --duration/);
 });
