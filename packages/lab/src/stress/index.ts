@@ -4,6 +4,7 @@ export { LiveLine } from './live-line.js';
 export { loadOwnDrivers, type OwnDriver, pipelineOf } from './own-drivers.js';
 export { MAX_PIPELINE_FAULTS, runPipelineTrial } from './pipeline-trial.js';
 export { drawnPlan, faultsOf, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
+export { leftOfDead } from './reclaim-audit.js';
 export { repeatCommand } from './repeat-command.js';
 export { runTrial, type TrialOptions } from './run-trial.js';
 export { pagesOf } from './stamp.js';
