@@ -1,4 +1,4 @@
-/** `npm run bench`: what the hot paths cost here. Figures to look at; no test asserts them. */
+/** `npm run bench`: what the hot paths cost here; `npm run bench reclaim`: that alone. Figures to look at; no test asserts them. */
 import { Worker } from 'node:worker_threads';
 import { physAddr } from '@dmabuf-lab/core/base';
 import { explainSharing } from '@dmabuf-lab/core/constraints';
@@ -7,6 +7,7 @@ import { applyOverrides, executeRun, loadScenario, prepareRun } from '@dmabuf-la
 import { Bench } from 'tinybench';
 import { explorerSchedules } from './explorer.js';
 import { mappedBoard } from './map-unmap.js';
+import { reclaimTimes } from './reclaim.js';
 import { largeProblem } from './sharing.js';
 
 const MiB = 1024 * 1024;
@@ -74,7 +75,23 @@ async function virtualHour(): Promise<void> {
   }
 }
 
+/** A worker with 1,000 attachments, all mapped, exits. */
+async function reclaim(): Promise<void> {
+  const ns = await reclaimTimes(1000, 21);
+  const ms = (at: number): string => (ns[at] / 1e6).toFixed(2);
+  console.log(
+    `1,000 attachments taken back after their worker's exit: median ${ms(ns.length >> 1)} ms, ` +
+      `fastest ${ms(0)} ms, slowest ${ms(ns.length - 1)} ms of ${ns.length}`,
+  );
+}
+
+const [only] = process.argv.slice(2);
+if (only === 'reclaim') {
+  await reclaim();
+  process.exit();
+}
 await microBenches();
 await messageRoundTrip();
 await virtualHour();
 await explorerSchedules();
+await reclaim();

@@ -120,6 +120,11 @@ export class ResvWords {
     return this.words.load(wordAt(this.table, buffer, LOCK)) === context.stamp;
   }
 
+  /** The actor that holds the lock; 0 = nobody. */
+  lockOwner(buffer: BufferSlot): number {
+    return this.words.load(wordAt(this.table, buffer, LOCK)) & ((1 << ACTOR_BITS) - 1);
+  }
+
   /** Frees the lock of a dead actor, and notifies also where it was not the owner (crash story above). */
   reclaimLock(buffer: BufferSlot, dead: ActorId): void {
     const lock = wordAt(this.table, buffer, LOCK);

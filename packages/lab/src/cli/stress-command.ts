@@ -4,6 +4,7 @@ import { Option } from 'commander';
 import type { PlanChoices, StressResult, TrialsOptions } from '../stress/index.js';
 import { describeError, EXIT, InputError } from './errors.js';
 import { catchInterrupt } from './interrupt.js';
+import { userPath } from './paths.js';
 
 const HELP = `
 Rates are events a second of model time, of all drivers together: 2/s, 0.5/s. On threads model time is real time.
@@ -31,6 +32,7 @@ interface StressFlags {
   readonly runtime: 'threads' | 'virtual';
   readonly trials: string;
   readonly draw?: boolean;
+  readonly driver?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -57,19 +59,25 @@ export function addStressCommand(program: Command): void {
     )
     .option('--trials <count>', 'independent trials with seeds that follow each other; side by side if virtual', '1')
     .option('--draw', 'draw what each trial does from its seed: numbers of drivers and buffers, rates, policies')
+    .option(
+      '--driver <module...>',
+      'put drivers of your own behind a camera, under the same faults, in place of sharing',
+    )
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', HELP)
-    .action(async (flags: StressFlags) => {
-      process.exitCode = await stress(flags);
+    .action(async (flags: StressFlags, command: Command) => {
+      const given = (option: string): boolean => command.getOptionValueSource(option) === 'cli';
+      process.exitCode = await stress(flags, given);
     });
 }
 
-async function stress(flags: StressFlags): Promise<number> {
+async function stress(flags: StressFlags, given: (option: string) => boolean): Promise<number> {
   try {
     const choices = await readChoices(flags);
-    checkFaults(choices);
+    await checkFaults(choices, flags);
+    const ownDrivers = await checkDrivers(flags, given);
     const trials = wholeNumber('--trials', flags.trials, 1, 1_000_000);
-    const result = await watched(flags, choices, { trials, draw: flags.draw === true });
+    const result = await watched(flags, choices, { trials, draw: flags.draw === true, ownDrivers });
     const { stressText } = await import('../stress/index.js');
     process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : stressText(result));
     if (result.endedBy === 'violation') return EXIT.failed;
@@ -84,7 +92,7 @@ async function stress(flags: StressFlags): Promise<number> {
 async function watched(
   flags: StressFlags,
   choices: PlanChoices,
-  request: Pick<TrialsOptions, 'trials' | 'draw'>,
+  request: Pick<TrialsOptions, 'trials' | 'draw' | 'ownDrivers'>,
 ): Promise<StressResult> {
   const { LiveLine, runTrials, stressResult } = await import('../stress/index.js');
   const line = new LiveLine(process.stderr, request.trials);
@@ -96,7 +104,8 @@ async function watched(
     const onProgress: TrialsOptions['onProgress'] = (...progress) => line.update(...progress);
     const watch = { signal: interrupt.signal, ...(flags.json !== true && { onProgress }) };
     const done = await runTrials(choices, { ...request, ...watch });
-    return stressResult({ choices, ...request }, done, (performance.now() - startMs) * 1e6);
+    const { trials, draw } = request;
+    return stressResult({ choices, trials, draw, ownDrivers: flags.driver }, done, (performance.now() - startMs) * 1e6);
   } finally {
     line.clear();
   }
@@ -121,12 +130,39 @@ async function readChoices(flags: StressFlags): Promise<PlanChoices> {
 /** Faults are laid out before the run. */
 const MAX_FAULTS = 50_000;
 
-function checkFaults({ killsPerSecond, hangsPerSecond, durationNs }: PlanChoices): void {
+async function checkFaults(
+  { killsPerSecond, hangsPerSecond, durationNs }: PlanChoices,
+  { driver }: StressFlags,
+): Promise<void> {
+  const { MAX_PIPELINE_FAULTS } = await import('../stress/index.js');
+  const most = driver === undefined ? MAX_FAULTS : MAX_PIPELINE_FAULTS / 2;
   const faults = Math.round((killsPerSecond + hangsPerSecond) * (durationNs / 1e9));
-  if (faults <= MAX_FAULTS) return;
-  throw new InputError(
-    `Cannot cause ${faults} faults in one run: expected rates and a duration for at most ${MAX_FAULTS}`,
-  );
+  if (faults <= most) return;
+  throw new InputError(`Cannot cause ${faults} faults in one run: expected rates and a duration for at most ${most}`);
+}
+
+/** Options of random sharing, which a pipeline does not have. */
+const SHARING = {
+  drivers: '--drivers',
+  buffers: '--buffers',
+  operations: '--operations',
+  heapPressure: '--heap-pressure',
+};
+
+/** Loads the modules once, to say what is wrong with them before anything runs. */
+async function checkDrivers(
+  { driver }: StressFlags,
+  given: (option: string) => boolean,
+): Promise<TrialsOptions['ownDrivers'] | undefined> {
+  if (driver === undefined) return undefined;
+  for (const [option, name] of Object.entries(SHARING)) {
+    if (given(option))
+      throw new InputError(`Cannot use ${name} with --driver: a pipeline of modules shares no random buffers`);
+  }
+  const { loadOwnDrivers, pipelineOf } = await import('../stress/index.js');
+  const paths = driver.map((path) => ({ path: userPath(path), given: path }));
+  pipelineOf(await loadOwnDrivers(paths));
+  return paths;
 }
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {

@@ -21,6 +21,9 @@ export interface Endpoint {
   readonly port: string;
 }
 
+/** Drivers that are not built in, by the device that they drive. */
+export type OwnDrivers = Readonly<Record<string, { readonly driver: Driver; readonly module: string }>>;
+
 /** Splits `camera.out`. */
 export function endpoint(text: string): Endpoint {
   const [device, port] = text.split('.');
@@ -31,13 +34,18 @@ export function endpoint(text: string): Endpoint {
  * Plans every device, sources first.
  *
  * @param cameraFile a clip for every camera, in place of its own
+ * @param own drivers in place of those that the scenario names
  * @throws ScenarioError with every problem found; MediaError when a clip cannot be read
  */
-export async function planDevices(loaded: LoadedScenario, cameraFile?: string): Promise<Map<string, PlannedDevice>> {
+export async function planDevices(
+  loaded: LoadedScenario,
+  cameraFile?: string,
+  own: OwnDrivers = {},
+): Promise<Map<string, PlannedDevice>> {
   const problems: ScenarioProblem[] = [];
   const planned = new Map<string, PlannedDevice>();
   for (const name of upstreamFirst(loaded.scenario)) {
-    const device = await planDevice(loaded, name, planned, cameraFile, problems);
+    const device = await planDevice(loaded, name, planned, cameraFile, own, problems);
     if (device !== undefined) planned.set(name, device);
   }
   if (cameraFile !== undefined && !Object.values(loaded.scenario.devices).some((d) => d.driver === 'camera')) {
@@ -52,10 +60,11 @@ async function planDevice(
   name: string,
   planned: ReadonlyMap<string, PlannedDevice>,
   cameraFile: string | undefined,
+  own: OwnDrivers,
   problems: ScenarioProblem[],
 ): Promise<PlannedDevice | undefined> {
   const spec = scenario.devices[name];
-  const { driver, module } = builtInDrivers[spec.driver];
+  const { driver, module } = own[name] ?? builtInDrivers[spec.driver];
   const given =
     spec.driver === 'camera' && cameraFile !== undefined ? { ...spec.parameters, file: cameraFile } : spec.parameters;
   const path = ['devices', name, 'parameters'];

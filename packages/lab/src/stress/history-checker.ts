@@ -14,6 +14,7 @@ import type { BufferSlot } from '@dmabuf-lab/core/base';
 import type { BufferHandle, DmaMapping } from '@dmabuf-lab/core/dma-buf';
 import { generationOf, isMoving } from '@dmabuf-lab/core/dma-buf';
 import { EVENT, type EventKind } from './history.js';
+import { nameOfActor } from './plan.js';
 import { pagesOf, readStamp, type Stamp, stampPage } from './stamp.js';
 import { LANES, type StressWords } from './stress-words.js';
 
@@ -190,6 +191,6 @@ function describe(seen: Stamp | 'fresh' | 'garbage'): string {
   if (seen === 'fresh') return 'nothing';
   if (seen === 'garbage') return 'no whole stamp';
   const { slot, life, content, lane, laneLife } = seen;
-  const writer = `lane ${lane % LANES} of actor ${Math.floor(lane / LANES)}, life ${laneLife}`;
+  const writer = `lane ${lane % LANES} of ${nameOfActor(Math.floor(lane / LANES))}, life ${laneLife}`;
   return `content ${content} of slot ${slot}, life ${life}, written by ${writer}`;
 }

@@ -7,7 +7,7 @@ const MIX: readonly (readonly [what: Operation | 'idle', weight: number])[] = [
   ['create', 2],
   ['destroy', 1],
   ['attach', 2],
-  ['detach', 3],
+  ['detach', 1],
   ['read', 16],
   ['write', 12],
   ['map', 5],

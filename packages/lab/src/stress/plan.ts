@@ -93,7 +93,11 @@ export function drawnPlan(choices: PlanChoices): StressPlan {
 }
 
 /** Who is killed or hangs, and when: exponential gaps, victims by chance, all from the seed. */
-export function faultsOf({ seed, drivers, durationNs, killsPerSecond, hangsPerSecond }: StressPlan): Fault[] {
+export function faultsOf(
+  plan: StressPlan,
+  victims = Array.from({ length: plan.drivers }, (_, i) => driverName(i)),
+): Fault[] {
+  const { seed, durationNs, killsPerSecond, hangsPerSecond } = plan;
   const faults: Fault[] = [];
   const rates = { kill: killsPerSecond, hang: hangsPerSecond } as const;
   for (const kind of ['kill', 'hang'] as const) {
@@ -101,7 +105,7 @@ export function faultsOf({ seed, drivers, durationNs, killsPerSecond, hangsPerSe
     const random = new RandomStream(seed, `stress.${kind}`);
     let atNs = Math.ceil(random.exponential(1e9 / rates[kind]));
     while (atNs < durationNs) {
-      faults.push({ kind, actor: driverName(random.integer(drivers)), atNs });
+      faults.push({ kind, actor: victims[random.integer(victims.length)], atNs });
       atNs += Math.ceil(random.exponential(1e9 / rates[kind]));
     }
   }

@@ -2,21 +2,30 @@
 import type { PlanChoices } from './plan.js';
 
 /** One line for a shell; the trial is that of the seed in the choices. */
-export function repeatCommand(choices: PlanChoices, draw: boolean): string {
+export function repeatCommand(choices: PlanChoices, draw: boolean, ownDrivers: readonly string[] = []): string {
   const { runtime, drivers, buffers, durationNs, operations, killsPerSecond, hangsPerSecond, heapPressure, seed } =
     choices;
-  const words = [
-    'dmabuf-lab stress',
-    `--runtime ${runtime}`,
+  const sharing = [
     `--drivers ${drivers}`,
     `--buffers ${buffers}`,
-    `--duration ${durationNs}ns`,
     ...(operations === undefined ? [] : [`--operations ${operations}`]),
+    `--heap-pressure ${heapPressure}`,
+  ];
+  const words = [
+    `dmabuf-lab stress --runtime ${runtime}`,
+    ...(ownDrivers.length === 0 ? sharing : ownDrivers.map((path) => `--driver ${quoted(path)}`)),
+    `--duration ${exactDuration(durationNs)}`,
     `--kill-rate ${killsPerSecond}/s`,
     `--hang-rate ${hangsPerSecond}/s`,
-    `--heap-pressure ${heapPressure}`,
     `--seed ${seed}`,
     ...(draw ? ['--draw'] : []),
   ];
   return words.join(' ');
+}
+
+const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+function exactDuration(ns: number): string {
+  if (ns % 1e9 === 0) return `${ns / 1e9}s`;
+  return ns % 1e6 === 0 ? `${ns / 1e6}ms` : `${ns}ns`;
 }

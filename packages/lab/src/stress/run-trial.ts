@@ -204,13 +204,20 @@ function resultOf(
   };
 }
 
+/** A history stands still after the first violation of its buffer: what was found later is told without one. */
 function violationsOf(words: StressWords): TrialViolation[] {
-  return words.violations().map((violation) => ({
-    text: violation.text,
-    buffer: violation.slot ?? null,
-    actor: nameOfActor(Math.floor(violation.lane / LANES)),
-    history: historyOf(words, violation, nameOfActor),
-  }));
+  const told = new Set<number>();
+  return words.violations().map((violation) => {
+    const { slot, lane, text } = violation;
+    const isFirst = slot === undefined || !told.has(slot);
+    if (slot !== undefined) told.add(slot);
+    return {
+      text: isFirst ? text : `${text} (after the first violation of this buffer)`,
+      buffer: slot ?? null,
+      actor: nameOfActor(Math.floor(lane / LANES)),
+      history: isFirst ? historyOf(words, violation, nameOfActor) : [],
+    };
+  });
 }
 
 function deathsOf(incidents: readonly Incident[]): TrialResult['deaths'] {

@@ -374,7 +374,7 @@ export class StressDriver {
     }
     const gone = [...this.importer.attachments].filter(({ buffer }) => !listed.has(`${buffer.slot}/${buffer.life}`));
     if (gone.length === 0) return;
-    yield* this.#reopen(lane);
+    if (gone.some((attachment) => !isIdle(attachment))) yield* this.#reopen(lane);
     for (const attachment of gone) if (isIdle(attachment)) yield* this.#detachFrom(lane, attachment);
   }
 

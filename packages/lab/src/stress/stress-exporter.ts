@@ -9,6 +9,7 @@ import { pressHeap } from './heap-pressure.js';
 import { EVENT } from './history.js';
 import { OPERATIONS } from './operations.js';
 import { boundOf, driverActor, listingsOf, nameOfActor, pauseOf, type StressPlan } from './plan.js';
+import { leftOfDead } from './reclaim-audit.js';
 import { LANES, type StressBoard, StressWords } from './stress-words.js';
 
 export interface StressExporterStart {
@@ -57,11 +58,11 @@ export function* program(host: ActorHost, start: StressExporterStart): Task<Stre
   }
   host.spawn('watch', watchLanes(host, plan, words));
   yield* host.untilOthersEnd();
-  let ledger = ledgerOf(host, open, words, wornBytes);
+  let ledger = ledgerOf(open, words, wornBytes);
   // What the last detach set going may still be under way.
   for (let step = 0; step < SETTLE_STEPS && !isEmpty(ledger); step += 1) {
     yield* sleepUntil(host.clock.now() + SETTLE_NS, 'the last buffers to come back');
-    ledger = ledgerOf(host, open, words, wornBytes);
+    ledger = ledgerOf(open, words, wornBytes);
   }
   return reportOf(open, ledger);
 }
@@ -71,7 +72,7 @@ export const isEmpty = (ledger: StressLedger): boolean => Object.values(ledger).
 /** Puts what the exporter is asked into the histories, and who dies while touching. */
 function watchServices(
   host: ActorHost,
-  { exporter, reclaim }: OpenExporter,
+  { exporter, tables, reclaim }: OpenExporter,
   words: StressWords,
   plan: StressPlan,
 ): void {
@@ -106,6 +107,14 @@ function watchServices(
         }
       }
       yield* reclaim(death);
+      const left = leftOfDead(tables, exporter.liveBuffers, death.actor);
+      if (left.length === 0) return;
+      words.violation(
+        `${death.name} has died and is reclaimed, but left ${left.join(', ')}`,
+        undefined,
+        host.id * LANES,
+      );
+      new RuntimeWords(host.words).stop();
     },
   });
 }
@@ -138,7 +147,7 @@ function* watchLanes(host: ActorHost, plan: StressPlan, words: StressWords): Tas
 
 const usedBytes = ({ heaps }: OpenExporter): number => heaps.reduce((sum, heap) => sum + heap.stats().usedBytes, 0);
 
-function ledgerOf(host: ActorHost, open: OpenExporter, words: StressWords, wornBytes: number): StressLedger {
+function ledgerOf(open: OpenExporter, words: StressWords, wornBytes: number): StressLedger {
   const { exporter, tables } = open;
   const { buffers, resv, timelines } = tables;
   const live = [...exporter.liveBuffers];
@@ -147,9 +156,7 @@ function ledgerOf(host: ActorHost, open: OpenExporter, words: StressWords, wornB
   let pendingFences = 0;
   for (let i = 0; i < buffers.bufferCount; i += 1) {
     const slot = bufferSlot(i);
-    const context = resv.acquireContext(host.id);
-    if (resv.lockSlowStep(slot, context) === 'locked') resv.unlock(slot, context);
-    else locks += 1;
+    if (resv.lockOwner(slot) !== 0) locks += 1;
     if (!new DmaResv(resv, timelines, slot).testSignalled(ResvUsage.Bookkeep)) pendingFences += 1;
   }
   let waiting = 0;

@@ -75,6 +75,22 @@ export const stressResultSchema = z.strictObject({
       .strictObject({ count, p50Ns: timeNs, p99Ns: timeNs, maxNs: timeNs })
       .describe('from a death until nothing was left of the dead'),
   }),
+  devices: z
+    .array(
+      z.strictObject({
+        device: z.string(),
+        driver: z.string().describe('the module as it was given, or the name of the device'),
+        framesIn: count,
+        framesOut: count,
+        checksPassed: count,
+        checksFailed: count,
+        deaths: count,
+      }),
+    )
+    .optional()
+    .describe(
+      'with --driver: what passed through the pipeline, in the last life of each device; of all trials together',
+    ),
   moves: z.strictObject({ moved: count, refused: count, timedOut: count, bytesCopied: count }),
   ledger: ledger.nullable().describe('null when a trial did not get to its end'),
   violationCount: count,
@@ -88,6 +104,8 @@ export interface StressRequest {
   readonly choices: PlanChoices;
   readonly trials: number;
   readonly draw: boolean;
+  /** Modules of users, as they were given. */
+  readonly ownDrivers?: readonly string[];
 }
 
 /** Violations that a result tells in full. */
@@ -95,7 +113,7 @@ const TOLD = 20;
 
 /** Puts the trials together. */
 export function stressResult(
-  { choices, trials, draw }: StressRequest,
+  { choices, trials, draw, ownDrivers }: StressRequest,
   done: readonly TrialResult[],
   wallNs: number,
 ): StressResult {
@@ -130,6 +148,7 @@ export function stressResult(
       restarted: sum((trial) => trial.deaths.restarted),
       reclaimNs: { count: reclaim.count, p50Ns: reclaim.p50Ns, p99Ns: reclaim.p99Ns, maxNs: reclaim.maxNs },
     },
+    ...(ownDrivers && { devices: devicesOf(done) }),
     moves: {
       moved: sum((trial) => trial.moves.moved),
       refused: sum((trial) => trial.moves.refused),
@@ -140,7 +159,7 @@ export function stressResult(
     violationCount,
     violations: done
       .flatMap((trial) => {
-        const repeat = repeatCommand({ ...choices, seed: trial.seed }, draw);
+        const repeat = repeatCommand({ ...choices, seed: trial.seed }, draw, ownDrivers);
         return trial.violations.map((one) => ({ seed: trial.seed, ...one, history: [...one.history], repeat }));
       })
       .slice(0, TOLD),
@@ -154,6 +173,18 @@ function operationOf(operation: number, done: readonly TrialResult[]): StressRes
   const errors = Object.fromEntries(ERRORS.flatMap((code, i) => (failed[i] > 0 ? [[code, failed[i]]] : [])));
   return { ended, errors, latency: describeHistogram(addUp(done.map((trial) => trial.latencies[operation]))) };
 }
+
+function devicesOf(done: readonly TrialResult[]): NonNullable<StressResult['devices']> {
+  const total = new Map<string, NonNullable<StressResult['devices']>[number]>();
+  for (const one of done.flatMap((trial) => trial.devices ?? [])) {
+    const sum = total.get(one.device);
+    if (sum === undefined) total.set(one.device, { ...one });
+    else for (const key of TALLIES) sum[key] += one[key];
+  }
+  return [...total.values()];
+}
+
+const TALLIES = ['framesIn', 'framesOut', 'checksPassed', 'checksFailed', 'deaths'] as const;
 
 function addUp(lists: readonly (readonly number[])[]): number[] {
   const sum = Array.from({ length: lists[0]?.length ?? 0 }, () => 0);

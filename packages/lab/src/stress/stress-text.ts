@@ -10,7 +10,7 @@ export function stressText(result: StressResult): string {
   const lines = [
     ...headline(result),
     '',
-    ...operationRows(result),
+    ...(result.devices === undefined ? operationRows(result) : deviceRows(result.devices)),
     '',
     ...faultLines(result),
     ...ledgerLines(result),
@@ -22,14 +22,16 @@ export function stressText(result: StressResult): string {
   return `${lines.join('\n')}\n`;
 }
 
-function headline({ trials, runtime, modelNs, wallNs, operations, endedBy }: StressResult): string[] {
+function headline(result: StressResult): string[] {
+  const { trials, runtime, modelNs, wallNs, operations, endedBy } = result;
   const last = trials.firstSeed + trials.done - 1;
   const seeds = trials.done > 1 ? `seeds ${trials.firstSeed} to ${last}` : `seed ${trials.firstSeed}`;
   const time =
     runtime === 'virtual'
       ? `${formatDuration(modelNs)} of model time in ${formatDuration(wallNs)}`
       : formatDuration(wallNs);
-  const what = `${plural(operations.count, 'operation')} on ${runtime === 'virtual' ? 'the virtual clock' : 'threads'}`;
+  const noun = result.devices === undefined ? 'operation' : 'frame taken or made';
+  const what = `${plural(operations.count, noun, result.devices === undefined ? 'operations' : 'frames taken or made')} on ${runtime === 'virtual' ? 'the virtual clock' : 'threads'}`;
   const lines = wrap(
     `${what}, ${plural(trials.done, 'trial')} (${seeds}): ${time}, ${operations.perSecond} a second.`,
     '',
@@ -51,6 +53,15 @@ function operationRows({ operations }: StressResult): string[] {
       .join(', '),
   ]);
   return table([head, ...rows], 'lrrrrl');
+}
+
+function deviceRows(devices: NonNullable<StressResult['devices']>): string[] {
+  const head = ['device', 'driver', 'frames in', 'frames out', 'checked', 'wrong', 'deaths'];
+  const rows = devices.map(({ device, driver, framesIn, framesOut, checksPassed, checksFailed, deaths }) => {
+    const counts = [framesIn, framesOut, checksPassed + checksFailed, checksFailed, deaths];
+    return [device, driver === device ? '' : driver, ...counts.map(String)];
+  });
+  return ['Frames of the last life of each device:', ...table([head, ...rows], 'llrrrrr')];
 }
 
 function faultLines({ faults, moves }: StressResult): string[] {

@@ -13,6 +13,18 @@ export interface TrialViolation {
   readonly history: readonly HistoryEvent[];
 }
 
+/** A device of a pipeline in a trial; all but `deaths` of its last life. */
+export interface DeviceTally {
+  readonly device: string;
+  /** The module as it was given, or the device. */
+  readonly driver: string;
+  readonly framesIn: number;
+  readonly framesOut: number;
+  readonly checksPassed: number;
+  readonly checksFailed: number;
+  readonly deaths: number;
+}
+
 export interface TrialResult {
   readonly seed: number;
   readonly plan: StressPlan;
@@ -46,4 +58,6 @@ export interface TrialResult {
   readonly fingerprint: string | null;
   /** Whether it was executed twice and both executions were the same. */
   readonly twice?: boolean;
+  /** Of a pipeline of modules: what passed through each device. */
+  readonly devices?: readonly DeviceTally[];
 }

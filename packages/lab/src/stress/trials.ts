@@ -4,11 +4,13 @@
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import { loadOwnDrivers } from './own-drivers.js';
+import { runPipelineTrial } from './pipeline-trial.js';
 import { drawnPlan, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
 import { runTrial } from './run-trial.js';
 import type { StressWords } from './stress-words.js';
 import type { TrialResult } from './trial-result.js';
-import { runTask, type TrialTask } from './trial-worker.js';
+import type { TrialTask } from './trial-worker.js';
 
 /** Of the virtual trials one of so many is executed twice. */
 export const TWICE_EVERY = 20;
@@ -21,6 +23,7 @@ export interface TrialsOptions {
   /** While the trials go on: what is done so far, with the words of the trial that runs here. */
   readonly onProgress?: (done: readonly TrialResult[], nowNs: number, words: StressWords | undefined) => void;
   readonly driverModule?: string;
+  readonly ownDrivers?: TrialTask['ownDrivers'];
 }
 
 /** The plans of all trials: seeds follow each other from the first. */
@@ -45,21 +48,27 @@ async function runOneByOne(plans: readonly StressPlan[], options: TrialsOptions)
   const done: TrialResult[] = [];
   for (const plan of plans) {
     if (options.signal?.aborted === true && done.length > 0) break;
-    const { signal, driverModule } = options;
-    const watch = {
-      signal,
-      onProgress: (nowNs: number, words: StressWords) => options.onProgress?.(done, nowNs, words),
-    };
-    const isChecked = isTwice(plan) && plans.length > 1;
-    done.push(
-      isChecked ? await runTask({ plan, twice: true, driverModule }) : await runTrial(plan, { ...watch, driverModule }),
-    );
+    done.push(await runHere(plan, options, done));
   }
   return done;
 }
 
+/** Runs a trial in this thread, where it can be watched and stopped. */
+async function runHere(plan: StressPlan, options: TrialsOptions, done: readonly TrialResult[]): Promise<TrialResult> {
+  const { signal, driverModule, ownDrivers, onProgress } = options;
+  if (ownDrivers === undefined) {
+    return await runTrial(plan, {
+      signal,
+      driverModule,
+      onProgress: (nowNs, words) => onProgress?.(done, nowNs, words),
+    });
+  }
+  const drivers = await loadOwnDrivers(ownDrivers);
+  return await runPipelineTrial(plan, drivers, { signal, onProgress: (nowNs) => onProgress?.(done, nowNs, undefined) });
+}
+
 async function runPooled(plans: readonly StressPlan[], options: TrialsOptions): Promise<TrialResult[]> {
-  const { signal, driverModule } = options;
+  const { signal, driverModule, ownDrivers } = options;
   const pool = new Piscina<TrialTask, TrialResult>({
     filename: new URL('./trial-worker.js', import.meta.url).href,
     maxThreads: Math.min(plans.length, availableParallelism()),
@@ -69,7 +78,7 @@ async function runPooled(plans: readonly StressPlan[], options: TrialsOptions): 
     const waiting = [...plans];
     const work = async (): Promise<void> => {
       for (let plan = waiting.shift(); plan !== undefined && signal?.aborted !== true; plan = waiting.shift()) {
-        done.push(await pool.run({ plan, twice: isTwice(plan), driverModule }));
+        done.push(await pool.run({ plan, twice: isTwice(plan), driverModule, ownDrivers }));
         options.onProgress?.(done, 0, undefined);
       }
     };

@@ -1,0 +1,138 @@
+/** A trial of modules in a pipeline: the machinery of scenarios, under the faults of a stress plan. */
+import type { RunResult } from '../result/index.js';
+import { executeRun, prepareRun } from '../run/index.js';
+import { parseScenario, type ScenarioInput } from '../scenario/index.js';
+import { BUCKETS } from './latency-histogram.js';
+import { ERRORS, OPERATIONS } from './operations.js';
+import { asOwnDrivers, type OwnDriver, pipelineOf } from './own-drivers.js';
+import { faultsOf, type StressPlan, supervisionOf } from './plan.js';
+import type { DeviceTally, TrialResult, TrialViolation } from './trial-result.js';
+
+export interface PipelineTrialOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (nowNs: number) => void;
+}
+
+/** Events that a scenario may have. */
+export const MAX_PIPELINE_FAULTS = 10_000;
+
+/** Runs the modules' pipeline once. Never throws for what drivers do: that is a violation. */
+export async function runPipelineTrial(
+  plan: StressPlan,
+  drivers: readonly OwnDriver[],
+  { signal, onProgress }: PipelineTrialOptions = {},
+): Promise<TrialResult> {
+  const loaded = parseScenario(JSON.stringify(scenarioOf(plan, drivers)), 'the pipeline of --driver');
+  const prepared = await prepareRun(loaded, { drivers: asOwnDrivers(drivers) });
+  const startMs = performance.now();
+  try {
+    const watch = { signal, onProgress: onProgress && (({ nowNs }: { nowNs: number }) => onProgress(nowNs)) };
+    const { result } = await executeRun(prepared, { collectTrace: false, ...watch });
+    return { ...emptyTrial(plan), ...told(result, drivers), wallMs: performance.now() - startMs };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    const violations = [{ text, buffer: null, actor: null, history: [] }];
+    const wallMs = performance.now() - startMs;
+    return { ...emptyTrial(plan), wallMs, interrupted: signal?.aborted === true, violations, violationCount: 1 };
+  }
+}
+
+/** The scenario of a trial: pipeline, board, faults and supervision. */
+export function scenarioOf(plan: StressPlan, drivers: readonly OwnDriver[]): ScenarioInput {
+  const pipeline = pipelineOf(drivers);
+  const { restart, lateNs, hungNs } = supervisionOf(plan);
+  return {
+    name: 'stress-of-drivers',
+    duration: `${plan.durationNs}ns`,
+    seed: plan.seed,
+    runtime: plan.runtime,
+    ties: plan.ties,
+    payload: 'stamp',
+    memory: { windows: [{ name: 'dram', base: 0x4000_0000, size: '64MiB' }] },
+    heaps: [
+      { name: 'system', kind: 'system', window: 'dram' },
+      { name: 'cma', kind: 'cma', window: 'dram', base: 0x4200_0000, size: '16MiB' },
+    ],
+    ...pipeline,
+    timeline: faultsOf(plan, Object.keys(pipeline.devices)).map(({ kind, actor, atNs }) => {
+      return kind === 'hang' ? { at: `${atNs}ns`, hang: actor } : { at: `${atNs}ns`, kill: actor };
+    }),
+    supervision: {
+      restart: 'one-for-one',
+      restarts: 1_000_000,
+      within: '1ms',
+      backoff: `${restart?.backoffNs ?? 0}ns`,
+      maxBackoff: `${restart?.maxBackoffNs ?? 0}ns`,
+      late: `${lateNs}ns`,
+      hung: `${hungNs}ns`,
+    },
+  };
+}
+
+function told(result: RunResult, drivers: readonly OwnDriver[]): Partial<TrialResult> {
+  const { incidents, ledger, devices } = result;
+  const violations: TrialViolation[] = [];
+  const add = (text: string, actor: string | null): void => {
+    violations.push({ text, buffer: null, actor, history: [] });
+  };
+  const pathOf = (device: string): string => drivers.find((own) => own.device === device)?.path ?? device;
+  const failed = incidents.filter(({ kind, cause }) => kind === 'died' && cause === 'failed');
+  for (const { device, why } of failed) add(`${pathOf(device)} failed: ${why}`, device);
+  for (const [device, { counters }] of Object.entries(devices)) {
+    if ((counters.checksFailed ?? 0) > 0)
+      add(`${counters.checksFailed} frames were torn or stale at ${pathOf(device)}`, device);
+  }
+  const { empty, ...left } = ledger;
+  const leaked = Object.entries(left).filter(([, count]) => count > 0);
+  if (!empty) add(`leaked: ${leaked.map(([what, count]) => `${count} ${what}`).join(', ')}`, null);
+  const { buffers, bytes, attachments, mappings, pendingFences } = ledger;
+  const died = (cause: string): number => incidents.filter((one) => one.kind === 'died' && one.cause === cause).length;
+  const of = (kind: string): number => incidents.filter((one) => one.kind === kind).length;
+  const tallies = Object.entries(devices).map(([device, { framesIn, framesOut, counters }]): DeviceTally => {
+    const { checksPassed = 0, checksFailed = 0 } = counters;
+    const deaths = incidents.filter((one) => one.kind === 'died' && one.device === device).length;
+    return { device, driver: pathOf(device), framesIn, framesOut, checksPassed, checksFailed, deaths };
+  });
+  return {
+    modelNs: result.durationNs,
+    interrupted: result.endedBy === 'interrupted',
+    operations: tallies.reduce((sum, { framesIn, framesOut }) => sum + framesIn + framesOut, 0),
+    deaths: {
+      killed: died('killed'),
+      hung: died('hung'),
+      failed: died('failed'),
+      late: of('late'),
+      reclaimed: of('reclaimed'),
+      restarted: of('restarted'),
+    },
+    reclaimedNs: incidents.flatMap(({ tookNs }) => (tookNs === undefined ? [] : [tookNs])),
+    moves: { moved: result.moves, refused: 0, timedOut: 0 },
+    bytesCopied: result.bytesCopied,
+    ledger: { buffers, bytes, attachments, mappings, pendingFences, pins: 0, locks: 0, waiting: 0 },
+    violations,
+    violationCount: violations.length,
+    fingerprint: result.fingerprint,
+    devices: tallies,
+  };
+}
+
+function emptyTrial(plan: StressPlan): TrialResult {
+  return {
+    seed: plan.seed,
+    plan,
+    modelNs: 0,
+    wallMs: 0,
+    interrupted: false,
+    operations: 0,
+    counts: OPERATIONS.map(() => Array.from({ length: ERRORS.length + 1 }, () => 0)),
+    latencies: OPERATIONS.map(() => Array.from({ length: BUCKETS }, () => 0)),
+    deaths: { killed: 0, hung: 0, failed: 0, late: 0, reclaimed: 0, restarted: 0 },
+    reclaimedNs: [],
+    moves: { moved: 0, refused: 0, timedOut: 0 },
+    bytesCopied: 0,
+    ledger: null,
+    violationCount: 0,
+    violations: [],
+    fingerprint: null,
+  };
+}

@@ -1,0 +1,139 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stressResultSchema } from '@dmabuf-lab/lab';
+import test from 'ava';
+import { ended, run, scratch, start } from './command-line.js';
+
+const SMALL = ['stress', '--operations', '400', '--kill-rate', '200/s', '--heap-pressure', '0.5'];
+
+test('stress: reports operations, faults, moves and the ledger, and ends with 0', async (t) => {
+  const { code, stdout, stderr } = await run(await scratch(t), SMALL);
+  t.is(code, 0, stderr);
+  t.regex(stdout, /^4\d\d operations on the virtual clock, 1 trial \(seed 1\)/);
+  t.regex(stdout, /operation +ended well +median/);
+  t.regex(stdout, /Faults: \d+ killed, 0 hung/);
+  t.regex(stdout, /Ledger: nothing is left/);
+  t.regex(stdout, /\nNo violation\.\n$/);
+});
+
+test('stress --json: prints the result and nothing else, with the same fingerprint each time', async (t) => {
+  const dir = await scratch(t);
+  const [a, b] = await Promise.all([1, 2].map(() => run(dir, [...SMALL, '--json', '--seed', '5'])));
+  t.is(a.stderr, '');
+  const [first, second] = [a, b].map(({ stdout }) => stressResultSchema.parse(JSON.parse(stdout)));
+  t.is(first.fingerprint, second.fingerprint);
+  t.deepEqual(first.operations.byKind, second.operations.byKind);
+  t.is(first.endedBy, 'plan');
+});
+
+test('stress --trials: runs them side by side, one in twenty of them twice', async (t) => {
+  const { code, stdout } = await run(await scratch(t), [...SMALL, '--trials', '3', '--seed', '19', '--draw', '--json']);
+  t.is(code, 0);
+  const { trials, violationCount } = stressResultSchema.parse(JSON.parse(stdout));
+  t.deepEqual(trials, { asked: 3, done: 3, drawn: true, twice: 1, firstSeed: 19 });
+  t.is(violationCount, 0);
+});
+
+const WRONG: readonly (readonly [args: string[], said: RegExp])[] = [
+  [['--drivers', '0'], /Cannot use --drivers 0: expected a whole number from 1 to 64/],
+  [['--drivers', '65'], /--drivers 65/],
+  [['--buffers', '513'], /--buffers 513: expected a whole number from 1 to 512/],
+  [['--kill-rate', '2'], /Cannot use --kill-rate 2: expected events a second/],
+  [['--hang-rate', '-1/s'], /--hang-rate -1\/s/],
+  [['--heap-pressure', '1.5'], /expected a share from 0 to 1/],
+  [['--duration', '5'], /expected a time greater than zero with its unit/],
+  [['--seed', 'x'], /--seed x/],
+  [['--trials', '0'], /--trials 0/],
+  [['--operations', '1.5'], /--operations 1.5/],
+  [['--kill-rate', '9999/s', '--duration', '1h'], /Cannot cause 35996400 faults in one run/],
+  [['--runtime', 'x'], /Allowed choices are threads, virtual/],
+];
+for (const [args, said] of WRONG) {
+  test(`stress ${args.join(' ')}: is refused with 2 before anything runs`, async (t) => {
+    const { code, stdout, stderr } = await run(await scratch(t), ['stress', ...args]);
+    t.is(code, 2);
+    t.is(stdout, '');
+    t.regex(stderr, said);
+  });
+}
+
+for (const runtime of ['virtual', 'threads']) {
+  test(`stress: after Ctrl-C on ${runtime} everybody lets go, the report is made, and it ends with 130`, async (t) => {
+    const options = ['--duration', '2h', '--kill-rate', '1/s', '--runtime', runtime, '--drivers', '2'];
+    const child = start(await scratch(t), ['stress', ...options]);
+    const end = ended(child);
+    await new Promise<void>((resolve) => {
+      let said = '';
+      child.stderr?.on('data', (text: string) => {
+        said += text;
+        if (/ [1-9]\d* operations/.test(said)) resolve();
+      });
+    });
+    child.kill('SIGINT');
+    const { code, stdout, stderr } = await end;
+    t.is(code, 130, stderr);
+    t.regex(stderr, /Stopping: faults stop/);
+    t.regex(stdout, /Interrupted/);
+    t.regex(stdout, /Ledger: nothing is left/);
+  });
+}
+
+/** A driver that takes frames from a camera, and fails at the third one if it is told to. */
+const takesFrames = (fails: boolean): string => `
+const parameters = { parse: () => ({}), safeParse: () => ({ success: true, data: {} }) };
+export default {
+  name: 'takes-frames',
+  parameters,
+  ports: { in: { direction: 'in' } },
+  plan: () => ({ outputs: {}, problems: [] }),
+  *run(ctx) {
+    const lane = ctx.lane();
+    for (let count = 1; ; count += 1) {
+      const frame = yield* ctx.ports.in.take();
+      if (frame === undefined) return;
+      const job = yield* ctx.tryBegin(lane, [{ frame, write: false }]);
+      if (job !== undefined) {
+        ctx.verify(job, frame);
+        job.end();
+      }
+      ctx.ports.in.release(frame);
+      if (${fails} && count === 3) throw new Error('the third frame');
+    }
+  },
+};
+`;
+
+test('stress --driver: a module takes frames under kills, and all comes back', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'mine.mjs'), takesFrames(false));
+  const options = ['--driver', 'mine.mjs', '--duration', '500ms', '--kill-rate', '20/s', '--hang-rate', '2/s'];
+  const { code, stdout, stderr } = await run(dir, ['stress', ...options]);
+  t.is(code, 0, stderr + stdout);
+  t.regex(stdout, /own1 +mine\.mjs +\d+ +0 +\d+ +0 +\d+/);
+  t.regex(stdout, /Faults: [1-9]\d* killed/);
+  const json = await run(dir, ['stress', ...options, '--json']);
+  t.is(stressResultSchema.parse(JSON.parse(json.stdout)).devices?.length, 2);
+});
+
+test('stress --driver: a module that throws is a violation, with the command that repeats it', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'fails.mjs'), takesFrames(true));
+  const { code, stdout } = await run(dir, ['stress', '--driver', 'fails.mjs', '--duration', '100ms']);
+  t.is(code, 1);
+  t.regex(stdout, /fails\.mjs failed: the third frame/);
+  t.regex(stdout, /dmabuf-lab stress --runtime virtual --driver fails\.mjs --duration 100ms/);
+});
+
+test('stress --driver: what is no driver, or does not go with it, is refused with 2', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'none.mjs'), 'export default 1;');
+  const none = await run(dir, ['stress', '--driver', 'none.mjs']);
+  t.is(none.code, 2);
+  t.regex(none.stderr, /Cannot use the driver none\.mjs: its default export is not what defineDriver returns/);
+  const missing = await run(dir, ['stress', '--driver', 'missing.mjs']);
+  t.is(missing.code, 2);
+  t.regex(missing.stderr, /Cannot load the driver missing\.mjs/);
+  const mixed = await run(dir, ['stress', '--driver', 'none.mjs', '--buffers', '4']);
+  t.is(mixed.code, 2);
+  t.regex(mixed.stderr, /Cannot use --buffers with --driver/);
+});
