@@ -3,6 +3,7 @@ import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task
 import { CpuFrameCache, type CpuTouch, DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
 import { type ActorHost, PEER_DIED, type PeerDeath } from '../runtime/index.js';
+import { type Corruption, sendBroken } from './corrupt-messages.js';
 import type { Driver } from './define-driver.js';
 import type { FrameFormat } from './frame-format.js';
 import type { Payload } from './payload.js';
@@ -38,6 +39,8 @@ export interface DriverStart {
   readonly presence: readonly Presence[];
   /** When the user calls REQBUFS(0). */
   readonly reqbufsNs: readonly Nanoseconds[];
+  /** When it sends the exporter broken messages; absent = never. */
+  readonly corruptions?: readonly Corruption[];
   readonly payload: Payload;
   readonly durationNs: Nanoseconds;
   readonly runtime: 'threads' | 'virtual';
@@ -134,6 +137,10 @@ class DriverActor {
       const nowNs = this.host.life > 0 ? this.host.clock.now() : 0;
       for (const timeNs of this.start.reqbufsNs)
         if (timeNs >= nowNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
+      for (const corruption of this.start.corruptions ?? []) {
+        if (corruption.atNs < nowNs) continue;
+        this.host.spawn('broken messages', sendBroken(this.host, this.#statistics, corruption));
+      }
     }
     // A generator of its own: what it waits for then passes through fewer frames each time.
     yield* context.parallel([this.driver.run(context as never, state as never)]);

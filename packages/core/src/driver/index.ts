@@ -1,3 +1,4 @@
+export * from './corrupt-messages.js';
 export * from './define-driver.js';
 export * from './device-context.js';
 export * from './driver-port.js';

@@ -1,4 +1,5 @@
 /** What a scenario does to its devices and heaps, as the runtimes and the exporter take it. */
+import type { Corruption } from '@dmabuf-lab/core/driver';
 import type { Fault, Supervision } from '@dmabuf-lab/core/runtime';
 import type { Scenario } from '../scenario/index.js';
 import type { Exhaustion } from './exhaust.js';
@@ -18,6 +19,14 @@ function faultOf(event: Event): Fault[] {
   if ('restart' in event) return [{ kind: 'restart', actor: event.restart, atNs }];
   if ('pause' in event) return [{ kind: 'pause', actor: event.pause, atNs, forNs: event.for }];
   return [];
+}
+
+/** When a device sends broken messages. */
+export function corruptionsOf({ timeline, duration }: Scenario, device: string): Corruption[] {
+  return timeline.flatMap((event): Corruption[] => {
+    if (!('corrupt' in event) || event.corrupt !== device || event.at >= duration) return [];
+    return [{ atNs: event.at, messages: event.messages }];
+  });
 }
 
 /** The heaps that are full for a while. */

@@ -17,7 +17,7 @@ import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/i
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
-import { exhaustionsOf } from './faults.js';
+import { corruptionsOf, exhaustionsOf } from './faults.js';
 import { endpoint, type OwnDrivers, type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
@@ -145,6 +145,7 @@ function deviceActor(
 ): ActorSpec {
   const { name } = device;
   const spec = scenario.devices[name];
+  const corruptions = corruptionsOf(scenario, name);
   const start: DriverStart = {
     actor: id,
     device: { name, constraints: deviceConstraintsOf(name, spec.constraints), ...importerTraitsOf(spec) },
@@ -164,6 +165,7 @@ function deviceActor(
     reqbufsNs: scenario.timeline.flatMap((event) =>
       'reqbufs' in event && event.reqbufs === name && event.at < scenario.duration ? [event.at] : [],
     ),
+    ...(corruptions.length > 0 && { corruptions }),
     payload: scenario.payload,
     durationNs: scenario.duration,
     runtime: scenario.runtime,

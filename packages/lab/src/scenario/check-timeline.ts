@@ -10,7 +10,7 @@ interface DeviceState {
 }
 
 type Event = Scenario['timeline'][number];
-const DEVICE_EVENTS = ['attach', 'detach', 'reqbufs', 'kill', 'hang', 'pause', 'restart'] as const;
+const DEVICE_EVENTS = ['attach', 'detach', 'reqbufs', 'kill', 'hang', 'pause', 'restart', 'corrupt'] as const;
 type DeviceEvent = (typeof DEVICE_EVENTS)[number];
 
 /** A device whose first event of these two is to attach is absent until then; every other is there from the start. */
@@ -62,7 +62,8 @@ function checkDeviceEvent(
   if (kind === 'detach' && !state.isAttached) report(path, `${device} is not attached`);
   if (kind === 'reqbufs') checkReqbufs(scenario, device, state, path, report);
   else if (kind === 'attach' || kind === 'detach') state.isAttached = kind === 'attach';
-  else if (kind !== 'pause') state.isDead = (scenario.supervision?.restart ?? 'never') === 'never';
+  else if (kind !== 'pause' && kind !== 'corrupt')
+    state.isDead = (scenario.supervision?.restart ?? 'never') === 'never';
 }
 
 function checkReqbufs(

@@ -204,14 +204,19 @@ const eventSchema = z
     }),
     z.strictObject({
       at,
+      corrupt: name.meta({ description: 'the device that sends the exporter broken control messages' }),
+      messages: z.int().min(1).max(1000).default(3).meta({ description: 'how many' }),
+    }),
+    z.strictObject({
+      at,
       exhaust: name.meta({ description: 'the heap of which somebody else takes all that is free' }),
       for: positiveDuration('for how long'),
     }),
   ])
   .meta({
     description:
-      'an event: at, and one of attach, detach, reqbufs, kill, hang, pause and restart with the name of a device, or exhaust ' +
-      'with that of a heap',
+      'an event: at, and one of attach, detach, reqbufs, kill, hang, pause, restart and corrupt with the name of a device, or ' +
+      'exhaust with that of a heap',
   });
 
 const supervisionSchema = z
