@@ -75,7 +75,7 @@ async function stress(flags: StressFlags, given: (option: string) => boolean): P
   try {
     const choices = await readChoices(flags);
     await checkFaults(choices, flags);
-    const ownDrivers = await checkDrivers(flags, given);
+    const ownDrivers = await checkDrivers(choices, flags, given);
     const trials = wholeNumber('--trials', flags.trials, 1, 1_000_000);
     const result = await watched(flags, choices, { trials, draw: flags.draw === true, ownDrivers });
     const { stressText } = await import('../stress/index.js');
@@ -151,6 +151,7 @@ const SHARING = {
 
 /** Loads the modules once, to say what is wrong with them before anything runs. */
 async function checkDrivers(
+  choices: PlanChoices,
   { driver }: StressFlags,
   given: (option: string) => boolean,
 ): Promise<TrialsOptions['ownDrivers'] | undefined> {
@@ -159,9 +160,9 @@ async function checkDrivers(
     if (given(option))
       throw new InputError(`Cannot use ${name} with --driver: a pipeline of modules shares no random buffers`);
   }
-  const { loadOwnDrivers, pipelineOf } = await import('../stress/index.js');
+  const { fixedPlan, loadOwnDrivers, preparePipeline } = await import('../stress/index.js');
   const paths = driver.map((path) => ({ path: userPath(path), given: path }));
-  pipelineOf(await loadOwnDrivers(paths));
+  await preparePipeline(fixedPlan(choices), await loadOwnDrivers(paths));
   return paths;
 }
 

@@ -1,8 +1,8 @@
 export { type CheckerParts, HistoryChecker, type Touch } from './history-checker.js';
 export { bucketOf, describeHistogram, longestOf } from './latency-histogram.js';
 export { LiveLine } from './live-line.js';
-export { loadOwnDrivers, type OwnDriver, pipelineOf } from './own-drivers.js';
-export { MAX_PIPELINE_FAULTS, runPipelineTrial } from './pipeline-trial.js';
+export { loadOwnDrivers, type OwnDriver } from './own-drivers.js';
+export { MAX_PIPELINE_FAULTS, preparePipeline, runPipelineTrial } from './pipeline-trial.js';
 export { drawnPlan, faultsOf, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
 export { leftOfDead } from './reclaim-audit.js';
 export { repeatCommand } from './repeat-command.js';

@@ -63,28 +63,30 @@ export const asOwnDrivers = (drivers: readonly OwnDriver[]): OwnDrivers =>
 const CAMERA = { width: 64, height: 48, rate: 240 };
 
 /**
- * The pipeline of the modules: a camera into every input of each, and a sink behind every output. RGBA goes to a display, NV12
+ * The pipeline of the modules: a camera into every input of each, if there are any, and a sink behind every output. RGBA goes to a display, NV12
  * through a GPU to one; whatever else an output carries stays unlinked.
  *
  * @throws OwnDriverError when a module has no place in it
  */
 export function pipelineOf(drivers: readonly OwnDriver[]): Required<Pick<ScenarioInput, 'devices' | 'links'>> {
-  const devices: Record<string, ScenarioInput['devices'][string]> = {
-    camera: { driver: 'camera', parameters: CAMERA },
-  };
+  const devices: Record<string, ScenarioInput['devices'][string]> = {};
   const links: ScenarioInput['links'] = [];
   const { driver: camera } = builtInDrivers.camera;
+  const needsCamera = drivers.some(({ driver }) => inputsOf(driver).length > 0);
+  if (needsCamera) devices.camera = { driver: 'camera', parameters: CAMERA };
   const format = camera.plan(camera.parameters.parse(CAMERA), {}).outputs.out;
   for (const own of drivers) {
     const { device, driver } = own;
     devices[device] = { driver: 'gpu' }; // a name that the schema knows: the module takes its place
-    const inputs = Object.keys(driver.ports).filter((port) => driver.ports[port].direction === 'in');
+    const inputs = inputsOf(driver);
     for (const port of inputs) links.push({ from: 'camera.out', to: `${device}.${port}`, policy: 'drop-oldest' });
     for (const [port, carried] of Object.entries(outputsOf(own, inputs, format)))
       addSink(devices, links, `${device}.${port}`, carried);
   }
   return { devices, links };
 }
+
+const inputsOf = ({ ports }: Driver): string[] => Object.keys(ports).filter((port) => ports[port].direction === 'in');
 
 function outputsOf(
   { driver, path }: OwnDriver,

@@ -1,6 +1,6 @@
 /** A trial of modules in a pipeline: the machinery of scenarios, under the faults of a stress plan. */
 import type { RunResult } from '../result/index.js';
-import { executeRun, prepareRun } from '../run/index.js';
+import { executeRun, type PreparedRun, prepareRun } from '../run/index.js';
 import { parseScenario, type ScenarioInput } from '../scenario/index.js';
 import { BUCKETS } from './latency-histogram.js';
 import { ERRORS, OPERATIONS } from './operations.js';
@@ -22,8 +22,7 @@ export async function runPipelineTrial(
   drivers: readonly OwnDriver[],
   { signal, onProgress }: PipelineTrialOptions = {},
 ): Promise<TrialResult> {
-  const loaded = parseScenario(JSON.stringify(scenarioOf(plan, drivers)), 'the pipeline of --driver');
-  const prepared = await prepareRun(loaded, { drivers: asOwnDrivers(drivers) });
+  const prepared = await preparePipeline(plan, drivers);
   const startMs = performance.now();
   try {
     const watch = { signal, onProgress: onProgress && (({ nowNs }: { nowNs: number }) => onProgress(nowNs)) };
@@ -35,6 +34,12 @@ export async function runPipelineTrial(
     const wallMs = performance.now() - startMs;
     return { ...emptyTrial(plan), wallMs, interrupted: signal?.aborted === true, violations, violationCount: 1 };
   }
+}
+
+/** Checks all that can be checked before a trial. @throws OwnDriverError, ScenarioError: both end the command line with 2 */
+export async function preparePipeline(plan: StressPlan, drivers: readonly OwnDriver[]): Promise<PreparedRun> {
+  const loaded = parseScenario(JSON.stringify(scenarioOf(plan, drivers)), 'the pipeline of --driver');
+  return await prepareRun(loaded, { drivers: asOwnDrivers(drivers) });
 }
 
 /** The scenario of a trial: pipeline, board, faults and supervision. */

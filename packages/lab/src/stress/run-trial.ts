@@ -42,6 +42,9 @@ export interface TrialOptions {
   readonly driverModule?: string;
 }
 
+/** A driver that hangs in its set-up is ended after so long; less than anybody may wait. */
+const START_GRACE_MS = 30_000;
+
 /** Slots of buffers for each listing: one that is listed, one that is on its way out. */
 const SLOTS_PER_LISTING = 2;
 
@@ -73,7 +76,7 @@ export async function runTrial(plan: StressPlan, options: TrialOptions = {}): Pr
             ties: plan.ties,
             ...(options.onEvent && { onEvent: options.onEvent }),
           }).run()
-        : await new ThreadsRuntime(spec, { pace: 'real' }).run();
+        : await new ThreadsRuntime(spec, { pace: 'real', startGraceMs: START_GRACE_MS }).run();
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
   } finally {

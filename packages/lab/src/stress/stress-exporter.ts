@@ -96,6 +96,7 @@ function watchServices(
     },
     *[PEER_DIED](death: PeerDeath): Task<void> {
       words.addToRun('deaths');
+      for (let lane = death.actor * LANES; lane < (death.actor + 1) * LANES; lane += 1) words.endOperation(lane);
       // What it had listed has no exporter any more; its next life begins once this is done.
       for (const listing of listingsOf(plan, death.actor - driverActor(0))) words.list(listing, undefined);
       for (let slot = 0; slot < words.slotCount; slot += 1) {

@@ -133,6 +133,11 @@ test('stress --driver: what is no driver, or does not go with it, is refused wit
   const missing = await run(dir, ['stress', '--driver', 'missing.mjs']);
   t.is(missing.code, 2);
   t.regex(missing.stderr, /Cannot load the driver missing\.mjs/);
+  const needs = takesFrames(false).replace('problems: []', "problems: ['it wants RGBA']");
+  await writeFile(join(dir, 'needs.mjs'), needs);
+  const unfit = await run(dir, ['stress', '--driver', 'needs.mjs']);
+  t.is(unfit.code, 2);
+  t.regex(unfit.stderr, /Cannot use the driver needs\.mjs behind a camera of NV12: it wants RGBA/);
   const mixed = await run(dir, ['stress', '--driver', 'none.mjs', '--buffers', '4']);
   t.is(mixed.code, 2);
   t.regex(mixed.stderr, /Cannot use --buffers with --driver/);
