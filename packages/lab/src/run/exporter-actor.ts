@@ -1,11 +1,10 @@
 /** The exporter actor: hosts the heaps, serves the importers and moves buffers. */
-import type { ActorId, Task } from '@dmabuf-lab/core/base';
+import { type ActorId, bufferSlot, type Task } from '@dmabuf-lab/core/base';
 import {
   type AllocationRecord,
   type AttachRecord,
   type DmaHeap,
   DmaSanitizer,
-  type ExportedBuffer,
   Exporter,
   type ExporterPolicy,
   type HazardRecord,
@@ -25,6 +24,7 @@ import {
   PEER_DIED,
   type PeerDeath,
   type QuarantineLimits,
+  RuntimeWords,
 } from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
 import { type BoardSpec, makeHeaps } from './board.js';
@@ -90,7 +90,7 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
   const sanitizer = start.sanitize === true ? new DmaSanitizer(memory, () => host.clock.now()) : undefined;
-  const made = makeHeaps(start.board, memory);
+  const made = makeHeaps(start.board, memory, host.life === 0);
   const heaps = sanitizer === undefined ? made : made.map((heap) => sanitizer.wrap(heap));
   const costs = storageCosts(start.bandwidths);
   const { policy } = start;
@@ -104,11 +104,28 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
     storage: {
       release: (storage) => exporter.release(storage),
       settle: (buffer) => exporter.settle(buffer),
+      note: (buffer) => exporter.note(buffer),
       violation: (storage, constraints) => exporter.violation(storage, constraints),
     },
   });
   const { buffers, queues } = tables;
-  const exporter: Exporter = new Exporter({ services: host, buffers, queues, heaps, policy, costs, mover, sanitizer });
+  const { journal } = host;
+  const exporter: Exporter = new Exporter({
+    services: host,
+    buffers,
+    queues,
+    heaps,
+    policy,
+    costs,
+    mover,
+    sanitizer,
+    journal,
+  });
+  if (host.life > 0) {
+    exporter.restore();
+    mover.bytesCopied = exporter.bytesMoved;
+    for (let slot = 0; slot < buffers.bufferCount; slot += 1) tables.resv.reclaimLock(bufferSlot(slot), start.actor);
+  }
   const reclaimParts = {
     services: host,
     tables,
@@ -123,8 +140,11 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
     return reclaimActor(reclaimParts, death);
   };
   host.serve({ [PEER_DIED]: onDeath });
+  // All that earlier lives held is settled, but for deaths of others, of which the runtime tells again.
+  if (host.life > 0) new RuntimeWords(host.words).countReclaimed(start.actor, host.life);
   yield* host.ready();
-  for (const one of start.exhaustions) {
+  const bornNs = host.life > 0 ? host.clock.now() : 0;
+  for (const one of start.exhaustions.filter(({ untilNs }) => untilNs > bornNs)) {
     host.spawn(`exhaust ${one.heap}`, exhaustHeap(host, exporter.heap(one.heap), one));
   }
   yield* host.untilOthersEnd();
@@ -151,14 +171,9 @@ function report(
   const live = [...exporter.liveBuffers];
   const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
   return {
-    buffers: exporter.allBuffers.map((buffer: ExportedBuffer) => ({
-      name: buffer.name,
-      pool: buffer.request.pool,
-      sizeBytes: buffer.sizeBytes,
-      placements: buffer.placements,
-      moves: buffer.moves,
-      firstMap: buffer.firstMap,
-    })),
+    buffers: exporter.allBuffers.map(({ name, request, sizeBytes, placements, moves, firstMap }) => {
+      return { name, pool: request.pool, sizeBytes, placements, moves, firstMap };
+    }),
     attaches: exporter.records.attaches,
     hazards: exporter.records.hazards,
     allocations: exporter.records.allocations,

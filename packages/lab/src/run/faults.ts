@@ -1,11 +1,12 @@
 /** What a scenario does to its devices and heaps, as the runtimes and the exporter take it. */
+import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
 import type { Fault, Supervision } from '@dmabuf-lab/core/runtime';
 import type { Scenario } from '../scenario/index.js';
 import type { Exhaustion } from './exhaust.js';
 
 type Event = Scenario['timeline'][number];
 
-/** The faults of devices, in order of time. */
+/** The faults of devices and of the exporter, in order of time. */
 export function faultsOf({ timeline, duration }: Scenario): Fault[] {
   const faults = timeline.filter(({ at }) => at < duration).flatMap((event): Fault[] => faultOf(event));
   return faults.sort((a, b) => a.atNs - b.atNs);
@@ -18,6 +19,12 @@ function faultOf(event: Event): Fault[] {
   if ('restart' in event) return [{ kind: 'restart', actor: event.restart, atNs }];
   if ('pause' in event) return [{ kind: 'pause', actor: event.pause, atNs, forNs: event.for }];
   return [];
+}
+
+/** Whether the exporter is started again when it dies: only then it keeps a journal. */
+export function restartsExporter({ supervision, timeline }: Scenario): boolean {
+  if ((supervision?.restart ?? 'never') !== 'never') return true;
+  return timeline.some((event) => 'restart' in event && event.restart === EXPORTER);
 }
 
 /** The heaps that are full for a while. */

@@ -77,6 +77,7 @@ export class TableTop {
       storage: {
         release: (storage) => this.exporter.release(storage),
         settle: (buffer) => this.exporter.settle(buffer),
+        note: (buffer) => this.exporter.note(buffer),
         violation: (storage, device) => this.exporter.violation(storage, device),
       },
     });
