@@ -107,3 +107,95 @@ test('the exporter and a device dead at once, in either order: both come back, a
     }
   }
 });
+
+for (const { name, lines, deaths } of [
+  {
+    name: 'killed, and killed again while buffers move for a late encoder',
+    lines: '{ at: 500ms, kill: exporter }, { at: 3004ms, kill: exporter }',
+    deaths: [...BACK, ...BACK],
+  },
+  // A worker takes its time to start on a machine that is busy: hence seconds.
+  {
+    name: 'killed together with the gpu, and with the camera',
+    lines:
+      '{ at: 600ms, kill: exporter }, { at: 600ms, kill: gpu }, { at: 3400ms, kill: camera }, { at: 3401ms, kill: exporter }',
+    deaths: [
+      ...BACK,
+      ...BACK,
+      ...['camera', 'gpu'].flatMap((one) => BACK.map((kind) => kind.replace('exporter', one))),
+    ],
+  },
+]) {
+  test(`on threads, the exporter ${name}: nothing is left, and no content is bad`, async (t) => {
+    const text = recorder(lines, { durationMs: 6500, exporter: '{ copyBytesPerSecond: 50000000 }' })
+      .replace('at: 60ms', 'at: 3s')
+      .replace('late: 100ms, hung: 300ms', 'late: 60s, hung: 100s');
+    const { result } = await runText(text, { overrides: { runtime: 'threads' } });
+    t.deepEqual(kindsOf(result).sort(), [...deaths].sort());
+    t.true(result.ledger.empty, JSON.stringify(result.ledger));
+    t.is(checksFailed(result), 0);
+    t.true(result.devices.encoder.framesIn > 3);
+    t.true(result.devices.display.counters.shown > 20);
+  });
+}
+
+test('an exporter that hangs, is ended after 300 ms and comes back; one that is paused goes on', async (t) => {
+  const { result } = await runText(recorder('{ at: 61ms, hang: exporter }', { durationMs: 1000 }));
+  t.deepEqual(kindsOf(result), ['exporter late', ...BACK]);
+  t.true(result.ledger.empty);
+  const paused = (await runText(recorder('{ at: 61ms, pause: exporter, for: 150ms }', { durationMs: 1000 }))).result;
+  t.deepEqual(kindsOf(paused), ['exporter late']);
+  t.true(paused.ledger.empty);
+});
+
+test('an exporter that an event restarts, without a strategy: whoever needs it waits for the event', async (t) => {
+  const text = recorder('{ at: 62ms, kill: exporter }, { at: 300ms, restart: exporter }', {
+    durationMs: 1000,
+    restart: 'never',
+  });
+  const { result } = await runText(text);
+  t.deepEqual(kindsOf(result), BACK);
+  t.true(result.ledger.empty);
+  t.true(result.devices.encoder.framesIn > 10);
+});
+
+test('a run that is interrupted while the exporter waits for its restart, ends all the same', async (t) => {
+  const text = recorder('{ at: 62ms, kill: exporter }, { at: 1990ms, restart: exporter }', {
+    durationMs: 2000,
+    restart: 'never',
+  });
+  const stop = new AbortController();
+  const { result } = await runText(text, {
+    signal: stop.signal,
+    onProgress: ({ nowNs }) => {
+      if (nowNs > 150e6) stop.abort();
+    },
+  });
+  t.is(result.endedBy, 'interrupted');
+  t.true(result.ledger.empty, JSON.stringify(result.ledger));
+});
+
+for (const { name, lines, restart, problem } of [
+  {
+    name: 'killed, where nothing restarts it',
+    lines: '{ at: 1ms, kill: exporter }',
+    restart: 'never',
+    problem: /nothing restarts the exporter/,
+  },
+  {
+    name: 'attached',
+    lines: '{ at: 1ms, attach: exporter }',
+    restart: 'one-for-one',
+    problem: /the exporter is no device/,
+  },
+  {
+    name: 'killed a second time, where only the first is followed by a restart',
+    lines: '{ at: 1ms, kill: exporter }, { at: 2ms, restart: exporter }, { at: 3ms, kill: exporter }',
+    restart: 'never',
+    problem: /timeline\.3\.kill: nothing restarts the exporter/,
+  },
+]) {
+  test(`an exporter that is ${name}, is refused before the run`, async (t) => {
+    await t.throwsAsync(runText(recorder(lines, { restart })), { message: problem });
+  });
+}
