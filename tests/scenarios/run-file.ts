@@ -24,6 +24,7 @@ export interface FileRun {
   readonly cameraFile?: string;
   readonly trace?: boolean;
   readonly signal?: AbortSignal;
+  readonly onProgress?: Parameters<typeof executeRun>[1]['onProgress'];
 }
 
 export async function runFile(path: string, options: FileRun = {}): Promise<RunOutcome> {
@@ -36,10 +37,10 @@ export async function runText(text: string, options: FileRun = {}): Promise<RunO
 }
 
 async function runLoaded(loaded: Awaited<ReturnType<typeof loadScenario>>, options: FileRun): Promise<RunOutcome> {
-  const { overrides = {}, cameraFile, trace = false, signal } = options;
+  const { overrides = {}, cameraFile, trace = false, signal, onProgress } = options;
   const changed = { ...loaded, scenario: applyOverrides(loaded.scenario, overrides) };
   const prepared = await prepareRun(changed, { cameraFile });
-  return await executeRun(prepared, { collectTrace: trace, signal });
+  return await executeRun(prepared, { collectTrace: trace, signal, onProgress });
 }
 
 /** Number of frames in a list of ranges. */

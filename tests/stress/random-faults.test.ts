@@ -29,3 +29,17 @@ test('one of them on threads, ends empty with good content too', async (t) => {
   const { wrong } = await runRandomFaults(firstSeed, { runtime: 'threads' });
   t.deepEqual(wrong, [], `seed ${firstSeed}: npm run soak:faults -- ${firstSeed} 1 threads`);
 });
+
+test('twenty scenarios in which the exporter dies too, each ends empty with good content, one the same twice', async (t) => {
+  let deaths = 0;
+  for (let seed = firstSeed; seed < firstSeed + 20; seed += 1) {
+    const { wrong, outcome } = await runRandomFaults(seed, {}, { exporter: true });
+    t.deepEqual(wrong, [], `seed ${seed}: npm run soak:faults -- ${seed} 1 virtual exporter`);
+    const incidents = outcome?.result.incidents ?? [];
+    deaths += incidents.filter(({ device, kind }) => device === 'exporter' && kind === 'died').length;
+    if (seed > firstSeed) continue;
+    const again = await runRandomFaults(seed, {}, { exporter: true });
+    t.deepEqual(again.outcome?.result, outcome?.result);
+  }
+  t.true(deaths >= 20, `${deaths}`);
+});

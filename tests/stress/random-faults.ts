@@ -6,8 +6,13 @@ import { runText } from '../scenarios/run-file.js';
 const DEVICES = ['camera', 'gpu', 'display', 'encoder'];
 const DURATION_MS = 2000;
 
+/** Whether the exporter dies too. */
+export interface FaultOptions {
+  readonly exporter?: boolean;
+}
+
 /** Draws a scenario: the flagship's pipeline with random policies and mappings, and a random timeline of faults. */
-export function randomFaultScenario(seed: number): string {
+export function randomFaultScenario(seed: number, { exporter = false }: FaultOptions = {}): string {
   const random = new RandomStream(seed, 'random faults');
   const below = (limit: number): number => Math.floor(random.uniform() * limit);
   const pick = <T>(list: readonly T[]): T => list[below(list.length)];
@@ -15,6 +20,7 @@ export function randomFaultScenario(seed: number): string {
   const events = randomEvents(below, pick, restart);
   const joinsLate = random.uniform() < 0.6 && !events.some((event) => event.includes('encoder'));
   if (joinsLate) events.push('{ at: 500ms, attach: encoder }');
+  const exporterLines = exporter ? exporterFaults(seed, restart, events) : 'exporter: {}';
   const policy = (): string => pick(['block', 'drop-oldest', 'drop-newest']);
   return `
 name: random-faults
@@ -27,6 +33,7 @@ memory: { windows: [{ name: dram, base: 0x4000_0000, size: 1GiB }] }
 heaps:
   - { name: system, kind: system, window: dram }
   - { name: cma, kind: cma, window: dram, base: 0x7000_0000, size: 16MiB }
+${exporterLines}
 devices:
   camera:
     driver: camera
@@ -64,6 +71,28 @@ timeline: [${events.join(', ')}]
 `;
 }
 
+/** Adds deaths, silences and restarts of the exporter; draws how it moves from a stream of their own. */
+function exporterFaults(seed: number, restart: string, events: string[]): string {
+  const random = new RandomStream(seed, 'random faults of the exporter');
+  const below = (limit: number): number => Math.floor(random.uniform() * limit);
+  const pick = <T>(list: readonly T[]): T => list[below(list.length)];
+  // Half of the deaths fall where buffers are placed, or move for a device that is late.
+  const anInstant = (): number => pick([below(60_000), 500_000 + below(60_000), below(1_500_000), below(1_500_000)]);
+  const times = new Set(Array.from({ length: 1 + below(5) }, () => 1 + anInstant()));
+  for (const at of [...times].sort((a, b) => a - b)) {
+    const kind = pick(['kill', 'kill', 'kill', 'kill', 'restart', 'pause', 'hang']);
+    events.push(`{ at: ${at}us, ${kind}: exporter${kind === 'pause' ? `, for: ${1 + below(400)}ms` : ''} }`);
+  }
+  if (restart === 'never') events.push(`{ at: ${1_501 + below(400)}ms, restart: exporter }`);
+  const parts = [
+    `moveAt: ${pick(['first-map', 'attach'])}`,
+    `moveBack: ${pick(['never', 'idle'])}`,
+    `policy: ${pick(['wait', 'wait', 'busy'])}`,
+    `copyBytesPerSecond: ${pick([20_000_000, 200_000_000, 2_000_000_000])}`,
+  ];
+  return `exporter: { ${parts.join(', ')} }`;
+}
+
 function randomEvents(below: (limit: number) => number, pick: <T>(list: readonly T[]) => T, restart: string): string[] {
   const times = new Set(Array.from({ length: 1 + below(8) }, () => 1 + below(DURATION_MS - 1)));
   const dead = new Set<string>();
@@ -99,9 +128,11 @@ export function whatIsWrong({ result }: RunOutcome): string[] {
 export async function runRandomFaults(
   seed: number,
   overrides: ScenarioOverrides = {},
+  options: FaultOptions = {},
 ): Promise<{ wrong: string[]; outcome?: RunOutcome }> {
   try {
-    const outcome = await runText(randomFaultScenario(seed), { overrides: { sanitizer: true, ...overrides } });
+    const sanitized = { sanitizer: true, ...overrides };
+    const outcome = await runText(randomFaultScenario(seed, options), { overrides: sanitized });
     return { wrong: whatIsWrong(outcome), outcome };
   } catch (error) {
     return { wrong: [`${error instanceof Error ? error.stack : error}`] };

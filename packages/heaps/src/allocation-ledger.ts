@@ -1,6 +1,7 @@
 import { ErrnoError } from '@dmabuf-lab/core/base';
-import type { HeapAllocation, HeapStats } from '@dmabuf-lab/core/dma-buf';
+import type { HeapAllocation, HeapStats, StoredAllocation } from '@dmabuf-lab/core/dma-buf';
 import { PAGE_SIZE, pageAlign } from '@dmabuf-lab/core/memory';
+import { type PageRange, pageRangeOf } from './page-range.js';
 
 /** Why a heap has no room: too little is free, it is in pieces, or no piece has an aligned start early enough. */
 export type NoRoomReason = 'exhausted' | 'fragmented' | 'misaligned';
@@ -61,6 +62,26 @@ export class AllocationLedger<Backing> {
       allocations: this.#live.size,
     };
   }
+}
+
+/**
+ * The ranges of pages of an allocation of an earlier life, in buffer order.
+ *
+ * @throws ErrnoError EINVAL when it is another heap's
+ */
+export function rangesToAdopt(heap: string, stored: StoredAllocation): PageRange[] {
+  if (stored.heap !== heap || stored.runs.length === 0) {
+    const reason = stored.heap === heap ? 'it has no pages' : `it belongs to heap ${stored.heap}`;
+    const message = `Cannot take over an allocation in heap ${heap}: ${reason}`;
+    throw new ErrnoError('EINVAL', 'dma_heap_adopt', message, { heap, allocationHeap: stored.heap });
+  }
+  return stored.runs.map((run) => pageRangeOf({ base: run.address, sizeBytes: run.lengthBytes }, 'a run'));
+}
+
+/** The error of pages that are to be taken over and are not free. */
+export function notFree(heap: string, runs: StoredAllocation['runs']): ErrnoError {
+  const message = `Cannot take over an allocation in heap ${heap}: not all of its pages are free pages of the heap`;
+  return new ErrnoError('EBUSY', 'dma_heap_adopt', message, { heap, runs });
 }
 
 /**

@@ -184,6 +184,42 @@ export class BuddyAllocator {
     this.#release(start, start + range.pageCount);
   }
 
+  /** Whether every page of a range is a free page of the zone. */
+  isFree(range: PageRange): boolean {
+    const start = range.firstPage - this.#origin;
+    const end = start + range.pageCount;
+    if (start < 0 || end > this.#state.length) return false;
+    for (let page = start; page < end; ) {
+      const order = this.#orderOfFreeBlockAt(page);
+      if (order === undefined) return false;
+      page = startOfBlock(page, order) + (1 << order);
+    }
+    return true;
+  }
+
+  /**
+   * Takes a free range, wherever it lies in blocks, as allocated blocks.
+   *
+   * @param orders of the blocks, largest first, 0 the last
+   * @returns the blocks, lowest first
+   * @throws InvariantError when not all pages are free
+   */
+  takeRange(range: PageRange, orders: readonly number[]): { page: number; order: number }[] {
+    const taken = this.reserveRange(range);
+    assert(taken === range.pageCount, 'all pages of the range are free');
+    const blocks: { page: number; order: number }[] = [];
+    const end = range.firstPage + range.pageCount - this.#origin;
+    for (let at = range.firstPage - this.#origin; at < end; ) {
+      const order = orders.find((one) => (at & ((1 << one) - 1)) === 0 && at + (1 << one) <= end) ?? 0;
+      this.#state.fill(TAIL, at, at + (1 << order));
+      this.#state[at] = ALLOCATED + order;
+      this.#runs.changed(at);
+      blocks.push({ page: this.#origin + at, order });
+      at += 1 << order;
+    }
+    return blocks;
+  }
+
   /** From the top down in the largest blocks there are, so that the lowest comes to lie at the head of its list. */
   #release(start: number, end: number): void {
     for (let top = end; top > start; ) {

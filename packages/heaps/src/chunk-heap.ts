@@ -11,9 +11,16 @@
  */
 import { assert, ErrnoError, physAddr } from '@dmabuf-lab/core/base';
 import type { AddressWindow, HeapTraits } from '@dmabuf-lab/core/constraints';
-import type { DmaHeap, HeapAllocateOptions, HeapAllocation, HeapStats } from '@dmabuf-lab/core/dma-buf';
+import {
+  allocationOf,
+  type DmaHeap,
+  type HeapAllocateOptions,
+  type HeapAllocation,
+  type HeapStats,
+  type StoredAllocation,
+} from '@dmabuf-lab/core/dma-buf';
 import { PAGE_SIZE, type PhysicalMemory, SgTable } from '@dmabuf-lab/core/memory';
-import { AllocationLedger, noRoom, pagesOfRequest } from './allocation-ledger.js';
+import { AllocationLedger, noRoom, notFree, pagesOfRequest, rangesToAdopt } from './allocation-ledger.js';
 import { PageOps } from './buf-ops.js';
 import { orderOfPages, pageRangeOf } from './page-range.js';
 
@@ -87,6 +94,22 @@ export class ChunkHeap implements DmaHeap {
       chunksByOrder: new Map([[order, wanted]]),
       takenBytes: wanted * this.#chunkBytes,
     };
+    this.#ledger.add(allocation, chunks);
+    return allocation;
+  }
+
+  adopt(stored: StoredAllocation): HeapAllocation {
+    const { base } = this.#window;
+    const chunks = rangesToAdopt(this.name, stored).flatMap(({ firstPage, pageCount }) => {
+      const first = (firstPage * PAGE_SIZE - base) / this.#chunkBytes;
+      const count = Math.ceil((pageCount * PAGE_SIZE) / this.#chunkBytes);
+      return Array.from({ length: count }, (_, i) => first + i);
+    });
+    // Of a chunk that is not one of the window, or starts inside one, nothing is known: it counts as taken.
+    if (chunks.some((chunk) => this.#taken[chunk] !== false)) throw notFree(this.name, stored.runs);
+    for (const chunk of chunks) this.#taken[chunk] = true;
+    this.#free -= chunks.length;
+    const allocation = allocationOf(stored);
     this.#ledger.add(allocation, chunks);
     return allocation;
   }

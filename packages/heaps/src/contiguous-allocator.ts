@@ -57,6 +57,20 @@ export class ContiguousAllocator {
     return undefined;
   }
 
+  /** Takes a run where it lies, whatever its alignment. @returns whether all of it was free */
+  takeRun({ firstPage, pageCount }: PageRange): boolean {
+    let index = 0;
+    for (const gap of this.#gaps()) {
+      if (firstPage >= gap.firstPage && firstPage + pageCount <= gap.firstPage + gap.pageCount) {
+        this.#live.splice(index, 0, { firstPage, pageCount });
+        this.#freePageCount -= pageCount;
+        return true;
+      }
+      index += 1;
+    }
+    return false;
+  }
+
   /**
    * Gives a run back.
    *

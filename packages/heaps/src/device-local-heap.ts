@@ -11,12 +11,19 @@
  */
 import { assert, ErrnoError, physAddr } from '@dmabuf-lab/core/base';
 import type { AddressWindow, HeapTraits } from '@dmabuf-lab/core/constraints';
-import type { DmaHeap, HeapAllocateOptions, HeapAllocation, HeapStats } from '@dmabuf-lab/core/dma-buf';
+import {
+  allocationOf,
+  type DmaHeap,
+  type HeapAllocateOptions,
+  type HeapAllocation,
+  type HeapStats,
+  type StoredAllocation,
+} from '@dmabuf-lab/core/dma-buf';
 import { PAGE_SIZE, type PhysicalMemory, SgTable } from '@dmabuf-lab/core/memory';
-import { AllocationLedger, noRoom, pagesOfRequest } from './allocation-ledger.js';
+import { AllocationLedger, noRoom, notFree, pagesOfRequest, rangesToAdopt } from './allocation-ledger.js';
 import { BuddyAllocator } from './buddy-allocator.js';
 import { DeviceLocalOps } from './buf-ops.js';
-import { pageRangeOf } from './page-range.js';
+import { type PageRange, pageRangeOf } from './page-range.js';
 import type { Block } from './page-zones.js';
 
 /** Blocks of 2 MiB, 64 KiB and 4 KiB, the page sizes of GPU page tables. */
@@ -105,6 +112,27 @@ export class DeviceLocalHeap implements DmaHeap {
     const allocation = { heap: this.name, sgTable: SgTable.fromRuns(runs), chunksByOrder, localTo };
     this.#ledger.add(allocation, blocks);
     return allocation;
+  }
+
+  adopt(stored: StoredAllocation): HeapAllocation {
+    const parts = rangesToAdopt(this.name, stored).flatMap((range) => this.#partsOf(range));
+    const pages = parts.reduce((sum, { part }) => sum + part.pageCount, 0);
+    const isWhole = pages * PAGE_SIZE === stored.runs.reduce((sum, run) => sum + run.lengthBytes, 0);
+    if (!isWhole || !parts.every(({ buddy, part }) => buddy.isFree(part))) throw notFree(this.name, stored.runs);
+    const blocks = parts.flatMap(({ buddy, part }) => buddy.takeRange(part, DEVICE_LOCAL_ORDERS));
+    const allocation = allocationOf(stored);
+    this.#ledger.add(allocation, blocks);
+    return allocation;
+  }
+
+  /** What of a range lies in front of the end of the window, and what behind it. */
+  #partsOf({ firstPage, pageCount }: PageRange): { buddy: BuddyAllocator; part: PageRange }[] {
+    return [this.#visible, this.#hidden].flatMap((buddy) => {
+      if (buddy === undefined) return [];
+      const start = Math.max(firstPage, buddy.zone.firstPage);
+      const end = Math.min(firstPage + pageCount, buddy.zone.firstPage + buddy.zone.pageCount);
+      return start < end ? [{ buddy, part: { firstPage: start, pageCount: end - start } }] : [];
+    });
   }
 
   free(allocation: HeapAllocation): void {

@@ -155,6 +155,31 @@ export class PageZones {
     return undefined;
   }
 
+  /**
+   * Takes ranges where they lie, all or none, as blocks of the given orders, in the order of the ranges.
+   *
+   * @param orders largest first, 0 the last
+   * @returns undefined when not all pages are free
+   */
+  takeRanges(ranges: readonly PageRange[], orders: readonly number[]): Block[] | undefined {
+    const blocks: Block[] = [];
+    for (const range of ranges) {
+      let pages = 0;
+      const parts: { buddy: BuddyAllocator; part: PageRange }[] = [];
+      this.#byZone(range, (buddy, part) => {
+        parts.push({ buddy, part });
+        if (buddy.isFree(part)) pages += part.pageCount;
+      });
+      if (pages !== range.pageCount) {
+        for (const block of blocks) this.give(block);
+        return undefined;
+      }
+      // Zones are listed from the top down, and the buffer's pages rise.
+      for (const { buddy, part } of parts.reverse()) blocks.push(...buddy.takeRange(part, orders));
+    }
+    return blocks;
+  }
+
   /** Gives a block back. @throws InvariantError when it is not out */
   give({ page, order }: Block): void {
     this.#zoneOf(page).buddy.freePages(page, order);

@@ -5,9 +5,17 @@
  */
 import { physAddr } from '@dmabuf-lab/core/base';
 import type { AddressWindow, HeapTraits } from '@dmabuf-lab/core/constraints';
-import type { DmaBufOps, DmaHeap, HeapAllocateOptions, HeapAllocation, HeapStats } from '@dmabuf-lab/core/dma-buf';
+import {
+  allocationOf,
+  type DmaBufOps,
+  type DmaHeap,
+  type HeapAllocateOptions,
+  type HeapAllocation,
+  type HeapStats,
+  type StoredAllocation,
+} from '@dmabuf-lab/core/dma-buf';
 import { PAGE_SIZE, type PhysicalMemory, SgTable } from '@dmabuf-lab/core/memory';
-import { AllocationLedger, noRoom, pagesOfRequest } from './allocation-ledger.js';
+import { AllocationLedger, noRoom, notFree, pagesOfRequest, rangesToAdopt } from './allocation-ledger.js';
 import { ContiguousAllocator } from './contiguous-allocator.js';
 import { type PageRange, pageRangeOf } from './page-range.js';
 
@@ -57,6 +65,14 @@ export abstract class RegionHeap implements DmaHeap {
     if (options.zero) this.memory.fill(run.address, 0, run.lengthBytes);
     const allocation = { heap: this.name, sgTable: new SgTable([run]), chunksByOrder: new Map([[CONTIGUOUS_RUN, 1]]) };
     this.#ledger.add(allocation, { firstPage, pageCount });
+    return allocation;
+  }
+
+  adopt(stored: StoredAllocation): HeapAllocation {
+    const [range, ...more] = rangesToAdopt(this.name, stored);
+    if (more.length > 0 || !this.#allocator.takeRun(range)) throw notFree(this.name, stored.runs);
+    const allocation = allocationOf(stored);
+    this.#ledger.add(allocation, range);
     return allocation;
   }
 

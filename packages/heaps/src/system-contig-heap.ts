@@ -11,13 +11,23 @@
  */
 import { ErrnoError, physAddr } from '@dmabuf-lab/core/base';
 import type { HeapTraits } from '@dmabuf-lab/core/constraints';
-import type { DmaHeap, HeapAllocateOptions, HeapAllocation, HeapStats } from '@dmabuf-lab/core/dma-buf';
+import {
+  allocationOf,
+  type DmaHeap,
+  type HeapAllocateOptions,
+  type HeapAllocation,
+  type HeapStats,
+  type StoredAllocation,
+} from '@dmabuf-lab/core/dma-buf';
 import { PAGE_SIZE, type PhysicalMemory, SgTable } from '@dmabuf-lab/core/memory';
-import { AllocationLedger, noRoom, pagesOfRequest } from './allocation-ledger.js';
+import { AllocationLedger, noRoom, notFree, pagesOfRequest, rangesToAdopt } from './allocation-ledger.js';
 import { MAX_PAGE_ORDER } from './buddy-allocator.js';
 import { PageOps } from './buf-ops.js';
 import { orderOfPages } from './page-range.js';
 import { ANY_PAGE, type Block, PageZones, type Reach, type Zone } from './page-zones.js';
+
+/** Of the blocks that an adopted run is taken as: any. */
+const ALL_ORDERS: readonly number[] = Array.from({ length: MAX_PAGE_ORDER + 1 }, (_, i) => MAX_PAGE_ORDER - i);
 
 export interface SystemContigHeapOptions {
   /** Scarcity; 1.5 when absent: it costs no region, but large blocks are rare on a machine that has been up. */
@@ -75,6 +85,14 @@ export class SystemContigHeap implements DmaHeap {
     const run = { address: physAddr(blocks[0].page * PAGE_SIZE), lengthBytes: pageCount * PAGE_SIZE };
     if (options.zero) this.memory.fill(run.address, 0, run.lengthBytes);
     const allocation = { heap: this.name, sgTable: new SgTable([run]), chunksByOrder: new Map([[order, 1]]) };
+    this.#ledger.add(allocation, blocks);
+    return allocation;
+  }
+
+  adopt(stored: StoredAllocation): HeapAllocation {
+    const blocks = this.#zones.takeRanges(rangesToAdopt(this.name, stored), ALL_ORDERS);
+    if (blocks === undefined) throw notFree(this.name, stored.runs);
+    const allocation = allocationOf(stored);
     this.#ledger.add(allocation, blocks);
     return allocation;
   }

@@ -12,9 +12,17 @@
  */
 import { assert, ErrnoError, physAddr, type RandomStream } from '@dmabuf-lab/core/base';
 import type { HeapTraits } from '@dmabuf-lab/core/constraints';
-import type { DmaHeap, HeapAllocateOptions, HeapAllocation, HeapBackground, HeapStats } from '@dmabuf-lab/core/dma-buf';
+import {
+  allocationOf,
+  type DmaHeap,
+  type HeapAllocateOptions,
+  type HeapAllocation,
+  type HeapBackground,
+  type HeapStats,
+  type StoredAllocation,
+} from '@dmabuf-lab/core/dma-buf';
 import { PAGE_SIZE, type PhysicalMemory, SgTable } from '@dmabuf-lab/core/memory';
-import { AllocationLedger, noRoom, pagesOfRequest } from './allocation-ledger.js';
+import { AllocationLedger, noRoom, notFree, pagesOfRequest, rangesToAdopt } from './allocation-ledger.js';
 import { MAX_PAGE_ORDER } from './buddy-allocator.js';
 import { type CacheState, PageOps } from './buf-ops.js';
 import type { PoolOptions } from './page-pool.js';
@@ -129,6 +137,14 @@ export class SystemHeap implements DmaHeap {
       // Fresh pages are cached; a pool keeps them as they are needed.
       ...(this.#cache === 'uncached' && { convertedPages: pageCount - pooledPages }),
     };
+    this.#ledger.add(allocation, blocks);
+    return allocation;
+  }
+
+  adopt(stored: StoredAllocation): HeapAllocation {
+    const blocks = this.#zones.takeRanges(rangesToAdopt(this.name, stored), SYSTEM_HEAP_ORDERS);
+    if (blocks === undefined) throw notFree(this.name, stored.runs);
+    const allocation = allocationOf(stored);
     this.#ledger.add(allocation, blocks);
     return allocation;
   }

@@ -146,6 +146,7 @@ export function* exporterActor(parts: ExporterActorParts): Task<void> {
     storage: {
       release: (storage) => exporter.release(storage),
       settle: (buffer) => exporter.settle(buffer),
+      note: (buffer) => exporter.note(buffer),
       violation: (storage, device) => exporter.violation(storage, device),
     },
   });

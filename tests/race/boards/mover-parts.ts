@@ -80,6 +80,7 @@ export function* moveOnce(board: MoverBoard, attached: readonly Attached[]): Tas
     storage: {
       release: (storage) => each(STORAGE.indexOf(storage) + 1, 'write'),
       settle: () => {},
+      note: () => {},
       violation: () => undefined,
     },
   });

@@ -10,6 +10,17 @@ import type { TraceLog } from './trace.js';
 export type CallHandler = (args: any, from: string) => Task<unknown>;
 
 /**
+ * What an actor writes down for its next life. The runtime keeps it, outside the actor: what was written before the actor
+ * died is there, and nothing else of it.
+ */
+export interface Journal {
+  /** Writes an entry; plain data, copied at once. Undefined takes it out. */
+  set(key: string, value: unknown): void;
+  /** What the lives before have left; empty in the first. */
+  readonly restored: ReadonlyMap<string, unknown>;
+}
+
+/**
  * What a runtime gives every actor: the ports behind which the two runtimes differ.
  *
  * Context: all of it only while the actor's generator is being stepped.
@@ -24,6 +35,9 @@ export interface ActorServices {
   random(name: string): RandomStream;
   /**
    * A control call to another actor. Arguments and answer are cloned.
+   *
+   * While a peer that resumes (`ActorSpec.resumes`) is dead and to be started again, the call waits and is made again, once or
+   * more: then an error that it ends with has the detail `repeated`, since an earlier life may have served it unheard.
    *
    * @throws whatever the service threw, rebuilt with its code and details; ErrnoError ENODEV when the peer dies
    */

@@ -70,7 +70,10 @@
  * Progress  map and unmap are wait-free when no move runs.
  * Crash     The reclaimer stores 0 in both MAPPED words and in PINNED of the dead importer (a count is the truth, it is never
  *           subtracted from on behalf of the dead) and notifies even where it was 0: the dead may have subtracted and
- *           not notified.
+ *           not notified. After the exporter's death its next life clears MOVING (the generation is the old one, as publishing
+ *           clears it: I3) and notifies STATE in any case. Which pages the generation has it knows from a journal, in which
+ *           they are named before STATE says so (exporter-journal.ts). Until then whoever meets MOVING waits, and mappings
+ *           are made and ended as ever. NOTIFIED and the words of the importers are left as they are.
  * Shown by  tests/race/map-move.test.ts, tests/race/recovery.test.ts, tests/race/opposite-order-map.test.ts, tests/race/dynamic-importer.test.ts,
  *           tests/unit/core/dma-buf/exporter.test.ts, tests/unit/core/dma-buf/dynamic-importer.test.ts.
  */
@@ -224,6 +227,18 @@ export class BufferWords {
     this.words.store(wordAt(this.buffers, buffer, LIFE), life);
     this.words.store(word, 0);
     this.words.notify(word);
+  }
+
+  /**
+   * Settles STATE after the death of an exporter: a move that it had not published is given up, and everybody who waits looks
+   * again, since it may have stored and not notified. Returns the state.
+   */
+  recoverState(buffer: BufferSlot): BufferState {
+    const word = wordAt(this.buffers, buffer, STATE);
+    const state = this.words.load(word);
+    if (isMoving(state)) this.words.store(word, state - 1);
+    this.words.notify(word);
+    return isMoving(state) ? state - 1 : state;
   }
 
   /** Try-step: until an attachment has no mapping of any generation. */

@@ -1,5 +1,5 @@
 import type { HeapTraits } from '../constraints/index.js';
-import type { SgTable } from '../memory/index.js';
+import { type Run, SgTable } from '../memory/index.js';
 import type { DmaBufOps } from './dma-buf-ops.js';
 
 /** Storage that a heap has handed out. The heap alone knows what stands behind it. */
@@ -18,6 +18,19 @@ export interface HeapAllocation {
   readonly takenBytes?: number;
   /** The device whose own memory it is; it reaches it whatever its constraints. */
   readonly localTo?: string;
+}
+
+/** An allocation as plain data: what the next life of its heap's actor can take it over by. */
+export interface StoredAllocation extends Omit<HeapAllocation, 'sgTable'> {
+  readonly runs: readonly Run[];
+}
+
+export function storedOf({ sgTable, ...rest }: HeapAllocation): StoredAllocation {
+  return { ...rest, runs: sgTable.runs };
+}
+
+export function allocationOf({ runs, ...rest }: StoredAllocation): HeapAllocation {
+  return { ...rest, sgTable: new SgTable(runs) };
 }
 
 /** What a heap holds at one moment, in bytes. */
@@ -82,6 +95,13 @@ export interface DmaHeap {
    * @throws ErrnoError EINVAL when the size is not positive
    */
   allocate(sizeBytes: number, options: HeapAllocateOptions): HeapAllocation;
+  /**
+   * Books storage as out that an earlier life of this heap's actor had handed out: exactly those pages, as they are, all or
+   * nothing. Before anything else is allocated.
+   *
+   * @throws ErrnoError EBUSY when not all of the pages are free; EINVAL when it is another heap's
+   */
+  adopt(stored: StoredAllocation): HeapAllocation;
   /**
    * Takes storage back. Called by `ops.release`.
    *

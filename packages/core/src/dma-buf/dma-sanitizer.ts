@@ -13,7 +13,14 @@ import { isErrno, type Nanoseconds, type PhysAddr } from '../base/index.js';
 import type { HeapTraits } from '../constraints/index.js';
 import type { PhysicalMemory, Run } from '../memory/index.js';
 import type { DmaBufOps } from './dma-buf-ops.js';
-import type { DmaHeap, HeapAllocateOptions, HeapAllocation, HeapBackground, HeapStats } from './dma-heap.js';
+import type {
+  DmaHeap,
+  HeapAllocateOptions,
+  HeapAllocation,
+  HeapBackground,
+  HeapStats,
+  StoredAllocation,
+} from './dma-heap.js';
 
 /** What freed pages hold. No pixel of a test pattern, no stamp and no zeroed page looks like it. */
 export const POISON_BYTE = 0xa9;
@@ -164,6 +171,12 @@ class SanitizedHeap implements DmaHeap {
 
   allocate(sizeBytes: number, options: HeapAllocateOptions): HeapAllocation {
     const allocation = this.#allocate(sizeBytes, options);
+    this.#peakBytes = Math.max(this.#peakBytes, this.inner.stats().usedBytes - this.#heldBytes);
+    return allocation;
+  }
+
+  adopt(stored: StoredAllocation): HeapAllocation {
+    const allocation = this.inner.adopt(stored);
     this.#peakBytes = Math.max(this.#peakBytes, this.inner.stats().usedBytes - this.#heldBytes);
     return allocation;
   }

@@ -59,6 +59,12 @@ export class ExportedBuffer {
   readonly placements: Placement[] = [];
   readonly moves: MoveRecord[] = [];
   allocation: HeapAllocation | undefined;
+  /** Of the present storage; stays when the buffer is disowned, where STATE is 0. */
+  generation = 0;
+  /** The pages of the next generation, from just before it is published until they are the present ones. */
+  incoming: HeapAllocation | undefined;
+  /** An attachment whose attach has not been answered yet. */
+  arriving: AttachmentSlot | undefined;
   /** Whose map placed it: too early, if a device that comes later forces a move. */
   firstMap: { readonly device: string; readonly atNs: Nanoseconds } | undefined;
   /** Storage set aside for a move that a newcomer's first map will start. */

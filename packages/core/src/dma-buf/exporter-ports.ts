@@ -1,5 +1,5 @@
 /** What the exporter is made of and what enters it from other layers: its policy, the costs of storage, the mover. */
-import type { ActorServices, AttachmentSlot, Task } from '../base/index.js';
+import type { ActorServices, AttachmentSlot, Journal, Task } from '../base/index.js';
 import type { DeviceConstraints } from '../constraints/index.js';
 import type { BufferWords } from './buffer-words.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
@@ -32,6 +32,8 @@ export interface MovableStorage {
   release(storage: HeapAllocation): void;
   /** Attaches everybody to the new storage of a buffer, and detaches them from the old. */
   settle(buffer: ExportedBuffer): void;
+  /** Writes a buffer down for the next life of the exporter; with `incoming` set before a generation is published. */
+  note(buffer: ExportedBuffer): void;
   /** Why a device cannot use storage; undefined when it can. */
   violation(storage: HeapAllocation, constraints: DeviceConstraints): string | undefined;
 }
@@ -65,6 +67,8 @@ export interface ExporterParts {
   readonly policy: ExporterPolicy;
   readonly costs: StorageCosts;
   readonly mover: Mover;
+  /** Where it writes what its next life needs; absent = there is none. */
+  readonly journal?: Journal;
   /** Told which device gets which pages; absent = nobody looks for writes to pages that were given back. */
   readonly sanitizer?: Pick<DmaSanitizer, 'mapped'>;
   /** Looks for control words that were overwritten; absent = nobody does. */

@@ -8,6 +8,11 @@ import {
 } from '../constraints/index.js';
 import type { HeapAllocation } from './dma-heap.js';
 import type { AttachRecord, ExportedBuffer } from './exported-buffer.js';
+import type { ExporterJournal } from './exporter-journal.js';
+
+const ALLOCATION = 'allocation/';
+const ATTACH = 'attach/';
+const HAZARD = 'hazard/';
 
 /** A mapping that works and that nobody promised. */
 export interface HazardRecord extends PlacementHazard {
@@ -32,9 +37,21 @@ export interface AllocationRecord {
 }
 
 export class ExporterRecords {
-  readonly allocations: AllocationRecord[] = [];
-  readonly attaches: AttachRecord[] = [];
-  readonly hazards: HazardRecord[] = [];
+  readonly allocations: AllocationRecord[];
+  readonly attaches: AttachRecord[];
+  readonly hazards: HazardRecord[];
+
+  /** @param journal of an exporter that may be started again: what earlier lives wrote down comes first */
+  constructor(private readonly journal: Pick<ExporterJournal, 'append' | 'restore'>) {
+    this.allocations = journal.restore(ALLOCATION);
+    this.attaches = journal.restore(ATTACH);
+    this.hazards = journal.restore(HAZARD);
+  }
+
+  #add<T>(kind: string, records: T[], record: T): void {
+    records.push(record);
+    this.journal.append(kind, record);
+  }
 
   /** Writes down what an attach led to. */
   attach(
@@ -45,7 +62,9 @@ export class ExporterRecords {
     forcedBy: readonly string[],
     atNs: Nanoseconds,
   ): void {
-    this.attaches.push({ device, buffer: buffer.name, pool: buffer.request.pool, atNs, outcome, why, forcedBy });
+    const { name, request } = buffer;
+    const record = { device, buffer: name, pool: request.pool, atNs, outcome, why, forcedBy };
+    this.#add(ATTACH, this.attaches, record);
   }
 
   /** Writes down what an allocation has cost. */
@@ -58,7 +77,8 @@ export class ExporterRecords {
   ): void {
     const { heap, sgTable, pooledBytes = 0 } = storage;
     const bytes = sgTable.lengthBytes;
-    this.allocations.push({ buffer: name, pool: request.pool, heap, kind, atNs, ns, bytes, pooledBytes });
+    const record = { buffer: name, pool: request.pool, heap, kind, atNs, ns, bytes, pooledBytes };
+    this.#add(ALLOCATION, this.allocations, record);
   }
 
   /** Looks at pages as they are, when they are new or a device is; each hazard of a buffer is told once. */
@@ -68,7 +88,7 @@ export class ExporterRecords {
     for (const hazard of placementHazards(heap, devices, allocation.sgTable.runs)) {
       const { kind, device } = hazard;
       const isKnown = this.hazards.some((one) => one.buffer === name && one.kind === kind && one.device === device);
-      if (!isKnown) this.hazards.push({ ...hazard, buffer: name, pool: request.pool, atNs });
+      if (!isKnown) this.#add(HAZARD, this.hazards, { ...hazard, buffer: name, pool: request.pool, atNs });
     }
   }
 }

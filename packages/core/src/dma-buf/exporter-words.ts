@@ -8,6 +8,8 @@
  *
  * Only generators of the exporter read and write them, so no interleaving inside a step is possible; the words exist
  * because a wait must be a park.
+ * Crash     Who stood in the queues died with the exporter, and so did the private counters. Its next life sets SERVING to 0
+ *           before it serves anybody (`reset`). CHANGES only ever grows.
  */
 import { type AtomicWords, attempt, type TableRegion, type Task, WordPark, wordAt } from '../base/index.js';
 
@@ -24,6 +26,14 @@ export class ExporterWords {
     private readonly table: TableRegion,
   ) {
     this.#nextTicket = Array.from({ length: table.rows }, () => 0);
+  }
+
+  /** Empties all queues: those who stood in them died with an earlier life of the exporter. Before the first service. */
+  reset(): void {
+    for (let row = 0; row < this.table.rows; row += 1) {
+      this.words.store(wordAt(this.table, row, SERVING), 0);
+      this.words.notify(wordAt(this.table, row, SERVING));
+    }
   }
 
   /** The row of the copy engine. */

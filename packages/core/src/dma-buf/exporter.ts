@@ -32,7 +32,7 @@ import {
 import { pageAlign } from '../memory/index.js';
 import { BackgroundFree } from './background-free.js';
 import { generationOf } from './buffer-words.js';
-import type { DmaHeap, HeapAllocation } from './dma-heap.js';
+import type { DmaHeap, HeapAllocation, StoredAllocation } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
 import {
   cannotMove,
@@ -42,6 +42,7 @@ import {
   refusedByPlan,
   staleHandle,
 } from './exporter-errors.js';
+import { ExporterJournal, type PastBuffer } from './exporter-journal.js';
 import type { ExporterParts, MoveCause } from './exporter-ports.js';
 import { type AllocationRecord, ExporterRecords } from './exporter-records.js';
 import { iovaInUse } from './iova-use.js';
@@ -60,28 +61,77 @@ import { SlotPool } from './slot-pool.js';
 import { StorageAttachments } from './storage-attachments.js';
 import { type EagerAllocation, StoragePlanner } from './storage-planner.js';
 
+const LEAKED = 'leaked mappings';
+
 export class Exporter {
   readonly #buffers = new Map<BufferSlot, ExportedBuffer>();
   /** Buffers that are gone, for the report. */
-  readonly #past: ExportedBuffer[] = [];
+  readonly #past: PastBuffer[];
   readonly #bufferSlots: SlotPool;
   readonly #attachmentSlots: SlotPool;
-  readonly records = new ExporterRecords();
+  readonly records: ExporterRecords;
+  readonly #journal: ExporterJournal;
+  /** Buffers and attachments of an earlier life whose creator may not have heard of them, and asks again. */
+  readonly #restored = new Set<ExportedBuffer | AttachedDevice>();
   /** Deaths of each actor that were reclaimed: a service that waited across one is void. */
   readonly #deaths = new Map<ActorId, number>();
   /** Mappings and pins that were not ended when their device detached. */
-  leakedMappings = 0;
+  leakedMappings: number;
 
   readonly #planner: StoragePlanner;
   readonly #storageAttachments: StorageAttachments;
   readonly #background: BackgroundFree;
 
   constructor(private readonly parts: ExporterParts) {
+    this.#journal = new ExporterJournal(parts.journal, parts.buffers);
+    this.records = new ExporterRecords(this.#journal);
+    this.#past = this.#journal.restoredPast();
+    [this.leakedMappings = 0] = this.#journal.restore<number>(LEAKED);
     this.#planner = new StoragePlanner(parts.heaps);
     this.#storageAttachments = new StorageAttachments((name) => this.heap(name));
     this.#background = new BackgroundFree(parts.services, (bytes) => parts.costs.zeroNs(bytes));
     this.#bufferSlots = new SlotPool(parts.buffers.bufferCount);
     this.#attachmentSlots = new SlotPool(parts.buffers.attachmentCount);
+  }
+
+  /**
+   * Takes over what an earlier life has left, before anything is served: its buffers with their pages and attachments. Whoever
+   * stood in its queues is gone; the calls are made again.
+   *
+   * @throws ErrnoError EBUSY when the pages of two buffers overlap, which no journal says
+   */
+  restore(): void {
+    this.parts.queues.reset();
+    const adopt = (stored: StoredAllocation): HeapAllocation => this.heap(stored.heap).adopt(stored);
+    const atNs = this.parts.services.clock.now();
+    for (const buffer of this.#journal.restoreBuffers(adopt, atNs)) {
+      this.#buffers.set(buffer.slot, buffer);
+      this.#bufferSlots.claim(buffer.slot);
+      this.#restored.add(buffer);
+      for (const attached of buffer.attachments.values()) {
+        this.#attachmentSlots.claim(attached.slot);
+        this.#restored.add(attached);
+      }
+    }
+    for (const buffer of [...this.#buffers.values()]) this.#resume(buffer);
+    // It may have died between opening a slot and guarding it.
+    for (const buffer of this.#buffers.values()) {
+      this.parts.watch?.openedBuffer(buffer);
+      for (const slot of buffer.attachments.keys()) this.parts.watch?.openedAttachment(buffer, slot);
+    }
+  }
+
+  #resume(buffer: ExportedBuffer): void {
+    const { allocation, request, attachments, orphaned } = buffer;
+    const wasBeingCreated = request.allocate !== 'deferred' && allocation === undefined && attachments.size === 0;
+    if (wasBeingCreated && !orphaned) {
+      this.#journal.forget(buffer); // whoever wanted it asks again
+      this.#drop(buffer);
+      return;
+    }
+    if (orphaned) this.parts.services.spawn(`disown ${buffer.name}`, this.#disown(buffer, false));
+    this.settle(buffer);
+    this.#journal.write(buffer);
   }
 
   /** The services, by the names in `protocol.ts`. */
@@ -97,8 +147,13 @@ export class Exporter {
   }
 
   /** All buffers of the run, the present ones last. */
-  get allBuffers(): readonly ExportedBuffer[] {
+  get allBuffers(): readonly PastBuffer[] {
     return [...this.#past, ...this.#buffers.values()];
+  }
+
+  /** Bytes that moves have copied, by what is on record. */
+  get bytesMoved(): number {
+    return this.allBuffers.reduce((sum, { moves }) => moves.reduce((bytes, move) => bytes + move.bytes, sum), 0);
   }
 
   get liveBuffers(): Iterable<ExportedBuffer> {
@@ -115,6 +170,8 @@ export class Exporter {
     if (!Number.isSafeInteger(request.sizeBytes) || request.sizeBytes <= 0) {
       throw new ErrnoError('EINVAL', 'dma_buf_export', `Cannot create ${request.name}: size ${request.sizeBytes}`);
     }
+    const known = this.#restoredBuffer(request);
+    if (known !== undefined) return { slot: known.slot, life: known.life };
     const sizeBytes = pageAlign(request.sizeBytes);
     const slot = bufferSlot(this.#bufferSlots.take(`create ${request.name}`));
     let eager: EagerAllocation | undefined;
@@ -127,9 +184,21 @@ export class Exporter {
     const buffer = new ExportedBuffer(slot, this.parts.buffers.openBuffer(slot), request, sizeBytes);
     this.#buffers.set(slot, buffer);
     this.parts.watch?.openedBuffer(buffer);
+    this.#journal.write(buffer);
     // Whoever guesses the handle waits until it is backed: a map would place it a second time.
     if (eager !== undefined) yield* this.parts.queues.serialised(slot, () => this.#backEagerly(buffer, eager));
     return { slot, life: buffer.life };
+  }
+
+  /** A buffer that was created before this life began, and the answer was lost. */
+  #restoredBuffer({ actor, pool, name }: CreateRequest): ExportedBuffer | undefined {
+    for (const one of this.#restored) {
+      if (!(one instanceof ExportedBuffer) || one.dying || one.attachments.size > 0) continue;
+      if (one.request.actor !== actor || one.request.pool !== pool || one.name !== name) continue;
+      this.#restored.delete(one);
+      return one;
+    }
+    return undefined;
   }
 
   *#backEagerly(buffer: ExportedBuffer, { allocation, why }: EagerAllocation): Task<void> {
@@ -157,6 +226,8 @@ export class Exporter {
     if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
     this.#refuseCorrupt(buffer, 'dma_buf_attach');
     const { device, constraints } = request;
+    const known = this.#restoredAttachment(buffer, request);
+    if (known !== undefined) return this.#attachReply(buffer, known, false);
     const atNs = this.parts.services.clock.now();
     const plan = this.#planner.planAttach(this.#situation(buffer, constraints), request, this.parts.policy);
     const slot = attachmentSlot(this.#attachmentSlots.take(`attach ${device} to ${buffer.name}`));
@@ -178,13 +249,13 @@ export class Exporter {
     this.parts.buffers.openAttachment(slot);
     this.parts.watch?.openedAttachment(buffer, slot);
     buffer.attachments.set(slot, attached);
+    buffer.arriving = slot;
     this.settle(buffer);
     if (target !== undefined) this.#reserve(buffer, target);
     const moved = plan.action === 'migrate' && this.parts.policy.moveAt === 'attach';
     if (moved) {
       yield* this.#moveForAttach(buffer, attached, plan.why, plan.forcedBy);
     }
-    buffer.awaited.delete(device);
     this.records.attach(
       buffer,
       device,
@@ -194,21 +265,32 @@ export class Exporter {
       atNs,
     );
     this.#lookForHazards(buffer, [constraints]);
+    return this.#attachReply(buffer, attached, moved);
+  }
+
+  #attachReply(buffer: ExportedBuffer, { slot, device }: AttachedDevice, moved: boolean): AttachReply {
+    buffer.awaited.delete(device);
+    buffer.arriving = undefined;
+    this.#journal.write(buffer);
     this.parts.queues.changed(buffer.slot);
-    const { actor: owner } = buffer.request;
-    return {
-      attachment: slot,
-      name: buffer.name,
-      sizeBytes: buffer.sizeBytes,
-      moved,
-      ...(owner !== undefined && { owner }),
-    };
+    const { name, sizeBytes, request } = buffer;
+    const { actor: owner } = request;
+    return { attachment: slot, name, sizeBytes, moved, ...(owner !== undefined && { owner }) };
+  }
+
+  /** An attachment that was made before this life began, and the answer was lost. */
+  #restoredAttachment({ attachments }: ExportedBuffer, { actor, device }: AttachRequest): AttachedDevice | undefined {
+    for (const one of attachments.values()) {
+      if (one.actor === actor && one.device === device && this.#restored.delete(one)) return one;
+    }
+    return undefined;
   }
 
   /** Sets storage aside for the next move, in place of what was. */
   #reserve(buffer: ExportedBuffer, target: HeapAllocation | undefined): void {
     if (buffer.reserved !== undefined) this.#free(buffer.reserved);
     buffer.reserved = target;
+    this.#journal.write(buffer); // in the step that frees: what it was may be another buffer's from here on
   }
 
   /** Moves at once; when that fails, the attach fails and the attachment is gone again. */
@@ -254,6 +336,7 @@ export class Exporter {
       did = 'placing';
       yield* this.#place(buffer);
       buffer.firstMap = { device: attached.device, atNs: requestedNs };
+      this.#journal.write(buffer);
     } else if (this.#planner.unreachable(buffer).length > 0) {
       did = 'moving';
       try {
@@ -307,11 +390,14 @@ export class Exporter {
     const buffer = this.#lookUp(request.buffer, 'dma_buf_detach');
     const attached = buffer.attachments.get(request.attachment);
     if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
-    this.leakedMappings += this.parts.buffers.mappings(attached.slot) + this.parts.buffers.pinsOf(attached.slot);
+    const leaked = this.parts.buffers.mappings(attached.slot) + this.parts.buffers.pinsOf(attached.slot);
+    if (leaked > 0) {
+      this.leakedMappings += leaked;
+      this.#journal.put(LEAKED, this.leakedMappings);
+    }
     this.#dropAttachment(buffer, attached.slot);
     if (buffer.reserved !== undefined && this.#planner.unreachable(buffer).length === 0) {
-      this.#free(buffer.reserved);
-      buffer.reserved = undefined;
+      this.#reserve(buffer, undefined);
     }
     if (this.parts.policy.moveBack === 'idle' && !request.ended && buffer.attachments.size > 0) {
       this.parts.services.spawn(`move back ${buffer.name}`, this.#moveBack(buffer, attached.device));
@@ -343,6 +429,7 @@ export class Exporter {
   *seal(request: BufferRequest): Task<void> {
     const buffer = this.#lookUp(request.buffer, 'dma_buf_seal');
     buffer.awaited.clear();
+    this.#journal.write(buffer);
     this.parts.queues.changed(buffer.slot);
   }
 
@@ -364,14 +451,19 @@ export class Exporter {
 
   *#release(buffer: ExportedBuffer): Task<void> {
     this.parts.watch?.look(buffer);
-    for (const allocation of [buffer.allocation, buffer.reserved]) {
-      if (allocation !== undefined) this.#free(allocation);
-    }
+    const storages = [buffer.allocation, buffer.reserved];
     buffer.allocation = undefined;
     buffer.reserved = undefined;
+    this.#journal.close(buffer);
+    for (const allocation of storages) if (allocation !== undefined) this.#free(allocation);
+    this.#past.push(buffer);
+    this.#drop(buffer);
+  }
+
+  #drop(buffer: ExportedBuffer): void {
+    this.#restored.delete(buffer);
     this.#buffers.delete(buffer.slot);
     this.#bufferSlots.give(buffer.slot);
-    this.#past.push(buffer);
     this.parts.buffers.openBuffer(buffer.slot); // a handle of the past life is stale from here on
   }
 
@@ -390,6 +482,7 @@ export class Exporter {
       buffer.orphaned = true;
       const wasDying = buffer.dying;
       buffer.dying = true;
+      this.#journal.write(buffer);
       this.parts.services.spawn(`disown ${buffer.name}`, this.#disown(buffer, wasDying));
     }
   }
@@ -437,6 +530,8 @@ export class Exporter {
 
   #back(buffer: ExportedBuffer, allocation: HeapAllocation, why: string): void {
     const atNs = this.parts.services.clock.now();
+    buffer.incoming = allocation;
+    this.#journal.write(buffer);
     buffer.allocation = allocation;
     buffer.placements.push({ heap: allocation.heap, atNs, why });
     this.settle(buffer);
@@ -446,7 +541,9 @@ export class Exporter {
       name: `placed in ${allocation.heap}`,
       startNs: atNs,
     });
-    this.parts.buffers.publish(buffer.slot);
+    buffer.generation = generationOf(this.parts.buffers.publish(buffer.slot));
+    buffer.incoming = undefined;
+    this.#journal.write(buffer);
   }
 
   /** A map that needs a move is refused where it is known already that the move would wait in vain. */
@@ -474,7 +571,12 @@ export class Exporter {
   }
 
   #dropAttachment(buffer: ExportedBuffer, slot: AttachmentSlot): void {
-    if (!buffer.attachments.delete(slot)) return; // reclaimed already: the slot may be somebody else's
+    const attached = buffer.attachments.get(slot);
+    if (attached === undefined) return; // reclaimed already: the slot may be somebody else's
+    buffer.attachments.delete(slot);
+    this.#restored.delete(attached);
+    if (buffer.arriving === slot) buffer.arriving = undefined;
+    this.#journal.write(buffer);
     this.#storageAttachments.drop(slot);
     buffer.blockers.delete(slot);
     this.#attachmentSlots.give(slot);
@@ -493,6 +595,11 @@ export class Exporter {
       buffer,
       (constraints) => allocation !== undefined && this.#planner.violation(allocation, constraints) === undefined,
     );
+  }
+
+  /** Writes a buffer down for the next life. */
+  note(buffer: ExportedBuffer): void {
+    this.#journal.write(buffer);
   }
 
   /** Why a device cannot use storage; undefined when it can. */

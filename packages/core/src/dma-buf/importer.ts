@@ -24,6 +24,7 @@ import {
 } from '../constraints/index.js';
 import { IommuDomain, type PhysicalMemory, SgTable } from '../memory/index.js';
 import { type BufferState, type BufferWords, generationOf, isMoving } from './buffer-words.js';
+import { callOnce } from './call-once.js';
 import { DmaBufAttachment, DmaMapping } from './dma-mapping.js';
 import {
   type AttachReply,
@@ -155,7 +156,7 @@ export class DmaBufImporter {
     this.#forget(attachment);
     if (this.attachmentOf(attachment.buffer) === attachment) this.#attachments.delete(attachment.buffer.slot);
     const request: DetachRequest = { buffer: attachment.buffer, attachment: attachment.slot, ended };
-    yield* this.services.call(EXPORTER, 'detach', request);
+    yield* callOnce(this.services, 'detach', request);
   }
 
   /**

@@ -1,4 +1,5 @@
 export * from './buffer-words.js';
+export * from './call-once.js';
 export * from './check-messages.js';
 export * from './cpu-access.js';
 export * from './cpu-frame-cache.js';
@@ -8,6 +9,7 @@ export * from './dma-mapping.js';
 export { DEFAULT_QUARANTINE_BYTES, DmaSanitizer, POISON_BYTE, type SanitizerFinding } from './dma-sanitizer.js';
 export * from './exported-buffer.js';
 export * from './exporter.js';
+export type { PastBuffer } from './exporter-journal.js';
 export * from './exporter-ports.js';
 export * from './exporter-records.js';
 export * from './exporter-words.js';

@@ -21,6 +21,11 @@ export class SlotPool {
     throw new ErrnoError('ENOSPC', 'dma_buf_export', `Cannot ${task}: all ${this.size} slots of the table are taken`);
   }
 
+  /** Takes a slot that an earlier life had taken. */
+  claim(slot: number): void {
+    this.#taken.add(slot);
+  }
+
   give(slot: number): void {
     this.#taken.delete(slot);
   }

@@ -1,5 +1,5 @@
 import { attempt, InvariantError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
-import { EXPORTER, isMoving } from '../dma-buf/index.js';
+import { callOnce, EXPORTER, isMoving } from '../dma-buf/index.js';
 import { type DmaFence, DmaResv, fenceStatus, ResvUsage, waitFence } from '../sync/index.js';
 import type { OutputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
@@ -258,7 +258,7 @@ export class PipelineOutput implements OutputPort {
     try {
       yield* this.parts.importer.attach(buffer);
     } catch (error) {
-      yield* this.parts.services.call(EXPORTER, 'destroy', { buffer });
+      yield* callOnce(this.parts.services, 'destroy', { buffer });
       throw error;
     }
     return buffer;
@@ -315,7 +315,7 @@ export class PipelineOutput implements OutputPort {
       const row = region.firstFrame + i;
       if (this.#inherited.has(row)) continue; // gone with the life that exported it
       const buffer = this.parts.tables.frames.buffer(row);
-      yield* this.parts.services.call(EXPORTER, 'destroy', { buffer });
+      yield* callOnce(this.parts.services, 'destroy', { buffer });
     }
   }
 

@@ -32,6 +32,7 @@ import {
   type ExportedBuffer,
   type ExporterPolicy,
   type ExporterWords,
+  generationOf,
   type HeapAllocation,
   holdsInPlace,
   type MovableStorage,
@@ -94,14 +95,18 @@ export class BufferMover implements Mover {
     }
     yield* this.#copy(buffer, target);
     const old = buffer.allocation;
+    buffer.incoming = target;
+    this.parts.storage.note(buffer);
     buffer.allocation = target;
-    buffers.publish(buffer.slot);
+    buffer.generation = generationOf(buffers.publish(buffer.slot));
+    buffer.incoming = undefined;
     this.parts.resv.unlock(buffer.slot, locked);
     this.parts.storage.settle(buffer);
     if (old !== undefined) this.parts.storage.release(old);
     buffer.blockers.clear();
     buffer.placements.push({ heap: target.heap, atNs: services.clock.now(), why: cause.reason });
     this.#record(buffer, old?.heap ?? '', target, cause, progress, 'moved');
+    this.parts.storage.note(buffer);
   }
 
   /** Waits, holding no lock, until no device and no CPU user has the buffer mapped, and none has it pinned. */
@@ -246,6 +251,7 @@ export class BufferMover implements Mover {
     const holders = (error.details.holders ?? []) as string[];
     const outcome = code === 'ETIMEDOUT' ? 'timed-out' : 'refused';
     this.#record(buffer, buffer.allocation?.heap ?? '', target, cause, progress, outcome, { code, message, holders });
+    this.parts.storage.note(buffer);
   }
 
   #record(

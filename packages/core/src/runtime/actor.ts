@@ -3,6 +3,8 @@ import {
   type ActorId,
   type ActorServices,
   ErrnoError,
+  isErrno,
+  type Journal,
   type Nanoseconds,
   type Task,
   type TraceEvent,
@@ -27,6 +29,8 @@ export interface ActorHost extends ActorServices {
   ready(): Task<void>;
   /** Tells of the scenario's progress where time is not paced; a source calls it at each tick. */
   reached(timeNs: Nanoseconds): void;
+  /** Only of an actor that resumes: what its next life starts from. */
+  readonly journal?: Journal;
   /** Set to 1 when sources are to stop. */
   readonly stopWord: WordIndex;
   /** For an actor that only serves others: it does not keep the run alive, and this returns when all others have ended. */
@@ -44,6 +48,12 @@ export interface ActorSpec {
   readonly data: unknown;
   /** Whether a supervisor starts it again when it dies; absent = yes. */
   readonly supervised?: boolean;
+  /**
+   * Whether its next life goes on where this one stopped, from a journal: it is started again alone, whoever calls it waits
+   * for that life, and so do the reclaims that it does; absent = no. It ends the run when it throws, like all that are not
+   * supervised.
+   */
+  readonly resumes?: boolean;
   /** Whether it takes back what the dead held: a restart waits for its `PEER_DIED`; absent = no, it is only told. */
   readonly reclaims?: boolean;
 }
@@ -125,6 +135,27 @@ export class ActorError extends Error {
 /** The actors that may die and be started again, in start order. */
 export function supervisedActors({ actors }: Pick<RunSpec, 'actors'>): string[] {
   return actors.flatMap(({ name, supervised }) => (supervised === false ? [] : [name]));
+}
+
+/** The actors that resume, and are not supervised with the others. */
+export function resumingActors({ actors }: Pick<RunSpec, 'actors'>): string[] {
+  return actors.flatMap(({ name, resumes, supervised }) => (resumes === true && supervised === false ? [name] : []));
+}
+
+/** Whether a call failed since its peer has died, and not by what the service threw. */
+export function isLost(error: unknown, peer: string): boolean {
+  return isErrno(error, 'ENODEV') && error.details.peer === peer;
+}
+
+/** What a call fails with because its peer has died. */
+export function peerIsGone(method: string, peer: string): ErrnoError {
+  return new ErrnoError('ENODEV', method, `Cannot call ${method} of ${peer}: it has died`, { peer });
+}
+
+/** The error of a call that was made more than once: an earlier life of the peer may have served it. */
+export function asRepeated(error: unknown): unknown {
+  if (!isErrno(error)) return error;
+  return new ErrnoError(error.code, error.op, error.message, { ...error.details, repeated: true });
 }
 
 /** Loads the program of an actor. @throws ErrnoError ENOENT when its module exports none */

@@ -39,8 +39,12 @@ export function boardOf({ memory, heaps }: Pick<Scenario, 'memory' | 'heaps'>): 
   return { zones, windows: memory.windows, heaps };
 }
 
-/** Makes the heaps, in the order of the scenario: aged, and their pools filled. */
-export function makeHeaps({ zones, windows, heaps }: BoardSpec, memory: PhysicalMemory): DmaHeap[] {
+/**
+ * Makes the heaps, in the order of the scenario: aged, and their pools filled.
+ *
+ * @param fillPools false where buffers of an earlier life still have their pages, which a pool might take
+ */
+export function makeHeaps({ zones, windows, heaps }: BoardSpec, memory: PhysicalMemory, fillPools = true): DmaHeap[] {
   const pages = new PageZones('board', memory, zones);
   const reachOf = (heap: Heap, lowOnly: boolean): Reach => {
     const named = windowsOf(heap);
@@ -78,7 +82,7 @@ export function makeHeaps({ zones, windows, heaps }: BoardSpec, memory: Physical
   for (const [i, heap] of heaps.entries()) {
     if (heap.kind === 'system' && heap.aged !== undefined) age(made[i] as SystemHeap, heap.aged);
   }
-  for (const heap of made) if (heap instanceof SystemHeap) heap.fillPool();
+  for (const heap of made) if (fillPools && heap instanceof SystemHeap) heap.fillPool();
   return made;
 }
 

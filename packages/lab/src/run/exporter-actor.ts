@@ -1,12 +1,11 @@
 /** The exporter actor: hosts the heaps, serves the importers and moves buffers. */
-import type { ActorId, Task } from '@dmabuf-lab/core/base';
+import { type ActorId, bufferSlot, type Task } from '@dmabuf-lab/core/base';
 import {
   type AllocationRecord,
   type AttachRecord,
   type CorruptionRecord,
   type DmaHeap,
   DmaSanitizer,
-  type ExportedBuffer,
   Exporter,
   type ExporterPolicy,
   type HazardRecord,
@@ -27,6 +26,7 @@ import {
   PEER_DIED,
   type PeerDeath,
   type QuarantineLimits,
+  RuntimeWords,
 } from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
 import { type BoardSpec, makeHeaps } from './board.js';
@@ -109,7 +109,7 @@ export function openExporter(host: ActorHost, start: ExporterStart): OpenExporte
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
   const sanitizer = start.sanitize === true ? new DmaSanitizer(memory, () => host.clock.now()) : undefined;
-  const made = makeHeaps(start.board, memory);
+  const made = makeHeaps(start.board, memory, host.life === 0);
   const heaps = sanitizer === undefined ? made : made.map((heap) => sanitizer.wrap(heap));
   const costs = storageCosts(start.bandwidths);
   const { policy } = start;
@@ -123,13 +123,20 @@ export function openExporter(host: ActorHost, start: ExporterStart): OpenExporte
     storage: {
       release: (storage) => exporter.release(storage),
       settle: (buffer) => exporter.settle(buffer),
+      note: (buffer) => exporter.note(buffer),
       violation: (storage, constraints) => exporter.violation(storage, constraints),
     },
   });
   const { buffers, queues } = tables;
   const watch = new SlotWatch(tables.guards, buffers, () => host.clock.now());
-  const parts = { services: host, buffers, queues, heaps, policy, costs, mover, sanitizer, watch };
+  const { journal } = host;
+  const parts = { services: host, buffers, queues, heaps, policy, costs, mover, sanitizer, watch, journal };
   const exporter: Exporter = new Exporter(parts);
+  if (host.life > 0) {
+    exporter.restore();
+    mover.bytesCopied = exporter.bytesMoved;
+    for (let slot = 0; slot < buffers.bufferCount; slot += 1) tables.resv.reclaimLock(bufferSlot(slot), start.actor);
+  }
   const reclaimParts = {
     services: host,
     tables,
@@ -144,13 +151,16 @@ export function openExporter(host: ActorHost, start: ExporterStart): OpenExporte
   };
   host.serve(guard.wrap(exporter.handlers()));
   host.serve({ [PEER_DIED]: reclaim });
+  // All that earlier lives held is settled, but for deaths of others, of which the runtime tells again.
+  if (host.life > 0) new RuntimeWords(host.words).countReclaimed(start.actor, host.life);
   return { exporter, mover, heaps, tables, reclaim, guard, watch, ...(sanitizer && { sanitizer }) };
 }
 
 export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
   const { exporter, mover, heaps, tables, guard, watch, sanitizer } = openExporter(host, start);
   yield* host.ready();
-  for (const one of start.exhaustions) {
+  const bornNs = host.life > 0 ? host.clock.now() : 0;
+  for (const one of start.exhaustions.filter(({ untilNs }) => untilNs > bornNs)) {
     host.spawn(`exhaust ${one.heap}`, exhaustHeap(host, exporter.heap(one.heap), one));
   }
   yield* host.untilOthersEnd();
@@ -178,14 +188,9 @@ function report(
   const live = [...exporter.liveBuffers];
   const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
   return {
-    buffers: exporter.allBuffers.map((buffer: ExportedBuffer) => ({
-      name: buffer.name,
-      pool: buffer.request.pool,
-      sizeBytes: buffer.sizeBytes,
-      placements: buffer.placements,
-      moves: buffer.moves,
-      firstMap: buffer.firstMap,
-    })),
+    buffers: exporter.allBuffers.map(({ name, request, sizeBytes, placements, moves, firstMap }) => {
+      return { name, pool: request.pool, sizeBytes, placements, moves, firstMap };
+    }),
     attaches: exporter.records.attaches,
     hazards: exporter.records.hazards,
     allocations: exporter.records.allocations,

@@ -1,4 +1,5 @@
 /** What a scenario does to its devices and heaps, as the runtimes and the exporter take it. */
+import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
 import type { Corruption } from '@dmabuf-lab/core/driver';
 import type { Fault, Supervision } from '@dmabuf-lab/core/runtime';
 import type { Scenario } from '../scenario/index.js';
@@ -6,7 +7,7 @@ import type { Exhaustion } from './exhaust.js';
 
 type Event = Scenario['timeline'][number];
 
-/** The faults of devices, in order of time. */
+/** The faults of devices and of the exporter, in order of time. */
 export function faultsOf({ timeline, duration }: Scenario): Fault[] {
   const faults = timeline.filter(({ at }) => at < duration).flatMap((event): Fault[] => faultOf(event));
   return faults.sort((a, b) => a.atNs - b.atNs);
@@ -27,6 +28,12 @@ export function corruptionsOf({ timeline, duration }: Scenario, device: string):
     if (!('corrupt' in event) || event.corrupt !== device || event.at >= duration) return [];
     return [{ atNs: event.at, messages: event.messages }];
   });
+}
+
+/** Whether the exporter is started again when it dies: only then it keeps a journal. */
+export function restartsExporter({ supervision, timeline }: Scenario): boolean {
+  if ((supervision?.restart ?? 'never') !== 'never') return true;
+  return timeline.some((event) => 'restart' in event && event.restart === EXPORTER);
 }
 
 /** The heaps that are full for a while. */

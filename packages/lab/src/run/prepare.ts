@@ -17,7 +17,7 @@ import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/i
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
-import { corruptionsOf, exhaustionsOf } from './faults.js';
+import { corruptionsOf, exhaustionsOf, restartsExporter } from './faults.js';
 import { endpoint, type OwnDrivers, type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
@@ -113,6 +113,7 @@ function exporterActor(
     data,
     supervised: false,
     reclaims: true,
+    ...(restartsExporter(scenario) && { resumes: true }),
   };
 }
 

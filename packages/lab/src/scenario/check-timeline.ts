@@ -1,4 +1,6 @@
 /** Checks that what happens during the run can happen. */
+import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
+import { DEFAULT_SUPERVISION } from '@dmabuf-lab/core/runtime';
 import { isDevice, type Report } from './check.js';
 import type { Scenario } from './schema.js';
 
@@ -27,7 +29,49 @@ export function checkTimeline(scenario: Scenario, report: Report): void {
       report(['timeline', i, 'for'], `it would last beyond the end of the run at ${scenario.duration} ns`);
     }
     if ('exhaust' in event) checkExhaust(scenario, event.exhaust, ['timeline', i, 'exhaust'], report);
-    else checkDeviceEvent(scenario, event, i, states, report);
+    else checkActorEvent(scenario, event, i, states, report);
+  }
+}
+
+/** Events of one actor stand in order of time. */
+function checkActorEvent(
+  scenario: Scenario,
+  event: Event,
+  i: number,
+  states: Map<string, DeviceState>,
+  report: Report,
+): void {
+  const { kind, device } = kindOf(event);
+  const path = ['timeline', i, kind];
+  // The name is not a device's: one that has it all the same is reported elsewhere.
+  const isExporter = device === EXPORTER && !Object.hasOwn(scenario.devices, EXPORTER);
+  if (!isExporter && !isDevice(scenario, device, path, report)) return;
+  const state = states.get(device) ?? { isAttached: !comesLate(scenario, device), isDead: false, atNs: -1 };
+  states.set(device, state);
+  if (event.at <= state.atNs) {
+    const message = `events of ${device} must be in order of time, got ${event.at} ns after ${state.atNs} ns`;
+    report(['timeline', i, 'at'], message);
+  }
+  state.atNs = event.at;
+  if (isExporter) checkExporterEvent(scenario, event, path, report);
+  else checkDeviceEvent(scenario, event, state, path, report);
+}
+
+/** Without the exporter no device could end: it is killed only where it comes back. */
+function checkExporterEvent(scenario: Scenario, event: Event, path: (string | number)[], report: Report): void {
+  const { kind } = kindOf(event);
+  if (kind === 'attach' || kind === 'detach' || kind === 'reqbufs') {
+    report(path, 'the exporter is no device: it can be killed, hang, be paused or be restarted');
+    return;
+  }
+  const { supervision, timeline, runtime, pace } = scenario;
+  if (kind === 'restart' || (supervision?.restart ?? 'never') !== 'never') return;
+  const hungNs = supervision?.hung ?? DEFAULT_SUPERVISION.hungNs;
+  if ('pause' in event && event.for < hungNs) return;
+  const isRestarted = timeline.some((one) => 'restart' in one && one.restart === EXPORTER && one.at > event.at);
+  if (!isRestarted) report(path, 'nothing restarts the exporter: give it a restart later, or set supervision.restart');
+  else if (runtime === 'threads' && pace === 'max') {
+    report(path, 'with pace: max no time passes while all wait for the exporter: set supervision.restart instead');
   }
 }
 
@@ -39,20 +83,11 @@ function checkExhaust(scenario: Scenario, heap: string, path: readonly (string |
 function checkDeviceEvent(
   scenario: Scenario,
   event: Event,
-  i: number,
-  states: Map<string, DeviceState>,
+  state: DeviceState,
+  path: readonly (string | number)[],
   report: Report,
 ): void {
   const { kind, device } = kindOf(event);
-  const path = ['timeline', i, kind];
-  if (!isDevice(scenario, device, path, report)) return;
-  const state = states.get(device) ?? { isAttached: !comesLate(scenario, device), isDead: false, atNs: -1 };
-  states.set(device, state);
-  if (event.at <= state.atNs) {
-    const message = `events of ${device} must be in order of time, got ${event.at} ns after ${state.atNs} ns`;
-    report(['timeline', i, 'at'], message);
-  }
-  state.atNs = event.at;
   if (kind === 'restart') {
     state.isDead = false;
     return;

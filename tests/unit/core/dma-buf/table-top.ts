@@ -4,6 +4,7 @@ import {
   type AtomicWords,
   actorId,
   type CallHandler,
+  type Journal,
   RandomStream,
   type Task,
   TraceLog,
@@ -44,11 +45,20 @@ export const CAMERA: DeviceConstraints = { device: 'camera', iommu: { iovaBits: 
 export const GPU: DeviceConstraints = { device: 'gpu', iommu: { iovaBits: 48 } };
 export const ENCODER: DeviceConstraints = { device: 'encoder', contiguous: true, addressLimit: 0xffff_ffff };
 
+export const CONTROL_BYTES = TABLES.sizeBytes;
+
+/** What an exporter starts with besides its board. */
+export interface Life {
+  readonly journal?: Journal;
+  readonly words?: AtomicWords;
+  readonly memory?: PhysicalMemory;
+}
+
 export class TableTop {
   nowNs = 0;
   readonly memory: PhysicalMemory;
-  readonly words: AtomicWords = new Words(new SharedArrayBuffer(TABLES.sizeBytes));
-  readonly tables: OpenTables = openTables(this.words, TABLES, actorId(1));
+  readonly words: AtomicWords;
+  readonly tables: OpenTables;
   readonly system: SystemHeap;
   readonly cma: CmaHeap;
   readonly exporter: Exporter;
@@ -58,12 +68,16 @@ export class TableTop {
   onPark: (what: string) => boolean = () => false;
   #actors = 1;
 
-  readonly watch = new SlotWatch(this.tables.guards, this.tables.buffers, () => this.nowNs);
+  readonly watch: SlotWatch;
   /** Only where it was asked for. */
   readonly sanitizer: DmaSanitizer | undefined;
 
-  constructor(policy: Partial<ExporterPolicy> = {}, cmaBytes = 16 * MiB, sanitizerBytes?: number) {
-    this.memory = PhysicalMemory.create([{ name: 'dram', base: BASE, sizeBytes: 128 * MiB }]);
+  /** @param life an exporter that keeps a journal, and the words and the memory that outlive it */
+  constructor(policy: Partial<ExporterPolicy> = {}, cmaBytes = 16 * MiB, sanitizerBytes?: number, life: Life = {}) {
+    this.words = life.words ?? new Words(new SharedArrayBuffer(CONTROL_BYTES));
+    this.tables = openTables(this.words, TABLES, actorId(1));
+    this.watch = new SlotWatch(this.tables.guards, this.tables.buffers, () => this.nowNs);
+    this.memory = life.memory ?? PhysicalMemory.create([{ name: 'dram', base: BASE, sizeBytes: 128 * MiB }]);
     const holes = [{ offset: CMA_BASE - BASE, sizeBytes: cmaBytes }];
     this.system = new SystemHeap('system', this.memory, { base: BASE, sizeBytes: 128 * MiB, holes });
     this.system.age({ keep: 0.5, random: new RandomStream(1, 'aged') });
@@ -87,6 +101,7 @@ export class TableTop {
       storage: {
         release: (storage) => this.exporter.release(storage),
         settle: (buffer) => this.exporter.settle(buffer),
+        note: (buffer) => this.exporter.note(buffer),
         violation: (storage, device) => this.exporter.violation(storage, device),
       },
     });
@@ -94,8 +109,10 @@ export class TableTop {
       this.sanitizer = new DmaSanitizer(this.memory, () => this.nowNs, sanitizerBytes);
     }
     const { sanitizer, mover, watch } = this;
+    const { journal } = life;
     const heaps = [this.system, this.cma].map((heap) => sanitizer?.wrap(heap) ?? heap);
-    this.exporter = new Exporter({ services, buffers, queues, heaps, policy: full, costs, mover, sanitizer, watch });
+    const parts = { services, buffers, queues, heaps, policy: full, costs, mover, sanitizer, watch, journal };
+    this.exporter = new Exporter(parts);
   }
 
   importer(

@@ -109,7 +109,7 @@ test('supervision, a call that is being served when its server dies, is rejected
   );
   t.deepEqual(logs(report).client, [
     `${7 * MS} client failed ENODEV -19 {"peer":"server"}`,
-    `${7 * MS} client failed ENODEV -19 {}`,
+    `${7 * MS} client failed ENODEV -19 {"peer":"server"}`,
   ]);
 });
 

@@ -47,6 +47,8 @@ interface Comeback {
 export class Supervisor {
   readonly incidents: Incident[] = [];
   readonly #policy: RestartPolicy | undefined;
+  /** Of those that are started again alone; their restarts are counted apart. */
+  readonly #ownPolicies = new Map<string, RestartPolicy>();
   readonly #supervision: Supervision;
   /** Dead, and what is to become of them. */
   readonly #dead = new Map<string, { reclaimed: boolean; readonly atNs: Nanoseconds }>();
@@ -58,15 +60,24 @@ export class Supervisor {
   readonly #silent = new Set<string>();
   #gaveUp = false;
 
-  /** @param actors those that may die, in start order */
+  /**
+   * @param actors those that may die, in start order
+   * @param resuming others that are started again alone, and never ended for the sake of one of `actors`
+   */
   constructor(
     private readonly control: ActorControl,
     private readonly actors: readonly string[],
     private readonly faults: readonly Fault[],
     supervision: Supervision | undefined,
+    private readonly resuming: readonly string[] = [],
   ) {
     this.#supervision = supervision ?? DEFAULT_SUPERVISION;
-    if (this.#supervision.restart !== undefined) this.#policy = new RestartPolicy(this.#supervision.restart, actors);
+    const { restart } = this.#supervision;
+    if (restart === undefined) return;
+    this.#policy = new RestartPolicy(restart, actors);
+    for (const actor of resuming) {
+      this.#ownPolicies.set(actor, new RestartPolicy({ ...restart, strategy: 'one-for-one' }, [actor]));
+    }
   }
 
   /** Whether an actor that throws is dead, and not the end of the run. */
@@ -80,8 +91,10 @@ export class Supervisor {
   }
 
   *#perform(fault: Fault): Task<void> {
-    if (!(yield* this.control.untilScenarioTime(fault.atNs))) return;
-    this.inflict(fault);
+    const isTime = yield* this.control.untilScenarioTime(fault.atNs);
+    // In a run that is to stop, those who wait for an actor that resumes could not end without it.
+    const isMissed = fault.kind === 'restart' && this.resuming.includes(fault.actor) && this.#dead.has(fault.actor);
+    if (isTime || isMissed) this.inflict(fault);
   }
 
   /** Does something to an actor now. What cannot be done to it any more is not done. */
@@ -118,7 +131,8 @@ export class Supervisor {
   /** @returns whether it comes back */
   #decide(actor: string, nowNs: Nanoseconds): boolean {
     const living = new Set(this.actors.filter((one) => one !== actor && this.control.isRunning(one)));
-    const decision = this.#policy?.onDeath(actor, nowNs, living);
+    const policy = this.actors.includes(actor) ? this.#policy : this.#ownPolicies.get(actor);
+    const decision = policy?.onDeath(actor, nowNs, living);
     if (decision === undefined) return false;
     if (decision.action === 'give up') {
       this.#giveUp(actor, decision.why, decision.stop);

@@ -7,7 +7,8 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
-import { ErrnoError, type ErrorRecord, fromErrorRecord, type ReplySettle, toErrorRecord } from '../../base/index.js';
+import { type ErrorRecord, fromErrorRecord, type ReplySettle, toErrorRecord } from '../../base/index.js';
+import { peerIsGone } from '../actor.js';
 
 type Answer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: ErrorRecord };
 
@@ -74,6 +75,7 @@ export class RemotePeer {
   constructor(
     private readonly name: string,
     port: MessagePort,
+    readonly resumes = false,
   ) {
     this.#remote = Comlink.wrap<CallSurface>(endpoint(port));
   }
@@ -81,7 +83,7 @@ export class RemotePeer {
   /** Calls; settles exactly once, with ENODEV when the peer is or becomes dead. */
   call(method: string, args: unknown, settle: ReplySettle): void {
     if (this.#dead) {
-      settle.reject(this.#gone(method));
+      settle.reject(peerIsGone(method, this.name));
       return;
     }
     const reject = (error: Error): void => {
@@ -100,11 +102,7 @@ export class RemotePeer {
   /** The peer has died: whoever waits for it is told. */
   die(): void {
     this.#dead = true;
-    for (const reject of [...this.#pending]) reject(this.#gone('call'));
-  }
-
-  #gone(method: string): ErrnoError {
-    return new ErrnoError('ENODEV', method, `Cannot call ${method} of ${this.name}: it has died`, { peer: this.name });
+    for (const reject of [...this.#pending]) reject(peerIsGone('call', this.name));
   }
 }
 

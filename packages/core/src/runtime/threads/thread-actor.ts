@@ -7,6 +7,7 @@ import {
   type CallHandler,
   type Clock,
   ErrnoError,
+  type Journal,
   type Nanoseconds,
   RandomStream,
   ReplyPark,
@@ -16,7 +17,16 @@ import {
   WordPark,
 } from '../../base/index.js';
 import type { PhysicalMemoryHandle } from '../../memory/index.js';
-import { type ActorHost, BROKEN_MESSAGE, noSuchService, PEER_DIED, type PeerDeath } from '../actor.js';
+import {
+  type ActorHost,
+  asRepeated,
+  BROKEN_MESSAGE,
+  isLost,
+  noSuchService,
+  PEER_DIED,
+  type PeerDeath,
+} from '../actor.js';
+import { Returns } from '../returns.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Turn } from '../turn.js';
 import { RemotePeer, serveCalls } from './comlink-ports.js';
@@ -33,11 +43,13 @@ export class ThreadActor implements ActorHost {
   readonly trace: TraceLog;
   readonly backPressured: boolean;
   readonly stopWord: WordIndex;
+  readonly journal?: Journal;
   readonly controlCalls: Record<string, number> = {};
   readonly #turn = new Turn();
   readonly #runtimeWords: RuntimeWords;
   readonly #scheduler: ThreadScheduler;
   readonly #peers = new Map<string, RemotePeer>();
+  readonly #returns = new Returns();
   readonly #handlers = new Map<string, CallHandler>();
   readonly #ports = new Set<MessagePort>();
   readonly #settled: (() => void)[] = [];
@@ -65,6 +77,8 @@ export class ThreadActor implements ActorHost {
         return this.#elapsed();
       },
     };
+    const { journal: restored } = started;
+    if (restored !== undefined) this.journal = { restored, set: (key, value) => tell({ kind: 'journal', key, value }) };
     for (const peer of started.peers) this.#connect(peer);
     for (const caller of started.callers) this.#serve(caller);
     setInterval(() => this.#runtimeWords.beat(this.id), BEAT_MS).unref();
@@ -81,10 +95,11 @@ export class ThreadActor implements ActorHost {
     for (const port of this.#ports) port.close();
   }
 
-  #connect({ name, id, life, port }: PeerPort): void {
-    const peer = new RemotePeer(name, port);
+  #connect({ name, id, life, resumes, port }: PeerPort): void {
+    const peer = new RemotePeer(name, port, resumes);
     this.#ports.add(port);
     this.#peers.set(name, peer);
+    this.#returns.isBack(name);
     this.#scheduler.start(this.#watchDeath(peer, actorId(id), life), () => {}, this.onFailure);
   }
 
@@ -100,6 +115,11 @@ export class ThreadActor implements ActorHost {
 
   /** Takes back what a dead actor held, if this actor looks after anything, and says so. */
   #mourn(death: PeerDeath): void {
+    if (!death.returns) this.#returns.isGone(death.name);
+    if (!this.#isReady && !this.#handlers.has(PEER_DIED)) {
+      this.#early.push(() => this.#mourn(death)); // what it looks after is not set up yet
+      return;
+    }
     const done = (): void => this.tell({ kind: 'reclaimed', actor: death.actor, deaths: death.deaths });
     const handler = this.#handlers.get(PEER_DIED);
     if (handler === undefined) done();
@@ -161,11 +181,19 @@ export class ThreadActor implements ActorHost {
 
   *call<T>(peer: string, method: string, args: unknown): Task<T> {
     this.#turn.check(this.name, 'call');
-    const target = this.#peers.get(peer);
-    if (target === undefined) throw new ErrnoError('ENODEV', method, `Cannot call ${peer}: no such actor`);
-    this.controlCalls[method] = (this.controlCalls[method] ?? 0) + 1;
-    const answer: T = yield new ReplyPark((settle) => target.call(method, args, settle), `${method} of ${peer}`);
-    return answer;
+    for (let repeated = false; ; repeated = true) {
+      const target = this.#peers.get(peer);
+      if (target === undefined) throw new ErrnoError('ENODEV', method, `Cannot call ${peer}: no such actor`);
+      this.controlCalls[method] = (this.controlCalls[method] ?? 0) + 1;
+      try {
+        const answer: T = yield new ReplyPark((settle) => target.call(method, args, settle), `${method} of ${peer}`);
+        return answer;
+      } catch (error) {
+        if (!target.resumes || !isLost(error, peer)) throw repeated ? asRepeated(error) : error;
+      }
+      // Its port is that of the dead life until the runtime brings another.
+      if (this.#peers.get(peer) === target) yield* this.#returns.wait(peer, method);
+    }
   }
 
   *ready(): Task<void> {

@@ -19,6 +19,14 @@ export interface WorkerHost {
   progressed(): void;
 }
 
+/** A death, and who has still to clean up after it. */
+interface Reclaim {
+  readonly death: PeerDeath;
+  /** By name: the next life of one that resumes does it. */
+  readonly waiting: Set<string>;
+  readonly done: () => void;
+}
+
 const NS_PER_MS = 1_000_000;
 /** A thread that has missed so many beats is silent. */
 const MISSED_BEATS = 4;
@@ -29,7 +37,7 @@ export class ThreadsControl implements ActorControl {
   readonly #words: RuntimeWords;
   readonly #scheduler: ThreadScheduler;
   readonly #beats = new Map<ActorWorker, { count: number; sinceNs: Nanoseconds }>();
-  readonly #reclaims = new Map<string, { readonly waiting: Set<ActorWorker>; readonly done: () => void }>();
+  readonly #reclaims = new Map<string, Reclaim>();
   #lookedNs = 0;
 
   constructor(
@@ -109,11 +117,22 @@ export class ThreadsControl implements ActorControl {
     const dead = this.host.workers.get(name);
     if (dead === undefined) return;
     const death: PeerDeath = { actor: dead.spec.id, name, deaths: dead.life + 1, returns };
-    const living = [...this.host.workers.values()].filter((worker) => !worker.isDead);
-    const waiting = new Set(living.filter((worker) => worker.spec.reclaims === true));
-    this.#reclaims.set(keyOf(death.actor, death.deaths), { waiting, done });
+    const others = [...this.host.workers.values()].filter((worker) => worker !== dead);
+    const living = others.filter((worker) => !worker.isDead);
+    // One that resumes is waited for, dead or alive.
+    const reclaimers = others.filter(({ spec, isDead }) => spec.reclaims === true && (spec.resumes || !isDead));
+    const waiting = new Set(reclaimers.map((worker) => worker.name));
+    this.#reclaims.set(keyOf(death.actor, death.deaths), { death, waiting, done });
     for (const worker of living) worker.post({ kind: 'peerDied', death });
+    if (!returns) this.#forget(name);
     this.#settle(keyOf(death.actor, death.deaths));
+  }
+
+  /** Tells a new life of the deaths that the one before was to clean up after. */
+  remind(worker: ActorWorker): void {
+    for (const { death, waiting } of this.#reclaims.values()) {
+      if (waiting.has(worker.name)) worker.post({ kind: 'peerDied', death });
+    }
   }
 
   start(name: string): void {
@@ -129,14 +148,19 @@ export class ThreadsControl implements ActorControl {
   /** A worker has done its part of a reclaim. */
   onReclaimed(worker: ActorWorker, actor: number, deaths: number): void {
     const key = keyOf(actor, deaths);
-    this.#reclaims.get(key)?.waiting.delete(worker);
+    this.#reclaims.get(key)?.waiting.delete(worker.name);
     this.#settle(key);
   }
 
-  /** A worker is gone: nobody waits for its part any more; its next life begins with it. */
+  /** A worker is gone: nobody waits for its part any more, unless it resumes; its next life begins with it. */
   onExit(worker: ActorWorker): void {
     this.#beats.delete(worker);
-    for (const [key, { waiting }] of [...this.#reclaims]) if (waiting.delete(worker)) this.#settle(key);
+    if (worker.spec.resumes !== true) this.#forget(worker.name);
+  }
+
+  /** Nobody waits for an actor's part any more. */
+  #forget(name: string): void {
+    for (const [key, { waiting }] of [...this.#reclaims]) if (waiting.delete(name)) this.#settle(key);
   }
 
   /** Looks at all beats. @returns the actors that have missed some */

@@ -7,7 +7,15 @@
  */
 import { MessageChannel } from 'node:worker_threads';
 import { AtomicWords, ErrnoError, type Nanoseconds, type TraceEvent } from '../../base/index.js';
-import { ActorError, type ActorOutcome, type RunReport, type RunSpec, supervisedActors } from '../actor.js';
+import {
+  ActorError,
+  type ActorOutcome,
+  type RunReport,
+  type RunSpec,
+  resumingActors,
+  supervisedActors,
+} from '../actor.js';
+import { Journals } from '../journals.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Supervisor } from '../supervision/index.js';
 import { ActorWorker, type WorkerEvents } from './actor-worker.js';
@@ -38,6 +46,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   readonly #control: ThreadsControl;
   readonly #supervisor: Supervisor;
   readonly #supervised: ReadonlySet<string>;
+  readonly #journals = new Journals();
   #epochNs: bigint | undefined;
   #fail: (error: Error) => void = () => {};
   #progressed: () => void = () => {};
@@ -52,7 +61,8 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const supervised = supervisedActors(spec);
     this.#supervised = new Set(supervised);
     this.#control = new ThreadsControl(this, this.#words, { now: () => this.#elapsed() }, options.pace);
-    this.#supervisor = new Supervisor(this.#control, supervised, spec.faults ?? [], spec.supervision);
+    const { faults = [], supervision } = spec;
+    this.#supervisor = new Supervisor(this.#control, supervised, faults, supervision, resumingActors(spec));
   }
 
   /**
@@ -98,6 +108,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const past = this.workers.get(name);
     if (this.#ending || past === undefined) return;
     const worker = this.#startWorker(name, past.life + 1);
+    this.#control.remind(worker);
     const graceMs = this.options.startGraceMs ?? DEFAULT_START_GRACE_MS;
     setTimeout(() => {
       if (!worker.isReady) worker.terminate('hung', 'it did not set up in time');
@@ -105,8 +116,9 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     for (const { name: other, calls } of this.spec.actors) {
       if (!calls.includes(name)) continue;
       const { port1, port2 } = new MessageChannel();
-      const { id } = worker.spec;
-      this.workers.get(other)?.post({ kind: 'peer', peer: { name, id, life: worker.life, port: port1 } }, [port1]);
+      const { id, resumes } = worker.spec;
+      const peer: PeerPort = { name, id, life: worker.life, ...(resumes && { resumes }), port: port1 };
+      this.workers.get(other)?.post({ kind: 'peer', peer }, [port1]);
       const { spec: caller, life } = this.workers.get(other) ?? { spec: worker.spec, life: 0 };
       worker.post({ kind: 'caller', caller: { name: other, id: caller.id, life, port: port2 } }, [port2]);
     }
@@ -126,7 +138,10 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     if (message.kind === 'ready') worker.isReady = true;
     else if (message.kind === 'serving') worker.isServing = true;
     else if (message.kind === 'reclaimed') this.#control.onReclaimed(worker, message.actor, message.deaths);
-    else if (message.kind === 'done') {
+    else if (message.kind === 'journal') {
+      // A driver's module may post anything, also in the name of its actor.
+      if (worker.spec.resumes === true) this.#journals.set(worker.name, message.key, message.value);
+    } else if (message.kind === 'done') {
       const trace: readonly TraceEvent[] = message.trace;
       worker.outcome = { name: worker.name, report: message.report, trace };
       for (const [method, count] of Object.entries(message.controlCalls)) {
@@ -170,7 +185,10 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const { memory, seed, trace } = this.spec;
     const control = this.#words.buffer;
     const { peers, callers } = this.#portsOf(spec, life);
-    const start: WorkerStart = { spec, life, control, memory, seed, trace, pace: this.options.pace, peers, callers };
+    const start: WorkerStart = {
+      ...{ spec, life, control, memory, seed, trace, pace: this.options.pace, peers, callers },
+      ...(spec.resumes && { journal: this.#journals.of(name) }),
+    };
     const worker = new ActorWorker(spec, life, start, this, this.options.heapLimitMiB);
     this.workers.set(name, worker);
     return worker;
@@ -185,7 +203,8 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
       const callee = this.workers.get(peer);
       if (callee === undefined) this.#awaitingCallee.push({ peer, caller: { name, id, life, port: port2 } });
       else callee.post({ kind: 'caller', caller: { name, id, life, port: port2 } }, [port2]);
-      return { name: peer, id: target.id, life: callee?.life ?? 0, port: port1 };
+      const { id: peerId, resumes } = target;
+      return { name: peer, id: peerId, life: callee?.life ?? 0, ...(resumes && { resumes }), port: port1 };
     });
     const callers = this.#awaitingCallee.filter(({ peer }) => peer === name).map(({ caller }) => caller);
     this.#awaitingCallee = this.#awaitingCallee.filter(({ peer }) => peer !== name);

@@ -12,6 +12,8 @@ export interface PeerPort {
   readonly id: number;
   /** Of the peer at the other end: the port is good for that life alone. */
   readonly life: number;
+  /** Whether its calls wait for its next life; absent = no. */
+  readonly resumes?: boolean;
   readonly port: MessagePort;
 }
 
@@ -36,6 +38,8 @@ export interface WorkerStart {
   readonly pace: Pace;
   readonly peers: readonly PeerPort[];
   readonly callers: readonly CallerPort[];
+  /** Only of an actor that resumes: what the lives before have left. */
+  readonly journal?: ReadonlyMap<string, unknown>;
 }
 
 /** From a worker to the runtime. */
@@ -51,12 +55,14 @@ export type WorkerMessage =
   | { readonly kind: 'serving' }
   /** It has taken back what a dead actor held of what it looks after. */
   | { readonly kind: 'reclaimed'; readonly actor: number; readonly deaths: number }
+  /** An entry for its next life; absent value: it is taken out. */
+  | { readonly kind: 'journal'; readonly key: string; readonly value?: unknown }
   | { readonly kind: 'failed'; readonly error: ErrorRecord };
 
 /** Whether something that a worker has posted is one of its messages: the module of a driver can post anything. */
 export function isWorkerMessage(message: unknown): message is WorkerMessage {
   const { kind } = (message ?? {}) as { readonly kind?: unknown };
-  return ['done', 'ready', 'serving', 'reclaimed', 'failed'].includes(kind as string);
+  return ['done', 'ready', 'serving', 'reclaimed', 'journal', 'failed'].includes(kind as string);
 }
 
 /** From the runtime to a worker. */

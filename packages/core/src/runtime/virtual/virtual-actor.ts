@@ -5,6 +5,7 @@ import {
   type Clock,
   ErrnoError,
   fromErrorRecord,
+  type Journal,
   type Nanoseconds,
   RandomStream,
   ReplyPark,
@@ -20,9 +21,12 @@ import {
   type ActorOutcome,
   type ActorProgram,
   type ActorSpec,
+  asRepeated,
   BROKEN_MESSAGE,
+  isLost,
   noSuchService,
   PEER_DIED,
+  peerIsGone,
 } from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
 import type { Running, VirtualRuntime } from './virtual-runtime.js';
@@ -34,6 +38,7 @@ export class VirtualActor implements ActorHost {
   readonly trace: TraceLog;
   readonly backPressured = false;
   readonly stopWord: WordIndex;
+  readonly journal?: Journal;
   /** Generators that keep the run alive. */
   alive = 0;
   dead = false;
@@ -66,6 +71,7 @@ export class VirtualActor implements ActorHost {
     this.trace = new TraceLog(runtime.spec.trace);
     this.#runtimeWords = new RuntimeWords(runtime.words);
     this.stopWord = this.#runtimeWords.stopWord;
+    if (this.resumes) this.journal = runtime.journals.open(spec.name);
   }
 
   get name(): string {
@@ -74,6 +80,10 @@ export class VirtualActor implements ActorHost {
 
   get reclaims(): boolean {
     return this.spec.reclaims === true;
+  }
+
+  get resumes(): boolean {
+    return this.spec.resumes === true;
   }
 
   get id(): ActorId {
@@ -113,14 +123,20 @@ export class VirtualActor implements ActorHost {
   *call<T>(peer: string, method: string, args: unknown): Task<T> {
     this.runtime.turn.check(this.name, 'call');
     const { controlCalls } = this.runtime;
-    controlCalls[method] = (controlCalls[method] ?? 0) + 1;
-    const target = this.runtime.peer(peer);
     const sent = structuredClone(args);
-    const answer: T = yield new ReplyPark(({ resolve, reject }) => {
-      // Only the runtime tells of deaths.
-      target.answer(method === PEER_DIED ? BROKEN_MESSAGE : method, sent, this.name, resolve, reject, this);
-    }, `${method} of ${peer}`);
-    return answer;
+    for (let repeated = false; ; repeated = true) {
+      controlCalls[method] = (controlCalls[method] ?? 0) + 1;
+      const target = yield* this.runtime.peer(peer, method);
+      try {
+        const answer: T = yield new ReplyPark(({ resolve, reject }) => {
+          // Only the runtime tells of deaths.
+          target.answer(method === PEER_DIED ? BROKEN_MESSAGE : method, sent, this.name, resolve, reject, this);
+        }, `${method} of ${peer}`);
+        return answer;
+      } catch (error) {
+        if (!target.resumes || !isLost(error, peer)) throw repeated ? asRepeated(error) : error;
+      }
+    }
   }
 
   serves(method: string): boolean {
@@ -137,8 +153,13 @@ export class VirtualActor implements ActorHost {
     caller?: VirtualActor,
   ): void {
     const handler = this.#handlers.get(method);
+    const lost = (): void => reject(peerIsGone(method, this.name));
     if (handler === undefined && !this.#isReady) {
-      this.#early.push(() => this.answer(method, args, from, resolve, reject, caller));
+      this.#unanswered.add(lost);
+      this.#early.push(() => {
+        this.#unanswered.delete(lost);
+        this.answer(method, args, from, resolve, reject, caller);
+      });
       return;
     }
     if (handler === undefined && this.#handlers.has(BROKEN_MESSAGE)) {
@@ -149,10 +170,6 @@ export class VirtualActor implements ActorHost {
       reject(new ErrnoError('EOPNOTSUPP', method, `Cannot call ${method} of ${this.name}: it has no such service`));
       return;
     }
-    const lost = (): void =>
-      reject(
-        new ErrnoError('ENODEV', method, `Cannot call ${method} of ${this.name}: it has died`, { peer: this.name }),
-      );
     this.#unanswered.add(lost);
     this.runtime.start(
       this,
@@ -188,6 +205,7 @@ export class VirtualActor implements ActorHost {
   }
 
   *untilOthersEnd(): Task<void> {
+    if (this.#runtimeWords.shutdownStep() === true) return; // started again when all others had ended
     this.serving = true;
     this.runtime.serveOnly(this);
     yield* attempt(() => this.#runtimeWords.shutdownStep());

@@ -4,9 +4,17 @@ import type { ActorControl, DeathCause } from '../supervision/index.js';
 import type { VirtualActor } from './virtual-actor.js';
 import type { VirtualRuntime } from './virtual-runtime.js';
 
+/** A death, and who has still to clean up after it. */
+interface Reclaim {
+  readonly death: PeerDeath;
+  readonly waiting: Set<string>;
+  readonly done: () => void;
+}
+
 /** What the supervisor does to actors, in the virtual runtime: all of it at one instant. */
 export class VirtualControl implements ActorControl {
   #self: VirtualActor | undefined;
+  readonly #reclaims = new Set<Reclaim>();
 
   constructor(private readonly runtime: VirtualRuntime) {}
 
@@ -60,23 +68,41 @@ export class VirtualControl implements ActorControl {
 
   reclaim(name: string, returns: boolean, done: () => void): void {
     const dead = this.runtime.actor(name);
-    const others = [...this.runtime.actors].filter((other) => !other.dead && other.serves(PEER_DIED));
-    let waiting = others.filter((other) => other.reclaims).length;
-    if (dead === undefined || waiting === 0) done();
-    if (dead === undefined) return;
-    const death: PeerDeath = { actor: dead.id, name, deaths: dead.life + 1, returns };
-    for (const other of others) {
-      const settled = (): void => {
-        if (!other.reclaims) return;
-        waiting -= 1;
-        if (waiting === 0) done();
-      };
-      other.answer(PEER_DIED, death, name, settled, (error) => {
-        // Whoever dies while it reclaims leaves the rest to its next life.
-        if (!isErrno(error, 'ENODEV')) this.runtime.fail(error);
-        settled();
-      });
+    if (dead === undefined) {
+      done();
+      return;
     }
+    if (!returns) this.runtime.isGone(name);
+    const death: PeerDeath = { actor: dead.id, name, deaths: dead.life + 1, returns };
+    const others = [...this.runtime.actors].filter((other) => other !== dead);
+    // One that resumes is waited for, dead or alive; of the others only those that live know what to do.
+    const isThere = (other: VirtualActor): boolean => !other.dead && (other.resumes || other.serves(PEER_DIED));
+    const waiting = new Set(others.filter((one) => one.reclaims && (one.resumes || isThere(one))).map(nameOf));
+    const reclaim: Reclaim = { death, waiting, done };
+    this.#reclaims.add(reclaim);
+    for (const other of others) if (isThere(other)) this.#tell(other, reclaim);
+    // Nobody waits any more for one that is dead for good, nor for the dead itself.
+    for (const one of returns ? [reclaim] : [...this.#reclaims]) this.#settle(one, name);
+  }
+
+  /** Tells a new life of the deaths that the one before was to clean up after. */
+  remind(actor: VirtualActor): void {
+    for (const reclaim of this.#reclaims) if (reclaim.waiting.has(actor.name)) this.#tell(actor, reclaim);
+  }
+
+  #tell(other: VirtualActor, reclaim: Reclaim): void {
+    const { death } = reclaim;
+    const settled = (): void => this.#settle(reclaim, other.name);
+    other.answer(PEER_DIED, death, death.name, settled, (error) => {
+      // Whoever dies while it reclaims leaves the rest to its next life.
+      if (!isErrno(error, 'ENODEV')) this.runtime.fail(error);
+      if (!other.resumes) settled();
+    });
+  }
+
+  #settle(reclaim: Reclaim, name: string): void {
+    reclaim.waiting.delete(name);
+    if (reclaim.waiting.size === 0 && this.#reclaims.delete(reclaim)) reclaim.done();
   }
 
   start(name: string): void {
@@ -98,3 +124,5 @@ export class VirtualControl implements ActorControl {
     return this.#self;
   }
 }
+
+const nameOf = ({ name }: VirtualActor): string => name;

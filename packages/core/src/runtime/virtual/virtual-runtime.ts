@@ -28,11 +28,15 @@ import {
   type ActorProgram,
   type ActorSpec,
   loadProgram,
+  peerIsGone,
   type RunReport,
   type RunSpec,
+  resumingActors,
   supervisedActors,
 } from '../actor.js';
 import { advance } from '../advance.js';
+import { Journals } from '../journals.js';
+import { Returns } from '../returns.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { type DeathCause, Supervisor } from '../supervision/index.js';
 import { Turn } from '../turn.js';
@@ -91,7 +95,10 @@ export class VirtualRuntime {
   /** Lives that have ended, for their traces. */
   readonly #past: VirtualActor[] = [];
   readonly #supervised: ReadonlySet<string>;
+  readonly #control = new VirtualControl(this);
   readonly #supervisor: Supervisor;
+  readonly #returns = new Returns();
+  readonly journals = new Journals();
   readonly #sleepers = new Map<WordIndex, Running[]>();
   readonly #externals: { readonly running: Running; readonly park: ExternalPark }[] = [];
   readonly #fingerprint = new Fingerprint();
@@ -114,7 +121,9 @@ export class VirtualRuntime {
     };
     const supervised = supervisedActors(spec);
     this.#supervised = new Set(supervised);
-    this.#supervisor = new Supervisor(new VirtualControl(this), supervised, spec.faults ?? [], spec.supervision);
+    const resuming = resumingActors(spec);
+    const { faults = [], supervision } = spec;
+    this.#supervisor = new Supervisor(this.#control, supervised, faults, supervision, resuming);
     if (options.ties === 'seed') this.#ties = new RandomStream(spec.seed, 'runtime.ties');
   }
 
@@ -184,6 +193,13 @@ export class VirtualRuntime {
     const actor = new VirtualActor(this, spec, past.life + 1);
     this.#actors.set(name, actor);
     actor.begin(program);
+    this.#control.remind(actor);
+    this.#returns.isBack(name);
+  }
+
+  /** A dead actor is not to be started again. */
+  isGone(name: string): void {
+    this.#returns.isGone(name);
   }
 
   /** An actor that runs nothing of the run's own, for tasks of the runtime. */
@@ -260,15 +276,19 @@ export class VirtualRuntime {
     this.#serving += 1;
   }
 
-  /** Finds a peer. @throws ErrnoError ENODEV when there is none, or it has died */
-  peer(name: string): VirtualActor {
-    const peer = this.#actors.get(name);
-    if (peer !== undefined && !peer.dead) return peer;
-    throw new ErrnoError(
-      'ENODEV',
-      'call',
-      `Cannot call ${name}: ${peer === undefined ? 'no such actor' : 'it has died'}`,
-    );
+  /**
+   * Finds a peer; one that resumes is waited for.
+   *
+   * @throws ErrnoError ENODEV when there is none, or it has died for good
+   */
+  *peer(name: string, method: string): Task<VirtualActor> {
+    for (;;) {
+      const peer = this.#actors.get(name);
+      if (peer === undefined) throw new ErrnoError('ENODEV', 'call', `Cannot call ${name}: no such actor`);
+      if (!peer.dead) return peer;
+      if (!peer.resumes) throw peerIsGone(method, name);
+      yield* this.#returns.wait(name, method);
+    }
   }
 
   // ---- the loop ----

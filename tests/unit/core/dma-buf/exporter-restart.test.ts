@@ -1,0 +1,205 @@
+/** The exporter dies before and after every store to a word and every entry of its journal: its next life knows which pages are whose. */
+import { AtomicWords, actorId, bufferSlot, type Journal, type Task, type WordIndex } from '@dmabuf-lab/core/base';
+import { generationOf, isMoving, type StoredAllocation } from '@dmabuf-lab/core/dma-buf';
+import { PhysicalMemory, type Run } from '@dmabuf-lab/core/memory';
+import test from 'ava';
+import { CAMERA, CONTROL_BYTES, ENCODER, GPU, TableTop } from './table-top.js';
+
+const MiB = 1024 * 1024;
+
+/** What is left when the exporter dies at an instant. */
+interface Remains {
+  readonly words: SharedArrayBuffer;
+  readonly entries: ReadonlyMap<string, unknown>;
+  readonly at: string;
+}
+
+/** Words that keep what is left at each change of them. */
+class WatchedWords extends AtomicWords {
+  onChange: (what: string) => void = () => {};
+
+  override store(word: WordIndex, value: number): void {
+    this.onChange(`before store ${word}`);
+    super.store(word, value);
+    this.onChange(`after store ${word}`);
+  }
+}
+
+class WatchedJournal implements Journal {
+  readonly restored = new Map<string, unknown>();
+  readonly entries = new Map<string, unknown>();
+  onChange: (what: string) => void = () => {};
+
+  set(key: string, value: unknown): void {
+    if (value === undefined) this.entries.delete(key);
+    else this.entries.set(key, structuredClone(value));
+    this.onChange(`entry ${key}`);
+  }
+}
+
+const memory = PhysicalMemory.create([{ name: 'dram', base: 0x4000_0000, sizeBytes: 128 * MiB }]);
+const runsOf = (table: TableTop): readonly Run[] | undefined =>
+  [...table.exporter.liveBuffers][0]?.allocation?.sgTable.runs;
+
+/** Places a buffer, moves it for the encoder, and frees it. @returns its pages by generation, and what was left when */
+function live(policy: ConstructorParameters<typeof TableTop>[0]): {
+  remains: Remains[];
+  pages: (readonly Run[] | undefined)[];
+} {
+  const words = new WatchedWords(new SharedArrayBuffer(CONTROL_BYTES));
+  const journal = new WatchedJournal();
+  const table = new TableTop(policy, 16 * MiB, undefined, { words, journal, memory });
+  const remains: Remains[] = [];
+  const keep = (at: string): void => {
+    const copy = new SharedArrayBuffer(CONTROL_BYTES);
+    new Uint8Array(copy).set(new Uint8Array(words.buffer));
+    remains.push({ words: copy, entries: structuredClone(journal.entries), at });
+  };
+  words.onChange = keep;
+  journal.onChange = keep;
+  const pages: (readonly Run[] | undefined)[] = [undefined];
+  const buffer = table.create();
+  const [camera, gpu, encoder] = [CAMERA, GPU, ENCODER].map((device) => table.importer(device));
+  const lane = table.lane();
+  const [first, second] = [camera, gpu].map((importer) => table.run(importer.attach(buffer)));
+  camera.unmap(table.run(camera.map(first, lane)));
+  gpu.unmap(table.run(gpu.map(second, lane)));
+  pages.push(runsOf(table));
+  const late = table.run(encoder.attach(buffer));
+  encoder.unmap(table.run(encoder.map(late, lane)));
+  pages.push(runsOf(table));
+  table.run(encoder.detach(late));
+  table.run(gpu.detach(second));
+  table.run(camera.detach(first));
+  table.run(table.exporter.destroy({ buffer }));
+  return { remains, pages };
+}
+
+for (const moveAt of ['first-map', 'attach'] as const) {
+  test(`the exporter dies at any store and any entry, moving at ${moveAt}: STATE decides which pages are the buffer's, and nothing is lost`, (t) => {
+    const { remains, pages } = live({ moveAt });
+    t.true(remains.length > 40);
+    t.is(new Set(pages.map((runs) => JSON.stringify(runs))).size, 3);
+    const seen = new Set<string>();
+    for (const { words, entries, at } of remains) {
+      const journal = new WatchedJournal();
+      for (const [key, value] of entries) {
+        journal.restored.set(key, value);
+        journal.entries.set(key, value);
+      }
+      const table = new TableTop({ moveAt }, 16 * MiB, undefined, { words: new AtomicWords(words), journal, memory });
+      table.exporter.restore();
+      table.tables.resv.reclaimLock(bufferSlot(0), actorId(1));
+      const [buffer] = table.exporter.liveBuffers;
+      if (buffer === undefined) continue; // not there yet, or gone
+      const state = table.tables.buffers.state(buffer.slot);
+      t.false(isMoving(state), at);
+      const generation = generationOf(state);
+      seen.add(`${generation}`);
+      t.deepEqual(runsOf(table), pages[generation], at);
+      const reserved = (buffer.reserved?.sgTable.lengthBytes ?? 0) + (generation === 0 ? 0 : MiB);
+      t.is(table.system.stats().usedBytes + table.cma.stats().usedBytes, reserved, at);
+      // Whoever was attached is so still, under the same slot; whoever asks again is not attached twice.
+      const attached = [...buffer.attachments.values()];
+      for (const { slot, device, actor, constraints } of attached) {
+        const request = { buffer: handleOf(buffer), device, actor, constraints, mapping: 'per-job' as const };
+        t.is(table.run(table.exporter.attach(request)).attachment, slot, at);
+      }
+      t.is(buffer.attachments.size, attached.length, at);
+      // An attach that makes the buffer move is not done before the move is.
+      if (moveAt === 'attach' && attached.some(({ device }) => device === 'encoder')) t.is(generation, 2, at);
+      // It goes on: somebody who needs contiguous pages comes, and then all leave.
+      const lane = table.lane();
+      const newcomer = table.importer({ ...ENCODER, device: 'newcomer' });
+      const attachment = table.run(newcomer.attach(handleOf(buffer)));
+      newcomer.unmap(table.run(newcomer.map(attachment, lane)));
+      t.is(table.heapOf(handleOf(buffer)), 'cma', at);
+      table.run(newcomer.detach(attachment));
+      for (const { slot } of attached) {
+        table.run(table.exporter.detach({ buffer: handleOf(buffer), attachment: slot, ended: true }));
+      }
+      table.run(table.exporter.destroy({ buffer: handleOf(buffer) }));
+      t.is(table.system.stats().usedBytes + table.cma.stats().usedBytes, 0, at);
+    }
+    t.deepEqual([...seen].sort(), ['0', '1', '2']);
+  });
+}
+
+const handleOf = ({ slot, life }: { slot: never; life: number } | { slot: number; life: number }) =>
+  ({ slot, life }) as never;
+
+test('a buffer of a dead owner, whose STATE is 0, keeps the pages that others have mapped, and goes with their last detach', (t) => {
+  const words = new AtomicWords(new SharedArrayBuffer(CONTROL_BYTES));
+  const journal = new WatchedJournal();
+  const owner = actorId(7);
+  const table = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
+  const create = {
+    name: 'b',
+    pool: 'p',
+    sizeBytes: MiB,
+    allocate: 'deferred',
+    expect: [],
+    expectTimeoutNs: 0,
+  } as const;
+  const buffer = table.run(table.exporter.create({ ...create, actor: owner }));
+  const camera = table.importer(CAMERA);
+  const attachment = table.run(camera.attach(buffer));
+  const mapping = table.run(camera.map(attachment, table.lane()));
+  mapping.segments()[0].fill(0x5a);
+  const pages = runsOf(table);
+  table.exporter.reclaim(owner);
+  table.run(untilParked(table.spawned[0]));
+  t.is(table.tables.buffers.state(buffer.slot), 0);
+
+  for (const [key, value] of journal.entries) journal.restored.set(key, value);
+  const next = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
+  next.exporter.restore();
+  t.deepEqual(runsOf(next), pages);
+  t.is(mapping.segments()[0][0], 0x5a);
+  t.throws(() => next.run(next.importer(GPU).attach(buffer)), { code: 'ENODEV' });
+  next.run(next.exporter.detach({ buffer, attachment: attachment.slot, ended: true }));
+  next.run(next.spawned[0]);
+  t.is(next.system.stats().usedBytes, 0);
+});
+
+test('a create of which the answer was lost, finds its buffer; one whose storage was not there yet, makes another', (t) => {
+  const words = new AtomicWords(new SharedArrayBuffer(CONTROL_BYTES));
+  const journal = new WatchedJournal();
+  const table = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
+  const plain = { pool: 'p', sizeBytes: MiB, expect: [], expectTimeoutNs: 0, actor: actorId(3) };
+  const deferred = { ...plain, name: 'deferred', allocate: 'deferred' } as const;
+  const eager = { ...plain, name: 'eager', allocate: { heap: 'cma' } } as const;
+  const first = table.run(table.exporter.create(deferred));
+  const task = table.exporter.create(eager);
+  task.next(); // until it spends time on the storage
+  for (const [key, value] of journal.entries) journal.restored.set(key, value);
+
+  const next = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
+  next.exporter.restore();
+  t.is([...next.exporter.liveBuffers].length, 1);
+  t.is(next.cma.stats().usedBytes, 0);
+  t.deepEqual(next.run(next.exporter.create(deferred)), first);
+  t.notDeepEqual(next.run(next.exporter.create(deferred)), first, 'asked for twice, it is two buffers');
+  next.run(next.exporter.create(eager));
+  t.is(next.cma.stats().usedBytes, MiB);
+});
+
+test('two entries that name the same pages, are refused', (t) => {
+  const words = new AtomicWords(new SharedArrayBuffer(CONTROL_BYTES));
+  const journal = new WatchedJournal();
+  const table = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
+  table.create({ name: 'one', heap: 'cma' });
+  table.create({ name: 'two', heap: 'cma' });
+  const [one, two] = [...journal.entries].filter(([key]) => key.startsWith('buffer/'));
+  const present = (one[1] as { present: { storage: StoredAllocation } }).present;
+  journal.restored.set(one[0], one[1]);
+  journal.restored.set(two[0], { ...(two[1] as object), present });
+  const next = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
+  t.throws(() => next.exporter.restore(), { code: 'EBUSY' });
+});
+
+/** A task up to where it would wait for ever. */
+function* untilParked(task: Task<void>): Task<void> {
+  const { done } = task.next();
+  if (done !== true) return;
+}
