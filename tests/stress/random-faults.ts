@@ -120,7 +120,7 @@ export function whatIsWrong({ result }: RunOutcome): string[] {
     if ((counters.checksFailed ?? 0) > 0) wrong.push(`${device}: ${counters.checksFailed} contents are bad`);
   }
   for (const { buffer, what } of result.corruptions ?? []) wrong.push(`${buffer}: ${what}`);
-  if (result.sanitizer?.damaged !== 0) wrong.push(`written to after it was freed: ${JSON.stringify(result.sanitizer)}`);
+  if ((result.sanitizer?.damaged ?? 0) !== 0) wrong.push(`written to after it was freed: ${JSON.stringify(result.sanitizer)}`);
   return wrong;
 }
 
@@ -131,7 +131,8 @@ export async function runRandomFaults(
   options: FaultOptions = {},
 ): Promise<{ wrong: string[]; outcome?: RunOutcome }> {
   try {
-    const sanitized = { sanitizer: true, ...overrides };
+    // Filling and checking freed pages takes most of such a run's time: a fifth of them has it.
+    const sanitized = { sanitizer: seed % 5 === 0, ...overrides };
     const outcome = await runText(randomFaultScenario(seed, options), { overrides: sanitized });
     return { wrong: whatIsWrong(outcome), outcome };
   } catch (error) {
