@@ -133,8 +133,9 @@ export class ExporterJournal {
     buffer.placements.push(...entry.placements);
     buffer.moves.push(...entry.moves);
     buffer.firstMap = entry.firstMap;
-    buffer.orphaned = entry.orphaned;
-    buffer.dying = entry.orphaned; // whoever had asked to destroy it lives, and asks again
+    // A buffer that has been placed and has STATE 0 was given up, whatever the entry says.
+    buffer.orphaned = entry.orphaned || (generation === 0 && present !== undefined);
+    buffer.dying = buffer.orphaned; // whoever else had asked to destroy it lives, and asks again
     const storage = storageOf(generation, entry);
     buffer.generation = generation > 0 ? generation : (present?.generation ?? 0);
     if (storage !== undefined) buffer.allocation = adopt(storage);
@@ -146,9 +147,7 @@ export class ExporterJournal {
   }
 }
 
-/** The pages that a generation has; of a buffer that is disowned (STATE 0), those that it had last. */
-function storageOf(generation: number, { present, incoming, orphaned }: BufferEntry): StoredAllocation | undefined {
-  if (present?.generation === generation) return present.storage;
-  if (generation === 0) return orphaned ? present?.storage : undefined;
-  return incoming;
+/** The pages that a generation has; where STATE is 0, those that it had last: they are written as present once published. */
+function storageOf(generation: number, { present, incoming }: BufferEntry): StoredAllocation | undefined {
+  return generation === 0 || present?.generation === generation ? present?.storage : incoming;
 }

@@ -16,7 +16,8 @@
  * Each wait parks on the word it has loaded; each store is followed by a notify, so no wake-up is lost. EPOCH is plain
  * data published by START (store EPOCH, then START; a reader loads START first).
  * Crash     DEATHS grows only once the actor can touch no word any more. A reclaimer that dies leaves RECLAIMED behind
- *           DEATHS, and whoever comes after it does all of it again. BEAT is only ever a reason to report, never to reclaim.
+ *           DEATHS, and whoever comes after it does all of it again: the next life of one that resumes is told of all such deaths
+ *           by the runtime, and counts its own death as reclaimed when it has rebuilt what it needs. BEAT is only ever a reason to report, never to reclaim.
  */
 import { type ActorId, type AtomicWords, type Nanoseconds, WordPark, wordIndex } from '../base/index.js';
 

@@ -14,6 +14,8 @@ interface DeviceState {
 type Event = Scenario['timeline'][number];
 const DEVICE_EVENTS = ['attach', 'detach', 'reqbufs', 'kill', 'hang', 'pause', 'restart', 'corrupt'] as const;
 type DeviceEvent = (typeof DEVICE_EVENTS)[number];
+/** What may happen to the exporter, too. */
+const EXPORTER_EVENTS: readonly DeviceEvent[] = ['kill', 'hang', 'pause', 'restart'];
 
 /** A device whose first event of these two is to attach is absent until then; every other is there from the start. */
 export function checkTimeline(scenario: Scenario, report: Report): void {
@@ -60,7 +62,7 @@ function checkActorEvent(
 /** Without the exporter no device could end: it is killed only where it comes back. */
 function checkExporterEvent(scenario: Scenario, event: Event, path: (string | number)[], report: Report): void {
   const { kind } = kindOf(event);
-  if (kind === 'attach' || kind === 'detach' || kind === 'reqbufs') {
+  if (!EXPORTER_EVENTS.includes(kind)) {
     report(path, 'the exporter is no device: it can be killed, hang, be paused or be restarted');
     return;
   }

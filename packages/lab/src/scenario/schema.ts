@@ -188,19 +188,24 @@ const eventSchema = z
           'the device that ends its held mappings, as REQBUFS(0) does, detaches, and starts over on the same buffers',
       }),
     }),
-    z.strictObject({ at, kill: name.meta({ description: 'the device that dies, between two of its steps' }) }),
     z.strictObject({
       at,
-      hang: name.meta({ description: 'the device that does nothing any more and does not say so' }),
+      kill: name.meta({ description: 'the device that dies, between two of its steps; or exporter' }),
     }),
     z.strictObject({
       at,
-      pause: name.meta({ description: 'the device that is not scheduled for a while' }),
+      hang: name.meta({ description: 'the device that does nothing any more and does not say so; or exporter' }),
+    }),
+    z.strictObject({
+      at,
+      pause: name.meta({ description: 'the device that is not scheduled for a while; or exporter' }),
       for: positiveDuration('for how long'),
     }),
     z.strictObject({
       at,
-      restart: name.meta({ description: 'the device that is ended, if it is not dead already, and started again' }),
+      restart: name.meta({
+        description: 'the device that is ended, if it is not dead already, and started again; or exporter',
+      }),
     }),
     z.strictObject({
       at,
@@ -221,10 +226,14 @@ const eventSchema = z
 
 const supervisionSchema = z
   .strictObject({
-    restart: z.enum(['never', 'one-for-one', 'one-for-all', 'rest-for-one']).default('never').meta({
-      description:
-        'who is started again when a device dies: nobody; it alone; all devices; it and those listed after it',
-    }),
+    restart: z
+      .enum(['never', 'one-for-one', 'one-for-all', 'rest-for-one'])
+      .default('never')
+      .meta({
+        description:
+          'who is started again when a device dies: nobody; it alone; all devices; it and those listed after it; the exporter ' +
+          'is always started again alone, unless never',
+      }),
     restarts: z.int().min(0).max(1_000_000).default(1).meta({
       description: 'the run ends with an error at one restart more than this within the time of `within`',
     }),
