@@ -120,7 +120,8 @@ export function whatIsWrong({ result }: RunOutcome): string[] {
     if ((counters.checksFailed ?? 0) > 0) wrong.push(`${device}: ${counters.checksFailed} contents are bad`);
   }
   for (const { buffer, what } of result.corruptions ?? []) wrong.push(`${buffer}: ${what}`);
-  if ((result.sanitizer?.damaged ?? 0) !== 0) wrong.push(`written to after it was freed: ${JSON.stringify(result.sanitizer)}`);
+  if ((result.sanitizer?.damaged ?? 0) !== 0)
+    wrong.push(`written to after it was freed: ${JSON.stringify(result.sanitizer)}`);
   return wrong;
 }
 

@@ -256,6 +256,10 @@ export class Exporter {
     if (moved) {
       yield* this.#moveForAttach(buffer, attached, plan.why, plan.forcedBy);
     }
+    if (buffer.orphaned) {
+      this.#dropAttachment(buffer, slot);
+      throw exporterDied(buffer, 'dma_buf_attach');
+    }
     this.records.attach(
       buffer,
       device,

@@ -65,6 +65,8 @@ export class DmaBufImporter {
   readonly #attachments = new Map<number, DmaBufAttachment>();
   /** What a device with held mappings has used since it last let go, with what keeps it mapped if anything does. */
   readonly #kept = new Map<DmaBufAttachment, DmaMapping | undefined>();
+  /** How often it was told that an actor has died. */
+  readonly #ownerDeaths = new Map<ActorId, number>();
   readonly #domain: IommuDomain | undefined;
   readonly stalls: Stall[] = [];
   /** Sum of all stalls. */
@@ -120,6 +122,7 @@ export class DmaBufImporter {
       ...(this.device.pin && { pin: true }),
     };
     const startNs = this.services.clock.now();
+    const deathsBefore = new Map(this.#ownerDeaths);
     const reply: AttachReply = yield* this.services.call(EXPORTER, 'attach', request);
     if (reply.moved) this.#stalled(reply.name, startNs, 'moving');
     if (this.attachmentOf(buffer) !== undefined) {
@@ -131,6 +134,12 @@ export class DmaBufImporter {
     const { name, sizeBytes, owner } = reply;
     const attachment = new DmaBufAttachment(buffer, reply.attachment, name, sizeBytes, owner);
     this.#attachments.set(buffer.slot, attachment);
+    if (owner !== undefined && this.#ownerDeaths.get(owner) !== deathsBefore.get(owner)) {
+      // Whoever exports it has died while this was under way, and nobody will tell again.
+      attachment.orphaned = true;
+      yield* this.detach(attachment);
+      throw this.#exporterDied(attachment);
+    }
     return attachment;
   }
 
@@ -181,7 +190,8 @@ export class DmaBufImporter {
       }
       for (const earlier of attachments.slice(0, taken)) this.#unmapWords(earlier);
       taken = 0;
-      if (state === LOST) throw this.#exporterDied(attachment);
+      if (state === LOST)
+        throw attachment.orphaned ? this.#exporterDied(attachment) : this.#detachedMeanwhile(attachment);
       yield* this.#awaitStorage(attachment, state, debt);
     }
     return attachments.map((attachment) => this.#mapping(attachment));
@@ -260,6 +270,7 @@ export class DmaBufImporter {
    * when their last mapping ends. What is mapped stays readable until then.
    */
   *leaveOrphans(owner: ActorId): Task<void> {
+    this.#ownerDeaths.set(owner, (this.#ownerDeaths.get(owner) ?? 0) + 1);
     for (const attachment of [...this.#attachments.values()]) {
       if (attachment.owner !== owner || attachment.orphaned) continue;
       attachment.orphaned = true;
@@ -433,6 +444,11 @@ export class DmaBufImporter {
         { device: this.device.name, buffer: name, generation: generationOf(cached) },
       );
     });
+  }
+
+  #detachedMeanwhile({ name }: DmaBufAttachment): ErrnoError {
+    const message = `Cannot map ${name} for ${this.device.name}: another job of the device has let go of it meanwhile`;
+    return new ErrnoError('ECANCELED', 'dma_buf_map_attachment', message, { device: this.device.name, buffer: name });
   }
 
   #exporterDied({ name }: DmaBufAttachment): ErrnoError {

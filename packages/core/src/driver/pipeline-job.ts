@@ -7,7 +7,14 @@
  *
  * Source: the submit path of a GPU driver (drm_exec, dma_resv_add_fence, drm_sched), v6.12.
  */
-import { type ActorServices, type BufferSlot, type Nanoseconds, sleepUntil, type Task } from '../base/index.js';
+import {
+  type ActorServices,
+  type BufferSlot,
+  isErrno,
+  type Nanoseconds,
+  sleepUntil,
+  type Task,
+} from '../base/index.js';
 import type { BufferHandle, CpuFrameCache, DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
 import {
   type AcquireContext,
@@ -83,7 +90,7 @@ export class PipelineJob implements Job {
       const waitedNs = clock.now() - waitingNs;
       parts.statistics.fenceWaitNs += waitedNs;
       if (waitedNs > 0 && parts.services.trace.enabled) traceWait(parts, waitingNs, waitedNs);
-      const mappings = yield* parts.importer.mapAll(attachments, lane);
+      const mappings = yield* mapSet(parts, lane, accesses, attachments);
       parts.importer.beginUse(mappings);
       const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses, mappings);
       if (fence === CONFLICT) continue; // somebody was quicker: order behind that job
@@ -145,6 +152,26 @@ export class PipelineJob implements Job {
   mappingOf(frame: JobFrame): DmaMapping {
     const index = this.accesses.findIndex((access) => access.frame.row === frame.row);
     return this.mappings[index];
+  }
+}
+
+/** Maps the set. What another lane has detached meanwhile, as REQBUFS(0) does, is attached again. */
+function* mapSet(
+  { importer }: JobParts,
+  lane: PipelineLane,
+  accesses: readonly Access<JobFrame>[],
+  attachments: DmaBufAttachment[],
+): Task<DmaMapping[]> {
+  const isLost = ({ detached, orphaned }: DmaBufAttachment): boolean => detached && !orphaned;
+  for (;;) {
+    for (const [i, { frame }] of accesses.entries()) {
+      if (isLost(attachments[i])) attachments[i] = yield* importer.attach(frame.buffer);
+    }
+    try {
+      return yield* importer.mapAll(attachments, lane);
+    } catch (error) {
+      if (!isErrno(error, 'ECANCELED') || !attachments.some(isLost)) throw error;
+    }
   }
 }
 

@@ -1,4 +1,13 @@
-import { attempt, InvariantError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
+import {
+  attempt,
+  attemptUntil,
+  InvariantError,
+  isErrno,
+  type Nanoseconds,
+  sleepUntil,
+  type Task,
+  TIMED_OUT,
+} from '../base/index.js';
 import { callOnce, EXPORTER, isMoving } from '../dma-buf/index.js';
 import { type DmaFence, DmaResv, fenceStatus, ResvUsage, waitFence } from '../sync/index.js';
 import type { OutputPort } from './driver-port.js';
@@ -9,6 +18,10 @@ import type { PipelineLane } from './pipeline-lane.js';
 import type { LinkSpec, PoolSpec, PortParts } from './port-parts.js';
 import type { RingWords } from './ring-words.js';
 import { SequenceLog } from './statistics.js';
+
+/** While no heap has room for a buffer that is to be drawn into: how often it is tried again, and for how long. */
+const SHORTAGE_LOOK_NS = 10_000_000;
+const SHORTAGE_LIMIT_NS = 5_000_000_000;
 
 /** A link as its producer sees it. */
 interface OutLink {
@@ -59,22 +72,26 @@ export class PipelineOutput implements OutputPort {
     let row = this.#tryAcquire(pool);
     if (row === undefined && (yield* this.#grow(pool))) row = this.#tryAcquire(pool);
     row ??= yield* attempt(() => this.parts.tables.frames.acquireStep(pool.region, () => true));
-    try {
-      return yield* this.#prepare(pool, row, lane);
-    } catch (error) {
-      if (!this.#mayDoWithout(pool, row, error)) throw error;
+    const { clock } = this.parts.services;
+    for (const giveUpNs = clock.now() + SHORTAGE_LIMIT_NS; ; ) {
+      try {
+        return yield* this.#prepare(pool, row, lane);
+      } catch (error) {
+        if (!isErrno(error, 'ENOMEM', 'ENOSPC') || clock.now() >= giveUpNs) throw error;
+        row = yield* this.#afterShortage(pool, row);
+      }
     }
-    // No memory for a new buffer in an inherited row: one of those that are there already will do.
-    const { frames } = this.parts.tables;
-    row = yield* attempt(() => frames.acquireStep(pool.region, (free) => !this.#inherited.has(free)));
-    return yield* this.#prepare(pool, row, lane);
   }
 
-  /** Whether an inherited row found no memory while the pool has buffers of this life to wait for. */
-  #mayDoWithout({ region }: PoolSpec, row: number, error: unknown): boolean {
-    if (!isErrno(error, 'ENOMEM', 'ENOSPC') || !this.#inherited.has(row)) return false;
-    this.parts.statistics.count('poolGrowthFailed');
-    return this.#inherited.size < this.parts.tables.frames.count(region);
+  /** No memory for a row's buffer: another that is free and has one, or after a while the same again. */
+  *#afterShortage(pool: PoolSpec, row: number): Task<number> {
+    const { frames } = this.parts.tables;
+    this.parts.statistics.count(this.#inherited.has(row) ? 'poolGrowthFailed' : 'refusedENOMEM');
+    const other = (free: number): boolean => !this.#inherited.has(free);
+    const untilNs = this.parts.services.clock.now() + SHORTAGE_LOOK_NS;
+    if (other(row)) yield* sleepUntil(untilNs, 'memory for a buffer'); // it has one: there is none for its mapping
+    const found = yield* attemptUntil(() => frames.acquireStep(pool.region, other), untilNs);
+    return found === TIMED_OUT ? yield* attempt(() => frames.acquireStep(pool.region, () => true)) : found;
   }
 
   *acquireForTick(lane: PipelineLane): Task<PipelineFrame | undefined> {
@@ -94,7 +111,7 @@ export class PipelineOutput implements OutputPort {
   }
 
   cancel(frame: PipelineFrame): void {
-    for (const link of this.#links) link.promised = Math.max(0, link.promised - 1);
+    for (const link of this.#links) this.#giveBack(link);
     this.parts.tables.frames.release(frame.pool, frame.row, frame.holder, this.parts.services.clock.now());
   }
 
@@ -108,8 +125,10 @@ export class PipelineOutput implements OutputPort {
     const { sequence } = frame;
     this.parts.statistics.framesOut += 1;
     for (const link of this.#links) {
-      link.promised = Math.max(0, link.promised - 1);
-      if (link.ring.beginPush()) {
+      const isWanted = link.ring.beginPush();
+      if (isWanted) link.promised = Math.max(0, link.promised - 1);
+      else this.#giveBack(link);
+      if (isWanted) {
         if (link.ring.roomStep() === true) this.#handTo(link, frame, nowNs);
         else yield* this.#pushTo(link, frame, sequence, nowNs);
       }
@@ -150,6 +169,13 @@ export class PipelineOutput implements OutputPort {
     }
     if (room !== true) yield* attempt(() => !ring.wanted || ring.roomStep());
     if (ring.wanted) this.#handTo(link, frame, nowNs); // else the consumer has left while this push waited for room
+  }
+
+  /** A promised place is not used: a lane that has found no room because of the promise looks again. */
+  #giveBack(link: OutLink): void {
+    if (link.promised === 0) return;
+    link.promised -= 1;
+    link.ring.roomAgain();
   }
 
   /** Makes a link a holder of a frame and puts it into its ring, which has room. Nothing may wait inside (journal). */

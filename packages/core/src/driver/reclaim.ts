@@ -63,7 +63,15 @@ export function* reclaimActor(parts: ReclaimParts, { actor, deaths, returns }: P
     if (owner === actor) tables.frames.reclaimHolds(region, FRAME_OWNER, nowNs);
   }
   for (const link of owners.links) if (link.consumer === actor) yield* reclaimConsumed(parts, link);
-  new RuntimeWords(services.words).countReclaimed(actor, deaths);
+  const runtime = new RuntimeWords(services.words);
+  if (!returns && isLastSource(parts, actor)) runtime.reach(Number.MAX_SAFE_INTEGER); // nobody else advances the scenario
+  runtime.countReclaimed(actor, deaths);
+}
+
+/** Whether an actor was the only one that feeds the pipeline. */
+function isLastSource({ owners: { links } }: ReclaimParts, actor: ActorId): boolean {
+  const isSource = (one: ActorId): boolean => !links.some(({ consumer }) => consumer === one);
+  return isSource(actor) && links.every(({ producer }) => producer === actor || !isSource(producer));
 }
 
 function reclaimProduced({ tables, services, owners }: ReclaimParts, actor: ActorId, returns: boolean): void {

@@ -110,6 +110,11 @@ export class RingWords {
     return this.words.load(this.#enabled) === 1;
   }
 
+  /** Wakes the producer's other lanes that wait for room: one of them has given a promised place back. */
+  roomAgain(): void {
+    this.words.notify(this.#head);
+  }
+
   endPush(): void {
     this.words.add(this.#pushing, -1);
     this.words.notify(this.#pushing);
@@ -203,9 +208,10 @@ export class RingWords {
     this.words.store(this.#enabled, 1);
   }
 
-  /** Begins to disable: no further push begins. Then drain, and wait with `quietStep`. */
+  /** Begins to disable: no further push begins, and who waits for room looks again. Then drain, and wait with `quietStep`. */
   disable(): void {
     this.words.store(this.#enabled, 0); // P5
+    this.words.notify(this.#head);
   }
 
   /** Try-step: until no push is under way. The ring may hold one more frame then. */

@@ -98,7 +98,7 @@ export class RuntimeWords {
 
   /** Raises the model time reached. */
   reach(timeNs: Nanoseconds): void {
-    const ms = Math.floor(timeNs / NS_PER_MS);
+    const ms = Math.min(END_OF_TIME_MS, Math.floor(timeNs / NS_PER_MS));
     for (;;) {
       const seen = this.words.load(REACHED);
       if (seen >= ms) return;

@@ -7,6 +7,11 @@ import type { Exhaustion } from './exhaust.js';
 
 type Event = Scenario['timeline'][number];
 
+/** Whether anybody may die and come back. */
+export function mayDie(scenario: Scenario): boolean {
+  return scenario.supervision !== undefined || faultsOf(scenario).length > 0;
+}
+
 /** The faults of devices and of the exporter, in order of time. */
 export function faultsOf({ timeline, duration }: Scenario): Fault[] {
   const faults = timeline.filter(({ at }) => at < duration).flatMap((event): Fault[] => faultOf(event));

@@ -17,7 +17,7 @@ import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/i
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
-import { corruptionsOf, exhaustionsOf, restartsExporter } from './faults.js';
+import { corruptionsOf, exhaustionsOf, mayDie, restartsExporter } from './faults.js';
 import { endpoint, type OwnDrivers, type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
@@ -65,10 +65,12 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
   const names = Object.keys(scenario.devices);
   const poolCount = pools.size;
   const frames = [...pools.values()].reduce((sum, pool) => sum + pool.region.limit, 0);
+  // What a dead owner has left is there until the last consumer lets go of it, beside what its next life makes.
+  const lives = mayDie(scenario) ? 4 : 1;
   const tables = layOutTables({
     actors: names.length + 1,
-    buffers: Math.max(1, frames),
-    attachments: Math.max(1, frames) * (names.length + 1),
+    buffers: Math.max(1, frames) * lives,
+    attachments: Math.max(1, frames) * lives * (names.length + 1),
     timelines: (names.length + 1) * LANES_PER_DEVICE,
     pools: Math.max(1, poolCount),
     frames: Math.max(1, frames),

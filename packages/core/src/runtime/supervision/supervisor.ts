@@ -53,6 +53,8 @@ export class Supervisor {
   /** Dead, and what is to become of them. */
   readonly #dead = new Map<string, { reclaimed: boolean; readonly atNs: Nanoseconds }>();
   readonly #comebacks = new Set<Comeback>();
+  /** Dead, and to be started by an event that is still to come: the run does not end before. */
+  readonly #awaited = new Map<string, () => void>();
   /** To be started again by an event, whatever the policy says. */
   readonly #recalled = new Set<string>();
   /** Ended for the sake of another, which decides about them too. */
@@ -69,7 +71,7 @@ export class Supervisor {
     private readonly actors: readonly string[],
     private readonly faults: readonly Fault[],
     supervision: Supervision | undefined,
-    private readonly resuming: readonly string[] = [],
+    resuming: readonly string[] = [],
   ) {
     this.#supervision = supervision ?? DEFAULT_SUPERVISION;
     const { restart } = this.#supervision;
@@ -92,8 +94,8 @@ export class Supervisor {
 
   *#perform(fault: Fault): Task<void> {
     const isTime = yield* this.control.untilScenarioTime(fault.atNs);
-    // In a run that is to stop, those who wait for an actor that resumes could not end without it.
-    const isMissed = fault.kind === 'restart' && this.resuming.includes(fault.actor) && this.#dead.has(fault.actor);
+    // In a run that is to stop, a life that begins ends at once; those who wait for its streams could not end without it.
+    const isMissed = fault.kind === 'restart' && this.#dead.has(fault.actor);
     if (isTime || isMissed) this.inflict(fault);
   }
 
@@ -119,8 +121,10 @@ export class Supervisor {
     this.#silent.delete(actor);
     const stopped = this.#stopping.delete(actor);
     const isRecalled = this.#recalled.has(actor);
-    const restarts = this.toleratesFailures && !stopped && !isRecalled && this.#decide(actor, atNs);
-    const returns = stopped || restarts || isRecalled || this.#returnsLater(actor, atNs);
+    const restarts = this.toleratesFailures && !stopped && !isRecalled && this.#decide(actor, atNs, why ?? cause);
+    const isAwaited = this.#returnsLater(actor, atNs);
+    const returns = stopped || restarts || isRecalled || isAwaited;
+    if (isAwaited && !this.#awaited.has(actor)) this.#awaited.set(actor, this.control.hold());
     const release = this.control.hold();
     this.control.reclaim(actor, returns && !this.#gaveUp, () => {
       this.#onReclaimed(actor, life, atNs);
@@ -129,13 +133,13 @@ export class Supervisor {
   }
 
   /** @returns whether it comes back */
-  #decide(actor: string, nowNs: Nanoseconds): boolean {
+  #decide(actor: string, nowNs: Nanoseconds, cause: string): boolean {
     const living = new Set(this.actors.filter((one) => one !== actor && this.control.isRunning(one)));
     const policy = this.actors.includes(actor) ? this.#policy : this.#ownPolicies.get(actor);
     const decision = policy?.onDeath(actor, nowNs, living);
     if (decision === undefined) return false;
     if (decision.action === 'give up') {
-      this.#giveUp(actor, decision.why, decision.stop);
+      this.#giveUp(actor, `${decision.why}; the last time: ${cause}`, decision.stop);
       return false;
     }
     for (const other of decision.stop) this.#stopping.add(other);
@@ -183,14 +187,19 @@ export class Supervisor {
 
   #start(actor: string): void {
     if (!this.#dead.delete(actor)) return;
+    const release = this.#awaited.get(actor);
+    this.#awaited.delete(actor);
     this.incidents.push({ kind: 'restarted', actor, atNs: this.control.now(), life: this.control.life(actor) });
     this.control.start(actor);
+    release?.();
   }
 
   #giveUp(actor: string, why: string, stop: readonly string[]): void {
     this.#gaveUp = true;
     for (const comeback of this.#comebacks) comeback.release();
     this.#comebacks.clear();
+    for (const release of this.#awaited.values()) release();
+    this.#awaited.clear();
     const life = this.control.life(actor) - 1;
     this.incidents.push({ kind: 'gave-up', actor, atNs: this.control.now(), life, why });
     for (const other of stop) this.control.end(other, 'stopped');

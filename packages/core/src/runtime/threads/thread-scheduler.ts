@@ -121,9 +121,12 @@ export class ThreadScheduler {
 
   /** Calls back at a time, never before it; the timers of the host are good to a millisecond. */
   #at(untilNs: number, callBack: () => void): void {
-    const delayMs = Math.ceil((untilNs - this.clock.now()) / NS_PER_MS);
-    // A host timer may fire a fraction of a millisecond early: look again before it counts.
-    const fire = (): void => (this.clock.now() < untilNs ? this.#at(untilNs, callBack) : callBack());
+    const nowNs = this.clock.now();
+    const delayMs = Math.ceil((untilNs - nowNs) / NS_PER_MS);
+    // A host timer may fire a fraction of a millisecond early: look again before it counts. Before the start of the run the
+    // clock stands still, and the delay is all there is.
+    const isEarly = (): boolean => this.clock.now() < untilNs && this.clock.now() !== nowNs;
+    const fire = (): void => (isEarly() || delayMs > MAX_TIMER_MS ? this.#at(untilNs, callBack) : callBack());
     if (delayMs <= 0) setImmediate(callBack);
     else {
       const timer = setTimeout(fire, Math.min(delayMs, MAX_TIMER_MS));

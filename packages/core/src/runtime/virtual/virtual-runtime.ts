@@ -354,7 +354,7 @@ export class VirtualRuntime {
       const failure = caught instanceof Error ? caught : new Error(String(caught));
       const { name } = running.actor;
       if (running.onError !== undefined) running.onError(failure);
-      else if (this.#supervisor.toleratesFailures && this.#supervised.has(name))
+      else if (new RuntimeWords(this.words).started && this.#supervisor.toleratesFailures && this.#supervised.has(name))
         this.end(name, 'failed', failure.message);
       else this.#failure ??= new ActorError(name, failure);
     }
