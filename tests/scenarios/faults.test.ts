@@ -109,6 +109,57 @@ test('a device that sends too many broken messages, is quarantined; its next lif
   t.true(result.ledger.empty);
 });
 
+test('a camera that dies under a GPU of two lanes, ends both, also the one that waits for a place the other had', async (t) => {
+  const text = preview('{ at: 300ms, kill: camera }', { restart: 'never' })
+    .replace('service: 6ms', 'service: 20ms, servers: 2')
+    .replace('to: display.in }', 'to: display.in, depth: 1 }');
+  const { result } = await runText(text);
+  t.true(result.endNs < 500_000_000, `${result.endNs}`);
+  t.true(result.ledger.empty);
+});
+
+test('a GPU that is killed while a paused display holds its buffers, finds room for new ones beside them', async (t) => {
+  const { result } = await runText(preview('{ at: 300ms, pause: display, for: 250ms }, { at: 350ms, kill: gpu }'));
+  t.deepEqual(
+    kindsOf(result).filter((kind) => kind.endsWith('died')),
+    ['gpu died'],
+  );
+  t.true(result.devices.gpu.framesOut > 20);
+});
+
+test('a GPU that holds its mappings, waits out a heap that is full', async (t) => {
+  const text = preview('{ at: 1ms, exhaust: system, for: 300ms }, { at: 2ms, exhaust: cma, for: 300ms }').replace(
+    'gpu: { driver: gpu,',
+    'gpu: { driver: gpu, mapping: held,',
+  );
+  const { result } = await runText(text);
+  t.deepEqual(kindsOf(result), []);
+  t.true(result.devices.display.counters.shown > 20);
+  t.true(result.ledger.empty);
+});
+
+test('devices that are all dead, are waited for as long as an event is to restart them', async (t) => {
+  const kills = DEVICES.map((device, i) => `{ at: ${300 + i}ms, kill: ${device} }`).join(', ');
+  const restarts = DEVICES.map((device, i) => `{ at: ${600 + i}ms, restart: ${device} }`).join(', ');
+  const { result } = await runText(preview(`${kills}, ${restarts}`, { restart: 'never' }));
+  t.is(kindsOf(result).filter((kind) => kind.endsWith('restarted')).length, 4);
+  t.true(result.devices.display.counters.shown > 10);
+  t.true(result.ledger.empty);
+});
+
+test('an interrupt while a dead device waits for its restart, ends the run in order', async (t) => {
+  const stop = new AbortController();
+  const text = preview('{ at: 200ms, kill: camera }, { at: 59s, restart: camera }', {
+    restart: 'never',
+    durationMs: 60_000,
+  });
+  const running = runText(text, { signal: stop.signal });
+  stop.abort();
+  const { result } = await running;
+  t.is(result.endedBy, 'interrupted');
+  t.true(result.ledger.empty);
+});
+
 test('with faults, a run in virtual time is the same each time, to the fingerprint', async (t) => {
   const [one, two] = [await runFile(example('crash-and-recover')), await runFile(example('crash-and-recover'))];
   t.deepEqual(two.result, one.result);
@@ -133,7 +184,10 @@ test('too many restarts, end the run with an error that names the device and the
   const text = preview('{ at: 100ms, kill: gpu }, { at: 200ms, kill: gpu }').replace('restarts: 1000', 'restarts: 1');
   const error = await t.throwsAsync(runText(text));
   t.like(error, { code: 'EOWNERDEAD' });
-  t.regex(error?.message ?? '', /gives up: gpu has died, and 2 restarts within 5000000000 ns are more than 1/);
+  t.regex(
+    error?.message ?? '',
+    /gives up: gpu has died, and 2 restarts within 5000000000 ns are more than 1; the last time: killed/,
+  );
 });
 
 test('events of a dead device, of no heap, or that last beyond the end, are refused before the run', async (t) => {

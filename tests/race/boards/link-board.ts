@@ -51,15 +51,18 @@ export type LinkMutant =
 const PRODUCER = actorId(1);
 const FORMAT = {} as FrameFormat;
 
+/** ENABLED of a ring. */
+const ENABLED = 17;
+
 class Ring extends RingWords {
   constructor(
-    words: AtomicWords,
-    table: ConstructorParameters<typeof RingWords>[1],
+    private readonly operations: AtomicWords,
+    private readonly region: ConstructorParameters<typeof RingWords>[1],
     depth: number,
     private readonly explored: ExploredWords,
     private readonly mutant: LinkMutant | undefined,
   ) {
-    super(words, table, depth);
+    super(operations, region, depth);
   }
   override intend(frame: number): void {
     if (this.mutant !== 'pushes without a journal') super.intend(frame);
@@ -69,9 +72,9 @@ class Ring extends RingWords {
     if (step !== true) this.explored.probe('a push is under way when its consumer has gone');
     return this.mutant === 'leaves while a push is under way' ? true : step;
   }
-  override abandon(): void {
-    if (this.mutant === 'is reclaimed without a wake-up') this.disable();
-    else super.abandon();
+  override disable(): void {
+    if (this.mutant === 'is reclaimed without a wake-up') this.operations.store(wordAt(this.region, 0, ENABLED), 0);
+    else super.disable();
   }
   override reclaimProducer(letGo: (frame: number) => void): void {
     super.reclaimProducer((frame) => {

@@ -93,7 +93,7 @@ function* reclaimConsumed(
     tables.frames.setReleaseFence(frame, place, undefined);
     tables.frames.reclaimHold(pool, frame, linkHolder(place), services.clock.now());
   };
-  words.abandon();
+  words.disable();
   yield* attempt(() => {
     drain(words, letGo);
     return words.quietStep();

@@ -222,12 +222,6 @@ export class RingWords {
 
   // ---- after a death ----
 
-  /** Begins the reclaim of a dead consumer's end: wakes a producer that waits for room, so that it looks again. */
-  abandon(): void {
-    this.disable();
-    this.words.notify(this.#head);
-  }
-
   /**
    * Ends what a dead producer had begun (crash story above). Idempotent, if the frames it names are let go of idempotently.
    *

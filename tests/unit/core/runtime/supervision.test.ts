@@ -66,7 +66,10 @@ test('supervision, an actor that throws, is a death where there is a strategy, w
     { supervision: { restart: { ...RESTART, restarts: 3 } } },
   ).catch((error: unknown) => error as Error);
   t.like(report, { code: 'EOWNERDEAD', details: { actor: 'a' } });
-  t.regex((report as Error).message, /gives up: a has died, and 4 restarts within 1000000000 ns are more than 3/);
+  t.regex(
+    (report as Error).message,
+    /gives up: a has died, and 4 restarts within 1000000000 ns are more than 3; the last time: no such shader/,
+  );
 });
 
 test('supervision, an actor that is paused, is reported late, is left alone, and loses nothing', async (t) => {
