@@ -10,7 +10,7 @@
 /** Every run of the model ends well: complete search, no error. `ends`: searched for endless runs instead. */
 export const CONFIGURATIONS = [
   { name: 'a job may die', defines: ['CRASHES=1'], extent: 'short' },
-  { name: 'nobody dies', defines: [], extent: 'short' },
+  { name: 'nobody dies', defines: [], extent: 'standard' },
   { name: 'nobody dies: every run ends', defines: [], ends: true, extent: 'standard' },
   { name: 'a mover may die twice, one moves', defines: ['CRASHES=2', 'VICTIMS=4', 'MOVERS=1'], extent: 'standard' },
   {
@@ -75,7 +75,7 @@ function pins() {
  */
 export const MUTANTS = [
   { name: 'NO_RECHECK', what: 'looks at STATE before it adds to MAPPED', defines: [], finds: 'pages', extent: 'short' },
-  { name: 'NOTIFY_FIRST', what: 'notifies before it stores', defines: [], finds: 'hang', extent: 'short' },
+  { name: 'NOTIFY_FIRST', what: 'notifies before it stores', defines: [], finds: 'hang', extent: 'standard' },
   {
     name: 'DECREMENT',
     what: 'subtracts for the dead what a journal says',
@@ -90,7 +90,7 @@ export const MUTANTS = [
     finds: 'hang',
     extent: 'short',
   },
-  { name: 'LOCK_FIRST', what: 'locks, then drains', defines: [], finds: 'hang', extent: 'short' },
+  { name: 'LOCK_FIRST', what: 'locks, then drains', defines: [], finds: 'hang', extent: 'standard' },
   {
     name: 'ONE_BY_ONE',
     what: 'waits for a move with a mapping in hand',
