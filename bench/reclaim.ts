@@ -39,6 +39,11 @@ export async function reclaimTimes(attachments: number, lives: number): Promise<
         bandwidths: { copyBytesPerSecond: 1e12, zeroBytesPerSecond: 1e12 },
         owners: { links: [], pools: [], lanesPerActor: 8 },
         exhaustions: [],
+        senders: [
+          ['owner', actorId(2)],
+          ['victim', actorId(3)],
+        ],
+        quarantine: { messages: 8, windowNs: 1_000_000_000 },
       },
       supervised: false,
       reclaims: true,

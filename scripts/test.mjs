@@ -5,8 +5,9 @@
  *   npm test -- unit/core seqno  only the test files whose path contains one of the words
  *   npm test -- --match='*EBUSY*' options go to ava
  *
- * `TEST_SEED=n` reaches the tests, and `TEST_RUNS=1` makes all runs of the properties. The last line is `N passed, N failed`, where each check that is not a test counts as
- * one; the exit code is 0 only if nothing failed and at least one test ran.
+ * `TEST_SEED=n` reaches the tests, and `TEST_RUNS=1` makes all runs of the properties. The last line is
+ * `N passed, N failed`, where each check that is not a test counts as one; the exit code is 0 only if nothing failed and at
+ * least one test ran.
  */
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
