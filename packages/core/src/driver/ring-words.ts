@@ -225,7 +225,7 @@ export class RingWords {
   /**
    * Ends what a dead producer had begun (crash story above). Idempotent, if the frames it names are let go of idempotently.
    *
-   * @param unpush lets go of a frame that the link holds and that never came into the ring, or was taken out to be dropped
+   * @param letGo lets go of a frame that the link holds and that never came into the ring, or was taken out to be dropped
    */
   reclaimProducer(letGo: (frame: number) => void): void {
     const intent = this.words.load(this.#word(INTENT));
