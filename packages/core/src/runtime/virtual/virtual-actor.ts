@@ -29,7 +29,8 @@ import {
   peerIsGone,
 } from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
-import type { Running, VirtualRuntime } from './virtual-runtime.js';
+import type { Running } from './running.js';
+import type { VirtualRuntime } from './virtual-runtime.js';
 import type { VirtualWords } from './virtual-words.js';
 
 /** One actor of the virtual runtime: the ports its program sees, and its generators. */

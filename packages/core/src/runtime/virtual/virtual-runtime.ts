@@ -24,10 +24,7 @@ import {
 } from '../../base/index.js';
 import {
   ActorError,
-  type ActorOutcome,
-  type ActorProgram,
   type ActorSpec,
-  loadProgram,
   peerIsGone,
   type RunReport,
   type RunSpec,
@@ -42,27 +39,15 @@ import { type DeathCause, Supervisor } from '../supervision/index.js';
 import { Turn } from '../turn.js';
 import { EventQueue, type TimedEvent } from './event-queue.js';
 import { Fingerprint } from './fingerprint.js';
+import { Lives } from './lives.js';
+import type { Running } from './running.js';
+import { Sleepers } from './sleepers.js';
 import { VirtualActor } from './virtual-actor.js';
 import { VirtualControl } from './virtual-control.js';
 import { VirtualWords } from './virtual-words.js';
 
 /** After so many events the loop yields to the event loop of the process. */
 const EVENTS_PER_BURST = 4096;
-
-/** A generator with what it waits for. */
-export interface Running {
-  readonly actor: VirtualActor;
-  readonly name: string;
-  readonly task: Task<unknown>;
-  readonly number: number;
-  /** Called with what the task returned. */
-  readonly onDone: (value: unknown) => void;
-  /** Called with what it threw; absent: the run fails. */
-  readonly onError?: (error: Error) => void;
-  waiting: Park | undefined;
-  /** Grows at each park; an event for an earlier one is void. */
-  parks: number;
-}
 
 interface RuntimeEvent extends TimedEvent {
   readonly running: Running;
@@ -90,16 +75,13 @@ export class VirtualRuntime {
   readonly turn = new Turn();
   readonly controlCalls: Record<string, number> = {};
   readonly #events = new EventQueue<RuntimeEvent>();
-  readonly #actors = new Map<string, VirtualActor>();
-  readonly #programs = new Map<string, ActorProgram>();
-  /** Lives that have ended, for their traces. */
-  readonly #past: VirtualActor[] = [];
+  readonly #lives: Lives;
   readonly #supervised: ReadonlySet<string>;
   readonly #control = new VirtualControl(this);
   readonly #supervisor: Supervisor;
   readonly #returns = new Returns();
   readonly journals = new Journals();
-  readonly #sleepers = new Map<WordIndex, Running[]>();
+  readonly #sleepers = new Sleepers();
   readonly #externals: { readonly running: Running; readonly park: ExternalPark }[] = [];
   readonly #fingerprint = new Fingerprint();
   readonly #ties: RandomStream | undefined;
@@ -119,6 +101,7 @@ export class VirtualRuntime {
     this.turn.onViolation = (error) => {
       this.#failure ??= error;
     };
+    this.#lives = new Lives(spec, (actor, life) => new VirtualActor(this, actor, life));
     const supervised = supervisedActors(spec);
     this.#supervised = new Set(supervised);
     const resuming = resumingActors(spec);
@@ -133,12 +116,7 @@ export class VirtualRuntime {
 
   /** Runs to the end. @throws ActorError when an actor fails; ErrnoError EDEADLK when all wait for ever */
   async run(): Promise<RunReport> {
-    const programs = await Promise.all(this.spec.actors.map(loadProgram));
-    for (const [i, actor] of this.spec.actors.entries()) {
-      this.#actors.set(actor.name, new VirtualActor(this, actor));
-      this.#programs.set(actor.name, programs[i]);
-    }
-    for (const [i, actor] of [...this.#actors.values()].entries()) actor.begin(programs[i]);
+    await this.#lives.begin();
     const stop = (): void => new RuntimeWords(this.words).stop();
     this.spec.signal?.addEventListener('abort', stop, { once: true });
     try {
@@ -148,18 +126,12 @@ export class VirtualRuntime {
       this.spec.signal?.removeEventListener('abort', stop);
     }
     return {
-      outcomes: [...this.#actors.values()].map((actor) => this.#outcome(actor)),
+      outcomes: this.#lives.outcomes(),
       endNs: this.#now,
       fingerprint: this.#fingerprint.toString(),
       controlCalls: this.controlCalls,
       incidents: this.#supervisor.incidents,
     };
-  }
-
-  #outcome(actor: VirtualActor): ActorOutcome {
-    const earlier = this.#past.filter((past) => past !== actor && past.name === actor.name);
-    const { name, report, trace } = actor.outcome();
-    return { name, report, trace: [...earlier.flatMap((past) => past.outcome().trace), ...trace] };
   }
 
   /**
@@ -174,7 +146,7 @@ export class VirtualRuntime {
 
   /** Ends an actor, if it is there. */
   end(name: string, cause: DeathCause, why?: string): void {
-    const actor = this.#actors.get(name);
+    const actor = this.#lives.get(name);
     assert(actor !== undefined, `${name} is an actor of this run`);
     if (actor.dead) return;
     this.#live -= actor.die();
@@ -185,14 +157,7 @@ export class VirtualRuntime {
 
   /** Starts the next life of a dead actor. */
   startAgain(name: string): void {
-    const past = this.#actors.get(name);
-    const spec = this.spec.actors.find((one) => one.name === name);
-    const program = this.#programs.get(name);
-    assert(past?.dead === true && spec !== undefined && program !== undefined, `${name} is a dead actor of this run`);
-    this.#past.push(past);
-    const actor = new VirtualActor(this, spec, past.life + 1);
-    this.#actors.set(name, actor);
-    actor.begin(program);
+    const actor = this.#lives.beginNext(name);
     this.#control.remind(actor);
     this.#returns.isBack(name);
   }
@@ -208,11 +173,11 @@ export class VirtualRuntime {
   }
 
   actor(name: string): VirtualActor | undefined {
-    return this.#actors.get(name);
+    return this.#lives.get(name);
   }
 
   get actors(): Iterable<VirtualActor> {
-    return this.#actors.values();
+    return this.#lives.all;
   }
 
   /** Keeps the run from ending. */
@@ -283,7 +248,7 @@ export class VirtualRuntime {
    */
   *peer(name: string, method: string): Task<VirtualActor> {
     for (;;) {
-      const peer = this.#actors.get(name);
+      const peer = this.#lives.get(name);
       if (peer === undefined) throw new ErrnoError('ENODEV', 'call', `Cannot call ${name}: no such actor`);
       if (!peer.dead) return peer;
       if (!peer.resumes) throw peerIsGone(method, name);
@@ -310,7 +275,7 @@ export class VirtualRuntime {
   /** Everybody else has ended: those who only serve report and end too. */
   #endServing(): void {
     this.#serving = 0;
-    for (const actor of this.#actors.values()) if (actor.serving && !actor.dead) this.countAlive(actor, 1);
+    for (const actor of this.#lives.all) if (actor.serving && !actor.dead) this.countAlive(actor, 1);
     new RuntimeWords(this.words).shutDown();
   }
 
@@ -370,9 +335,7 @@ export class VirtualRuntime {
   }
 
   #sleep(running: Running, park: WordPark): void {
-    const sleepers = this.#sleepers.get(park.word);
-    if (sleepers === undefined) this.#sleepers.set(park.word, [running]);
-    else if (!sleepers.includes(running)) sleepers.push(running); // it may have timed out and come back
+    this.#sleepers.add(park.word, running);
     if (park.untilNs !== Number.POSITIVE_INFINITY) {
       this.#schedule(running, Math.max(park.untilNs, this.#now), park.timeoutClass, false);
     }
@@ -392,14 +355,8 @@ export class VirtualRuntime {
 
   /** Turns a notify into one event for each sleeper. */
   #wake(word: WordIndex, wake: Wake): void {
-    const sleepers = this.#sleepers.get(word);
-    if (sleepers === undefined || sleepers.length === 0) return;
-    this.#sleepers.delete(word);
     const eventClass = this.#wakeClass(wake);
-    for (const running of sleepers) {
-      const park = running.waiting;
-      if (park?.kind === 'word' && park.word === word) this.#schedule(running, this.#now, eventClass, true);
-    }
+    this.#sleepers.wake(word, (running) => this.#schedule(running, this.#now, eventClass, true));
   }
 
   /** What a source tick or a vblank hands over comes after all of them. */
@@ -428,7 +385,7 @@ export class VirtualRuntime {
   }
 
   #everybodyWaits(): Error {
-    const waits = [...this.#actors.values()].flatMap((actor) => actor.describeWaits());
+    const waits = [...this.#lives.all].flatMap((actor) => actor.describeWaits());
     return new ErrnoError(
       'EDEADLK',
       'run',
