@@ -186,7 +186,7 @@ export class Exporter<M extends Mover = Mover> {
     const { actor, mapping, importer, pin } = request;
     const traits = { mapping, ...(importer && { importer }), ...(pin && { pin }) };
     const attached: AttachedDevice = { slot, device, actor, constraints, ...traits };
-    this.parts.buffers.openAttachment(slot);
+    this.parts.buffers.openAttachment(slot, actor);
     this.parts.watch?.openedAttachment(buffer, slot);
     buffer.attachments.set(slot, attached);
     buffer.arriving = slot;

@@ -14,6 +14,7 @@ export * from './pipeline-input.js';
 export * from './pipeline-job.js';
 export * from './pipeline-lane.js';
 export * from './pipeline-output.js';
+export * from './pipeline-waits.js';
 export * from './port-parts.js';
 export * from './reclaim.js';
 export * from './ring-words.js';

@@ -10,8 +10,8 @@ import { checkOutputDirectory, userPath } from './paths.js';
 const HELP = `
 Exit codes:
   0    the run ended and all is as it should be
-  1    the run failed, an expectation of the scenario does not hold, a frame's contents were wrong, or something leaked
-       or was written to after it was freed
+  1    the run failed, an expectation of the scenario does not hold, a frame's contents were wrong, devices waited for
+       each other, or something leaked or was written to after it was freed
   2    the scenario, a file or an option is not right; nothing was run and nothing written
   130  interrupted by Ctrl-C: the sources stop, the frames on their way go through, and the report is still made;
        a second Ctrl-C ends at once
@@ -168,9 +168,10 @@ async function printResult(result: RunResult, flags: RunFlags): Promise<void> {
   }
 }
 
-function exitCodeOf({ endedBy, expectations, ledger, devices, sanitizer, corruptions }: RunResult): number {
+function exitCodeOf({ endedBy, expectations, ledger, devices, sanitizer, corruptions, incidents }: RunResult): number {
   if (endedBy === 'interrupted') return EXIT.interrupted;
   const isWrong = Object.values(devices).some(({ counters }) => (counters.checksFailed ?? 0) > 0);
   const isDamaged = isWrong || (sanitizer?.damaged ?? 0) > 0 || corruptions !== undefined;
-  return isDamaged || !ledger.empty || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
+  const isDeadlocked = incidents.some(({ kind }) => kind === 'deadlock');
+  return isDamaged || isDeadlocked || !ledger.empty || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
 }

@@ -1,7 +1,9 @@
 /** Runs a prepared scenario on the runtime it names. */
+import { PipelineWaits } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import type { RunOptions, RunOutcome } from '../result/index.js';
+import { EXPORTER_ID } from './exporter-actor.js';
 import { faultsOf, supervisionOf } from './faults.js';
 import { buildOutcome } from './outcome.js';
 import type { PreparedRun } from './prepare.js';
@@ -12,7 +14,7 @@ import type { PreparedRun } from './prepare.js';
  * @throws ActorError when an actor fails, naming it; ErrnoError when the run cannot go on or does not stop
  */
 export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
-  const { scenario, tables, actors } = prepared;
+  const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(
     scenario.memory.windows.map(({ name, base, size }) => ({ name, base, sizeBytes: size })),
   );
@@ -27,6 +29,7 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     trace: collectTrace,
     ...(faults.length > 0 && { faults }),
     ...(supervision && { supervision }),
+    waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ID),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
   };

@@ -1,5 +1,5 @@
 /** The exporter actor: hosts the heaps, serves the importers and moves buffers. */
-import { type ActorId, bufferSlot, type Task } from '@dmabuf-lab/core/base';
+import { type ActorId, actorId, bufferSlot, type Task } from '@dmabuf-lab/core/base';
 import {
   type AllocationRecord,
   type AttachRecord,
@@ -34,6 +34,9 @@ import { type Exhaustion, exhaustHeap } from './exhaust.js';
 
 /** Lanes that a device may have: frames it serves at once. */
 export const LANES_PER_DEVICE = 8;
+
+/** The exporter's number among the actors of a pipeline. */
+export const EXPORTER_ID = actorId(1);
 
 /** The first of a device's timelines. */
 export const firstTimelineOf = (actor: ActorId): number => (actor - 1) * LANES_PER_DEVICE;
@@ -108,6 +111,7 @@ export interface OpenExporter {
 export function openExporter(host: ActorHost, start: ExporterStart): OpenExporter {
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
+  if (host.generator !== undefined) tables.queues.generatorNow = () => host.generator ?? 0;
   const sanitizer = start.sanitize === true ? new DmaSanitizer(memory, () => host.clock.now()) : undefined;
   const made = makeHeaps(start.board, memory, host.life === 0);
   const heaps = sanitizer === undefined ? made : made.map((heap) => sanitizer.wrap(heap));

@@ -16,7 +16,7 @@ import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
-import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
+import { EXPORTER_ID, type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
 import { corruptionsOf, exhaustionsOf, mayDie, restartsExporter } from './faults.js';
 import { endpoint, type OwnDrivers, type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
@@ -26,6 +26,7 @@ import { presenceOf, usersOf } from './topology.js';
 export interface PreparedRun {
   readonly scenario: Scenario;
   readonly tables: SharedTables;
+  readonly owners: PipelineOwners;
   readonly actors: readonly ActorSpec[];
   readonly links: readonly LinkSpec[];
   /** Names of the drivers, by device. */
@@ -84,7 +85,7 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     if (device !== undefined) actors.push(deviceActor(scenario, tables, device, deviceId(i), pools, links));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
-  return { scenario, tables, actors, links, drivers, findings };
+  return { scenario, tables, owners, actors, links, drivers, findings };
 }
 
 function exporterActor(
@@ -94,7 +95,7 @@ function exporterActor(
   senders: ExporterStart['senders'],
 ): ActorSpec {
   const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
-  const id = actorId(1);
+  const id = EXPORTER_ID;
   const data: ExporterStart = {
     actor: id,
     tables,

@@ -37,6 +37,7 @@ import { Returns } from '../returns.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { type DeathCause, Supervisor } from '../supervision/index.js';
 import { Turn } from '../turn.js';
+import { DeadlockWatch } from './deadlock-watch.js';
 import { EventQueue, type TimedEvent } from './event-queue.js';
 import { Fingerprint } from './fingerprint.js';
 import { Lives } from './lives.js';
@@ -90,6 +91,8 @@ export class VirtualRuntime {
   #live = 0;
   #serving = 0;
   #started = 0;
+  #stepping = 0;
+  readonly #watch: DeadlockWatch | undefined;
   #failure: Error | undefined;
 
   constructor(
@@ -107,11 +110,17 @@ export class VirtualRuntime {
     const resuming = resumingActors(spec);
     const { faults = [], supervision } = spec;
     this.#supervisor = new Supervisor(this.#control, supervised, faults, supervision, resuming);
+    if (spec.waits !== undefined) this.#watch = new DeadlockWatch(this.words, spec.waits(this.words), this.#lives);
     if (options.ties === 'seed') this.#ties = new RandomStream(spec.seed, 'runtime.ties');
   }
 
   get now(): Nanoseconds {
     return this.#now;
+  }
+
+  /** The generator that is being stepped, by its number. */
+  get generatorNow(): number {
+    return this.#stepping;
   }
 
   /** Runs to the end. @throws ActorError when an actor fails; ErrnoError EDEADLK when all wait for ever */
@@ -149,6 +158,7 @@ export class VirtualRuntime {
     const actor = this.#lives.get(name);
     assert(actor !== undefined, `${name} is an actor of this run`);
     if (actor.dead) return;
+    this.#lookForDeadlocks(); // it may be the end of one
     this.#live -= actor.die();
     if (actor.serving) this.#serving -= 1;
     new RuntimeWords(this.words).countDeath(actor.id);
@@ -199,7 +209,7 @@ export class VirtualRuntime {
     keepsAlive: boolean,
     onDone: (value: unknown) => void = () => {},
     onError?: (error: Error) => void,
-  ): void {
+  ): Running {
     if (keepsAlive) this.#live += 1;
     actor.alive += keepsAlive ? 1 : 0;
     this.#started += 1;
@@ -214,12 +224,20 @@ export class VirtualRuntime {
         actor.running.delete(running);
         onDone(value);
       },
-      onError,
+      onError:
+        onError &&
+        ((error) => {
+          actor.running.delete(running);
+          onError(error);
+        }),
       waiting: undefined,
+      waitingSinceNs: 0,
+      servedBy: 0,
       parks: 0,
     };
     actor.running.add(running);
     this.#schedule(running, this.#now, EventClass.HandOver, undefined);
+    return running;
   }
 
   /** Takes a task out of what keeps the run alive, or puts it back. */
@@ -261,6 +279,7 @@ export class VirtualRuntime {
   async #loop(): Promise<void> {
     for (;;) {
       this.#burst();
+      this.#lookForDeadlocks();
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#externals.length > 0) await this.#settleExternals();
       else if (this.#live === 0) {
@@ -292,6 +311,7 @@ export class VirtualRuntime {
           this.#events.push({ ...event, timeNs: actor.pausedUntilNs });
         continue;
       }
+      if (event.value === false && this.#watch?.isEndedByTime(running) === true) this.#lookForDeadlocks();
       this.#now = event.timeNs;
       this.#class = event.eventClass;
       this.#fingerprint.add(event.timeNs);
@@ -304,6 +324,7 @@ export class VirtualRuntime {
   #resume(running: Running, value: unknown, error: Error | undefined): void {
     running.parks += 1;
     running.waiting = undefined;
+    this.#stepping = running.number;
     const before = this.turn.enter(running.actor.name);
     this.#step(running, value, error);
     this.turn.leave(before);
@@ -327,6 +348,7 @@ export class VirtualRuntime {
 
   #park(running: Running, park: Park): void {
     running.waiting = park;
+    running.waitingSinceNs = this.#now;
     if (park.kind === 'word') this.#sleep(running, park);
     else if (park.kind === 'time') {
       this.#schedule(running, Math.max(park.untilNs, this.#now), park.eventClass, undefined);
@@ -343,7 +365,11 @@ export class VirtualRuntime {
 
   #awaitReply(running: Running, park: ReplyPark): void {
     const { parks } = running;
+    running.servedBy = 0;
     park.start({
+      servedBy: (generator) => {
+        running.servedBy = generator;
+      },
       resolve: (value) => this.#reply(running, parks, value),
       reject: (error) => this.#reply(running, parks, undefined, error),
     });
@@ -384,13 +410,20 @@ export class VirtualRuntime {
     }
   }
 
+  /** Names the deadlocks that there are now: after each burst, and before what may end one. */
+  #lookForDeadlocks(): void {
+    for (const incident of this.#watch?.look(this.#now) ?? []) this.#supervisor.note(incident);
+  }
+
   #everybodyWaits(): Error {
     const waits = [...this.#lives.all].flatMap((actor) => actor.describeWaits());
+    const deadlocks = this.#watch?.present ?? [];
+    const closed = deadlocks.length === 0 ? '' : `; deadlock: ${deadlocks.join('; ')}`;
     return new ErrnoError(
       'EDEADLK',
       'run',
-      `The run cannot go on at ${this.#now} ns: everybody waits (${waits.join('; ')})`,
-      { nowNs: this.#now, waits },
+      `The run cannot go on at ${this.#now} ns: everybody waits (${waits.join('; ')})${closed}`,
+      { nowNs: this.#now, waits, deadlocks },
     );
   }
 }
