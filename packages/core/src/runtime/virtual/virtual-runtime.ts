@@ -10,14 +10,11 @@ import {
   assert,
   ErrnoError,
   EventClass,
-  type ExternalPark,
-  fromErrorRecord,
   type Nanoseconds,
   type Park,
   RandomStream,
   type ReplyPark,
   type Task,
-  toErrorRecord,
   Wake,
   type WordIndex,
   type WordPark,
@@ -39,6 +36,7 @@ import { type DeathCause, Supervisor } from '../supervision/index.js';
 import { Turn } from '../turn.js';
 import { DeadlockWatch } from './deadlock-watch.js';
 import { EventQueue, type TimedEvent } from './event-queue.js';
+import { Externals } from './externals.js';
 import { Fingerprint } from './fingerprint.js';
 import { Lives } from './lives.js';
 import type { Running } from './running.js';
@@ -83,7 +81,7 @@ export class VirtualRuntime {
   readonly #returns = new Returns();
   readonly journals = new Journals();
   readonly #sleepers = new Sleepers();
-  readonly #externals: { readonly running: Running; readonly park: ExternalPark }[] = [];
+  readonly #externals = new Externals();
   readonly #fingerprint = new Fingerprint();
   readonly #ties: RandomStream | undefined;
   #now: Nanoseconds = 0;
@@ -249,6 +247,7 @@ export class VirtualRuntime {
   /** The last actor is ready: what set-up cost is over, and model time begins at 0. */
   beginModelTime(): void {
     this.#now = 0;
+    for (const { running } of this.#lives.all) for (const one of running) one.waitingSinceNs = 0;
     new RuntimeWords(this.words).start(0n);
     this.#supervisor.begin();
   }
@@ -281,8 +280,12 @@ export class VirtualRuntime {
       this.#burst();
       this.#lookForDeadlocks();
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#externals.length > 0) await this.#settleExternals();
-      else if (this.#live === 0) {
+      if (this.#externals.size > 0) {
+        // The clock stands still; the order of calls decides the order of resumption.
+        await this.#externals.settle((running, value, error) => {
+          this.#schedule(running, this.#now, EventClass.Completion, value, error);
+        });
+      } else if (this.#live === 0) {
         if (this.#serving === 0) return;
         this.#endServing();
       } else if (this.#events.size === 0) throw this.#everybodyWaits();
@@ -300,7 +303,7 @@ export class VirtualRuntime {
 
   #burst(): void {
     for (let count = 0; count < EVENTS_PER_BURST; count += 1) {
-      if (this.#externals.length > 0 || this.#live === 0 || this.#failure !== undefined) return;
+      if (this.#externals.size > 0 || this.#live === 0 || this.#failure !== undefined) return;
       const event = this.#events.pop();
       if (event === undefined) return;
       const { running } = event;
@@ -353,7 +356,7 @@ export class VirtualRuntime {
     else if (park.kind === 'time') {
       this.#schedule(running, Math.max(park.untilNs, this.#now), park.eventClass, undefined);
     } else if (park.kind === 'reply') this.#awaitReply(running, park);
-    else this.#externals.push({ running, park });
+    else this.#externals.add(running, park);
   }
 
   #sleep(running: Running, park: WordPark): void {
@@ -394,20 +397,6 @@ export class VirtualRuntime {
   #schedule(running: Running, timeNs: Nanoseconds, eventClass: EventClass, value: unknown, error?: Error): void {
     const tie = this.#ties === undefined ? 0 : this.#ties.uniform();
     this.#events.push({ timeNs, eventClass, tie, order: 0, running, parks: running.parks, value, error });
-  }
-
-  /** Lets the outside world finish while the clock stands still; the order of calls decides the order of resumption. */
-  async #settleExternals(): Promise<void> {
-    const batch = this.#externals.splice(0);
-    const settled = await Promise.allSettled(batch.map(({ park }) => park.promise));
-    for (const [i, { running }] of batch.entries()) {
-      const result = settled[i];
-      if (result.status === 'fulfilled') this.#schedule(running, this.#now, EventClass.Completion, result.value);
-      else {
-        const error = fromErrorRecord(toErrorRecord(result.reason));
-        this.#schedule(running, this.#now, EventClass.Completion, undefined, error);
-      }
-    }
   }
 
   /** Names the deadlocks that there are now: after each burst, and before what may end one. */
