@@ -38,7 +38,7 @@ export interface WaitView<T> {
  * Finds the deadlocks among tasks: of each group in which everybody waits for everybody, by way of others, and nobody for anyone
  * outside, one shortest cycle. Who is stuck only because of such a group is not told of.
  *
- * @param tasks all there are
+ * @param tasks all there are; a cycle is told from the one on that comes first
  */
 export function findDeadlocks<T>(tasks: Iterable<T>, view: WaitView<T>): Deadlock<T>[] {
   const stuck = stuckOf(tasks, view);
@@ -50,6 +50,12 @@ export function findDeadlocks<T>(tasks: Iterable<T>, view: WaitView<T>): Deadloc
       return others.length > 0 ? others : awaited;
     });
     if (cycle === undefined) continue;
+    for (const task of stuck.keys()) {
+      const place = cycle.indexOf(task);
+      if (place === -1) continue;
+      cycle.push(...cycle.splice(0, place));
+      break;
+    }
     const waits = cycle.map((task) => ({ task, what: stuck.get(task)?.what ?? '' }));
     const text = [...waits.flatMap(({ task, what }) => [view.nameOf(task), what]), view.nameOf(cycle[0])].join(' -> ');
     deadlocks.push({ waits, stuck: group, text });

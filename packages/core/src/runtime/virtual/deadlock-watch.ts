@@ -9,6 +9,7 @@ import type { Incident } from '../supervision/index.js';
 import type { WaitOwners } from '../wait-owners.js';
 import type { Lives } from './lives.js';
 import type { Running } from './running.js';
+import type { VirtualActor } from './virtual-actor.js';
 import type { VirtualWords } from './virtual-words.js';
 
 /** More are not told of: whoever runs into one again and again has been told. */
@@ -52,7 +53,9 @@ export class DeadlockWatch {
   #find(nowNs: number): Deadlock<Running>[] {
     const byActor = new Map<ActorId, readonly Running[]>();
     const byNumber = new Map<number, Running>();
-    for (const actor of this.lives.all) {
+    // Who serves the others comes last: a deadlock is told from a device on.
+    const actors = [...this.lives.all];
+    for (const actor of [...actors.filter(isDevice), ...actors.filter((one) => !isDevice(one))]) {
       // The dead have heirs, and who is paused may go on later.
       if (actor.dead || actor.pausedUntilNs > nowNs) continue;
       const tasks = [...actor.running];
@@ -88,6 +91,10 @@ export class DeadlockWatch {
 
 function nameOf({ actor, name }: Running): string {
   return name === 'main' ? actor.name : `${actor.name}/${name}`;
+}
+
+function isDevice({ serving }: VirtualActor): boolean {
+  return !serving;
 }
 
 function isSameActor(one: Running, other: Running): boolean {
