@@ -53,7 +53,7 @@ export default defineDriver({
   },
 
   plan({ width, height, rate }) {
-    return { outputs: { out: frameFormat('NV12', width, height, rate) }, problems: [] };
+    return { outputs: { out: frameFormat('NV12', width, height, rate) } };
   },
 
   *setup(ctx): Task<PictureSource | undefined> {
@@ -64,7 +64,6 @@ export default defineDriver({
 
   *run(ctx, source) {
     const { out } = ctx.ports;
-    if (out === undefined) return;
     const lane = ctx.lane();
     const random = ctx.random('readout');
     const ticks = tickTimes(ctx);
