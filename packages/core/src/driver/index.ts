@@ -6,6 +6,7 @@ export * from './driver-program.js';
 export * from './frame-format.js';
 export * from './frame-words.js';
 export * from './job-words.js';
+export * from './lent-frame.js';
 export * from './parameter-schemas.js';
 export * from './payload.js';
 export * from './pipeline-context.js';

@@ -73,15 +73,14 @@ export default defineDriver({
       const tickNs = ticks.next();
       if (!(yield* ctx.tick(tickNs))) return;
       ctx.count('ticks');
-      const frame = tickNs < busyUntilNs ? undefined : yield* out.acquireForTick(lane);
+      using frame = tickNs < busyUntilNs ? undefined : yield* out.acquireForTick(lane);
       if (frame === undefined) {
         ctx.dropped(sequence);
         continue;
       }
       frame.describe(sequence, ctx.backPressured ? ctx.now() : tickNs);
-      const job = yield* ctx.tryBegin(lane, [{ frame, write: true }]);
+      using job = yield* ctx.tryBegin(lane, [{ frame, write: true }]);
       if (job === undefined) {
-        out.cancel(frame);
         ctx.dropped(sequence);
         continue;
       }

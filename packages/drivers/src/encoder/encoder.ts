@@ -96,16 +96,14 @@ function* encodeAll(
   const { out } = ctx.ports;
   let firstSequence: number | undefined;
   let index = -1;
-  for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
-    const target = out === undefined ? undefined : yield* out.acquire(lane);
+  for (;;) {
+    using frame = yield* source.take();
+    if (frame === undefined) return;
+    using target = out === undefined ? undefined : yield* out.acquire(lane);
     target?.describe(frame.sequence, frame.capturedNs);
     const written = target === undefined ? [] : [{ frame: target, write: true }];
-    const job = yield* ctx.tryBegin(lane, [{ frame, write: false }, ...written]);
-    if (job === undefined) {
-      if (target !== undefined) out?.cancel(target);
-      source.drop(frame);
-      continue;
-    }
+    using job = yield* ctx.tryBegin(lane, [{ frame, write: false }, ...written]);
+    if (job === undefined) continue;
     firstSequence ??= frame.sequence;
     // Behind a node, user space may queue a frame twice.
     index = Math.max(index + 1, frame.sequence - firstSequence);

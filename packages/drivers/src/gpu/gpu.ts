@@ -58,11 +58,15 @@ export default defineDriver({
 
 /** Takes frames and renders each into a buffer of the GPU's own. */
 function* render(ctx: Context, source: InputPort, out: OutputPort, lane: Lane, random: RandomStream): Task<void> {
-  for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
-    const target = yield* out.acquire(lane);
+  for (;;) {
+    using frame = yield* source.take();
+    if (frame === undefined) return;
+    using target = yield* out.acquire(lane);
     yield* renderFrame(ctx, source, out, lane, random, frame, target);
   }
 }
+
+/** Renders one frame into another. Without storage for them both stay as they are: whoever has them gives them back. */
 
 function* renderFrame(
   ctx: Context,
@@ -75,15 +79,11 @@ function* renderFrame(
 ): Task<void> {
   target.describe(frame.sequence, frame.capturedNs);
   yield* out.room(); // before a fence is owed: nothing may wait between publishing it and signalling it
-  const job = yield* ctx.tryBegin(lane, [
+  using job = yield* ctx.tryBegin(lane, [
     { frame, write: false },
     { frame: target, write: true },
   ]);
-  if (job === undefined) {
-    out.cancel(target);
-    source.drop(frame);
-    return;
-  }
+  if (job === undefined) return;
   target.readyAfter(job);
   yield* out.push(target);
   const good = ctx.verify(job, frame);
@@ -101,12 +101,11 @@ function* renderFrame(
 
 /** Takes frames, draws into each and passes it on: no buffer of the GPU's own. */
 function* drawInPlace(ctx: Context, source: InputPort, out: OutputPort, lane: Lane, random: RandomStream): Task<void> {
-  for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
-    const job = yield* ctx.tryBegin(lane, [{ frame, write: true }]);
-    if (job === undefined) {
-      source.drop(frame);
-      continue;
-    }
+  for (;;) {
+    using frame = yield* source.take();
+    if (frame === undefined) return;
+    using job = yield* ctx.tryBegin(lane, [{ frame, write: true }]);
+    if (job === undefined) continue;
     ctx.verify(job, frame);
     if (ctx.payload === 'pixels') drawNumberNv12(nv12Of(frame, job.segments(frame)), frame.sequence);
     ctx.seal(job, frame);
