@@ -1,6 +1,7 @@
 /** What a driver module exports. */
 import type { z } from 'zod';
 import type { Task } from '../base/index.js';
+import type { DriverMemory } from './driver-memory.js';
 import type { DriverContext, InputPort, OutputPort } from './driver-port.js';
 import type { Fourcc, FrameFormat } from './frame-format.js';
 
@@ -96,6 +97,10 @@ export interface Driver<
   /** Schema of its parameters; the scenario's are checked by it before anything starts. */
   readonly parameters: Schema;
   readonly ports: Declared;
+  /** Memory of its own, which it exports buffers from; absent = it has none. */
+  readonly memory?: DriverMemory<z.output<Schema>>;
+  /** How its device imports, unless the scenario says otherwise; absent = `static`. */
+  readonly importer?: 'static' | 'dynamic';
   /** Completes the parameters before the run, e.g. from a file's header. @throws Error with a message for the user */
   prepare?(parameters: z.output<Schema>): Promise<z.output<Schema>>;
   /** Says what the outputs carry, given what the inputs do. Pure. Not asked while a required input is linked to nothing. */
@@ -104,6 +109,16 @@ export interface Driver<
   setup?(context: DriverContext<z.output<Schema>, NoInfer<Declared>>): Task<State>;
   /** The driver itself; ends when its input ends, or, for a source, when the run does. */
   run(context: DriverContext<z.output<Schema>, NoInfer<Declared>>, state: NoInfer<State>): Task<void>;
+  /**
+   * Of a dynamic importer: a buffer moves, or was to. What the device keeps of its addresses, such as entries of a page table,
+   * is void for the next job; one that works on it has it until it ends. Called before the device maps it again; must not wait.
+   *
+   * Source: dma_buf_attach_ops.move_notify, include/linux/dma-buf.h, v6.12. Differs: it comes before the next use, not at
+   * the move, since the exporter runs elsewhere (a doorbell word).
+   *
+   * @param bufferNumber as of `Frame.bufferNumber`
+   */
+  moveNotify?(context: DriverContext<z.output<Schema>, NoInfer<Declared>>, bufferNumber: number): void;
 }
 
 /**
@@ -114,10 +129,13 @@ export interface AnyDriver {
   readonly name: string;
   readonly parameters: z.ZodType;
   readonly ports: PortDeclarations;
+  readonly memory?: DriverMemory<never>;
+  readonly importer?: 'static' | 'dynamic';
   prepare?(parameters: never): Promise<unknown>;
   plan(parameters: never, inputs: never): DriverPlan;
   setup?(context: never): Task<unknown>;
   run(context: never, state: never): Task<void>;
+  moveNotify?(context: never, bufferNumber: number): void;
 }
 
 /** Types a driver: its parameters and ports are inferred. */

@@ -1,6 +1,12 @@
 /** The program of a driver's actor: sets up ports and buffers, runs the driver while it is present, and lets go of all. */
 import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
-import { CpuFrameCache, type CpuTouch, DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
+import {
+  type BufferHandle,
+  CpuFrameCache,
+  type CpuTouch,
+  DmaBufImporter,
+  type ImporterDevice,
+} from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
 import { type ActorHost, PEER_DIED, type PeerDeath } from '../runtime/index.js';
 import { type Corruption, sendBroken } from './corrupt-messages.js';
@@ -98,7 +104,12 @@ class DriverActor {
       return made;
     });
     this.#context = new PipelineContext(this.#parts, start.parameters, ports);
+    if (driver.moveNotify !== undefined) this.#importer.onMoveNotify = this.#moveNotify;
   }
+
+  readonly #moveNotify = ({ slot }: BufferHandle): void => {
+    this.driver.moveNotify?.(this.#context as never, slot);
+  };
 
   *run(): Task<DeviceReport> {
     this.host.serve({ [PEER_DIED]: ({ actor }: PeerDeath) => this.#importer.leaveOrphans(actor) });

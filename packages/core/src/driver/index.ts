@@ -1,6 +1,7 @@
 export * from './corrupt-messages.js';
 export * from './define-driver.js';
 export * from './device-context.js';
+export * from './driver-memory.js';
 export * from './driver-port.js';
 export * from './driver-program.js';
 export * from './frame-format.js';
