@@ -1,6 +1,9 @@
 /** Drivers that wait for each other, in whole runs: named when it happens, and not when a time-out tells of it. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { executeRun, parseScenario, prepareRun, type RunOutcome } from '@dmabuf-lab/lab';
 import test from 'ava';
+import { run, scratch } from '../unit/lab/cli/command-line.js';
 import crossed from './drivers/crossed.js';
 import { runText } from './run-file.js';
 
@@ -53,8 +56,7 @@ test('two drivers that wait for each other, and nothing ends it: the run ends wi
   t.true(error.message.includes(`deadlock: ${CYCLE}`), error.message);
 });
 
-test('a move that waits for mappings held while their device waits for who asked for the move: named, then timed out', async (t) => {
-  const { result } = await runText(`
+const HELD = `
 name: held
 duration: 1s
 ${BOARD}
@@ -72,7 +74,10 @@ links:
   - { from: camera.out, to: gpu.in, policy: drop-oldest, depth: 1 }
   - { from: camera.out, to: encoder.in, policy: block, depth: 1 }
 timeline: [{ at: 500ms, attach: encoder }]
-`);
+`;
+
+test('a move that waits for mappings held while their device waits for who asked for the move: named, then timed out', async (t) => {
+  const { result } = await runText(HELD);
   const [deadlock] = result.incidents;
   t.deepEqual(deadlock, {
     kind: 'deadlock',
@@ -87,4 +92,12 @@ timeline: [{ at: 500ms, attach: encoder }]
   t.is(timedOut.outcome, 'timed-out');
   t.is(timedOut.endNs - timedOut.startNs, 500_000_000, 'the time-out of the exporter tells only later');
   t.true(result.ledger.empty);
+});
+
+test('run: devices that waited for each other, are told, and it ends with 1', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'held.yaml'), HELD);
+  const { code, stdout } = await run(dir, ['run', 'held.yaml']);
+  t.is(code, 1);
+  t.regex(stdout, /0\.550 s: deadlock: camera\/lane 1 -> room in a queue -> encoder\/lane 1 -> map of/);
 });
