@@ -65,6 +65,7 @@ export class PipelineWaits implements WaitOwners {
   }
 
   ownersOf(park: WordPark): readonly WaitOwner[] {
+    if (park.word < this.#places[0].region.base) return NOBODY; // the runtime's own words, on which every tick waits
     let low = 0;
     let high = this.#places.length;
     while (low < high) {
@@ -72,7 +73,6 @@ export class PipelineWaits implements WaitOwners {
       if (this.#places[middle].region.base <= park.word) low = middle + 1;
       else high = middle;
     }
-    if (low === 0) return NOBODY; // the runtime's own words
     const place = this.#places[low - 1];
     const offset = park.word - place.region.base;
     const row = Math.floor(offset / place.region.rowWords);
