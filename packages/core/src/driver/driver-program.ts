@@ -3,6 +3,7 @@ import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task
 import { CpuFrameCache, type CpuTouch, DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
 import { type ActorHost, PEER_DIED, type PeerDeath } from '../runtime/index.js';
+import type { AccessWatch } from './access-watch.js';
 import { type Corruption, sendBroken } from './corrupt-messages.js';
 import type { Driver } from './define-driver.js';
 import type { FrameFormat } from './frame-format.js';
@@ -48,9 +49,14 @@ export interface DriverStart {
   readonly timelineCount: number;
 }
 
-/** Runs a driver as an actor. */
-export function* driverProgram(host: ActorHost, driver: Driver, start: DriverStart): Task<DeviceReport> {
-  const actor = new DriverActor(host, driver, start);
+/** Runs a driver as an actor. @param watch follows every access to pages; absent = nobody does */
+export function* driverProgram(
+  host: ActorHost,
+  driver: Driver,
+  start: DriverStart,
+  watch?: AccessWatch,
+): Task<DeviceReport> {
+  const actor = new DriverActor(host, driver, start, watch);
   return yield* actor.run();
 }
 
@@ -66,6 +72,7 @@ class DriverActor {
     private readonly host: ActorHost,
     private readonly driver: Driver,
     private readonly start: DriverStart,
+    watch: AccessWatch | undefined,
   ) {
     const tables = openTables(host.words, start.tables, start.actor);
     this.#importer = new DmaBufImporter(host, tables.buffers, PhysicalMemory.open(host.memory), start.device);
@@ -77,6 +84,7 @@ class DriverActor {
       importer: this.#importer,
       statistics: this.#statistics,
       ...(cpu && { cpu }),
+      ...(watch && { watch }),
       stopWord: host.stopWord,
       payload,
       durationNs,

@@ -1,3 +1,4 @@
+export * from './access-watch.js';
 export * from './corrupt-messages.js';
 export * from './define-driver.js';
 export * from './device-context.js';

@@ -281,6 +281,7 @@ export class PipelineOutput implements OutputPort {
       expect,
       expectTimeoutNs: pool.expectTimeoutNs,
     });
+    this.parts.watch?.created(buffer);
     try {
       yield* this.parts.importer.attach(buffer);
     } catch (error) {

@@ -79,6 +79,9 @@ const debugSchema = z
     sanitizer: z.boolean().default(false).meta({
       description: 'keep freed pages from reuse for a while and look whether somebody still writes to them',
     }),
+    history: z.boolean().default(false).meta({
+      description: 'follow each buffer and fail the run in which somebody breaks the rules of sharing',
+    }),
   })
   .meta({ description: 'what is watched beyond what every run watches; it costs time, and no model time' });
 
