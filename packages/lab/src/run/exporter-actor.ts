@@ -116,25 +116,14 @@ export function openExporter(host: ActorHost, start: ExporterStart): OpenExporte
   const heaps = sanitizer === undefined ? made : made.map((heap) => sanitizer.wrap(heap));
   const costs = storageCosts(start.bandwidths);
   const { policy } = start;
-  const mover: BufferMover = new BufferMover({
-    services: host,
-    memory,
-    ...tables,
-    policy,
-    costs,
-    // The mover and the exporter need each other; the exporter is there when the first buffer moves.
-    storage: {
-      release: (storage) => exporter.release(storage),
-      settle: (buffer) => exporter.settle(buffer),
-      note: (buffer) => exporter.note(buffer),
-      violation: (storage, constraints) => exporter.violation(storage, constraints),
-    },
-  });
   const { buffers, queues } = tables;
   const watch = new SlotWatch(tables.guards, buffers, () => host.clock.now());
   const { journal } = host;
-  const parts = { services: host, buffers, queues, heaps, policy, costs, mover, sanitizer, watch, journal };
-  const exporter: Exporter = new Exporter(parts);
+  const exporter = new Exporter({
+    ...{ services: host, buffers, queues, heaps, policy, costs, sanitizer, watch, journal },
+    mover: (storage) => new BufferMover({ services: host, memory, ...tables, policy, costs, storage }),
+  });
+  const { mover } = exporter;
   if (host.life > 0) {
     exporter.restore();
     mover.bytesCopied = exporter.bytesMoved;
