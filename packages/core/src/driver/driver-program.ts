@@ -14,6 +14,7 @@ import { PipelineOutput } from './pipeline-output.js';
 import type { LinkSpec, PoolSpec } from './port-parts.js';
 import { openTables, type SharedTables } from './shared-tables.js';
 import { type DeviceReport, DeviceStatistics } from './statistics.js';
+import { writeWildly } from './wild-write.js';
 
 /** When a device is there. */
 export interface Presence {
@@ -40,7 +41,7 @@ export interface DriverStart {
   readonly presence: readonly Presence[];
   /** When the user calls REQBUFS(0). */
   readonly reqbufsNs: readonly Nanoseconds[];
-  /** When it sends the exporter broken messages; absent = never. */
+  /** When it sends the exporter broken messages, or writes over control words; absent = never. */
   readonly corruptions?: readonly Corruption[];
   readonly payload: Payload;
   readonly durationNs: Nanoseconds;
@@ -147,7 +148,7 @@ class DriverActor {
         if (timeNs >= nowNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
       for (const corruption of this.start.corruptions ?? []) {
         if (corruption.atNs < nowNs) continue;
-        this.host.spawn('broken messages', sendBroken(this.host, this.#statistics, corruption));
+        this.host.spawn(`corrupt ${corruption.what}`, this.#corrupt(corruption));
       }
     }
     // A generator of its own: what it waits for then passes through fewer frames each time.
@@ -155,6 +156,13 @@ class DriverActor {
     if (this.#inputs.length === 0) this.host.reached(this.start.durationNs); // a source that has ended holds nobody up
     for (const input of this.#inputs) yield* input.leave();
     if (presence.untilNs !== undefined) yield* this.#letGo(false);
+  }
+
+  #corrupt(corruption: Corruption): Task<void> {
+    const { host } = this;
+    const { atNs } = corruption;
+    if (corruption.what === 'messages') return sendBroken(host, this.#statistics, atNs, corruption.messages);
+    return writeWildly(host, this.start.tables, this.#importer, this.#statistics, atNs);
   }
 
   /** Attaches to the buffers of every input and opens the links. @returns false when it is refused: a late device, or a buffer that never moves */
@@ -178,7 +186,8 @@ class DriverActor {
       try {
         yield* this.#importer.attach(frames.buffer(link.pool.firstFrame + i));
       } catch (error) {
-        if (!isErrno(error, 'ENODEV', 'ESTALE')) throw error; // its exporter has died; a new buffer will take its place
+        // Its exporter has died, and a new buffer will take its place; or it was given up (EIO), and its frames are refused.
+        if (!isErrno(error, 'ENODEV', 'ESTALE', 'EIO')) throw error;
       }
     }
   }

@@ -21,3 +21,4 @@ export * from './ring-words.js';
 export * from './service-time.js';
 export * from './shared-tables.js';
 export * from './statistics.js';
+export * from './wild-write.js';

@@ -212,8 +212,11 @@ const eventSchema = z
     }),
     z.strictObject({
       at,
-      corrupt: name.meta({ description: 'the device that sends the exporter broken control messages' }),
-      messages: z.int().min(1).max(1000).default(3).meta({ description: 'how many' }),
+      corrupt: name.meta({ description: 'the device that goes wrong' }),
+      what: z.enum(['messages', 'words']).default('messages').meta({
+        description: 'it sends the exporter broken control messages, or writes over the control words of a buffer',
+      }),
+      messages: z.int().min(1).max(1000).optional().meta({ description: 'how many; absent = 3' }),
     }),
     z.strictObject({
       at,
