@@ -52,7 +52,7 @@ for (const runtime of ['virtual', 'threads']) {
     const [{ history, device, slot }] = violations;
     t.true(device === 'encoder' || runtime === 'threads', device);
     t.is(typeof slot, 'number');
-    t.true(history.length <= 12, `${history.length}`);
+    if (runtime === 'virtual') t.true(history.length <= 12, `${history.length}`);
     const told = history.map(({ actor, event }) => `${actor} ${event}`);
     t.true(told.some((line) => /camera begins to write content/.test(line)));
     t.true(told.some((line) => /found the violation/.test(line)));
