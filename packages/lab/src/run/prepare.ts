@@ -1,5 +1,5 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
-import { type ActorId, actorId } from '@dmabuf-lab/core/base';
+import { type ActorId, actorId, WordLayout } from '@dmabuf-lab/core/base';
 import { type AllocationRequest, type CpuTouch, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
   type AnyDriver,
@@ -13,6 +13,7 @@ import {
 } from '@dmabuf-lab/core/driver';
 import { PAGE_SIZE, pageAlign } from '@dmabuf-lab/core/memory';
 import type { ActorSpec } from '@dmabuf-lab/core/runtime';
+import { type HistoryBoard, layOutHistory } from '../history/index.js';
 import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
 import { boardOf, bytesOfHeap } from './board.js';
@@ -37,6 +38,8 @@ export interface PreparedRun {
   readonly drivers: Readonly<Record<string, string>>;
   /** What is wrong with the layout of frames, and runs all the same. */
   readonly findings: readonly LayoutFinding[];
+  /** Where the accesses to buffers are recorded; absent = nobody follows them. */
+  readonly history?: HistoryBoard;
 }
 
 export interface PrepareOptions {
@@ -83,16 +86,24 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     frames: Math.max(1, frames),
     rings: scenario.links.map((link, i) => link.depth ?? links[i].pool.limit),
   });
+  const history = scenario.debug.history ? historyBoard(tables, names.length + 1) : undefined;
   const owners = ownersOf(names, pools, links);
   const senders = names.map((name, i): [string, ActorId] => [name, deviceId(i)]);
-  const actors: ActorSpec[] = [exporterActor(scenario, tables, owners, senders, memories)];
+  const actors: ActorSpec[] = [exporterActor(scenario, tables, owners, senders, memories, history)];
   const windows = windowsWith(scenario.memory.windows, memories);
   for (const [i, name] of names.entries()) {
     const device = planned.get(name);
-    if (device !== undefined) actors.push(deviceActor(scenario, tables, device, deviceId(i), pools, links));
+    if (device !== undefined) actors.push(deviceActor(scenario, tables, device, deviceId(i), pools, links, history));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
-  return { scenario, windows, tables, owners, actors, links, drivers, findings };
+  return { scenario, windows, tables, owners, actors, links, drivers, findings, ...(history && { history }) };
+}
+
+/** @param actors the highest actor number */
+function historyBoard(tables: SharedTables, actors: number): HistoryBoard {
+  const layout = new WordLayout();
+  const regions = layOutHistory(layout, tables.buffers.rows, actors, LANES_PER_DEVICE);
+  return { ...regions, memory: new SharedArrayBuffer(layout.sizeBytes) };
 }
 
 function exporterActor(
@@ -101,6 +112,7 @@ function exporterActor(
   owners: PipelineOwners,
   senders: ExporterStart['senders'],
   memories: readonly DriverMemorySpec[],
+  history: HistoryBoard | undefined,
 ): ActorSpec {
   const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
   const id = EXPORTER_ID;
@@ -116,6 +128,7 @@ function exporterActor(
     senders,
     quarantine: { messages: quarantine.after, windowNs: quarantine.within },
     ...(scenario.debug.sanitizer && { sanitize: true }),
+    ...(history && { history }),
   };
   return {
     name: EXPORTER,
@@ -155,6 +168,7 @@ function deviceActor(
   id: ActorId,
   pools: ReadonlyMap<string, PoolSpec>,
   links: readonly LinkSpec[],
+  history: HistoryBoard | undefined,
 ): ActorSpec {
   const { name } = device;
   const spec = scenario.devices[name];
@@ -189,7 +203,7 @@ function deviceActor(
     firstTimeline: firstTimelineOf(id),
     timelineCount: LANES_PER_DEVICE,
   };
-  const data: DriverActorStart = { module: device.module, start };
+  const data: DriverActorStart = { module: device.module, start, ...(history && { history }) };
   return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data };
 }
 
