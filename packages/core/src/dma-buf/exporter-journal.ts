@@ -35,7 +35,10 @@ interface BufferEntry {
 }
 
 /** What of a buffer is in the report only. */
-export type PastBuffer = Pick<ExportedBuffer, 'name' | 'request' | 'sizeBytes' | 'placements' | 'moves' | 'firstMap'>;
+export type PastBuffer = Pick<
+  ExportedBuffer,
+  'slot' | 'life' | 'name' | 'request' | 'sizeBytes' | 'placements' | 'moves' | 'firstMap'
+>;
 
 const BUFFER = 'buffer/';
 const PAST = 'past/';
@@ -68,8 +71,8 @@ export class ExporterJournal {
   /** A buffer is gone; what the report says of it stays. */
   close(buffer: ExportedBuffer): void {
     if (this.journal === undefined) return;
-    const { name, request, sizeBytes, placements, moves, firstMap } = buffer;
-    const past: PastBuffer = { name, request, sizeBytes, placements, moves, firstMap };
+    const { slot, life, name, request, sizeBytes, placements, moves, firstMap } = buffer;
+    const past: PastBuffer = { slot, life, name, request, sizeBytes, placements, moves, firstMap };
     this.append(PAST, past);
     this.forget(buffer);
   }

@@ -1,8 +1,15 @@
 /** The program of a driver's actor: sets up ports and buffers, runs the driver while it is present, and lets go of all. */
 import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
-import { CpuFrameCache, type CpuTouch, DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
+import {
+  CpuFrameCache,
+  type CpuTouch,
+  DmaBufImporter,
+  type ImporterDevice,
+  UseLog,
+  WatchedImporter,
+} from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
-import { type ActorHost, PEER_DIED, type PeerDeath } from '../runtime/index.js';
+import { type ActorHost, PEER_DIED, type PeerDeath, RuntimeWords } from '../runtime/index.js';
 import { type Corruption, sendBroken } from './corrupt-messages.js';
 import type { Driver } from './define-driver.js';
 import type { FrameFormat } from './frame-format.js';
@@ -68,7 +75,14 @@ class DriverActor {
     private readonly start: DriverStart,
   ) {
     const tables = openTables(host.words, start.tables, start.actor);
-    this.#importer = new DmaBufImporter(host, tables.buffers, PhysicalMemory.open(host.memory), start.device);
+    const memory = PhysicalMemory.open(host.memory);
+    const runtimeWords = new RuntimeWords(host.words);
+    const now = (): Nanoseconds => (runtimeWords.started ? host.clock.now() : 0);
+    const uses = tables.uses && new UseLog(tables.uses, start.actor, now);
+    this.#importer =
+      uses === undefined
+        ? new DmaBufImporter(host, tables.buffers, memory, start.device)
+        : new WatchedImporter(host, tables.buffers, memory, start.device, uses);
     const { payload, durationNs, firstTimeline, timelineCount, runtime } = start;
     const cpu = start.cpu && new CpuFrameCache(start.cpu, tables.buffers, payload !== 'timing');
     this.#parts = {
@@ -77,6 +91,7 @@ class DriverActor {
       importer: this.#importer,
       statistics: this.#statistics,
       ...(cpu && { cpu }),
+      ...(uses && { uses }),
       stopWord: host.stopWord,
       payload,
       durationNs,

@@ -15,7 +15,14 @@ import {
   sleepUntil,
   type Task,
 } from '../base/index.js';
-import type { BufferHandle, CpuFrameCache, DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
+import type {
+  BufferHandle,
+  CpuFrameCache,
+  DmaBufAttachment,
+  DmaBufImporter,
+  DmaMapping,
+  UseLog,
+} from '../dma-buf/index.js';
 import {
   type AcquireContext,
   type DmaFence,
@@ -40,6 +47,8 @@ export interface JobParts {
   readonly statistics: DeviceStatistics;
   /** The cache of a device that is a program on the CPU; absent where it sees memory as devices do. */
   readonly cpu?: CpuFrameCache;
+  /** Where fences are written down with their times; absent = nobody watches how long they last. */
+  readonly uses?: UseLog;
 }
 
 /** A frame as a job takes it: a buffer, and the fence after which its content may be read. */
@@ -94,7 +103,10 @@ export class PipelineJob implements Job {
       parts.importer.beginUse(mappings);
       const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses, mappings);
       if (fence === CONFLICT) continue; // somebody was quicker: order behind that job
-      if (fence !== undefined) parts.importer.leaveToFences(mappings);
+      if (fence !== undefined) {
+        parts.uses?.published(fence, mappings);
+        parts.importer.leaveToFences(mappings);
+      }
       if (parts.cpu !== undefined) yield* beginCpuAccess(parts, parts.cpu, accesses, mappings);
       const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
       return new PipelineJob(parts, lane, accesses, mappings, fence, clock.now(), stalledNs);

@@ -53,6 +53,7 @@ export interface ReclaimParts {
 export function* reclaimActor(parts: ReclaimParts, { actor, deaths, returns }: PeerDeath): Task<void> {
   const { tables, services, owners } = parts;
   parts.reclaimBuffers(actor);
+  tables.uses?.clear(actor);
   for (let lane = 0; lane < owners.lanesPerActor; lane += 1) {
     tables.timelines.fail(timelineSlot((actor - 1) * owners.lanesPerActor + lane), ERRNO.EOWNERDEAD);
   }

@@ -11,6 +11,7 @@ export function findingLines(result: RunResult): string[] {
   const broken = brokenMessages.map(brokenText);
   const findings = [
     ...roomText(result),
+    ...unwatchedText(result),
     ...broken,
     ...corruptions.map(corruptionText),
     ...sanitizerText(result),
@@ -33,6 +34,11 @@ function roomText({ devices, heaps }: RunResult): string[] {
   return [
     `Out of room: no heap that suits had room for ${formatList(refused)} (ENOMEM); most in use were ${formatList(full)}.`,
   ];
+}
+
+function unwatchedText({ unwatchedMappings = 0 }: RunResult): string[] {
+  if (unwatchedMappings === 0) return [];
+  return [`Not watched: ${plural(unwatchedMappings, 'mapping')} for whose age there was no room.`];
 }
 
 function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: BrokenMessages): string {

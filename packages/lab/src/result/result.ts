@@ -229,10 +229,11 @@ const ledgerSchema = z.strictObject({
 
 const incidentSchema = z.strictObject({
   kind: z
-    .enum(['died', 'late', 'reclaimed', 'restarted', 'gave-up'])
+    .enum(['died', 'late', 'reclaimed', 'restarted', 'gave-up', 'fence-overdue', 'mapping-overlong'])
     .describe(
       'died: it was never stepped again; late: it did nothing for long, and was left alone; reclaimed: nothing is left of ' +
-        'what it held; restarted: its next life began; gave-up: the supervisor has ended the run',
+        'what it held; restarted: its next life began; gave-up: the supervisor has ended the run; fence-overdue: a fence ' +
+        'that it published was not signalled by its deadline; mapping-overlong: it had a buffer mapped for too long',
     ),
   device: z.string(),
   atNs: timeNs,
@@ -242,8 +243,17 @@ const incidentSchema = z.strictObject({
     .optional()
     .describe('of a death: an event; silence; an error that it threw; for the sake of another (restart strategy)'),
   why: z.string().optional(),
-  sinceNs: timeNs.optional().describe('of late: since when it had done nothing'),
+  sinceNs: timeNs
+    .optional()
+    .describe('of late: since when it had done nothing; of a fence: when it was published; of a mapping: its begin'),
   tookNs: timeNs.optional().describe('from the death until it was reclaimed'),
+  limitNs: timeNs.optional().describe('of a fence or a mapping: how long it might have lasted (debug)'),
+  buffers: z
+    .array(z.strictObject({ buffer: z.string(), generation: count.describe('of its storage when it was mapped') }))
+    .optional()
+    .describe('of a fence: those that it is on; of a mapping: the one that is mapped'),
+  held: z.literal(true).optional().describe('of a mapping that a device holds from job to job'),
+  fence: z.strictObject({ timeline: count, seqno: count }).optional(),
 });
 
 const artefactSchema = z.strictObject({
@@ -297,7 +307,13 @@ export const runResultSchema = z
     ),
     incidents: z
       .array(incidentSchema)
-      .describe('deaths, restarts and silences of devices, in order; counters of a device are those of its last life'),
+      .describe(
+        'deaths, restarts and silences of devices, fences and mappings that lasted too long, in order; counters of a ' +
+          'device are those of its last life',
+      ),
+    unwatchedMappings: count
+      .optional()
+      .describe('mappings for whose age there was no room to be watched (debug); absent = none'),
     bytesCopied: sizeBytes.describe('by the framework; all of them by moving buffers'),
     moves: count.describe('moves that succeeded'),
     controlCalls: count.describe('calls to the exporter; they do not grow with the number of frames'),

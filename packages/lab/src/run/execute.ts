@@ -2,6 +2,7 @@
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import type { RunOptions, RunOutcome } from '../result/index.js';
+import { ageLimitsOf, watchAges } from './age-limits.js';
 import { faultsOf, supervisionOf } from './faults.js';
 import { buildOutcome } from './outcome.js';
 import type { PreparedRun } from './prepare.js';
@@ -30,9 +31,14 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
   };
-  const report =
+  const isWatched = ageLimitsOf(scenario) !== undefined;
+  const look = (nowNs: number): void => ages?.look(nowNs);
+  const runtime =
     scenario.runtime === 'virtual'
-      ? await new VirtualRuntime(spec, { ties: scenario.ties }).run()
-      : await new ThreadsRuntime(spec, { pace: scenario.pace }).run();
-  return buildOutcome(prepared, report, signal?.aborted === true);
+      ? new VirtualRuntime(spec, { ties: scenario.ties, ...(isWatched && { onEvent: look }) })
+      : new ThreadsRuntime(spec, { pace: scenario.pace, ...(isWatched && { onBeat: look }) });
+  const ages = watchAges(prepared, runtime.words);
+  const report = await runtime.run();
+  ages?.look(report.endNs);
+  return buildOutcome(prepared, report, signal?.aborted === true, ages);
 }

@@ -58,6 +58,8 @@ export interface ExporterStart {
 /** What the exporter reports: plain data. */
 export interface ExporterReport {
   readonly buffers: readonly {
+    readonly slot: number;
+    readonly life: number;
     readonly name: string;
     readonly pool: string;
     readonly sizeBytes: number;
@@ -177,8 +179,8 @@ function report(
   const live = [...exporter.liveBuffers];
   const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
   return {
-    buffers: exporter.allBuffers.map(({ name, request, sizeBytes, placements, moves, firstMap }) => {
-      return { name, pool: request.pool, sizeBytes, placements, moves, firstMap };
+    buffers: exporter.allBuffers.map(({ slot, life, name, request, sizeBytes, placements, moves, firstMap }) => {
+      return { slot, life, name, pool: request.pool, sizeBytes, placements, moves, firstMap };
     }),
     attaches: exporter.records.attaches,
     hazards: exporter.records.hazards,

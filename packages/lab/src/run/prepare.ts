@@ -14,6 +14,7 @@ import { PAGE_SIZE, pageAlign } from '@dmabuf-lab/core/memory';
 import type { ActorSpec } from '@dmabuf-lab/core/runtime';
 import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
+import { ageLimitsOf } from './age-limits.js';
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
@@ -21,6 +22,9 @@ import { corruptionsOf, exhaustionsOf, mayDie, restartsExporter } from './faults
 import { endpoint, type OwnDrivers, type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
+
+/** Mappings that an actor may have open beyond one held and one of a job for each frame of the run. */
+const USES_BESIDE_FRAMES = 8 * LANES_PER_DEVICE;
 
 /** A scenario that can run. */
 export interface PreparedRun {
@@ -75,6 +79,7 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     pools: Math.max(1, poolCount),
     frames: Math.max(1, frames),
     rings: scenario.links.map((link, i) => link.depth ?? links[i].pool.limit),
+    ...(ageLimitsOf(scenario) && { usesPerActor: 2 * Math.max(1, frames) + USES_BESIDE_FRAMES }),
   });
   const owners = ownersOf(names, pools, links);
   const senders = names.map((name, i): [string, ActorId] => [name, deviceId(i)]);

@@ -79,6 +79,13 @@ const debugSchema = z
     sanitizer: z.boolean().default(false).meta({
       description: 'keep freed pages from reuse for a while and look whether somebody still writes to them',
     }),
+    fenceDeadline: positiveDuration(
+      'report fences that are not signalled so long after they were published',
+    ).optional(),
+    mappingLimit: positiveDuration('report mappings of jobs that are open for longer').optional(),
+    heldMappingLimit: positiveDuration(
+      'report mappings that devices with mapping: held have open for longer, from job to job',
+    ).optional(),
   })
   .meta({ description: 'what is watched beyond what every run watches; it costs time, and no model time' });
 
