@@ -87,7 +87,7 @@ export interface OpenTables {
 export function openTables(words: AtomicWords, tables: SharedTables, actor: ActorId): OpenTables {
   return {
     buffers: new BufferWords(words, tables.buffers, tables.attachments),
-    guards: new GuardWords(words, tables.buffers, tables.attachments),
+    guards: new GuardWords(words, tables.buffers, tables.attachments, tables.resv, tables.timelines),
     timelines: new TimelineWords(words, tables.timelines),
     resv: new ResvWords(words, tables.resv, wordAt(tables.tickets, 0, 0)),
     queues: new ExporterWords(words, tables.queues),

@@ -49,9 +49,11 @@ function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: B
   return `Broken control messages: ${plural(count, 'message')} of ${device}, the first at ${formatMoment(firstNs)}: ${reason}${quarantined}.`;
 }
 
-function corruptionText({ buffer, what, seenNs, devices }: NonNullable<RunResult['corruptions']>[number]): string {
+function corruptionText(record: NonNullable<RunResult['corruptions']>[number]): string {
+  const { buffer, timeline, what, seenNs, devices } = record;
   const whom = devices.length === 0 ? '' : `; attached were ${formatList(devices)}`;
-  return `Control words overwritten: ${buffer} was given up at ${formatMoment(seenNs)}: ${what}${whom}.`;
+  const given = timeline === undefined ? buffer : `a timeline of ${timeline.device}`;
+  return `Control words overwritten: ${given} was given up at ${formatMoment(seenNs)}: ${what}${whom}.`;
 }
 
 /** The first of them, and how many more there are. */

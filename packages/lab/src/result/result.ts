@@ -191,11 +191,15 @@ const brokenMessagesSchema = z.strictObject({
 });
 
 const corruptionSchema = z.strictObject({
-  buffer: z.string(),
-  pool: z.string(),
+  buffer: z.string().optional().describe('that was given up; absent for a timeline'),
+  pool: z.string().optional(),
+  timeline: z
+    .strictObject({ device: z.string(), lane: count.describe('which of its lanes, from 0') })
+    .optional()
+    .describe('that was given up; absent for a buffer'),
   what: z.string().describe('the slot and what was seen there'),
   seenNs: timeNs,
-  devices: z.array(z.string()).describe('attached at that time'),
+  devices: z.array(z.string()).describe('attached to the buffer at that time'),
 });
 
 const sanitizerSchema = z.strictObject({
@@ -325,7 +329,9 @@ export const runResultSchema = z
     corruptions: z
       .array(corruptionSchema)
       .optional()
-      .describe('buffers whose control words somebody has overwritten, and that were given up for it; absent = none'),
+      .describe(
+        'buffers and timelines whose control words somebody has overwritten, and that were given up; absent = none',
+      ),
     sanitizer: sanitizerSchema
       .optional()
       .describe('what the DMA sanitizer found; absent = it was off (debug.sanitizer, --sanitize)'),

@@ -116,7 +116,15 @@ export function openExporter(host: ActorHost, start: ExporterStart): OpenExporte
   const costs = storageCosts(start.bandwidths);
   const { policy } = start;
   const { buffers, queues } = tables;
-  const watch = new SlotWatch(tables.guards, buffers, () => host.clock.now());
+  const lastActor = Math.max(start.actor, ...start.senders.map(([, actor]) => actor));
+  const watch = new SlotWatch({
+    ...tables,
+    lastActor,
+    lanesPerActor: start.owners.lanesPerActor,
+    nameOf: (actor) => start.senders.find(([, one]) => one === actor)?.[0] ?? host.name,
+    now: () => host.clock.now(),
+  });
+  if (host.life === 0) watch.openTimelines();
   const { journal } = host;
   const exporter = new Exporter({
     ...{ services: host, buffers, queues, heaps, policy, costs, sanitizer, watch, journal },
@@ -132,7 +140,10 @@ export function openExporter(host: ActorHost, start: ExporterStart): OpenExporte
     services: host,
     tables,
     owners: start.owners,
-    reclaimBuffers: (dead: ActorId) => exporter.reclaim(dead),
+    reclaimBuffers: (dead: ActorId) => {
+      watch.reopenTimelines(dead);
+      exporter.reclaim(dead);
+    },
   };
   const checks = new MessageChecks(exporter, new Map(start.senders));
   const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine);
@@ -156,6 +167,7 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
   }
   yield* host.untilOthersEnd();
   sanitizer?.flush();
+  watch.lookAtAllTimelines();
   const frames = start.owners.pools.reduce((sum, { region }) => sum + tables.frames.inUse(region), 0);
   return {
     ...report(exporter, mover, heaps, tables.buffers, frames),

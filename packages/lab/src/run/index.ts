@@ -1,2 +1,3 @@
 export { executeRun } from './execute.js';
+export type { ExporterReport } from './exporter-actor.js';
 export { type PoolAllocation, type PreparedRun, prepareRun } from './prepare.js';
