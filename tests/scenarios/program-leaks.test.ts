@@ -39,8 +39,9 @@ for (const runtime of ['virtual', 'threads'] as const) {
 }
 
 test('a program that closes all of it, is told of nothing', async (t) => {
-  const { findings } = await runProgram(`${FOLDER}closes-all.mjs`, { mode: 'strict' });
+  const { findings, result } = await runProgram(`${FOLDER}closes-all.mjs`, { mode: 'strict' });
   t.deepEqual(findings.filter(isLeak), []);
+  t.deepEqual(result, { dmaBufs: 0 });
 });
 
 test('a program that leaves things open, is told of nothing as on Linux, which closes them', async (t) => {

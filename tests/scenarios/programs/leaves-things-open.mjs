@@ -37,7 +37,7 @@ export function* share(process, kernel, isTidy) {
   process.close(drm);
   process.memory.unmap(address, BYTES);
   for (const fd of buffers) process.close(fd);
-  return {};
+  return { dmaBufs: kernel.dmaBufs.size };
 }
 
 function* waitAndOpen(process, kernel) {

@@ -6,9 +6,9 @@
  * the call is stepped, also after it has waited. Kernel threads run beside the program: what they make has no line.
  */
 
-/** What is in this folder, or in one beside it, is the simulated machine. */
-const MACHINE = new URL('../../../', import.meta.url);
-const MACHINE_PATH = decodeURIComponent(MACHINE.pathname);
+/** Where this package lies, with the others: what is there is the simulated machine. */
+const MACHINE = `${import.meta.url.split('/').slice(0, -4).join('/')}/`;
+const MACHINE_PATH = decodeURIComponent(new URL(MACHINE).pathname);
 /** More frames than any call goes through. */
 const DEPTH = 100;
 /** `at name (place:line:column)` or `at place:line:column`. */
@@ -45,4 +45,4 @@ export class CallSites {
 }
 
 const isMachine = (file: string): boolean =>
-  file.startsWith('node:') || file.startsWith(MACHINE.href) || file.startsWith(MACHINE_PATH);
+  file.startsWith('node:') || file.startsWith(MACHINE) || file.startsWith(MACHINE_PATH);
