@@ -64,6 +64,8 @@ export class DmaBufImporter {
   /** How often it was told that an actor has died. */
   readonly #ownerDeaths = new Map<ActorId, number>();
   readonly #storage: ImportedStorage;
+  /** Told of each buffer whose storage moves, or was to: what the device keeps of its addresses is void. Must not wait. */
+  onMoveNotify: (buffer: BufferHandle) => void = () => {};
   readonly stalls: Stall[] = [];
   /** Sum of all stalls. */
   stalledNs: Nanoseconds = 0;
@@ -327,6 +329,7 @@ export class DmaBufImporter {
     if (notified === attachment.notified) return;
     this.moveNotifies += notified - attachment.notified;
     attachment.notified = notified;
+    this.onMoveNotify(attachment.buffer);
     if (attachment.mapCount === 0) this.#storage.forget(attachment);
   }
 

@@ -35,7 +35,7 @@ const parameters = z.strictObject({
 });
 type Parameters = z.output<typeof parameters>;
 
-const ports = { in: input() };
+const ports = { in: input({ formats: ['AB24'] }) };
 type Context = DriverContext<Parameters, typeof ports>;
 
 /** How long a screen waits for a frame once the sources have stopped. */
@@ -53,16 +53,12 @@ export default defineDriver({
   parameters,
   ports,
 
-  plan(_parameters, { in: format }) {
-    if (format === undefined) return { outputs: {}, problems: ['its input "in" is linked to nothing'] };
-    const problems =
-      format.fourcc === 'AB24' ? [] : [`it scans out AB24 (RGBA), and its input carries ${format.fourcc}`];
-    return { outputs: {}, problems };
+  plan() {
+    return { outputs: {} };
   },
 
   *run(ctx) {
-    const source = ctx.ports.in;
-    if (source === undefined) return;
+    const { in: source } = ctx.ports;
     for (const counter of ['shown', 'repeatedVblanks', 'lateVblanks']) ctx.count(counter, 0);
     const screen = new Screen(ctx, source);
     if (ctx.backPressured) yield* screen.showAsTheyCome();

@@ -1,7 +1,7 @@
 /** The actor that a program runs in: a kernel, and a process of it. */
 import { ErrnoError, external, type Task, wordIndex } from '@dmabuf-lab/core/base';
 import type { CpuCacheCost, DmaBufFinding, DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
-import type { Driver, Payload, SequenceRanges } from '@dmabuf-lab/core/driver';
+import type { AnyDriver, Payload, SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
 import { CallSites, noteLeaks, Process, ProcessKilled, type SimulatedKernel, type SocDevice } from '@dmabuf-lab/uapi';
 import { addScenarioNodes, startProgramMachine } from '../machine/index.js';
@@ -70,7 +70,7 @@ export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramO
   const module = yield* external(import(data.module) as Promise<{ main: ProgramMain }>, 'the module of the program');
   const nodes = [];
   for (const { module: url, ...node } of data.devices) {
-    const loaded = yield* external(import(url) as Promise<{ default: Driver }>, `the driver of ${node.name}`);
+    const loaded = yield* external(import(url) as Promise<{ default: AnyDriver }>, `the driver of ${node.name}`);
     nodes.push({ ...node, driver: loaded.default });
   }
   yield* host.ready();

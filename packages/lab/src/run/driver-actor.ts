@@ -1,6 +1,6 @@
 /** The actor of a device: loads the driver's module and runs it. The same in both runtimes. */
 import { ErrnoError, external, type Task } from '@dmabuf-lab/core/base';
-import { type DeviceReport, type Driver, type DriverStart, driverProgram } from '@dmabuf-lab/core/driver';
+import { type AnyDriver, type DeviceReport, type DriverStart, driverProgram } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
 
 /** What the actor starts with: plain data. */
@@ -11,7 +11,7 @@ export interface DriverActorStart {
 }
 
 export function* program(host: ActorHost, { module, start }: DriverActorStart): Task<DeviceReport> {
-  const loaded = yield* external(import(module) as Promise<{ default?: Driver }>, `loading ${module}`);
+  const loaded = yield* external(import(module) as Promise<{ default?: AnyDriver }>, `loading ${module}`);
   if (loaded.default?.run === undefined) {
     throw new ErrnoError('ENOENT', 'load', `Cannot start ${host.name}: ${module} has no driver as its default export`);
   }

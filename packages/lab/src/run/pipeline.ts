@@ -1,12 +1,12 @@
 /** Works out the pipeline of a scenario: parameters, formats, pools and links. Pure, except for reading file headers. */
-import type { Driver, FrameFormat } from '@dmabuf-lab/core/driver';
+import { type AnyDriver, type FrameFormat, planDriver, prepareDriver } from '@dmabuf-lab/core/driver';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import { type LoadedScenario, type Scenario, ScenarioError, type ScenarioProblem } from '../scenario/index.js';
 
 /** A device with everything known about it before the run. */
 export interface PlannedDevice {
   readonly name: string;
-  readonly driver: Driver;
+  readonly driver: AnyDriver;
   readonly module: string;
   readonly parameters: unknown;
   /** By port. */
@@ -22,7 +22,7 @@ export interface Endpoint {
 }
 
 /** Drivers that are not built in, by the device that they drive. */
-export type OwnDrivers = Readonly<Record<string, { readonly driver: Driver; readonly module: string }>>;
+export type OwnDrivers = Readonly<Record<string, { readonly driver: AnyDriver; readonly module: string }>>;
 
 /** Splits `camera.out`. */
 export function endpoint(text: string): Endpoint {
@@ -73,23 +73,25 @@ async function planDevice(
     problems.push(...checked.problems);
     return undefined;
   }
-  const parameters = (await driver.prepare?.(checked.value)) ?? checked.value;
+  const parameters = await prepareDriver(driver, checked.value);
   const inputs = inputFormats(scenario, document, name, driver, planned, problems);
   if (inputs === undefined) return undefined;
   checkOutputs(scenario, document, name, driver, problems);
-  const plan = driver.plan(parameters, inputs);
-  for (const problem of plan.problems) {
-    problems.push(document.problemAt(['devices', name], `${name} cannot work in this pipeline: ${problem}`));
+  const plan = planDriver(driver, parameters, inputs);
+  for (const { port, message } of plan.problems) {
+    const link = scenario.links.findIndex(({ to }) => to === `${name}.${port}`);
+    const path = port === undefined ? ['devices', name] : ['links', link, 'to'];
+    problems.push(document.problemAt(path, `${name} cannot work in this pipeline: ${message}`));
   }
   const outputs = wantedOutputs(scenario, name, driver, plan.outputs);
-  return { name, driver, module, parameters, inputs, outputs, forwards: plan.forwards ?? {} };
+  return { name, driver, module, parameters, inputs, outputs, forwards: plan.forwards };
 }
 
 /** Outputs that have buffers: all but optional ones that are linked to nothing. */
 function wantedOutputs(
   { links }: Scenario,
   name: string,
-  { ports }: Driver,
+  { ports }: AnyDriver,
   outputs: Readonly<Record<string, FrameFormat>>,
 ): Record<string, FrameFormat> {
   const isWanted = (port: string): boolean => {
@@ -105,7 +107,7 @@ function inputFormats(
   scenario: Scenario,
   document: LoadedScenario['document'],
   name: string,
-  driver: Driver,
+  driver: AnyDriver,
   planned: ReadonlyMap<string, PlannedDevice>,
   problems: ScenarioProblem[],
 ): Record<string, FrameFormat> | undefined {
@@ -131,7 +133,7 @@ function checkOutputs(
   scenario: Scenario,
   document: LoadedScenario['document'],
   name: string,
-  driver: Driver,
+  driver: AnyDriver,
   problems: ScenarioProblem[],
 ): void {
   const refuse = (path: (string | number)[], port: string): void => {
@@ -148,7 +150,7 @@ function checkOutputs(
   }
 }
 
-function noSuchPort(name: string, driver: Driver, port: string, direction: 'in' | 'out'): string {
+function noSuchPort(name: string, driver: AnyDriver, port: string, direction: 'in' | 'out'): string {
   const ports = Object.keys(driver.ports).filter((key) => driver.ports[key].direction === direction);
   const has =
     ports.length === 0

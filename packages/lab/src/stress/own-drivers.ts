@@ -1,6 +1,6 @@
 /** Drivers that users wrote: loaded, looked at, and put into a pipeline of their own. */
 import { pathToFileURL } from 'node:url';
-import type { Driver, FrameFormat } from '@dmabuf-lab/core/driver';
+import { type AnyDriver, type FrameFormat, planDriver } from '@dmabuf-lab/core/driver';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import type { OwnDrivers } from '../run/pipeline.js';
 import type { ScenarioInput } from '../scenario/index.js';
@@ -9,7 +9,7 @@ import type { ScenarioInput } from '../scenario/index.js';
 export interface OwnDriver {
   /** The device that it drives. */
   readonly device: string;
-  readonly driver: Driver;
+  readonly driver: AnyDriver;
   /** URL of the module. */
   readonly module: string;
   /** As it was given. */
@@ -40,8 +40,8 @@ export async function loadOwnDrivers(
   return drivers;
 }
 
-async function defaultExport(module: string, given: string): Promise<Driver> {
-  let loaded: { readonly default?: Partial<Driver> };
+async function defaultExport(module: string, given: string): Promise<AnyDriver> {
+  let loaded: { readonly default?: Partial<AnyDriver> };
   try {
     loaded = (await import(module)) as typeof loaded;
   } catch (error) {
@@ -51,7 +51,7 @@ async function defaultExport(module: string, given: string): Promise<Driver> {
   }
   const { run, plan, ports, parameters } = loaded.default ?? {};
   if (typeof run === 'function' && typeof plan === 'function' && ports !== undefined && parameters !== undefined) {
-    return loaded.default as Driver;
+    return loaded.default as AnyDriver;
   }
   throw new OwnDriverError(`Cannot use the driver ${given}: its default export is not what defineDriver returns`);
 }
@@ -74,7 +74,7 @@ export function pipelineOf(drivers: readonly OwnDriver[]): Required<Pick<Scenari
   const { driver: camera } = builtInDrivers.camera;
   const needsCamera = drivers.some(({ driver }) => inputsOf(driver).length > 0);
   if (needsCamera) devices.camera = { driver: 'camera', parameters: CAMERA };
-  const format = camera.plan(camera.parameters.parse(CAMERA), {}).outputs.out;
+  const format = planDriver(camera, camera.parameters.parse(CAMERA), {}).outputs.out;
   for (const own of drivers) {
     const { device, driver } = own;
     devices[device] = { driver: 'gpu' }; // a name that the schema knows: the module takes its place
@@ -86,7 +86,8 @@ export function pipelineOf(drivers: readonly OwnDriver[]): Required<Pick<Scenari
   return { devices, links };
 }
 
-const inputsOf = ({ ports }: Driver): string[] => Object.keys(ports).filter((port) => ports[port].direction === 'in');
+const inputsOf = ({ ports }: AnyDriver): string[] =>
+  Object.keys(ports).filter((port) => ports[port].direction === 'in');
 
 function outputsOf(
   { driver, path }: OwnDriver,
@@ -99,9 +100,15 @@ function outputsOf(
       `Cannot use the driver ${path}: its parameters need defaults: ${parameters.error.message}`,
     );
   }
-  const { outputs, problems } = driver.plan(parameters.data, Object.fromEntries(inputs.map((port) => [port, format])));
+  const { outputs, problems } = planDriver(
+    driver,
+    parameters.data,
+    Object.fromEntries(inputs.map((port) => [port, format])),
+  );
   if (problems.length === 0) return outputs;
-  throw new OwnDriverError(`Cannot use the driver ${path} behind a camera of NV12: ${problems.join('; ')}`);
+  throw new OwnDriverError(
+    `Cannot use the driver ${path} behind a camera of NV12: ${problems.map(({ message }) => message).join('; ')}`,
+  );
 }
 
 function addSink(
