@@ -90,11 +90,6 @@ export class ExporterJournal {
     this.journal.set(`${kind}${count}`, value);
   }
 
-  /** Writes the only entry of a kind. */
-  put(kind: string, value: unknown): void {
-    this.journal?.set(kind, value);
-  }
-
   /** The entries of a kind, in the order in which they were appended; further ones come after them. */
   restore<T>(kind: string): T[] {
     const values: T[] = [];

@@ -1,5 +1,14 @@
 /** The program of a driver's actor: sets up ports and buffers, runs the driver while it is present, and lets go of all. */
-import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
+import {
+  type ActorId,
+  attempt,
+  CallSites,
+  ErrnoError,
+  folderAbove,
+  isErrno,
+  type Nanoseconds,
+  type Task,
+} from '../base/index.js';
 import {
   type BufferHandle,
   CpuFrameCache,
@@ -50,6 +59,8 @@ export interface DriverStart {
   readonly reqbufsNs: readonly Nanoseconds[];
   /** When it sends the exporter broken messages; absent = never. */
   readonly corruptions?: readonly Corruption[];
+  /** URL of the folder that lines of the driver are named from, to tell where jobs were begun that never end; absent = do not. */
+  readonly callSitesFrom?: string;
   readonly payload: Payload;
   readonly durationNs: Nanoseconds;
   readonly runtime: 'threads' | 'virtual';
@@ -94,6 +105,7 @@ class DriverActor {
       statistics: this.#statistics,
       ...(cpu && { cpu }),
       ...(uses && { uses }),
+      ...(start.callSitesFrom && { callSites: new CallSites(folderAbove(import.meta.url, 2), start.callSitesFrom) }),
       stopWord: host.stopWord,
       payload,
       durationNs,
@@ -222,11 +234,10 @@ class DriverActor {
     yield* this.#importer.letGo(ended);
     for (const attachment of [...this.#importer.attachments]) {
       if (attachment.mapCount > 0) {
-        throw new ErrnoError(
-          'EBUSY',
-          'dma_buf_detach',
-          `${this.host.name} ended with ${attachment.name} still mapped: every job has to end`,
-        );
+        const sites = this.#context.openJobSites;
+        const begun = sites.length === 0 ? '' : `; those that have not were begun at ${sites.join(', ')}`;
+        const message = `${this.host.name} ended with ${attachment.name} still mapped: every job has to end${begun}`;
+        throw new ErrnoError('EBUSY', 'dma_buf_detach', message, { device: this.host.name, sites });
       }
       if (!attachment.detached) yield* this.#importer.detach(attachment, ended);
     }

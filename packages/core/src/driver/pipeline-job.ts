@@ -61,6 +61,8 @@ export interface JobFrame extends Frame {
 
 export class PipelineJob implements Job {
   #ended = false;
+  /** The line of the driver that has begun it, where that is wanted. */
+  site: string | undefined;
 
   private constructor(
     private readonly parts: JobParts,
@@ -111,6 +113,10 @@ export class PipelineJob implements Job {
       const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
       return new PipelineJob(parts, lane, accesses, mappings, fence, clock.now(), stalledNs);
     }
+  }
+
+  get isOver(): boolean {
+    return this.#ended;
   }
 
   segments(frame: JobFrame): readonly Uint8Array[] {

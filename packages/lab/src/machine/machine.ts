@@ -1,6 +1,6 @@
 /** The machine on which cases run: memory, heaps and devices as the recorded kernel has them. */
 
-import type { WordIndex } from '@dmabuf-lab/core/base';
+import type { CallSites, WordIndex } from '@dmabuf-lab/core/base';
 import { type CpuCacheOptions, DmaBufRules, type DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory, type PhysicalMemoryHandle } from '@dmabuf-lab/core/memory';
 import { CACHE_MAINTENANCE_PAGE_NS, SystemHeap } from '@dmabuf-lab/heaps';
@@ -13,7 +13,6 @@ import {
   addVgemNodes,
   addVirtioGpuNodes,
   addVividNodes,
-  type CallSites,
   type KernelHost,
   type PageAllocator,
   SimulatedKernel,

@@ -231,6 +231,17 @@ const ledgerSchema = z.strictObject({
   empty: z.boolean().describe('true when all of the above are 0'),
 });
 
+const leakSchema = z.strictObject({
+  device: z.string(),
+  attached: z.array(z.string()).describe('buffers that it is attached to'),
+  mapped: z.array(z.string()).describe('buffers of which it has ended fewer mappings and pins than it has begun'),
+  mappings: count.describe('of all of them'),
+  pendingFences: count,
+  iovaRanges: count,
+  frames: count.describe('of its own pools that have not come back'),
+  faults: count.describe('touches of memory that it no longer had'),
+});
+
 const incidentSchema = z.strictObject({
   kind: z
     .enum(['died', 'late', 'reclaimed', 'restarted', 'gave-up', 'fence-overdue', 'mapping-overlong'])
@@ -336,6 +347,7 @@ export const runResultSchema = z
       .optional()
       .describe('what the DMA sanitizer found; absent = it was off (debug.sanitizer, --sanitize)'),
     ledger: ledgerSchema.describe('what is left at the end, which ought to be nothing'),
+    leaks: z.array(leakSchema).optional().describe('whose it is that is left; absent = nothing is, of any device'),
     artefacts: z.array(artefactSchema),
     expectations: z.array(expectationSchema),
   })

@@ -55,6 +55,14 @@ export interface ExporterStart {
   readonly sanitize?: boolean;
 }
 
+/** A device that is still attached to a buffer, or was detached with mappings that had not ended. */
+export interface LeakedUse {
+  readonly device: string;
+  readonly buffer: string;
+  readonly mappings: number;
+  readonly isAttached: boolean;
+}
+
 /** What the exporter reports: plain data. */
 export interface ExporterReport {
   readonly buffers: readonly {
@@ -87,6 +95,8 @@ export interface ExporterReport {
     readonly buffers: number;
     readonly attachments: number;
     readonly mappings: number;
+    /** Whose the attachments and mappings are. */
+    readonly by: readonly LeakedUse[];
     /** Frames of all pools that have not come back, also those whose owner has died. */
     readonly frames: number;
   };
@@ -203,6 +213,14 @@ function report(
       buffers: live.length,
       attachments: attached.length,
       mappings: attached.reduce((sum, slot) => sum + words.mappings(slot), exporter.leakedMappings),
+      by: [
+        ...exporter.leaks.map((leak) => ({ ...leak, isAttached: false })),
+        ...live.flatMap(({ name: buffer, attachments }) =>
+          [...attachments.values()].map(({ slot, device }) => {
+            return { device, buffer, mappings: words.mappings(slot), isAttached: true };
+          }),
+        ),
+      ],
       frames,
     },
   };

@@ -21,6 +21,7 @@ import {
   prematureMaps,
 } from './buffer-results.js';
 import type { ExporterReport } from './exporter-actor.js';
+import { leaksOf } from './leaks.js';
 import { endpoint } from './pipeline.js';
 import type { PreparedRun } from './prepare.js';
 
@@ -57,6 +58,7 @@ export function buildOutcome(
     const outcome = run.outcomes.find((candidate) => candidate.name === name);
     if (outcome !== undefined) devices.set(name, (outcome.report as DeviceReport | undefined) ?? NO_REPORT);
   }
+  const leaks = leaksOf(exporter, devices);
   const unfinished: RunResult = {
     version: 1,
     scenario: scenario.name,
@@ -95,6 +97,7 @@ export function buildOutcome(
     ...corruptions(exporter),
     ...sanitizer(exporter),
     ledger: ledger(exporter, devices),
+    ...(leaks.length > 0 && { leaks }),
     artefacts: [],
     expectations: [],
   };

@@ -174,6 +174,7 @@ function deviceActor(
       'reqbufs' in event && event.reqbufs === name && event.at < scenario.duration ? [event.at] : [],
     ),
     ...(corruptions.length > 0 && { corruptions }),
+    ...(scenario.debug.callSites && { callSitesFrom: new URL('.', device.module).href }),
     payload: scenario.payload,
     durationNs: scenario.duration,
     runtime: scenario.runtime,

@@ -79,6 +79,9 @@ const debugSchema = z
     sanitizer: z.boolean().default(false).meta({
       description: 'keep freed pages from reuse for a while and look whether somebody still writes to them',
     }),
+    callSites: z.boolean().default(false).meta({
+      description: 'find out which lines of drivers have begun the jobs that never end',
+    }),
     fenceDeadline: positiveDuration(
       'report fences that are not signalled so long after they were published',
     ).optional(),

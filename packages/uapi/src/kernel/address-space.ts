@@ -4,9 +4,8 @@
  * Source: do_mmap, __split_vma, mprotect_fixup and vma_to_resize in mm/, v6.12; x86-64, where memory that can be written can
  * be read.
  */
-import { ErrnoError } from '@dmabuf-lab/core/base';
+import { type CallSites, ErrnoError } from '@dmabuf-lab/core/base';
 import { MAP, PAGE_BYTES, PROT } from '../abi/fcntl.js';
-import type { CallSites } from './call-sites.js';
 import type { OpenFile } from './open-file.js';
 import { type Page, pagesFor } from './pages.js';
 

@@ -3,8 +3,7 @@
  *
  * Source: struct files_struct, fs/file.c, v6.12: the lowest free number is taken, up to RLIMIT_NOFILE.
  */
-import { ErrnoError } from '@dmabuf-lab/core/base';
-import type { CallSites } from './call-sites.js';
+import { type CallSites, ErrnoError } from '@dmabuf-lab/core/base';
 import type { OpenFile } from './open-file.js';
 
 interface Entry {

@@ -8,6 +8,7 @@
 import {
   type AtomicWords,
   attemptUntil,
+  type CallSites,
   type Clock,
   type ErrnoCode,
   ErrnoError,
@@ -22,7 +23,6 @@ import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import { CpuCache, type CpuCacheOptions, DmaBufRules } from '@dmabuf-lab/core/dma-buf';
 import { FenceContexts, FenceContract, ResvObject, WwClass } from '@dmabuf-lab/core/sync';
 import { O } from '../abi/fcntl.js';
-import type { CallSites } from './call-sites.js';
 import { DirectoryFile } from './directory-file.js';
 import { ANON_INODE, type Inode, type OpenFile, PERMISSIONS } from './open-file.js';
 import type { PageAllocator, PageWatcher } from './pages.js';

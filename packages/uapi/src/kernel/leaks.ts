@@ -4,9 +4,18 @@
  *
  * Source: exit_files and exit_mmap, v6.12; /sys/kernel/debug/dma_buf/bufinfo lists the attachments.
  */
+import { CallSites, folderAbove } from '@dmabuf-lab/core/base';
 import type { FindingKind } from '@dmabuf-lab/core/dma-buf';
 import type { SimulatedKernel } from './kernel.js';
 import type { OpenFile } from './open-file.js';
+
+/** This file lies so deep below all packages: `uapi/dist/kernel`. */
+const DEPTH_OF_FOLDER = 3;
+
+/** Finds the lines of programs: of whatever is not the simulated machine. @param base URL of the folder that files are named from */
+export function programCallSites(base?: string): CallSites {
+  return new CallSites(folderAbove(import.meta.url, DEPTH_OF_FOLDER), base);
+}
 
 /** Something that is open. */
 interface Open {
