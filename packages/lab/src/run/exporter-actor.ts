@@ -35,6 +35,7 @@ import {
   RuntimeWords,
 } from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
+import { type HistoryBoard, HistoryWords, logDeath } from '../history/index.js';
 import { type BoardSpec, makeHeaps } from './board.js';
 import { type DriverMemorySpec, loadMemoryDrivers, openDriverHeaps } from './driver-memory.js';
 import { type Exhaustion, exhaustHeap } from './exhaust.js';
@@ -62,6 +63,8 @@ export interface ExporterStart {
   readonly quarantine: QuarantineLimits;
   /** Look for writes to pages that were given back; absent = false. */
   readonly sanitize?: boolean;
+  /** Where deaths are put into the histories of buffers; absent = nobody follows these. */
+  readonly history?: HistoryBoard;
 }
 
 /** A device that is still attached to a buffer, or was detached with mappings that had not ended. */
@@ -172,8 +175,10 @@ export function openExporter(
   };
   const checks = new MessageChecks(exporter, new Map(start.senders));
   const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine);
+  const history = start.history && new HistoryWords(start.history);
   const reclaim = (death: PeerDeath): Task<void> => {
     guard.pardon(death.name);
+    if (history !== undefined) logDeath(history, death.actor, death.deaths, host.clock.now());
     return reclaimActor(reclaimParts, death);
   };
   host.serve(guard.wrap(exporter.handlers()));
