@@ -1,7 +1,8 @@
 /** The actor of a device: loads the driver's module and runs it. The same in both runtimes. */
 import { ErrnoError, external, type Task } from '@dmabuf-lab/core/base';
-import { type DeviceReport, type Driver, type DriverStart, driverProgram } from '@dmabuf-lab/core/driver';
+import { type DeviceReport, type DriverStart, driverProgram } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
+import { importCopy } from '../loader/instance-module.js';
 
 /** What the actor starts with: plain data. */
 export interface DriverActorStart {
@@ -11,9 +12,9 @@ export interface DriverActorStart {
 }
 
 export function* program(host: ActorHost, { module, start }: DriverActorStart): Task<DeviceReport> {
-  const loaded = yield* external(import(module) as Promise<{ default?: Driver }>, `loading ${module}`);
-  if (loaded.default?.run === undefined) {
+  const driver = yield* external(importCopy(module, host.life, start.runtime), `loading ${module}`);
+  if (driver === undefined) {
     throw new ErrnoError('ENOENT', 'load', `Cannot start ${host.name}: ${module} has no driver as its default export`);
   }
-  return yield* driverProgram(host, loaded.default, start);
+  return yield* driverProgram(host, driver, start);
 }

@@ -1,6 +1,7 @@
 /** Runs a prepared scenario on the runtime it names. */
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import { builtInDrivers } from '@dmabuf-lab/drivers';
 import type { RunOptions, RunOutcome } from '../result/index.js';
 import { faultsOf, supervisionOf } from './faults.js';
 import { buildOutcome } from './outcome.js';
@@ -16,9 +17,10 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
   const memory = PhysicalMemory.create(
     scenario.memory.windows.map(({ name, base, size }) => ({ name, base, sizeBytes: size })),
   );
-  const { onProgress, signal, collectTrace } = options;
+  const { onProgress, onOutput, signal, collectTrace } = options;
   const faults = faultsOf(scenario);
-  const supervision = supervisionOf(scenario);
+  const hasOwnDrivers = Object.values(prepared.drivers).some((driver) => !Object.hasOwn(builtInDrivers, driver));
+  const supervision = supervisionOf(scenario, hasOwnDrivers);
   const spec: RunSpec = {
     actors,
     memory: memory.handle,
@@ -29,6 +31,7 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     ...(supervision && { supervision }),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
+    ...(onOutput && { onOutput }),
   };
   const report =
     scenario.runtime === 'virtual'

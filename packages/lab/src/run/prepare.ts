@@ -18,7 +18,7 @@ import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
 import { corruptionsOf, exhaustionsOf, mayDie, restartsExporter } from './faults.js';
-import { endpoint, type OwnDrivers, type PlannedDevice, planDevices } from './pipeline.js';
+import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
 
@@ -39,8 +39,6 @@ export interface PrepareOptions {
   readonly cameraFile?: string;
   /** Who chooses the heap of every pool, in place of what the scenario says; told the devices that use it. */
   readonly allocate?: (users: readonly string[]) => PoolAllocation;
-  /** Drivers in place of those that the scenario names, by device. */
-  readonly drivers?: OwnDrivers;
 }
 
 /** How the buffers of a pool are allocated. */
@@ -56,7 +54,7 @@ export interface PoolAllocation {
  */
 export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions = {}): Promise<PreparedRun> {
   const { scenario } = loaded;
-  const planned = await planDevices(loaded, options.cameraFile, options.drivers);
+  const planned = await planDevices(loaded, options.cameraFile);
   const findings: LayoutFinding[] = [];
   const pools = layOutPools(scenario, planned, findings, options.allocate);
   checkHeapSizes(loaded, pools);
@@ -176,7 +174,9 @@ function deviceActor(
     timelineCount: LANES_PER_DEVICE,
   };
   const data: DriverActorStart = { module: device.module, start };
-  return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data };
+  const { memoryLimit } = spec;
+  const heapLimitMiB = memoryLimit === undefined ? {} : { heapLimitMiB: Math.floor(memoryLimit / 2 ** 20) };
+  return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data, ...heapLimitMiB };
 }
 
 /** How a device maps; what is as usual is left out, and so never looked at. */
