@@ -6,7 +6,7 @@
  * renamed, the bundle first: who reads sees whole files, and two processes that write the same do no harm to each other.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A file and the hash of its content; null: there is no such file. */
@@ -61,6 +61,7 @@ export function readBundle(folder: string, key: string): StoredBundle | undefine
 
 /** @throws Error when the folder cannot be written */
 export function writeBundle(folder: string, key: string, { code, ...made }: Bundled): StoredBundle {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const output = hashOf(code);
   const path = join(folder, `${output}.mjs`);
   if (fileState(path)[1] !== output) replace(path, code);

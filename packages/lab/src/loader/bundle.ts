@@ -39,18 +39,24 @@ const INSTANCE = 'dmabuf-lab:instance';
 const ASKED = Symbol('asked');
 
 /**
- * @param specifier a path or the name of a package
+ * @param target an absolute path or the name of a package
+ * @param specifier as the user gave it, for messages
  * @param folder absolute path that the specifier is resolved from
  * @param outFolder where the bundle will lie, for the paths in its source map
  * @throws DriverLoadError with the place of each mistake
  */
-export async function bundleModule(specifier: string, folder: string, outFolder: string): Promise<Bundled> {
+export async function bundleModule(
+  target: string,
+  specifier: string,
+  folder: string,
+  outFolder: string,
+): Promise<Bundled> {
   const { build } = await import('esbuild');
   const seen = new SeenModules();
   try {
     const result = await build({
       ...RESOLUTION,
-      entryPoints: [specifier],
+      entryPoints: [target],
       absWorkingDir: folder,
       outfile: join(outFolder, 'driver.mjs'),
       bundle: true,
@@ -72,7 +78,7 @@ export async function bundleModule(specifier: string, folder: string, outFolder:
       plugins: [instancePlugin, importsPlugin(folder, seen)],
     });
     const [output] = Object.values(result.metafile.outputs);
-    const entry = resolve(folder, output.entryPoint ?? specifier);
+    const entry = resolve(folder, output.entryPoint ?? target);
     const inputs = Object.keys(result.metafile.inputs).filter((path) => !path.startsWith(INSTANCE));
     const sources = inputs.map((path): FileState => seen.stateOf(resolve(folder, path)));
     sources.sort(([a], [b]) => Number(b === entry) - Number(a === entry));

@@ -92,7 +92,7 @@ export async function bundleDriver(
   const key = hashOf(JSON.stringify([BUNDLE_FORMAT, esbuildVersion(), import.meta.url, target, fromFolder]));
   const kept = readBundle(folder, key);
   if (kept !== undefined) return { specifier, stored: kept };
-  const bundled = await bundleModule(target, fromFolder, folder);
+  const bundled = await bundleModule(target, specifier, fromFolder, folder);
   return { specifier, stored: writeBundle(folder, key, bundled) };
 }
 

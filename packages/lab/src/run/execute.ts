@@ -1,6 +1,6 @@
 /** Runs a prepared scenario on the runtime it names. */
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
-import { type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import { ActorError, type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import type { RunOptions, RunOutcome } from '../result/index.js';
 import { faultsOf, supervisionOf } from './faults.js';
@@ -33,9 +33,20 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     signal,
     ...(onOutput && { onOutput }),
   };
-  const report =
-    scenario.runtime === 'virtual'
-      ? await new VirtualRuntime(spec, { ties: scenario.ties }).run()
-      : await new ThreadsRuntime(spec, { pace: scenario.pace }).run();
-  return buildOutcome(prepared, report, signal?.aborted === true);
+  try {
+    const report =
+      scenario.runtime === 'virtual'
+        ? await new VirtualRuntime(spec, { ties: scenario.ties }).run()
+        : await new ThreadsRuntime(spec, { pace: scenario.pace }).run();
+    return buildOutcome(prepared, report, signal?.aborted === true);
+  } catch (error) {
+    throw withDriver(error, prepared);
+  }
+}
+
+/** Adds to the failure of a device which driver it ran, where that is one of the user's. */
+function withDriver(error: unknown, { drivers }: PreparedRun): unknown {
+  if (!(error instanceof ActorError) || !Object.hasOwn(drivers, error.actor)) return error;
+  const driver = drivers[error.actor];
+  return Object.hasOwn(builtInDrivers, driver) ? error : Object.assign(error, { driver });
 }

@@ -29,7 +29,7 @@ const EXIT_UNSETTLED = 13;
  *   times as long, as long as this process has not computed for half of it
  */
 export async function tryImport(url: string, limitMs: number): Promise<TrialImport> {
-  const options = { name: 'trial', workerData: url, stdout: true, stderr: true };
+  const options = { name: 'trial', workerData: url, stdout: true, stderr: true, execArgv: [] };
   const worker = new Worker(new URL('./trial-import-worker.js', import.meta.url), options);
   worker.stdout.resume();
   worker.stderr.resume();
