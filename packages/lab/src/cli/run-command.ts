@@ -182,7 +182,9 @@ function exitCodeOf(result: RunResult, scenario: Scenario): number {
 function isLost({ incidents }: RunResult, { timeline }: Scenario): boolean {
   return incidents.some(({ kind, cause, device }, i) => {
     if (kind !== 'died' || (cause !== 'failed' && cause !== 'hung')) return false;
-    const isMeant = timeline.some((event) => ('hang' in event ? event.hang : 'pause' in event && event.pause) === device);
+    const isMeant = timeline.some(
+      (event) => ('hang' in event ? event.hang : 'pause' in event && event.pause) === device,
+    );
     const isBack = incidents.slice(i).some((later) => later.kind === 'restarted' && later.device === device);
     return !isBack && !(cause === 'hung' && isMeant);
   });

@@ -40,6 +40,14 @@ export function copyUrl(bundle: string, device: string, copy: number): string {
   return url.href;
 }
 
+/** The URL of the copy that schema and plan are taken from, here in the main thread; its output is labelled with the driver. */
+export function plannersUrl(bundle: string, specifier: string): string {
+  const url = new URL(bundle);
+  url.searchParams.set(DEVICE, specifier);
+  url.searchParams.set(SHARED, '1');
+  return url.href;
+}
+
 /** The `console` of an instance: where it has a thread of its own, the runtime labels what the thread prints. */
 export function instanceConsole(url: string): typeof globalThis.console {
   const device = sharedDevice(url);

@@ -17,7 +17,7 @@ import { cacheFolder } from './cache-folder.js';
 import { driverProblems } from './check-driver.js';
 import { DriverLoadError } from './driver-error.js';
 import { evaluationProblem } from './evaluation-error.js';
-import { copyUrl } from './instance-module.js';
+import { copyUrl, plannersUrl } from './instance-module.js';
 import { nameDriver } from './resolve-driver.js';
 
 /** A driver, and how to get further copies of its module. */
@@ -136,7 +136,7 @@ async function importDriver(specifier: string, stored: StoredBundle): Promise<Dr
   process.setSourceMapsEnabled(true);
   let exported: Readonly<Record<string, unknown>>;
   try {
-    exported = (await import(copyUrl(urlOf(stored), specifier, 0))) as typeof exported;
+    exported = (await import(plannersUrl(urlOf(stored), specifier))) as typeof exported;
   } catch (error) {
     const thrown = { kind: 'threw', error: error as Error } as const;
     throw new DriverLoadError(specifier, [evaluationProblem(thrown, stored, 0)]);

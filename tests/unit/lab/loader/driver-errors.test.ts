@@ -80,7 +80,13 @@ refuses(
 );
 refuses('a top level that ends the process', sink('process.exit(4);'), /^it ended its thread with code 4/, 1);
 refuses('a top level that waits for ever', sink('\nawait new Promise(() => {});'), /^it awaits what never comes/, 4);
-refuses('a top level that loops', sink('for (;;) {}'), /^it was not loaded within 1 s: does its top level loop/, 1, 1000);
+refuses(
+  'a top level that loops',
+  sink('for (;;) {}'),
+  /^it was not loaded within 1 s: does its top level loop/,
+  1,
+  1000,
+);
 
 test('loadDriver: what is no driver and no file is refused, with what may be meant', async (t) => {
   const folder = driverFolder(t, { 'isp.ts': sink(), 'lut.json': '{}' });
