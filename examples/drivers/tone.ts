@@ -4,8 +4,8 @@
  *
  * Run it: `npm run -s lab -- run examples/drivers/tone.yaml --out out/tone`. No build step is needed.
  */
-import { type DriverPlan, defineDriver, input, output, serviceTimeSchema } from '@dmabuf-lab/core/driver';
-import { nv12ImageOf, nv12Layout } from '@dmabuf-lab/drivers/pixels';
+import { defineDriver, input, output, serviceTimeSchema } from '@dmabuf-lab/core/driver';
+import { nv12Of } from '@dmabuf-lab/drivers/pixels';
 import { z } from 'zod';
 import { toneCurve } from './tone-curve.js';
 
@@ -18,60 +18,46 @@ export default defineDriver({
       .default({ kind: 'fixed', fixedNs: 2_000_000 })
       .meta({ description: 'time of one picture' }),
   }),
-  ports: { in: input(), out: output() },
+  ports: { in: input({ formats: ['NV12'] }), out: output() },
 
-  plan(_parameters, { in: format }): DriverPlan {
-    if (format === undefined) return { outputs: {}, problems: ['its input "in" is linked to nothing'] };
-    const problems = format.fourcc === 'NV12' ? [] : [`it takes NV12, and its input carries ${format.fourcc}`];
-    return { outputs: { out: format }, problems };
+  plan(_parameters, { in: format }) {
+    return { outputs: { out: format } };
   },
 
   *run(ctx) {
     const { in: source, out } = ctx.ports;
-    if (source === undefined) return;
     const { gain, lift, service } = ctx.parameters;
     const curve = toneCurve(gain, lift);
     const lane = ctx.lane();
     const random = ctx.random('service');
-    for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
-      if (out === undefined) {
-        source.drop(frame);
-        continue;
-      }
-      const target = yield* out.acquire(lane);
+    for (;;) {
+      // At the end of the scope a frame that is still here goes back, and a job that has not ended fails.
+      using frame = yield* source.take();
+      if (frame === undefined) return; // the stream has ended
+      using target = yield* out.acquire(lane);
       target.describe(frame.sequence, frame.capturedNs);
-      yield* out.room(); // before a fence is owed: nothing may wait between publishing it and signalling it
-      const accesses = [
+      using job = yield* ctx.tryBegin(lane, [
         { frame, write: false },
         { frame: target, write: true },
-      ];
-      const job = yield* ctx.tryBegin(lane, accesses);
-      if (job === undefined) {
-        out.cancel(target);
-        source.drop(frame);
-        continue;
-      }
-      target.readyAfter(job); // consumers have it at once, and wait for the fence of the job
-      yield* out.push(target);
+      ]);
+      if (job === undefined) continue; // no storage for them just now: the frame is dropped and counted
       const isGood = ctx.verify(job, frame);
       if (ctx.payload === 'pixels') {
-        const { widthPixels, heightPixels, strideBytes, rows } = frame.format;
-        const from = nv12ImageOf(job.segments(frame), nv12Layout(widthPixels, heightPixels, strideBytes, rows));
-        const given = target.format; // where other devices ask for it, its rows lie further apart
-        const layout = nv12Layout(given.widthPixels, given.heightPixels, given.strideBytes, given.rows);
-        const to = nv12ImageOf(job.segments(target), layout);
-        for (let y = 0; y < heightPixels; y += 1) {
+        const from = nv12Of(frame, job.segments(frame));
+        const to = nv12Of(target, job.segments(target));
+        for (let y = 0; y < from.luma.heightRows; y += 1) {
           const luma = from.luma.row(y);
           const toned = to.luma.beginRow(y, 'fill');
           for (let x = 0; x < luma.length; x += 1) toned[x] = curve[luma[x]];
           to.luma.endRow(y);
         }
-        for (let y = 0; y < heightPixels / 2; y += 1) to.chroma.writeRow(y, from.chroma.row(y));
+        for (let y = 0; y < from.chroma.heightRows; y += 1) to.chroma.writeRow(y, from.chroma.row(y));
       }
       ctx.seal(job, target);
       yield* ctx.serve(job, service, random);
       job.end(isGood ? undefined : 'EIO');
       source.release(frame, job);
+      yield* out.push(target);
     }
   },
 });

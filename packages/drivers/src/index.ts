@@ -1,5 +1,5 @@
 /** The built-in drivers, by name: where their modules are, and what they are. */
-import type { Driver } from '@dmabuf-lab/core/driver';
+import type { AnyDriver } from '@dmabuf-lab/core/driver';
 import camera from './camera/camera.js';
 import display from './display/display.js';
 import encoder from './encoder/encoder.js';
@@ -7,15 +7,15 @@ import gpu from './gpu/gpu.js';
 
 /** A driver and the module that a worker loads it from. */
 export interface BuiltInDriver {
-  readonly driver: Driver;
+  readonly driver: AnyDriver;
   readonly module: string;
 }
 
 const moduleOf = (path: string): string => new URL(path, import.meta.url).href;
 
 export const builtInDrivers: Readonly<Record<string, BuiltInDriver>> = {
-  camera: { driver: camera as unknown as Driver, module: moduleOf('./camera/camera.js') },
-  gpu: { driver: gpu as unknown as Driver, module: moduleOf('./gpu/gpu.js') },
-  display: { driver: display as unknown as Driver, module: moduleOf('./display/display.js') },
-  encoder: { driver: encoder as unknown as Driver, module: moduleOf('./encoder/encoder.js') },
+  camera: { driver: camera, module: moduleOf('./camera/camera.js') },
+  gpu: { driver: gpu, module: moduleOf('./gpu/gpu.js') },
+  display: { driver: display, module: moduleOf('./display/display.js') },
+  encoder: { driver: encoder, module: moduleOf('./encoder/encoder.js') },
 };

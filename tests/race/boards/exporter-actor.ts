@@ -135,22 +135,12 @@ export function* exporterActor(parts: ExporterActorParts): Task<void> {
   const costs = storageCosts({ copyBytesPerSecond: 1e9, zeroBytesPerSecond: 1e9 });
   const system = new SystemHeap('system', MEMORY, { base: SYSTEM_BASE, sizeBytes: 16 * PAGE });
   const cma = new CmaHeap('cma', MEMORY, { base: BASE, sizeBytes: 16 * PAGE });
-  const mover = new BufferMover({
-    services,
-    memory: MEMORY,
-    ...tables,
-    buffers,
-    queues,
-    policy,
-    costs,
-    storage: {
-      release: (storage) => exporter.release(storage),
-      settle: (buffer) => exporter.settle(buffer),
-      note: (buffer) => exporter.note(buffer),
-      violation: (storage, device) => exporter.violation(storage, device),
-    },
+  const shared = { services, buffers, queues, policy, costs };
+  const exporter: Exporter = new Exporter({
+    ...shared,
+    heaps: [system, cma],
+    mover: (storage) => new BufferMover({ ...shared, ...tables, buffers, queues, memory: MEMORY, storage }),
   });
-  const exporter: Exporter = new Exporter({ services, buffers, queues, heaps: [system, cma], policy, costs, mover });
   yield* parts.setUp(exporter);
   const handlers: Record<string, CallHandler> = { ...exporter.handlers(), ...parts.services(exporter, spawn) };
 

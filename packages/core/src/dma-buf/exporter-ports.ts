@@ -26,7 +26,7 @@ export interface StorageCosts {
   copyNs(sizeBytes: number): number;
 }
 
-/** What a mover asks of the exporter about storage; `Exporter` is one. */
+/** What a mover asks of the exporter about storage; `BufferStorage` is one. */
 export interface MovableStorage {
   /** Gives storage back that nobody is attached to. */
   release(storage: HeapAllocation): void;
@@ -57,16 +57,21 @@ export interface MoveCause {
   readonly attachments?: readonly AttachmentSlot[];
 }
 
-/** What the exporter works with. */
-export interface ExporterParts {
+/** What storage is made of, and what it costs. */
+export interface StorageParts {
   readonly services: ActorServices;
   readonly buffers: BufferWords;
-  readonly queues: ExporterWords;
   /** In the order in which equals are preferred. */
   readonly heaps: readonly DmaHeap[];
-  readonly policy: ExporterPolicy;
   readonly costs: StorageCosts;
-  readonly mover: Mover;
+}
+
+/** What the exporter works with. */
+export interface ExporterParts<M extends Mover = Mover> extends StorageParts {
+  readonly queues: ExporterWords;
+  readonly policy: ExporterPolicy;
+  /** Makes the mover for the exporter's storage. */
+  readonly mover: (storage: MovableStorage) => M;
   /** Where it writes what its next life needs; absent = there is none. */
   readonly journal?: Journal;
   /** Told which device gets which pages; absent = nobody looks for writes to pages that were given back. */

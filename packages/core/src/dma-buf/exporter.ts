@@ -11,87 +11,58 @@ import {
   type ActorId,
   type AttachmentSlot,
   assert,
-  attachmentSlot,
   attempt,
   attemptUntil,
-  type BufferSlot,
-  bufferSlot,
   type CallHandler,
   ErrnoError,
   isErrno,
-  sleepUntil,
   type Task,
   TIMED_OUT,
 } from '../base/index.js';
-import {
-  type BufferSituation,
-  type DeviceConstraints,
-  forcingDevices,
-  pinnedForStayText,
-} from '../constraints/index.js';
 import { pageAlign } from '../memory/index.js';
-import { BackgroundFree } from './background-free.js';
+import { BufferMoves } from './buffer-moves.js';
+import { BufferStorage } from './buffer-storage.js';
+import { BufferTable } from './buffer-table.js';
 import { generationOf } from './buffer-words.js';
-import type { DmaHeap, HeapAllocation, StoredAllocation } from './dma-heap.js';
-import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
-import {
-  cannotMove,
-  corruptSlot,
-  detachedMeanwhile,
-  exporterDied,
-  refusedByPlan,
-  staleHandle,
-} from './exporter-errors.js';
-import { ExporterJournal, type PastBuffer } from './exporter-journal.js';
-import type { ExporterParts, MoveCause } from './exporter-ports.js';
-import { type AllocationRecord, ExporterRecords } from './exporter-records.js';
-import { iovaInUse } from './iova-use.js';
-import {
-  type AttachReply,
-  type AttachRequest,
-  type BufferHandle,
-  type BufferRequest,
-  type CreateRequest,
-  type DetachRequest,
-  type MapReply,
-  type MapRequest,
-  pinsForItsStay,
+import type { DmaHeap, HeapAllocation } from './dma-heap.js';
+import type { AttachedDevice, ExportedBuffer } from './exported-buffer.js';
+import { corruptSlot, detachedMeanwhile, exporterDied, refusedByPlan, staleHandle } from './exporter-errors.js';
+import type { PastBuffer } from './exporter-journal.js';
+import type { ExporterParts, Mover } from './exporter-ports.js';
+import { ExporterRecords } from './exporter-records.js';
+import type {
+  AttachReply,
+  AttachRequest,
+  BufferHandle,
+  BufferRequest,
+  CreateRequest,
+  DetachRequest,
+  MapReply,
+  MapRequest,
 } from './protocol.js';
-import { SlotPool } from './slot-pool.js';
-import { StorageAttachments } from './storage-attachments.js';
-import { type EagerAllocation, StoragePlanner } from './storage-planner.js';
+import type { EagerAllocation } from './storage-planner.js';
 
 const LEAKED = 'leaked mappings';
 
-export class Exporter {
-  readonly #buffers = new Map<BufferSlot, ExportedBuffer>();
-  /** Buffers that are gone, for the report. */
-  readonly #past: PastBuffer[];
-  readonly #bufferSlots: SlotPool;
-  readonly #attachmentSlots: SlotPool;
+export class Exporter<M extends Mover = Mover> {
   readonly records: ExporterRecords;
-  readonly #journal: ExporterJournal;
-  /** Buffers and attachments of an earlier life whose creator may not have heard of them, and asks again. */
-  readonly #restored = new Set<ExportedBuffer | AttachedDevice>();
-  /** Deaths of each actor that were reclaimed: a service that waited across one is void. */
-  readonly #deaths = new Map<ActorId, number>();
   /** Mappings and pins that were not ended when their device detached. */
   leakedMappings: number;
+  readonly mover: M;
+  readonly #table: BufferTable;
+  readonly #storage: BufferStorage;
+  readonly #moves: BufferMoves;
+  /** Deaths of each actor that were reclaimed: a service that waited across one is void. */
+  readonly #deaths = new Map<ActorId, number>();
 
-  readonly #planner: StoragePlanner;
-  readonly #storageAttachments: StorageAttachments;
-  readonly #background: BackgroundFree;
-
-  constructor(private readonly parts: ExporterParts) {
-    this.#journal = new ExporterJournal(parts.journal, parts.buffers);
-    this.records = new ExporterRecords(this.#journal);
-    this.#past = this.#journal.restoredPast();
-    [this.leakedMappings = 0] = this.#journal.restore<number>(LEAKED);
-    this.#planner = new StoragePlanner(parts.heaps);
-    this.#storageAttachments = new StorageAttachments((name) => this.heap(name));
-    this.#background = new BackgroundFree(parts.services, (bytes) => parts.costs.zeroNs(bytes));
-    this.#bufferSlots = new SlotPool(parts.buffers.bufferCount);
-    this.#attachmentSlots = new SlotPool(parts.buffers.attachmentCount);
+  constructor(private readonly parts: ExporterParts<M>) {
+    this.#table = new BufferTable(parts.buffers, parts.journal);
+    const { journal } = this.#table;
+    this.records = new ExporterRecords(journal);
+    [this.leakedMappings = 0] = journal.restore<number>(LEAKED);
+    this.#storage = new BufferStorage(parts, this.#table, this.records);
+    this.mover = parts.mover(this.#storage);
+    this.#moves = new BufferMoves(parts, this.#storage, this.mover);
   }
 
   /**
@@ -102,20 +73,10 @@ export class Exporter {
    */
   restore(): void {
     this.parts.queues.reset();
-    const adopt = (stored: StoredAllocation): HeapAllocation => this.heap(stored.heap).adopt(stored);
-    const atNs = this.parts.services.clock.now();
-    for (const buffer of this.#journal.restoreBuffers(adopt, atNs)) {
-      this.#buffers.set(buffer.slot, buffer);
-      this.#bufferSlots.claim(buffer.slot);
-      this.#restored.add(buffer);
-      for (const attached of buffer.attachments.values()) {
-        this.#attachmentSlots.claim(attached.slot);
-        this.#restored.add(attached);
-      }
-    }
-    for (const buffer of [...this.#buffers.values()]) this.#resume(buffer);
+    const adopt = (stored: Parameters<DmaHeap['adopt']>[0]): HeapAllocation => this.heap(stored.heap).adopt(stored);
+    for (const buffer of this.#table.restore(adopt, this.parts.services.clock.now())) this.#resume(buffer);
     // It may have died between opening a slot and guarding it.
-    for (const buffer of this.#buffers.values()) {
+    for (const buffer of this.#table.live) {
       this.parts.watch?.openedBuffer(buffer);
       for (const slot of buffer.attachments.keys()) this.parts.watch?.openedAttachment(buffer, slot);
     }
@@ -125,13 +86,12 @@ export class Exporter {
     const { allocation, request, attachments, orphaned } = buffer;
     const wasBeingCreated = request.allocate !== 'deferred' && allocation === undefined && attachments.size === 0;
     if (wasBeingCreated && !orphaned) {
-      this.#journal.forget(buffer); // whoever wanted it asks again
-      this.#drop(buffer);
+      this.#table.forget(buffer);
       return;
     }
     if (orphaned) this.parts.services.spawn(`disown ${buffer.name}`, this.#disown(buffer, false));
-    this.settle(buffer);
-    this.#journal.write(buffer);
+    this.#storage.settle(buffer);
+    this.#storage.note(buffer);
   }
 
   /** The services, by the names in `protocol.ts`. */
@@ -148,7 +108,7 @@ export class Exporter {
 
   /** All buffers of the run, the present ones last. */
   get allBuffers(): readonly PastBuffer[] {
-    return [...this.#past, ...this.#buffers.values()];
+    return this.#table.all;
   }
 
   /** Bytes that moves have copied, by what is on record. */
@@ -157,12 +117,12 @@ export class Exporter {
   }
 
   get liveBuffers(): Iterable<ExportedBuffer> {
-    return this.#buffers.values();
+    return this.#table.live;
   }
 
   /** @throws ErrnoError ENODEV when there is no heap of that name */
   heap(name: string): DmaHeap {
-    return this.#planner.heap(name);
+    return this.#storage.planner.heap(name);
   }
 
   /** Creates a buffer; allocates nothing when that is deferred. @throws ErrnoError EINVAL, ENODEV, ENOMEM, ENOSPC */
@@ -170,49 +130,28 @@ export class Exporter {
     if (!Number.isSafeInteger(request.sizeBytes) || request.sizeBytes <= 0) {
       throw new ErrnoError('EINVAL', 'dma_buf_export', `Cannot create ${request.name}: size ${request.sizeBytes}`);
     }
-    const known = this.#restoredBuffer(request);
+    const known = this.#table.takeRestored(request);
     if (known !== undefined) return { slot: known.slot, life: known.life };
     const sizeBytes = pageAlign(request.sizeBytes);
-    const slot = bufferSlot(this.#bufferSlots.take(`create ${request.name}`));
+    const slot = this.#table.takeSlot(request.name);
     let eager: EagerAllocation | undefined;
     try {
-      eager = this.#planner.allocateAtCreate(request.allocate, sizeBytes);
+      eager = this.#storage.planner.allocateAtCreate(request.allocate, sizeBytes);
     } catch (error) {
-      this.#bufferSlots.give(slot);
+      this.#table.giveSlot(slot);
       throw error;
     }
-    const buffer = new ExportedBuffer(slot, this.parts.buffers.openBuffer(slot), request, sizeBytes);
-    this.#buffers.set(slot, buffer);
+    const buffer = this.#table.open(slot, request, sizeBytes);
     this.parts.watch?.openedBuffer(buffer);
-    this.#journal.write(buffer);
+    this.#storage.note(buffer);
     // Whoever guesses the handle waits until it is backed: a map would place it a second time.
-    if (eager !== undefined) yield* this.parts.queues.serialised(slot, () => this.#backEagerly(buffer, eager));
+    if (eager !== undefined) yield* this.parts.queues.serialised(slot, () => this.#storage.backEagerly(buffer, eager));
     return { slot, life: buffer.life };
-  }
-
-  /** A buffer that was created before this life began, and the answer was lost. */
-  #restoredBuffer({ actor, pool, name }: CreateRequest): ExportedBuffer | undefined {
-    for (const one of this.#restored) {
-      if (!(one instanceof ExportedBuffer) || one.dying || one.attachments.size > 0) continue;
-      if (one.request.actor !== actor || one.request.pool !== pool || one.name !== name) continue;
-      this.#restored.delete(one);
-      return one;
-    }
-    return undefined;
-  }
-
-  *#backEagerly(buffer: ExportedBuffer, { allocation, why }: EagerAllocation): Task<void> {
-    yield* this.#spendOn(buffer, allocation, 'eager');
-    if (buffer.orphaned) {
-      this.#free(allocation);
-      throw exporterDied(buffer, 'dma_buf_export');
-    }
-    this.#back(buffer, allocation, why);
   }
 
   /** Attaches a device. See `DmaBufImporter.attach` for the errors. */
   *attach(request: AttachRequest): Task<AttachReply> {
-    const buffer = this.#lookUp(request.buffer, 'dma_buf_attach');
+    const buffer = this.#table.lookUp(request.buffer, 'dma_buf_attach');
     const deaths = this.#deaths.get(request.actor);
     return yield* this.parts.queues.serialised(buffer.slot, () => {
       // Its device has died in the queue: what it asked for would be nobody's.
@@ -226,20 +165,21 @@ export class Exporter {
     if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
     this.#refuseCorrupt(buffer, 'dma_buf_attach');
     const { device, constraints } = request;
-    const known = this.#restoredAttachment(buffer, request);
+    const known = this.#table.takeRestoredAttachment(buffer, request);
     if (known !== undefined) return this.#attachReply(buffer, known, false);
     const atNs = this.parts.services.clock.now();
-    const plan = this.#planner.planAttach(this.#situation(buffer, constraints), request, this.parts.policy);
-    const slot = attachmentSlot(this.#attachmentSlots.take(`attach ${device} to ${buffer.name}`));
+    const { planner } = this.#storage;
+    const plan = planner.planAttach(this.#storage.situation(buffer, constraints), request, this.parts.policy);
+    const slot = this.#table.takeAttachmentSlot(device, buffer);
     let target: HeapAllocation | undefined;
     try {
       if (plan.action === 'refuse') throw refusedByPlan(buffer, device, plan);
       const moves = plan.action === 'migrate' && buffer.reserved === undefined;
-      if (plan.placement !== undefined && (moves || this.#reservedIsOutOfReach(buffer, constraints))) {
-        target = this.#planner.allocate(buffer, plan.placement, false);
+      if (plan.placement !== undefined && (moves || this.#storage.isReservedBeyond(buffer, constraints))) {
+        target = planner.allocate(buffer, plan.placement, false);
       }
     } catch (error) {
-      this.#attachmentSlots.give(slot);
+      this.#table.giveAttachmentSlot(slot);
       if (isErrno(error)) this.records.attach(buffer, device, 'refused', error.message, [], atNs);
       throw error;
     }
@@ -250,8 +190,8 @@ export class Exporter {
     this.parts.watch?.openedAttachment(buffer, slot);
     buffer.attachments.set(slot, attached);
     buffer.arriving = slot;
-    this.settle(buffer);
-    if (target !== undefined) this.#reserve(buffer, target);
+    this.#storage.settle(buffer);
+    if (target !== undefined) this.#storage.reserve(buffer, target);
     const moved = plan.action === 'migrate' && this.parts.policy.moveAt === 'attach';
     if (moved) {
       yield* this.#moveForAttach(buffer, attached, plan.why, plan.forcedBy);
@@ -268,33 +208,18 @@ export class Exporter {
       plan.forcedBy,
       atNs,
     );
-    this.#lookForHazards(buffer, [constraints]);
+    this.#storage.lookForHazards(buffer, [constraints]);
     return this.#attachReply(buffer, attached, moved);
   }
 
   #attachReply(buffer: ExportedBuffer, { slot, device }: AttachedDevice, moved: boolean): AttachReply {
     buffer.awaited.delete(device);
     buffer.arriving = undefined;
-    this.#journal.write(buffer);
+    this.#storage.note(buffer);
     this.parts.queues.changed(buffer.slot);
     const { name, sizeBytes, request } = buffer;
     const { actor: owner } = request;
     return { attachment: slot, name, sizeBytes, moved, ...(owner !== undefined && { owner }) };
-  }
-
-  /** An attachment that was made before this life began, and the answer was lost. */
-  #restoredAttachment({ attachments }: ExportedBuffer, { actor, device }: AttachRequest): AttachedDevice | undefined {
-    for (const one of attachments.values()) {
-      if (one.actor === actor && one.device === device && this.#restored.delete(one)) return one;
-    }
-    return undefined;
-  }
-
-  /** Sets storage aside for the next move, in place of what was. */
-  #reserve(buffer: ExportedBuffer, target: HeapAllocation | undefined): void {
-    if (buffer.reserved !== undefined) this.#free(buffer.reserved);
-    buffer.reserved = target;
-    this.#journal.write(buffer); // in the step that frees: what it was may be another buffer's from here on
   }
 
   /** Moves at once; when that fails, the attach fails and the attachment is gone again. */
@@ -306,7 +231,7 @@ export class Exporter {
   ): Task<void> {
     const requestedNs = this.parts.services.clock.now();
     try {
-      yield* this.#move(buffer, { reason, forcedBy, requestedNs, attachments: [attached.slot] });
+      yield* this.#moves.move(buffer, { reason, forcedBy, requestedNs, attachments: [attached.slot] });
     } catch (error) {
       this.#dropAttachment(buffer, attached.slot);
       if (isErrno(error))
@@ -324,7 +249,7 @@ export class Exporter {
 
   /** The slow path of a map: places the buffer, or moves it for a device that cannot reach it. */
   *map(request: MapRequest): Task<MapReply> {
-    const buffer = this.#lookUp(request.buffer, 'dma_buf_map_attachment');
+    const buffer = this.#table.lookUp(request.buffer, 'dma_buf_map_attachment');
     if (buffer.allocation === undefined) yield* this.#awaitExpected(buffer);
     return yield* this.parts.queues.serialised(buffer.slot, () => this.#map(buffer, request));
   }
@@ -338,108 +263,65 @@ export class Exporter {
     let did: MapReply['did'] = 'mapping';
     if (buffer.allocation === undefined) {
       did = 'placing';
-      yield* this.#place(buffer);
+      yield* this.#storage.place(buffer);
       buffer.firstMap = { device: attached.device, atNs: requestedNs };
-      this.#journal.write(buffer);
-    } else if (this.#planner.unreachable(buffer).length > 0) {
+      this.#storage.note(buffer);
+    } else if (this.#storage.planner.unreachable(buffer).length > 0) {
       did = 'moving';
       try {
-        yield* this.#moveForMap(buffer, attached, requestedNs);
+        yield* this.#moves.forMap(buffer, attached, requestedNs);
       } catch (error) {
         if (!isErrno(error)) throw error;
         // Whoever can reach the present storage keeps it; only the one that cannot is refused.
-        if (this.#planner.violation(buffer.allocation, attached.constraints) !== undefined) throw error;
+        if (this.#storage.violation(buffer.allocation, attached.constraints) !== undefined) throw error;
       }
     }
     // Detached while this waited, where the move went on for others: nothing may be mapped for its slot any more.
     if (buffer.attachments.get(attached.slot) !== attached) throw detachedMeanwhile(buffer, attached.device);
     assert(buffer.allocation !== undefined, 'a mapped buffer is backed');
     const { slot, constraints, device } = attached;
-    const violation = this.#planner.violation(buffer.allocation, constraints);
+    const violation = this.#storage.violation(buffer.allocation, constraints);
     if (violation !== undefined) {
       const details = { buffer: buffer.name, device };
       throw new ErrnoError('EIO', 'dma_buf_map_attachment', `Cannot map ${buffer.name}: ${violation}`, details);
     }
-    const { runs } = this.#storageAttachments.map(slot, buffer.allocation, constraints);
+    const { runs } = this.#storage.map(slot, buffer.allocation, constraints);
     const isLocal = buffer.allocation.localTo === device;
     const state = this.parts.buffers.state(buffer.slot);
     this.parts.sanitizer?.mapped(buffer.allocation, buffer.name, generationOf(state), device);
     return { state, runs, did, ...(isLocal && { isLocal }) };
   }
 
-  *#moveForMap(buffer: ExportedBuffer, attached: AttachedDevice, requestedNs: number): Task<void> {
-    const unreachable = this.#planner.unreachable(buffer);
-    this.#refuseIfBlocked(buffer, attached.device);
-    const placement = this.#planner.solve(buffer);
-    const { allocation } = buffer;
-    const violation = allocation && this.#planner.violation(allocation, unreachable[0].constraints);
-    yield* this.#move(buffer, {
-      reason: `${violation}; ${placement.explanation.prose}`,
-      forcedBy: forcingDevices(placement),
-      requestedNs,
-      attachments: unreachable.map(({ slot }) => slot),
-    });
-  }
-
-  *#move(buffer: ExportedBuffer, cause: MoveCause): Task<void> {
-    const target = buffer.reserved ?? this.#planner.allocate(buffer, this.#planner.solve(buffer), false);
-    buffer.reserved = undefined;
-    yield* this.#spendOn(buffer, target, 'move');
-    yield* this.parts.mover.move(buffer, target, cause);
-    this.#lookForHazards(buffer, buffer.constraints());
-  }
-
   /** Detaches a device. Served at once, also while the buffer moves; the constraints widen. */
   *detach(request: DetachRequest): Task<void> {
-    const buffer = this.#lookUp(request.buffer, 'dma_buf_detach');
+    const buffer = this.#table.lookUp(request.buffer, 'dma_buf_detach');
     const attached = buffer.attachments.get(request.attachment);
     if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
     const leaked = this.parts.buffers.mappings(attached.slot) + this.parts.buffers.pinsOf(attached.slot);
     if (leaked > 0) {
       this.leakedMappings += leaked;
-      this.#journal.put(LEAKED, this.leakedMappings);
+      this.#table.journal.put(LEAKED, this.leakedMappings);
     }
     this.#dropAttachment(buffer, attached.slot);
-    if (buffer.reserved !== undefined && this.#planner.unreachable(buffer).length === 0) {
-      this.#reserve(buffer, undefined);
+    if (buffer.reserved !== undefined && this.#storage.planner.unreachable(buffer).length === 0) {
+      this.#storage.reserve(buffer, undefined);
     }
     if (this.parts.policy.moveBack === 'idle' && !request.ended && buffer.attachments.size > 0) {
-      this.parts.services.spawn(`move back ${buffer.name}`, this.#moveBack(buffer, attached.device));
-    }
-  }
-
-  /** Moves a buffer to a cheaper heap that suits the devices that are left. A failure leaves it where it is. */
-  *#moveBack(buffer: ExportedBuffer, gone: string): Task<void> {
-    const requestedNs = this.parts.services.clock.now();
-    yield* this.parts.queues.serialised(buffer.slot, () => this.#moveBackNow(buffer, gone, requestedNs));
-  }
-
-  *#moveBackNow(buffer: ExportedBuffer, gone: string, requestedNs: number): Task<void> {
-    if (buffer.dying || buffer.allocation === undefined || buffer.attachments.size === 0) return;
-    const plan = this.#planner.planDetach(this.#situation(buffer), gone);
-    if (plan.action !== 'migrate') return;
-    try {
-      yield* this.#move(buffer, {
-        reason: plan.why,
-        forcedBy: [],
-        requestedNs,
-      });
-    } catch (error) {
-      if (!isErrno(error)) throw error; // the move is on record as timed out or refused
+      this.parts.services.spawn(`move back ${buffer.name}`, this.#moves.back(buffer, attached.device));
     }
   }
 
   /** Says that no further device is expected: the first map need not wait. */
   *seal(request: BufferRequest): Task<void> {
-    const buffer = this.#lookUp(request.buffer, 'dma_buf_seal');
+    const buffer = this.#table.lookUp(request.buffer, 'dma_buf_seal');
     buffer.awaited.clear();
-    this.#journal.write(buffer);
+    this.#storage.note(buffer);
     this.parts.queues.changed(buffer.slot);
   }
 
   /** Frees a buffer once its last device has detached. Source: the release op at the last dma_buf_put, v6.12. */
   *destroy(request: BufferRequest): Task<void> {
-    const buffer = this.#lookUp(request.buffer, 'dma_buf_put');
+    const buffer = this.#table.lookUp(request.buffer, 'dma_buf_put');
     if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_put');
     if (buffer.dying) throw staleHandle('dma_buf_put', request.buffer); // its slot may be another's when this is served
     buffer.dying = true;
@@ -455,20 +337,7 @@ export class Exporter {
 
   *#release(buffer: ExportedBuffer): Task<void> {
     this.parts.watch?.look(buffer);
-    const storages = [buffer.allocation, buffer.reserved];
-    buffer.allocation = undefined;
-    buffer.reserved = undefined;
-    this.#journal.close(buffer);
-    for (const allocation of storages) if (allocation !== undefined) this.#free(allocation);
-    this.#past.push(buffer);
-    this.#drop(buffer);
-  }
-
-  #drop(buffer: ExportedBuffer): void {
-    this.#restored.delete(buffer);
-    this.#buffers.delete(buffer.slot);
-    this.#bufferSlots.give(buffer.slot);
-    this.parts.buffers.openBuffer(buffer.slot); // a handle of the past life is stale from here on
+    this.#storage.close(buffer);
   }
 
   /**
@@ -478,7 +347,7 @@ export class Exporter {
    */
   reclaim(dead: ActorId): void {
     this.#deaths.set(dead, (this.#deaths.get(dead) ?? 0) + 1);
-    for (const buffer of this.#buffers.values()) {
+    for (const buffer of this.#table.live) {
       for (const attached of [...buffer.attachments.values()]) {
         if (attached.actor === dead) this.#dropAttachment(buffer, attached.slot);
       }
@@ -486,7 +355,7 @@ export class Exporter {
       buffer.orphaned = true;
       const wasDying = buffer.dying;
       buffer.dying = true;
-      this.#journal.write(buffer);
+      this.#storage.note(buffer);
       this.parts.services.spawn(`disown ${buffer.name}`, this.#disown(buffer, wasDying));
     }
   }
@@ -518,108 +387,13 @@ export class Exporter {
     );
   }
 
-  *#place(buffer: ExportedBuffer): Task<void> {
-    const placement = this.#planner.solve(buffer, iovaInUse(this.#buffers.values(), buffer, buffer.constraints()));
-    const allocation = this.#planner.allocate(buffer, placement, true);
-    yield* this.#spendOn(buffer, allocation, 'deferred');
-    this.#back(buffer, allocation, this.#planner.why(allocation, placement));
-  }
-
-  /** A buffer as the plans take it. */
-  #situation(buffer: ExportedBuffer, newcomer?: DeviceConstraints): BufferSituation {
-    const devices = newcomer === undefined ? buffer.constraints() : [...buffer.constraints(), newcomer];
-    const inUse = iovaInUse(this.#buffers.values(), buffer, devices);
-    return { ...buffer.situation(this.parts.buffers), ...(inUse && { iovaInUse: inUse }) };
-  }
-
-  #back(buffer: ExportedBuffer, allocation: HeapAllocation, why: string): void {
-    const atNs = this.parts.services.clock.now();
-    buffer.incoming = allocation;
-    this.#journal.write(buffer);
-    buffer.allocation = allocation;
-    buffer.placements.push({ heap: allocation.heap, atNs, why });
-    this.settle(buffer);
-    this.#lookForHazards(buffer, buffer.constraints());
-    this.parts.services.trace.add({
-      track: `buffer ${buffer.name}`,
-      name: `placed in ${allocation.heap}`,
-      startNs: atNs,
-    });
-    buffer.generation = generationOf(this.parts.buffers.publish(buffer.slot));
-    buffer.incoming = undefined;
-    this.#journal.write(buffer);
-  }
-
-  /** A map that needs a move is refused where it is known already that the move would wait in vain. */
-  #refuseIfBlocked(buffer: ExportedBuffer, device: string): void {
-    const pinners = [...buffer.attachments.values()].filter(
-      (attached) => pinsForItsStay(attached) && this.parts.buffers.pinsOf(attached.slot) > 0,
-    );
-    if (pinners.length > 0) {
-      const names = pinners.map((attached) => attached.device);
-      throw cannotMove(buffer, device, pinnedForStayText(names), names);
-    }
-    const holders: string[] = [];
-    for (const slot of buffer.blockers) {
-      const attached = buffer.attachments.get(slot);
-      if (attached !== undefined && this.parts.buffers.mappings(slot) > 0) holders.push(attached.device);
-      else buffer.blockers.delete(slot);
-    }
-    if (holders.length === 0) return;
-    throw cannotMove(
-      buffer,
-      device,
-      `${holders.join(', ')} holds it mapped until REQBUFS(0), and a move has waited in vain`,
-      holders,
-    );
-  }
-
   #dropAttachment(buffer: ExportedBuffer, slot: AttachmentSlot): void {
-    const attached = buffer.attachments.get(slot);
-    if (attached === undefined) return; // reclaimed already: the slot may be somebody else's
-    buffer.attachments.delete(slot);
-    this.#restored.delete(attached);
-    if (buffer.arriving === slot) buffer.arriving = undefined;
-    this.#journal.write(buffer);
-    this.#storageAttachments.drop(slot);
+    if (this.#table.dropAttachment(buffer, slot) === undefined) return;
+    this.#storage.detach(slot);
     buffer.blockers.delete(slot);
-    this.#attachmentSlots.give(slot);
+    this.#table.giveAttachmentSlot(slot);
     this.parts.buffers.reclaimMappings(slot);
     this.parts.queues.changed(buffer.slot);
-  }
-
-  #reservedIsOutOfReach({ reserved }: ExportedBuffer, constraints: DeviceConstraints): boolean {
-    return reserved !== undefined && this.#planner.violation(reserved, constraints) !== undefined;
-  }
-
-  /** Tells the storage who is attached to it now; after each change of either. */
-  settle(buffer: ExportedBuffer): void {
-    const { allocation } = buffer;
-    this.#storageAttachments.settle(
-      buffer,
-      (constraints) => allocation !== undefined && this.#planner.violation(allocation, constraints) === undefined,
-    );
-  }
-
-  /** Writes a buffer down for the next life. */
-  note(buffer: ExportedBuffer): void {
-    this.#journal.write(buffer);
-  }
-
-  /** Why a device cannot use storage; undefined when it can. */
-  violation(storage: HeapAllocation, constraints: DeviceConstraints): string | undefined {
-    return this.#planner.violation(storage, constraints);
-  }
-
-  /** Gives storage back that nobody is attached to. */
-  release(storage: HeapAllocation): void {
-    this.#free(storage);
-  }
-
-  #free(storage: HeapAllocation): void {
-    const heap = this.heap(storage.heap);
-    heap.ops.release(storage);
-    this.#background.wake(heap);
   }
 
   #refuseCorrupt(buffer: ExportedBuffer, op: string): void {
@@ -627,30 +401,8 @@ export class Exporter {
     if (what !== undefined) throw corruptSlot(buffer, op, what);
   }
 
-  #lookForHazards(buffer: ExportedBuffer, devices: readonly DeviceConstraints[]): void {
-    if (buffer.allocation === undefined) return;
-    const traits = this.heap(buffer.allocation.heap).traits(buffer.sizeBytes);
-    this.records.look(buffer, traits, devices, this.parts.services.clock.now());
-  }
-
-  /** Lets pass what storage costs: finding the pages, and zeroing those that are not, unless a move overwrites them. */
-  *#spendOn(buffer: ExportedBuffer, storage: HeapAllocation, kind: AllocationRecord['kind']): Task<void> {
-    const { costs, services } = this.parts;
-    const dirtyBytes = kind === 'move' ? 0 : buffer.sizeBytes - (storage.pooledBytes ?? 0);
-    const ns = costs.allocationNs(storage) + costs.zeroNs(dirtyBytes);
-    this.records.allocation(buffer, storage, kind, services.clock.now(), ns);
-    if (ns > 0) yield* sleepUntil(services.clock.now() + ns, 'allocating and zeroing');
-  }
-
   /** The buffer of a handle; undefined when it is gone. */
   find(handle: BufferHandle): ExportedBuffer | undefined {
-    const buffer = this.#buffers.get(handle.slot);
-    return buffer?.life === handle.life ? buffer : undefined;
-  }
-
-  #lookUp(handle: BufferHandle, op: string): ExportedBuffer {
-    const buffer = this.find(handle);
-    if (buffer === undefined) throw staleHandle(op, handle);
-    return buffer;
+    return this.#table.find(handle);
   }
 }

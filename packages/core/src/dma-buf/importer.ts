@@ -11,21 +11,17 @@ import {
   type ActorServices,
   assert,
   attempt,
-  ErrnoError,
+  type ErrnoError,
   type Nanoseconds,
   type Task,
 } from '../base/index.js';
-import {
-  checkMapping,
-  type DeviceConstraints,
-  dmaSegments,
-  iovaAlignmentBytes,
-  iovaAperture,
-} from '../constraints/index.js';
-import { IommuDomain, type PhysicalMemory, SgTable } from '../memory/index.js';
-import { type BufferState, type BufferWords, generationOf, isMoving } from './buffer-words.js';
+import type { DeviceConstraints } from '../constraints/index.js';
+import type { PhysicalMemory } from '../memory/index.js';
+import { type BufferState, type BufferWords, isMoving } from './buffer-words.js';
 import { callOnce } from './call-once.js';
-import { DmaBufAttachment, DmaMapping } from './dma-mapping.js';
+import { DmaBufAttachment, type DmaMapping } from './dma-mapping.js';
+import { ImportedStorage } from './imported-storage.js';
+import { letGoMeanwhile, ownerDied, stillInUse, unmappedTwice, wouldDeadlock } from './importer-errors.js';
 import {
   type AttachReply,
   type AttachRequest,
@@ -67,12 +63,12 @@ export class DmaBufImporter {
   readonly #kept = new Map<DmaBufAttachment, DmaMapping | undefined>();
   /** How often it was told that an actor has died. */
   readonly #ownerDeaths = new Map<ActorId, number>();
-  readonly #domain: IommuDomain | undefined;
+  readonly #storage: ImportedStorage;
+  /** Told of each buffer whose storage moves, or was to: what the device keeps of its addresses is void. Must not wait. */
+  onMoveNotify: (buffer: BufferHandle) => void = () => {};
   readonly stalls: Stall[] = [];
   /** Sum of all stalls. */
   stalledNs: Nanoseconds = 0;
-  /** IOMMU faults and other touches of storage that the device no longer had. */
-  faults = 0;
   /** Calls of moveNotify that it has had. */
   moveNotifies = 0;
   /** Calls of dma_buf_pin that it has made. */
@@ -82,12 +78,11 @@ export class DmaBufImporter {
   constructor(
     private readonly services: ActorServices,
     private readonly buffers: BufferWords,
-    private readonly memory: PhysicalMemory,
+    memory: PhysicalMemory,
     readonly device: ImporterDevice,
   ) {
     assert(!device.pin || device.importer === 'dynamic', 'a static importer pins by having mapped, not by dma_buf_pin');
-    const aperture = iovaAperture(device.constraints);
-    if (aperture !== undefined) this.#domain = new IommuDomain(device.name, aperture);
+    this.#storage = new ImportedStorage(memory, device.name, device.constraints);
   }
 
   get attachments(): Iterable<DmaBufAttachment> {
@@ -95,7 +90,12 @@ export class DmaBufImporter {
   }
 
   get iovaRanges(): number {
-    return this.#domain?.liveCount ?? 0;
+    return this.#storage.iovaRanges;
+  }
+
+  /** IOMMU faults and other touches of storage that the device no longer had. */
+  get faults(): number {
+    return this.#storage.faults;
   }
 
   attachmentOf(buffer: BufferHandle): DmaBufAttachment | undefined {
@@ -138,31 +138,20 @@ export class DmaBufImporter {
       // Whoever exports it has died while this was under way, and nobody will tell again.
       attachment.orphaned = true;
       yield* this.detach(attachment);
-      throw this.#exporterDied(attachment);
+      throw ownerDied(this.device.name, attachment);
     }
     return attachment;
   }
 
   /** Detaches. Source: dma_buf_detach, v6.12. Differs: live mappings and pins are EBUSY, where Linux trusts the caller. */
   *detach(attachment: DmaBufAttachment, ended = false): Task<void> {
-    if (attachment.mapCount > 0) {
-      throw new ErrnoError(
-        'EBUSY',
-        'dma_buf_detach',
-        `Cannot detach ${this.device.name} from ${attachment.name}: it is still mapped ${attachment.mapCount} times`,
-      );
-    }
-    if (this.device.pin && this.buffers.pinsOf(attachment.slot) > 0) {
-      throw new ErrnoError(
-        'EBUSY',
-        'dma_buf_detach',
-        `Cannot detach ${this.device.name} from ${attachment.name}: it is still pinned`,
-      );
-    }
+    const { name } = this.device;
+    if (attachment.mapCount > 0) throw stillInUse(name, attachment, `mapped ${attachment.mapCount} times`);
+    if (this.device.pin && this.buffers.pinsOf(attachment.slot) > 0) throw stillInUse(name, attachment, 'pinned');
     attachment.detached = true;
     this.#kept.delete(attachment);
     this.#heed(attachment);
-    this.#forget(attachment);
+    this.#storage.forget(attachment);
     if (this.attachmentOf(attachment.buffer) === attachment) this.#attachments.delete(attachment.buffer.slot);
     const request: DetachRequest = { buffer: attachment.buffer, attachment: attachment.slot, ended };
     yield* callOnce(this.services, 'detach', request);
@@ -190,11 +179,10 @@ export class DmaBufImporter {
       }
       for (const earlier of attachments.slice(0, taken)) this.#unmapWords(earlier);
       taken = 0;
-      if (state === LOST)
-        throw attachment.orphaned ? this.#exporterDied(attachment) : this.#detachedMeanwhile(attachment);
+      if (state === LOST) throw this.#lost(attachment);
       yield* this.#awaitStorage(attachment, state, debt);
     }
-    return attachments.map((attachment) => this.#mapping(attachment));
+    return attachments.map((attachment) => this.#storage.mapping(attachment));
   }
 
   /** Maps one buffer. */
@@ -220,7 +208,7 @@ export class DmaBufImporter {
       if (!isFirst) continue;
       if (holdsInPlace(this.device)) {
         this.#tryMap(attachment);
-        this.#kept.set(attachment, this.#mapping(attachment));
+        this.#kept.set(attachment, this.#storage.mapping(attachment));
       } else this.#kept.set(attachment, undefined);
     }
   }
@@ -290,19 +278,12 @@ export class DmaBufImporter {
 
   /** DMA segments that the device sees of a mapped buffer. */
   segmentCount(mapping: DmaMapping): number {
-    const { iova, sgTable } = mapping.attachment;
-    return dmaSegments(sgTable?.runs ?? [], this.device.constraints, iova?.iova).length;
+    return this.#storage.segmentCount(mapping.attachment);
   }
 
   /** Ends a mapping. @throws ErrnoError EINVAL when it has ended already */
   unmap(mapping: DmaMapping): void {
-    if (!mapping.isLive) {
-      throw new ErrnoError(
-        'EINVAL',
-        'dma_buf_unmap_attachment',
-        `Cannot unmap ${mapping.attachment.name} for ${this.device.name}: this mapping has ended already`,
-      );
-    }
+    if (!mapping.isLive) throw unmappedTwice(this.device.name, mapping.attachment);
     mapping.retire();
     if (mapping.pins) this.#unpin(mapping.attachment);
     if (mapping.counts) this.#unmapWords(mapping.attachment);
@@ -343,7 +324,8 @@ export class DmaBufImporter {
     if (notified === attachment.notified) return;
     this.moveNotifies += notified - attachment.notified;
     attachment.notified = notified;
-    if (attachment.mapCount === 0) this.#forget(attachment);
+    this.onMoveNotify(attachment.buffer);
+    if (attachment.mapCount === 0) this.#storage.forget(attachment);
   }
 
   #uncount(mapping: DmaMapping): void {
@@ -366,7 +348,7 @@ export class DmaBufImporter {
   *#awaitStorage(attachment: DmaBufAttachment, state: BufferState, debt: FenceDebt): Task<void> {
     const startNs = this.services.clock.now();
     let why: Stall['why'] = 'moving';
-    if (debt.owed > 0) throw this.#wouldDeadlock(attachment); // the exporter, too, may be waiting for that fence
+    if (debt.owed > 0) throw wouldDeadlock(this.device.name, attachment); // the exporter, too, may be waiting for that fence
     if (isMoving(state)) {
       yield* attempt(() => this.buffers.settledStep(attachment.buffer.slot));
     } else {
@@ -402,67 +384,11 @@ export class DmaBufImporter {
     this.#heed(attachment);
     if (attachment.cached === reply.state) return; // another generator of this driver was first
     assert(attachment.mapCount === 0, 'storage does not change under a mapping');
-    this.#forget(attachment);
-    const sgTable = new SgTable(reply.runs);
-    const generation = generationOf(reply.state);
-    const { constraints } = this.device;
-    const alignmentBytes = iovaAlignmentBytes(constraints, sgTable.lengthBytes);
-    const iova = this.#domain?.map(sgTable, attachment.name, generation, alignmentBytes);
-    const violation = reply.isLocal ? undefined : checkMapping(sgTable.runs, constraints, iova?.iova);
-    if (violation !== undefined) {
-      if (iova !== undefined) this.#domain?.unmap(iova);
-      throw new ErrnoError(
-        'EINVAL',
-        'dma_map_sgtable',
-        `Cannot map ${attachment.name} for ${this.device.name}: ${violation.message}`,
-        { device: this.device.name, buffer: attachment.name, field: violation.field },
-      );
-    }
-    attachment.sgTable = sgTable;
-    attachment.iova = iova;
-    attachment.cached = reply.state;
+    this.#storage.forget(attachment);
+    this.#storage.adopt(attachment, reply);
   }
 
-  #forget(attachment: DmaBufAttachment): void {
-    if (attachment.iova !== undefined) this.#domain?.unmap(attachment.iova);
-    attachment.iova = undefined;
-    attachment.sgTable = undefined;
-    attachment.views = undefined;
-    attachment.cached = 0;
-  }
-
-  #mapping(attachment: DmaBufAttachment): DmaMapping {
-    const { cached, sgTable, iova, name } = attachment;
-    if (sgTable === undefined) throw new ErrnoError('EIO', 'dma_buf_map_attachment', `${name} has no storage`);
-    return new DmaMapping(attachment, cached, sgTable, this.memory, () => {
-      this.faults += 1;
-      if (this.#domain !== undefined && iova !== undefined) return this.#domain.fault(iova.iova, iova);
-      return new ErrnoError(
-        'EFAULT',
-        'dma_access',
-        `${this.device.name} touched ${name}, generation ${generationOf(cached)}, after unmapping it`,
-        { device: this.device.name, buffer: name, generation: generationOf(cached) },
-      );
-    });
-  }
-
-  #detachedMeanwhile({ name }: DmaBufAttachment): ErrnoError {
-    const message = `Cannot map ${name} for ${this.device.name}: another job of the device has let go of it meanwhile`;
-    return new ErrnoError('ECANCELED', 'dma_buf_map_attachment', message, { device: this.device.name, buffer: name });
-  }
-
-  #exporterDied({ name }: DmaBufAttachment): ErrnoError {
-    const message = `Cannot map ${name} for ${this.device.name}: the driver that exported it has died`;
-    return new ErrnoError('ENODEV', 'dma_buf_map_attachment', message, { device: this.device.name, buffer: name });
-  }
-
-  #wouldDeadlock(attachment: DmaBufAttachment): ErrnoError {
-    return new ErrnoError(
-      'EDEADLK',
-      'dma_buf_map_attachment',
-      `Cannot map ${attachment.name} for ${this.device.name}: it is being moved, and the move may be waiting for a fence ` +
-        'that this job has published and not signalled; signal first, or serve frames in generators of their own',
-      { device: this.device.name, buffer: attachment.name },
-    );
+  #lost(attachment: DmaBufAttachment): ErrnoError {
+    return (attachment.orphaned ? ownerDied : letGoMeanwhile)(this.device.name, attachment);
   }
 }

@@ -17,8 +17,13 @@ export interface Lane {
   readonly owed: number;
 }
 
-/** A buffer in one use of it: what a driver takes from a port, works on, and hands on or releases. */
-export interface Frame {
+/**
+ * A buffer in one use of it: what a driver takes from a port, works on, and hands on or releases.
+ *
+ * Declared with `using`, it goes back unused at the end of its scope if the driver has it still: one that was taken is dropped
+ * and counted, one that was acquired is cancelled.
+ */
+export interface Frame extends Disposable {
   readonly format: FrameFormat;
   /** Which buffer it lies in: the same number in each use of it. */
   readonly bufferNumber: number;
@@ -73,7 +78,7 @@ export interface InputPort {
   /** Gives a frame back unused: it counts as dropped by this device. */
   drop(frame: Frame): void;
 
-  /** The frame leaves by an output instead of going back: its reference goes with it. */
+  /** The frame leaves by an output instead of going back: its reference goes with it. @throws ErrnoError EINVAL when it is not held */
   handOver(frame: Frame): void;
 }
 
@@ -91,10 +96,10 @@ export interface OutputPort {
    */
   acquireForTick(lane: Lane): Task<Frame | undefined>;
 
-  /** Gives a frame back that was acquired and not pushed, and the room that was kept for it. */
+  /** Gives a frame back that was acquired and not pushed, and the room that was kept for it. @throws ErrnoError EINVAL when it is not the driver's */
   cancel(frame: Frame): void;
 
-  /** Hands a frame to every consumer that wants it. The caller's reference is gone. */
+  /** Hands a frame to every consumer that wants it. The caller's reference is gone. @throws ErrnoError EINVAL when it has none */
   push(frame: Frame): Task<void>;
 
   /** Waits for room and keeps it for the next push: for those who must not wait once they owe a fence. */
@@ -112,8 +117,13 @@ export interface JobOptions {
   readonly publish?: boolean;
 }
 
-/** A device works on a set of buffers: they are mapped, and those who would conflict wait for its fence. */
-export interface Job {
+/**
+ * A device works on a set of buffers: they are mapped, and those who would conflict wait for its fence.
+ *
+ * Declared with `using`, it ends with ECANCELED at the end of its scope if it has not ended before: no way out of a driver leaves
+ * a fence unsignalled or a buffer mapped.
+ */
+export interface Job extends Disposable {
   readonly startNs: Nanoseconds;
   /** How long the device waited for storage: the stall that a move causes. */
   readonly stalledNs: Nanoseconds;

@@ -1,16 +1,23 @@
 /** The program of a driver's actor: sets up ports and buffers, runs the driver while it is present, and lets go of all. */
 import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
-import { CpuFrameCache, type CpuTouch, DmaBufImporter, type ImporterDevice } from '../dma-buf/index.js';
+import {
+  type BufferHandle,
+  CpuFrameCache,
+  type CpuTouch,
+  DmaBufImporter,
+  type ImporterDevice,
+} from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
 import { type ActorHost, PEER_DIED, type PeerDeath } from '../runtime/index.js';
 import { type Corruption, sendBroken } from './corrupt-messages.js';
-import type { Driver } from './define-driver.js';
+import type { AnyDriver } from './define-driver.js';
 import type { FrameFormat } from './frame-format.js';
 import type { Payload } from './payload.js';
 import { type ContextParts, PipelineContext } from './pipeline-context.js';
 import { PipelineInput } from './pipeline-input.js';
 import { PipelineOutput } from './pipeline-output.js';
 import type { LinkSpec, PoolSpec } from './port-parts.js';
+import { runDriver, setUpDriver } from './run-driver.js';
 import { openTables, type SharedTables } from './shared-tables.js';
 import { type DeviceReport, DeviceStatistics } from './statistics.js';
 
@@ -49,7 +56,7 @@ export interface DriverStart {
 }
 
 /** Runs a driver as an actor. */
-export function* driverProgram(host: ActorHost, driver: Driver, start: DriverStart): Task<DeviceReport> {
+export function* driverProgram(host: ActorHost, driver: AnyDriver, start: DriverStart): Task<DeviceReport> {
   const actor = new DriverActor(host, driver, start);
   return yield* actor.run();
 }
@@ -60,11 +67,11 @@ class DriverActor {
   readonly #importer: DmaBufImporter;
   readonly #inputs: PipelineInput[];
   readonly #outputs: PipelineOutput[];
-  readonly #context: PipelineContext<never>;
+  readonly #context: PipelineContext;
 
   constructor(
     private readonly host: ActorHost,
-    private readonly driver: Driver,
+    private readonly driver: AnyDriver,
     private readonly start: DriverStart,
   ) {
     const tables = openTables(host.words, start.tables, start.actor);
@@ -96,8 +103,13 @@ class DriverActor {
       ports[port] = made;
       return made;
     });
-    this.#context = new PipelineContext(this.#parts, start.parameters as never, ports as never);
+    this.#context = new PipelineContext(this.#parts, start.parameters, ports);
+    if (driver.moveNotify !== undefined) this.#importer.onMoveNotify = this.#moveNotify;
   }
+
+  readonly #moveNotify = ({ slot }: BufferHandle): void => {
+    this.driver.moveNotify?.(this.#context as never, slot);
+  };
 
   *run(): Task<DeviceReport> {
     this.host.serve({ [PEER_DIED]: ({ actor }: PeerDeath) => this.#importer.leaveOrphans(actor) });
@@ -120,9 +132,9 @@ class DriverActor {
 
   /** One stay of the device: attach, run, and, if it leaves before the end, detach. */
   *#runOnce(presence: Presence, first: boolean): Task<void> {
-    const context = this.#context as PipelineContext;
+    const context = this.#context;
     context.beginStay();
-    const state = yield* this.driver.setup?.(context as never) ?? nothing();
+    const state = yield* setUpDriver(this.driver, context);
     const late = presence.fromNs > 0 || this.host.life > 0;
     if (first && late) yield* this.host.ready();
     if (late) {
@@ -143,7 +155,7 @@ class DriverActor {
       }
     }
     // A generator of its own: what it waits for then passes through fewer frames each time.
-    yield* context.parallel([this.driver.run(context as never, state as never)]);
+    yield* context.parallel([runDriver(this.driver, context, state)]);
     if (this.#inputs.length === 0) this.host.reached(this.start.durationNs); // a source that has ended holds nobody up
     for (const input of this.#inputs) yield* input.leave();
     if (presence.untilNs !== undefined) yield* this.#letGo(false);
@@ -257,8 +269,4 @@ class DriverActor {
       },
     };
   }
-}
-
-function* nothing(): Task<undefined> {
-  return undefined;
 }

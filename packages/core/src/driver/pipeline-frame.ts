@@ -4,10 +4,11 @@ import type { DmaFence } from '../sync/index.js';
 import type { Frame } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
 import type { FrameHolder, FrameWords, PoolRegion } from './frame-words.js';
+import { LentFrame } from './lent-frame.js';
 import type { PipelineJob } from './pipeline-job.js';
 
 /** A frame of a pipeline: a row of the frame table. */
-export class PipelineFrame implements Frame {
+export class PipelineFrame extends LentFrame implements Frame {
   readonly buffer: BufferHandle;
 
   constructor(
@@ -21,6 +22,7 @@ export class PipelineFrame implements Frame {
     /** When it was taken, in model time. */
     readonly takenNs: Nanoseconds,
   ) {
+    super();
     this.buffer = words.buffer(row);
   }
 

@@ -1,5 +1,5 @@
 import { attempt, ErrnoError, type Nanoseconds, type Task, type WordPark } from '../base/index.js';
-import { fenceStatus } from '../sync/index.js';
+import { type DmaFence, fenceStatus } from '../sync/index.js';
 import type { InputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
 import { type FrameHolder, linkHolder } from './frame-words.js';
@@ -58,28 +58,36 @@ export class PipelineInput implements InputPort {
   }
 
   release(frame: PipelineFrame, after?: PipelineJob): void {
-    if (!this.#held.delete(frame.row)) {
-      throw new ErrnoError(
-        'EINVAL',
-        'release',
-        `Cannot release frame ${frame.sequence} of ${this.link.to}: it is not held`,
-      );
-    }
-    const { frames, timelines } = this.parts.tables;
+    this.#surrender(frame, 'release');
+    const { timelines } = this.parts.tables;
     const fence = after?.fence;
-    const pending = fence !== undefined && fenceStatus(timelines, fence) === 0 ? fence : undefined;
-    frames.setReleaseFence(frame.row, this.link.consumer, pending);
-    frames.release(frame.pool, frame.row, this.#holder, this.parts.services.clock.now());
+    this.#giveBack(frame, fence !== undefined && fenceStatus(timelines, fence) === 0 ? fence : undefined);
+  }
+
+  #giveBack({ pool, row }: PipelineFrame, pending: DmaFence | undefined): void {
+    const { frames } = this.parts.tables;
+    frames.setReleaseFence(row, this.link.consumer, pending);
+    frames.release(pool, row, this.#holder, this.parts.services.clock.now());
+  }
+
+  #surrender(frame: PipelineFrame, op: string): void {
+    if (frame.surrender() && this.#held.delete(frame.row)) return;
+    throw new ErrnoError('EINVAL', op, `Cannot ${op} frame ${frame.sequence} of ${this.link.to}: it is not held`);
   }
 
   drop(frame: PipelineFrame): void {
+    this.#surrender(frame, 'drop');
     this.parts.statistics.dropped.add(frame.sequence);
-    this.release(frame);
+    this.#giveBack(frame, undefined);
   }
 
   /** A frame goes on to an output of this driver: its reference with it. */
   handOver(frame: PipelineFrame): void {
-    this.#held.delete(frame.row);
+    this.#surrender(frame, 'hand over');
+    frame.lend(() => {
+      frame.surrender();
+      this.#giveBack(frame, undefined);
+    });
   }
 
   get heldCount(): number {
@@ -125,6 +133,8 @@ export class PipelineInput implements InputPort {
     this.#held.add(entry.frame);
     this.parts.statistics.framesIn += 1;
     const { frames } = this.parts.tables;
-    return new PipelineFrame(frames, this.link.pool, entry.frame, this.format, this.#holder, nowNs);
+    const frame = new PipelineFrame(frames, this.link.pool, entry.frame, this.format, this.#holder, nowNs);
+    frame.lend(() => this.drop(frame));
+    return frame;
   }
 }

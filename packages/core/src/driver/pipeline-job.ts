@@ -128,6 +128,10 @@ export class PipelineJob implements Job {
     if (this.parts.services.trace.enabled) this.#trace(endNs, error);
   }
 
+  [Symbol.dispose](): void {
+    this.end('ECANCELED');
+  }
+
   #trace(endNs: Nanoseconds, error: string | undefined): void {
     const { services } = this.parts;
     const { startNs } = this;

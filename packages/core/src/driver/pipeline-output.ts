@@ -1,6 +1,7 @@
 import {
   attempt,
   attemptUntil,
+  ErrnoError,
   InvariantError,
   isErrno,
   type Nanoseconds,
@@ -111,6 +112,7 @@ export class PipelineOutput implements OutputPort {
   }
 
   cancel(frame: PipelineFrame): void {
+    this.#surrender(frame, 'cancel');
     for (const link of this.#links) this.#giveBack(link);
     this.parts.tables.frames.release(frame.pool, frame.row, frame.holder, this.parts.services.clock.now());
   }
@@ -120,6 +122,7 @@ export class PipelineOutput implements OutputPort {
    * takes the oldest waiting frame out, `drop-newest` leaves this frame out. The caller's reference is gone.
    */
   *push(frame: PipelineFrame): Task<void> {
+    this.#surrender(frame, 'push');
     const { frames } = this.parts.tables;
     const nowNs = this.parts.services.clock.now();
     const { sequence } = frame;
@@ -225,6 +228,7 @@ export class PipelineOutput implements OutputPort {
       for (const fence of frames.releaseFences(row)) yield* this.#awaitRelease(timelines, fence);
     }
     yield* this.#hold(frame, lane);
+    frame.lend(() => this.cancel(frame));
     return frame;
   }
 
@@ -303,6 +307,7 @@ export class PipelineOutput implements OutputPort {
     this.#inherited.delete(row);
     const renewed = new PipelineFrame(frames, pool.region, row, this.format, holder, frame.takenNs);
     yield* this.#hold(renewed, lane);
+    renewed.lend(() => this.cancel(renewed));
     return renewed;
   }
 
@@ -351,6 +356,12 @@ export class PipelineOutput implements OutputPort {
 
   *dropsByLink(): Generator<{ index: number; dropped: SequenceLog }> {
     for (const { spec, dropped } of this.#links) yield { index: spec.index, dropped };
+  }
+
+  #surrender(frame: PipelineFrame, op: string): void {
+    if (frame.surrender()) return;
+    const message = `Cannot ${op} frame ${frame.sequence} at output ${this.name}: it is not the driver's`;
+    throw new ErrnoError('EINVAL', op, message);
   }
 
   #ownPool(): PoolSpec {

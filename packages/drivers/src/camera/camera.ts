@@ -14,9 +14,8 @@ import {
   serviceTimeSchema,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
-import { nv12Of } from '../frame-images.js';
 import { openPictureSource, type PictureSource, probePictureSource } from '../media/index.js';
-import { copyNv12, drawTestPattern, type Nv12Image, nv12ImageOf, nv12Layout } from '../pixels/index.js';
+import { copyNv12, drawTestPattern, type Nv12Image, nv12ImageOf, nv12Layout, nv12Of } from '../pixels/index.js';
 
 const side = z.number().int().min(2).max(16_384).multipleOf(2);
 
@@ -53,7 +52,7 @@ export default defineDriver({
   },
 
   plan({ width, height, rate }) {
-    return { outputs: { out: frameFormat('NV12', width, height, rate) }, problems: [] };
+    return { outputs: { out: frameFormat('NV12', width, height, rate) } };
   },
 
   *setup(ctx): Task<PictureSource | undefined> {
@@ -64,7 +63,6 @@ export default defineDriver({
 
   *run(ctx, source) {
     const { out } = ctx.ports;
-    if (out === undefined) return;
     const lane = ctx.lane();
     const random = ctx.random('readout');
     const ticks = tickTimes(ctx);
@@ -74,15 +72,14 @@ export default defineDriver({
       const tickNs = ticks.next();
       if (!(yield* ctx.tick(tickNs))) return;
       ctx.count('ticks');
-      const frame = tickNs < busyUntilNs ? undefined : yield* out.acquireForTick(lane);
+      using frame = tickNs < busyUntilNs ? undefined : yield* out.acquireForTick(lane);
       if (frame === undefined) {
         ctx.dropped(sequence);
         continue;
       }
       frame.describe(sequence, ctx.backPressured ? ctx.now() : tickNs);
-      const job = yield* ctx.tryBegin(lane, [{ frame, write: true }]);
+      using job = yield* ctx.tryBegin(lane, [{ frame, write: true }]);
       if (job === undefined) {
-        out.cancel(frame);
         ctx.dropped(sequence);
         continue;
       }

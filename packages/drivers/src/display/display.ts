@@ -18,8 +18,7 @@ import {
   rateSchema,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
-import { rgbaOf } from '../frame-images.js';
-import { crc32OfRows } from '../pixels/index.js';
+import { crc32OfRows, rgbaOf } from '../pixels/index.js';
 
 const parameters = z.strictObject({
   refresh: rateSchema.default({ num: 60, den: 1 }).meta({ description: 'vblanks per second' }),
@@ -35,7 +34,7 @@ const parameters = z.strictObject({
 });
 type Parameters = z.output<typeof parameters>;
 
-const ports = { in: input() };
+const ports = { in: input({ formats: ['AB24'] }) };
 type Context = DriverContext<Parameters, typeof ports>;
 
 /** How long a screen waits for a frame once the sources have stopped. */
@@ -53,16 +52,12 @@ export default defineDriver({
   parameters,
   ports,
 
-  plan(_parameters, { in: format }) {
-    if (format === undefined) return { outputs: {}, problems: ['its input "in" is linked to nothing'] };
-    const problems =
-      format.fourcc === 'AB24' ? [] : [`it scans out AB24 (RGBA), and its input carries ${format.fourcc}`];
-    return { outputs: {}, problems };
+  plan() {
+    return { outputs: {} };
   },
 
   *run(ctx) {
-    const source = ctx.ports.in;
-    if (source === undefined) return;
+    const { in: source } = ctx.ports;
     for (const counter of ['shown', 'repeatedVblanks', 'lateVblanks']) ctx.count(counter, 0);
     const screen = new Screen(ctx, source);
     if (ctx.backPressured) yield* screen.showAsTheyCome();

@@ -9,7 +9,6 @@ import { ERRNO, isErrno, type RandomStream, type Task } from '@dmabuf-lab/core/b
 import {
   bitstreamFormat,
   type DriverContext,
-  type DriverPlan,
   defineDriver,
   type Frame,
   type InputPort,
@@ -22,8 +21,8 @@ import {
   writeStamps,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
-import { nv12Of } from '../frame-images.js';
 import { type H264BitstreamFrame, type H264Encoder, h264SizeProblem, openH264Encoder } from '../media/index.js';
+import { nv12Of } from '../pixels/index.js';
 
 /** Of memory. */
 const PAGE_SIZE = 4096;
@@ -41,7 +40,7 @@ const parameters = z.strictObject({
 });
 type Parameters = z.output<typeof parameters>;
 
-const ports = { in: input(), out: output({ isOptional: true }) };
+const ports = { in: input({ formats: ['NV12'] }), out: output({ isOptional: true }) };
 type Context = DriverContext<Parameters, typeof ports>;
 
 export default defineDriver({
@@ -49,11 +48,9 @@ export default defineDriver({
   parameters,
   ports,
 
-  plan({ sizeStep, maxWidth, maxHeight }, { in: format }): DriverPlan {
-    if (format === undefined) return { outputs: {}, problems: ['its input "in" is linked to nothing'] };
-    const { fourcc, widthPixels, heightPixels } = format;
+  plan({ sizeStep, maxWidth, maxHeight }, { in: format }) {
+    const { widthPixels, heightPixels } = format;
     const problems: string[] = [];
-    if (fourcc !== 'NV12') problems.push(`it takes NV12, and its input carries ${fourcc}`);
     if (widthPixels % sizeStep !== 0 || heightPixels % sizeStep !== 0) {
       problems.push(`it takes sizes in steps of ${sizeStep} pixels, and its input is ${widthPixels}x${heightPixels}`);
     }
@@ -66,9 +63,8 @@ export default defineDriver({
   },
 
   *setup(ctx): Task<H264Encoder | undefined> {
-    const format = ctx.ports.in?.format;
-    if (ctx.payload !== 'pixels' || format === undefined) return undefined;
-    const { widthPixels, heightPixels, rate } = format;
+    if (ctx.payload !== 'pixels') return undefined;
+    const { widthPixels, heightPixels, rate } = ctx.ports.in.format;
     const backend = ctx.runtime === 'virtual' ? 'h264-mp4-encoder' : ctx.parameters.backend;
     const { bitrate } = ctx.parameters;
     const bitstream = ctx.ports.out !== undefined;
@@ -77,8 +73,7 @@ export default defineDriver({
   },
 
   *run(ctx, codec) {
-    const source = ctx.ports.in;
-    if (source === undefined) return;
+    const { in: source } = ctx.ports;
     const lane = ctx.lane();
     const random = ctx.random('service');
     for (const counter of ['encoded', 'refused']) ctx.count(counter, 0);
@@ -101,16 +96,14 @@ function* encodeAll(
   const { out } = ctx.ports;
   let firstSequence: number | undefined;
   let index = -1;
-  for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
-    const target = out === undefined ? undefined : yield* out.acquire(lane);
+  for (;;) {
+    using frame = yield* source.take();
+    if (frame === undefined) return;
+    using target = out === undefined ? undefined : yield* out.acquire(lane);
     target?.describe(frame.sequence, frame.capturedNs);
     const written = target === undefined ? [] : [{ frame: target, write: true }];
-    const job = yield* ctx.tryBegin(lane, [{ frame, write: false }, ...written]);
-    if (job === undefined) {
-      if (target !== undefined) out?.cancel(target);
-      source.drop(frame);
-      continue;
-    }
+    using job = yield* ctx.tryBegin(lane, [{ frame, write: false }, ...written]);
+    if (job === undefined) continue;
     firstSequence ??= frame.sequence;
     // Behind a node, user space may queue a frame twice.
     index = Math.max(index + 1, frame.sequence - firstSequence);

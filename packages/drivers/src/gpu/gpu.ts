@@ -7,7 +7,6 @@
 import type { RandomStream, Task } from '@dmabuf-lab/core/base';
 import {
   type DriverContext,
-  type DriverPlan,
   defineDriver,
   type Frame,
   frameFormat,
@@ -19,8 +18,7 @@ import {
   serviceTimeSchema,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
-import { nv12Of, rgbaOf } from '../frame-images.js';
-import { composeOverlay, convertNv12ToRgba, defaultOverlay, drawNumberNv12 } from '../pixels/index.js';
+import { composeOverlay, convertNv12ToRgba, defaultOverlay, drawNumberNv12, nv12Of, rgbaOf } from '../pixels/index.js';
 
 const parameters = z.strictObject({
   service: serviceTimeSchema.default({ kind: 'fixed', fixedNs: 4_000_000 }).meta({ description: 'time of one job' }),
@@ -33,7 +31,7 @@ const parameters = z.strictObject({
 });
 type Parameters = z.output<typeof parameters>;
 
-const ports = { in: input(), out: output() };
+const ports = { in: input({ formats: ['NV12'] }), out: output() };
 type Context = DriverContext<Parameters, typeof ports>;
 
 export default defineDriver({
@@ -41,17 +39,13 @@ export default defineDriver({
   parameters,
   ports,
 
-  plan({ mode }, { in: format }): DriverPlan {
-    if (format === undefined) return { outputs: {}, problems: ['its input "in" is linked to nothing'] };
-    const problems = format.fourcc === 'NV12' ? [] : [`it takes NV12, and its input carries ${format.fourcc}`];
-    if (mode === 'in-place') return { outputs: { out: format }, forwards: { out: 'in' }, problems };
-    const rendered = frameFormat('AB24', format.widthPixels, format.heightPixels, format.rate);
-    return { outputs: { out: rendered }, problems };
+  plan({ mode }, { in: format }) {
+    if (mode === 'in-place') return { outputs: { out: format }, forwards: { out: 'in' } };
+    return { outputs: { out: frameFormat('AB24', format.widthPixels, format.heightPixels, format.rate) } };
   },
 
   *run(ctx) {
     const { in: source, out } = ctx.ports;
-    if (source === undefined) return;
     const random = ctx.random('service');
     const serve = ctx.parameters.mode === 'render' ? render : drawInPlace;
     const lanes: Task<void>[] = [];
@@ -62,21 +56,16 @@ export default defineDriver({
 });
 
 /** Takes frames and renders each into a buffer of the GPU's own. */
-function* render(
-  ctx: Context,
-  source: InputPort,
-  out: OutputPort | undefined,
-  lane: Lane,
-  random: RandomStream,
-): Task<void> {
-  for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
-    if (out === undefined) source.drop(frame);
-    else {
-      const target = yield* out.acquire(lane);
-      yield* renderFrame(ctx, source, out, lane, random, frame, target);
-    }
+function* render(ctx: Context, source: InputPort, out: OutputPort, lane: Lane, random: RandomStream): Task<void> {
+  for (;;) {
+    using frame = yield* source.take();
+    if (frame === undefined) return;
+    using target = yield* out.acquire(lane);
+    yield* renderFrame(ctx, source, out, lane, random, frame, target);
   }
 }
+
+/** Renders one frame into another. Without storage for them both stay as they are: whoever has them gives them back. */
 
 function* renderFrame(
   ctx: Context,
@@ -89,15 +78,11 @@ function* renderFrame(
 ): Task<void> {
   target.describe(frame.sequence, frame.capturedNs);
   yield* out.room(); // before a fence is owed: nothing may wait between publishing it and signalling it
-  const job = yield* ctx.tryBegin(lane, [
+  using job = yield* ctx.tryBegin(lane, [
     { frame, write: false },
     { frame: target, write: true },
   ]);
-  if (job === undefined) {
-    out.cancel(target);
-    source.drop(frame);
-    return;
-  }
+  if (job === undefined) return;
   target.readyAfter(job);
   yield* out.push(target);
   const good = ctx.verify(job, frame);
@@ -114,28 +99,18 @@ function* renderFrame(
 }
 
 /** Takes frames, draws into each and passes it on: no buffer of the GPU's own. */
-function* drawInPlace(
-  ctx: Context,
-  source: InputPort,
-  out: OutputPort | undefined,
-  lane: Lane,
-  random: RandomStream,
-): Task<void> {
-  for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
-    const job = yield* ctx.tryBegin(lane, [{ frame, write: true }]);
-    if (job === undefined) {
-      source.drop(frame);
-      continue;
-    }
+function* drawInPlace(ctx: Context, source: InputPort, out: OutputPort, lane: Lane, random: RandomStream): Task<void> {
+  for (;;) {
+    using frame = yield* source.take();
+    if (frame === undefined) return;
+    using job = yield* ctx.tryBegin(lane, [{ frame, write: true }]);
+    if (job === undefined) continue;
     ctx.verify(job, frame);
     if (ctx.payload === 'pixels') drawNumberNv12(nv12Of(frame, job.segments(frame)), frame.sequence);
     ctx.seal(job, frame);
     yield* ctx.serve(job, ctx.parameters.service, random);
     job.end();
-    if (out === undefined) source.release(frame);
-    else {
-      source.handOver(frame);
-      yield* out.push(frame);
-    }
+    source.handOver(frame);
+    yield* out.push(frame);
   }
 }

@@ -1,6 +1,6 @@
 /** Looks whether what a module exports is a driver, as `defineDriver` makes it. */
 import { readFileSync } from 'node:fs';
-import type { Driver } from '@dmabuf-lab/core/driver';
+import type { AnyDriver } from '@dmabuf-lab/core/driver';
 import { showValue } from '../scenario/issues.js';
 import type { DriverProblem } from './driver-error.js';
 
@@ -27,7 +27,7 @@ function shapeProblems(value: unknown): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return [`its default export is ${showValue(value)}, ${EXPECTED}`];
   }
-  const { name, parameters, ports, plan, run, prepare, setup } = value as Partial<Record<keyof Driver, unknown>>;
+  const { name, parameters, ports, plan, run, prepare, setup } = value as Partial<Record<keyof AnyDriver, unknown>>;
   const problems: string[] = [];
   if (typeof name !== 'string' || name === '') problems.push(`its name: expected a text, got ${showValue(name)}`);
   if (!isSchema(parameters)) problems.push(`its parameters: expected a schema of zod 4, got ${kindOf(parameters)}`);

@@ -1,7 +1,7 @@
 /** The copies of a driver's module: their URLs, and what stands in for a few globals in them. */
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
-import type { Driver } from '@dmabuf-lab/core/driver';
+import type { AnyDriver } from '@dmabuf-lab/core/driver';
 import { labelToStderr } from '@dmabuf-lab/core/runtime';
 
 /** In the URL of an instance: the device that it runs for, and whether it shares its thread with other devices. */
@@ -9,26 +9,26 @@ const DEVICE = 'device';
 const SHARED = 'shared';
 
 /**
- * Imports the copy of a module for one life of a device. A driver of the laboratory's own keeps nothing between calls, and has
+ * Imports the copy of a module for one use of it, such as a life of a device. A driver of the laboratory's own keeps nothing between calls, and has
  * one copy in each thread.
  *
  * @param module as `LoadedDriver.moduleUrl` makes it
- * @param life how often the device has died: a new life begins with a new copy, as it does in a new thread
+ * @param use of the device's module: a new life begins with a new copy, as it does in a new thread
  * @param runtime with `virtual` all devices share a thread
  * @returns undefined when its default export is no driver
  */
 export async function importCopy(
   module: string,
-  life: number,
+  use: number | string,
   runtime: 'threads' | 'virtual',
-): Promise<Driver | undefined> {
+): Promise<AnyDriver | undefined> {
   const url = new URL(module);
   if (url.searchParams.has(DEVICE)) {
     process.setSourceMapsEnabled(true);
-    url.searchParams.set('life', String(life));
+    url.searchParams.set('use', String(use));
     if (runtime === 'virtual') url.searchParams.set(SHARED, '1');
   }
-  const loaded = (await import(url.href)) as { readonly default?: Driver };
+  const loaded = (await import(url.href)) as { readonly default?: AnyDriver };
   return loaded.default?.run === undefined ? undefined : loaded.default;
 }
 

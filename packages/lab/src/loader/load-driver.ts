@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import type { Driver } from '@dmabuf-lab/core/driver';
+import type { AnyDriver } from '@dmabuf-lab/core/driver';
 import { type TrialImport, tryImport } from '@dmabuf-lab/core/runtime';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import { BUNDLE_FORMAT, bundleModule } from './bundle.js';
@@ -24,7 +24,7 @@ import { nameDriver } from './resolve-driver.js';
 export interface LoadedDriver {
   /** As it was given. */
   readonly specifier: string;
-  readonly driver: Driver;
+  readonly driver: AnyDriver;
   /** Absolute paths of what it was made from, the module itself first; empty for a built-in driver. */
   readonly sources: readonly string[];
   /**
@@ -56,7 +56,7 @@ const DEFAULT_LIMIT_MS = 10_000;
 let copies = 0;
 
 /** By URL of a bundle, whose name is its content: the copy that schemas and plans are taken from. */
-const imported = new Map<string, Promise<Driver>>();
+const imported = new Map<string, Promise<AnyDriver>>();
 
 /**
  * Loads a driver.
@@ -132,7 +132,7 @@ export async function openDriver({ specifier, stored }: DriverBundle): Promise<L
   };
 }
 
-async function importDriver(specifier: string, stored: StoredBundle): Promise<Driver> {
+async function importDriver(specifier: string, stored: StoredBundle): Promise<AnyDriver> {
   process.setSourceMapsEnabled(true);
   let exported: Readonly<Record<string, unknown>>;
   try {
@@ -143,7 +143,7 @@ async function importDriver(specifier: string, stored: StoredBundle): Promise<Dr
   }
   const problems = driverProblems(exported, stored.entry);
   if (problems.length > 0) throw new DriverLoadError(specifier, problems);
-  return exported.default as Driver;
+  return exported.default as AnyDriver;
 }
 
 const urlOf = ({ path }: StoredBundle): string => pathToFileURL(path).href;

@@ -1,7 +1,7 @@
 /** The devices of a scenario behind nodes: their drivers, constraints and numbers, on the buffers of a program. */
 import { type ActorServices, ErrnoError } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
-import type { Driver, Payload } from '@dmabuf-lab/core/driver';
+import type { AnyDriver, Payload } from '@dmabuf-lab/core/driver';
 import {
   addCaptureNode,
   addDisplayNode,
@@ -22,7 +22,7 @@ export interface ScenarioNode {
   readonly kind: NodeKind;
   /** Such as `/dev/video10`; `/dev/by-name/NAME` opens it too. */
   readonly path: string;
-  readonly driver: Driver;
+  readonly driver: AnyDriver;
   readonly parameters: unknown;
   readonly constraints: DeviceConstraints;
   /** Of a screen: its preferred mode. */

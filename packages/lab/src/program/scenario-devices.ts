@@ -1,4 +1,5 @@
 /** The devices of a scenario as a program meets them: which node each stands behind. */
+import { planDriver } from '@dmabuf-lab/core/driver';
 import { deviceConstraintsOf } from '../library/index.js';
 import type { NodeKind, ScenarioNode } from '../machine/index.js';
 import { planDevices } from '../run/pipeline.js';
@@ -31,7 +32,7 @@ export async function devicesOf(loaded: LoadedScenario): Promise<ProgramDevice[]
     if (device === undefined) throw new ScenarioError([loaded.document.problemAt(['devices', name], 'not planned')]);
     const { driver, module, parameters, inputs } = device;
     // With the outputs that the scenario links to nothing.
-    const kind = kindOf(driver.ports, driver.plan(parameters as never, inputs).outputs);
+    const kind = kindOf(driver.ports, planDriver(driver, parameters, inputs).outputs);
     const path = {
       capture: () => `/dev/video${video++}`,
       encoder: () => `/dev/video${video++}`,

@@ -16,7 +16,13 @@ import {
   type SanitizerFinding,
   SlotWatch,
 } from '@dmabuf-lab/core/dma-buf';
-import { openTables, type PipelineOwners, reclaimActor, type SharedTables } from '@dmabuf-lab/core/driver';
+import {
+  type AnyDriver,
+  openTables,
+  type PipelineOwners,
+  reclaimActor,
+  type SharedTables,
+} from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { BufferMover } from '@dmabuf-lab/core/migration';
 import {
@@ -30,6 +36,7 @@ import {
 } from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
 import { type BoardSpec, makeHeaps } from './board.js';
+import { type DriverMemorySpec, loadMemoryDrivers, openDriverHeaps } from './driver-memory.js';
 import { type Exhaustion, exhaustHeap } from './exhaust.js';
 
 /** Lanes that a device may have: frames it serves at once. */
@@ -43,6 +50,8 @@ export interface ExporterStart {
   readonly actor: ActorId;
   readonly tables: SharedTables;
   readonly board: BoardSpec;
+  /** Memory that drivers bring; absent = none. */
+  readonly memories?: readonly DriverMemorySpec[];
   readonly policy: ExporterPolicy;
   readonly bandwidths: Bandwidths;
   /** Who is at which end of what, to clean up after the dead. */
@@ -104,34 +113,29 @@ export interface OpenExporter {
   reclaim(death: PeerDeath): Task<void>;
 }
 
-/** Makes the heaps, the exporter and the mover, and offers their services. */
-export function openExporter(host: ActorHost, start: ExporterStart): OpenExporter {
+/** Makes the heaps, the exporter and the mover, and offers their services. @param drivers that bring memory, by device */
+export function openExporter(
+  host: ActorHost,
+  start: ExporterStart,
+  drivers: ReadonlyMap<string, AnyDriver> = new Map(),
+): OpenExporter {
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
   const sanitizer = start.sanitize === true ? new DmaSanitizer(memory, () => host.clock.now()) : undefined;
-  const made = makeHeaps(start.board, memory, host.life === 0);
+  const { memories = [] } = start;
+  const boardHeaps = makeHeaps(start.board, memory, host.life === 0);
+  const made = [...boardHeaps, ...openDriverHeaps(memories, drivers, memory)];
   const heaps = sanitizer === undefined ? made : made.map((heap) => sanitizer.wrap(heap));
   const costs = storageCosts(start.bandwidths);
   const { policy } = start;
-  const mover: BufferMover = new BufferMover({
-    services: host,
-    memory,
-    ...tables,
-    policy,
-    costs,
-    // The mover and the exporter need each other; the exporter is there when the first buffer moves.
-    storage: {
-      release: (storage) => exporter.release(storage),
-      settle: (buffer) => exporter.settle(buffer),
-      note: (buffer) => exporter.note(buffer),
-      violation: (storage, constraints) => exporter.violation(storage, constraints),
-    },
-  });
   const { buffers, queues } = tables;
   const watch = new SlotWatch(tables.guards, buffers, () => host.clock.now());
   const { journal } = host;
-  const parts = { services: host, buffers, queues, heaps, policy, costs, mover, sanitizer, watch, journal };
-  const exporter: Exporter = new Exporter(parts);
+  const exporter = new Exporter({
+    ...{ services: host, buffers, queues, heaps, policy, costs, sanitizer, watch, journal },
+    mover: (storage) => new BufferMover({ services: host, memory, ...tables, policy, costs, storage }),
+  });
+  const { mover } = exporter;
   if (host.life > 0) {
     exporter.restore();
     mover.bytesCopied = exporter.bytesMoved;
@@ -157,7 +161,8 @@ export function openExporter(host: ActorHost, start: ExporterStart): OpenExporte
 }
 
 export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
-  const { exporter, mover, heaps, tables, guard, watch, sanitizer } = openExporter(host, start);
+  const drivers = yield* loadMemoryDrivers(start.memories ?? [], host.life);
+  const { exporter, mover, heaps, tables, guard, watch, sanitizer } = openExporter(host, start, drivers);
   yield* host.ready();
   const bornNs = host.life > 0 ? host.clock.now() : 0;
   for (const one of start.exhaustions.filter(({ untilNs }) => untilNs > bornNs)) {

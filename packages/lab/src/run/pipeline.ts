@@ -1,5 +1,5 @@
 /** Works out the pipeline of a scenario: parameters, formats, pools and links. Pure, except for reading file headers. */
-import type { Driver, FrameFormat } from '@dmabuf-lab/core/driver';
+import type { AnyDriver, FrameFormat } from '@dmabuf-lab/core/driver';
 import { DriverLoadError, formatDriverProblem, type LoadedDriver, loadDriver } from '../loader/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError, type ScenarioProblem } from '../scenario/index.js';
 import { completedParameters, pipelinePlan } from './own-code.js';
@@ -7,7 +7,7 @@ import { completedParameters, pipelinePlan } from './own-code.js';
 /** A device with everything known about it before the run. */
 export interface PlannedDevice {
   readonly name: string;
-  readonly driver: Driver;
+  readonly driver: AnyDriver;
   readonly module: string;
   readonly parameters: unknown;
   /** By port. */
@@ -77,12 +77,14 @@ async function planDevice(
   checkOutputs(scenario, document, name, driver, problems);
   const plan = pipelinePlan(found, parameters, inputs, refuse);
   if (plan === undefined) return undefined;
-  for (const problem of plan.problems) {
-    problems.push(document.problemAt(['devices', name], `${name} cannot work in this pipeline: ${problem}`));
+  for (const { port, message } of plan.problems) {
+    const link = scenario.links.findIndex(({ to }) => to === `${name}.${port}`);
+    const path = port === undefined ? ['devices', name] : ['links', link, 'to'];
+    problems.push(document.problemAt(path, `${name} cannot work in this pipeline: ${message}`));
   }
   const outputs = wantedOutputs(scenario, name, driver, plan.outputs);
   const module = found.moduleUrl(name);
-  return { name, driver, module, parameters, inputs, outputs, forwards: plan.forwards ?? {} };
+  return { name, driver, module, parameters, inputs, outputs, forwards: plan.forwards };
 }
 
 /** Loads the driver of a device; undefined when it cannot be used. */
@@ -108,7 +110,7 @@ async function driverOf(
 function wantedOutputs(
   { links }: Scenario,
   name: string,
-  { ports }: Driver,
+  { ports }: AnyDriver,
   outputs: Readonly<Record<string, FrameFormat>>,
 ): Record<string, FrameFormat> {
   const isWanted = (port: string): boolean => {
@@ -124,7 +126,7 @@ function inputFormats(
   scenario: Scenario,
   document: LoadedScenario['document'],
   name: string,
-  driver: Driver,
+  driver: AnyDriver,
   planned: ReadonlyMap<string, PlannedDevice>,
   problems: ScenarioProblem[],
 ): Record<string, FrameFormat> | undefined {
@@ -150,7 +152,7 @@ function checkOutputs(
   scenario: Scenario,
   document: LoadedScenario['document'],
   name: string,
-  driver: Driver,
+  driver: AnyDriver,
   problems: ScenarioProblem[],
 ): void {
   const refuse = (path: (string | number)[], port: string): void => {
@@ -167,7 +169,7 @@ function checkOutputs(
   }
 }
 
-function noSuchPort(name: string, driver: Driver, port: string, direction: 'in' | 'out'): string {
+function noSuchPort(name: string, driver: AnyDriver, port: string, direction: 'in' | 'out'): string {
   const ports = Object.keys(driver.ports).filter((key) => driver.ports[key].direction === direction);
   const has =
     ports.length === 0

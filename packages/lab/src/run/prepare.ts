@@ -2,6 +2,7 @@
 import { type ActorId, actorId } from '@dmabuf-lab/core/base';
 import { type AllocationRequest, type CpuTouch, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
+  type AnyDriver,
   type DriverStart,
   type LinkSpec,
   layOutTables,
@@ -16,6 +17,7 @@ import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
+import { type DriverMemorySpec, placeDriverMemory, windowsWith } from './driver-memory.js';
 import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
 import { corruptionsOf, exhaustionsOf, mayDie, restartsExporter } from './faults.js';
 import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
@@ -25,6 +27,8 @@ import { presenceOf, usersOf } from './topology.js';
 /** A scenario that can run. */
 export interface PreparedRun {
   readonly scenario: Scenario;
+  /** Of the memory: those of the board, and those that drivers bring. */
+  readonly windows: ReturnType<typeof windowsWith>;
   readonly tables: SharedTables;
   readonly actors: readonly ActorSpec[];
   readonly links: readonly LinkSpec[];
@@ -56,7 +60,9 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
   const { scenario } = loaded;
   const planned = await planDevices(loaded, options.cameraFile);
   const findings: LayoutFinding[] = [];
-  const pools = layOutPools(scenario, planned, findings, options.allocate);
+  const memories = placeDriverMemory(loaded, planned);
+  checkHeapsOfDrivers(loaded, memories);
+  const pools = layOutPools(scenario, planned, findings, memories, options.allocate);
   checkHeapSizes(loaded, pools);
   checkExpected(loaded, planned);
   const links = scenario.links.map((_, index) => layOutLink(scenario, planned, pools, index));
@@ -76,13 +82,14 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
   });
   const owners = ownersOf(names, pools, links);
   const senders = names.map((name, i): [string, ActorId] => [name, deviceId(i)]);
-  const actors: ActorSpec[] = [exporterActor(scenario, tables, owners, senders)];
+  const actors: ActorSpec[] = [exporterActor(scenario, tables, owners, senders, memories)];
+  const windows = windowsWith(scenario.memory.windows, memories);
   for (const [i, name] of names.entries()) {
     const device = planned.get(name);
     if (device !== undefined) actors.push(deviceActor(scenario, tables, device, deviceId(i), pools, links));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
-  return { scenario, tables, actors, links, drivers, findings };
+  return { scenario, windows, tables, actors, links, drivers, findings };
 }
 
 function exporterActor(
@@ -90,6 +97,7 @@ function exporterActor(
   tables: SharedTables,
   owners: PipelineOwners,
   senders: ExporterStart['senders'],
+  memories: readonly DriverMemorySpec[],
 ): ActorSpec {
   const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
   const id = actorId(1);
@@ -97,6 +105,7 @@ function exporterActor(
     actor: id,
     tables,
     board: boardOf(scenario),
+    ...(memories.length > 0 && { memories }),
     policy: { onBusy: policy, timeoutNs: timeout, moveAt, moveBack },
     bandwidths: { copyBytesPerSecond, zeroBytesPerSecond },
     owners,
@@ -149,7 +158,11 @@ function deviceActor(
   const corruptions = corruptionsOf(scenario, name);
   const start: DriverStart = {
     actor: id,
-    device: { name, constraints: deviceConstraintsOf(name, spec.constraints), ...importerTraitsOf(spec) },
+    device: {
+      name,
+      constraints: deviceConstraintsOf(name, spec.constraints),
+      ...importerTraitsOf(spec, device.driver),
+    },
     ...(spec.cpu && !scenario.cpuCache.coherent && { cpu: cpuTouchOf(scenario, spec.cpu.sync) }),
     parameters: device.parameters,
     tables,
@@ -180,7 +193,11 @@ function deviceActor(
 }
 
 /** How a device maps; what is as usual is left out, and so never looked at. */
-function importerTraitsOf({ mapping, importer, pin }: Scenario['devices'][string]): ImporterTraits {
+function importerTraitsOf(
+  { mapping, importer: asked, pin }: Scenario['devices'][string],
+  driver: AnyDriver,
+): ImporterTraits {
+  const importer = asked ?? driver.importer;
   return { mapping, ...(importer === 'dynamic' && { importer }), ...(pin && { pin }) };
 }
 
@@ -195,6 +212,7 @@ function layOutPools(
   scenario: Scenario,
   planned: ReadonlyMap<string, PlannedDevice>,
   findings: LayoutFinding[],
+  memories: readonly DriverMemorySpec[],
   allocate?: PrepareOptions['allocate'],
 ): Map<string, PoolSpec> {
   const pools = new Map<string, PoolSpec>();
@@ -203,7 +221,10 @@ function layOutPools(
     for (const [port, format] of Object.entries(device.outputs)) {
       if (device.forwards[port] !== undefined) continue;
       const name = `${device.name}.${port}`;
-      const asWritten: PoolInput = scenario.pools[name] ?? DEFAULT_POOL;
+      const own = memories.find((memory) => memory.device === device.name);
+      // Whoever has memory of its own exports from it.
+      const usual = own === undefined ? DEFAULT_POOL : { ...DEFAULT_POOL, allocate: own.heap };
+      const asWritten: PoolInput = scenario.pools[name] ?? usual;
       const given = { ...asWritten, ...allocate?.(usersOf(scenario, planned, name)) };
       const laidOut = layOutFrames(scenario, name, format, usersOf(scenario, planned, name));
       findings.push(...laidOut.findings);
@@ -301,6 +322,17 @@ function poolOf(
   const link = scenario.links.find((candidate) => candidate.to === `${device}.${input}`);
   if (link === undefined) throw new Error(`output ${output} forwards an input that is linked to nothing`);
   return poolOf(scenario, planned, pools, link.from);
+}
+
+/** Pools that name the memory of a driver which has none. */
+function checkHeapsOfDrivers({ scenario, document }: LoadedScenario, memories: readonly DriverMemorySpec[]): void {
+  const names = [...scenario.heaps, ...memories.map(({ heap }) => ({ name: heap }))].map(({ name }) => name);
+  const problems = Object.entries(scenario.pools).flatMap(([pool, { allocate }]) => {
+    if (typeof allocate !== 'string' || allocate === 'deferred' || names.includes(allocate)) return [];
+    const what = `there is no heap ${allocate}: its driver brings no memory; the heaps are ${names.join(', ')}`;
+    return [document.problemAt(['pools', pool, 'allocate'], what)];
+  });
+  if (problems.length > 0) throw new ScenarioError(problems);
 }
 
 /** A heap that cannot hold even one buffer is a mistake in the file, where it is named or the only one. */

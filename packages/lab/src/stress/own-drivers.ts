@@ -1,5 +1,5 @@
 /** Drivers that users wrote: loaded, looked at, and put into a pipeline of their own. */
-import type { Driver, FrameFormat } from '@dmabuf-lab/core/driver';
+import { type AnyDriver, type FrameFormat, planDriver } from '@dmabuf-lab/core/driver';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import { DriverLoadError, loadDriver } from '../loader/index.js';
 import type { ScenarioInput } from '../scenario/index.js';
@@ -8,7 +8,7 @@ import type { ScenarioInput } from '../scenario/index.js';
 export interface OwnDriver {
   /** The device that it drives. */
   readonly device: string;
-  readonly driver: Driver;
+  readonly driver: AnyDriver;
   /** Absolute path of its file, or the name of a package. */
   readonly module: string;
   /** As it was given. */
@@ -58,7 +58,7 @@ export function pipelineOf(drivers: readonly OwnDriver[]): Required<Pick<Scenari
   const { driver: camera } = builtInDrivers.camera;
   const needsCamera = drivers.some(({ driver }) => inputsOf(driver).length > 0);
   if (needsCamera) devices.camera = { driver: 'camera', parameters: CAMERA };
-  const format = camera.plan(camera.parameters.parse(CAMERA), {}).outputs.out;
+  const format = planDriver(camera, camera.parameters.parse(CAMERA), {}).outputs.out;
   for (const own of drivers) {
     const { device, driver, module } = own;
     devices[device] = { driver: module };
@@ -70,7 +70,8 @@ export function pipelineOf(drivers: readonly OwnDriver[]): Required<Pick<Scenari
   return { devices, links };
 }
 
-const inputsOf = ({ ports }: Driver): string[] => Object.keys(ports).filter((port) => ports[port].direction === 'in');
+const inputsOf = ({ ports }: AnyDriver): string[] =>
+  Object.keys(ports).filter((port) => ports[port].direction === 'in');
 
 function outputsOf(
   { driver, path }: OwnDriver,
@@ -83,9 +84,15 @@ function outputsOf(
       `Cannot use the driver ${path}: its parameters need defaults: ${parameters.error.message}`,
     );
   }
-  const { outputs, problems } = driver.plan(parameters.data, Object.fromEntries(inputs.map((port) => [port, format])));
+  const { outputs, problems } = planDriver(
+    driver,
+    parameters.data,
+    Object.fromEntries(inputs.map((port) => [port, format])),
+  );
   if (problems.length === 0) return outputs;
-  throw new OwnDriverError(`Cannot use the driver ${path} behind a camera of NV12: ${problems.join('; ')}`);
+  throw new OwnDriverError(
+    `Cannot use the driver ${path} behind a camera of NV12: ${problems.map(({ message }) => message).join('; ')}`,
+  );
 }
 
 function addSink(

@@ -27,4 +27,6 @@ export class StressFrame implements JobFrame {
   describe(): void {}
 
   readyAfter(): void {}
+
+  [Symbol.dispose](): void {}
 }

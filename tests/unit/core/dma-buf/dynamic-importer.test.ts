@@ -1,3 +1,4 @@
+import { isMoving } from '@dmabuf-lab/core/dma-buf';
 import { DmaResv, ResvUsage } from '@dmabuf-lab/core/sync';
 import test from 'ava';
 import { CAMERA, ENCODER, GPU, TableTop } from './table-top.js';
@@ -195,6 +196,34 @@ test('a buffer pinned for a job, policy wait, moves once the job has ended; poli
     t.is(table.heapOf(buffer), 'cma');
     t.is(table.tables.buffers.pinsOf(attachment.slot), 0);
   }
+});
+
+test('a pin for a job, made and its mapping ended while the mover looks, is waited for and refuses no move', (t) => {
+  const table = new TableTop();
+  const { buffer, gpu, lane, attachment } = idle(table, 'per-job', true);
+  const mappings = table.run(gpu.mapAll([attachment], lane));
+  const { buffers } = table.tables;
+  let hasLooked = false;
+  const readMappings = buffers.mappings;
+  const encoder = table.importer(ENCODER);
+  const late = table.run(encoder.attach(buffer));
+  // The instant between two looks of the mover: the job pins, publishes, and leaves its mapping to its fence.
+  buffers.mappings = (slot) => {
+    if (slot === attachment.slot && isMoving(buffers.state(buffer.slot)) && !hasLooked) {
+      hasLooked = true;
+      gpu.beginUse(mappings);
+      gpu.leaveToFences(mappings);
+    }
+    return readMappings.call(buffers, slot);
+  };
+  table.onPark = () => {
+    if (!mappings[0].isLive) return false;
+    gpu.unmap(mappings[0]); // the job has ended: it unpins
+    return true;
+  };
+  encoder.unmap(table.run(encoder.map(late, table.lane())));
+  t.is(table.heapOf(buffer), 'cma');
+  t.true(hasLooked);
 });
 
 test('BufferWords.pinMapped, of an attachment without a mapping that counts, is refused (I5)', (t) => {

@@ -61,7 +61,7 @@ export class TableTop {
   readonly tables: OpenTables;
   readonly system: SystemHeap;
   readonly cma: CmaHeap;
-  readonly exporter: Exporter;
+  readonly exporter: Exporter<BufferMover>;
   readonly mover: BufferMover;
   readonly spawned: Task<void>[] = [];
   /** Called when a task parks on a word and no time-out helps: lets a test act as somebody else. */
@@ -92,27 +92,17 @@ export class TableTop {
     const costs = storageCosts({ copyBytesPerSecond: 1e9, zeroBytesPerSecond: 1e9 });
     const services = this.services('exporter');
     const { buffers, queues } = this.tables;
-    this.mover = new BufferMover({
-      services,
-      memory: this.memory,
-      ...this.tables,
-      policy: full,
-      costs,
-      storage: {
-        release: (storage) => this.exporter.release(storage),
-        settle: (buffer) => this.exporter.settle(buffer),
-        note: (buffer) => this.exporter.note(buffer),
-        violation: (storage, device) => this.exporter.violation(storage, device),
-      },
-    });
     if (sanitizerBytes !== undefined) {
       this.sanitizer = new DmaSanitizer(this.memory, () => this.nowNs, sanitizerBytes);
     }
-    const { sanitizer, mover, watch } = this;
+    const { memory, sanitizer, tables, watch } = this;
     const { journal } = life;
     const heaps = [this.system, this.cma].map((heap) => sanitizer?.wrap(heap) ?? heap);
-    const parts = { services, buffers, queues, heaps, policy: full, costs, mover, sanitizer, watch, journal };
-    this.exporter = new Exporter(parts);
+    this.exporter = new Exporter({
+      ...{ services, buffers, queues, heaps, policy: full, costs, sanitizer, watch, journal },
+      mover: (storage) => new BufferMover({ services, memory, ...tables, policy: full, costs, storage }),
+    });
+    this.mover = this.exporter.mover;
   }
 
   importer(

@@ -24,7 +24,7 @@ export default defineDriver({
   ports: { in: input() },
   plan: () => ({ outputs: {}, problems: [] }),
   *run(ctx) {
-    const source = ctx.ports.in!;
+    const { in: source } = ctx.ports;
     for (let frame = yield* source.take(); frame !== undefined; frame = yield* source.take()) {
       ${body}
       source.release(frame);

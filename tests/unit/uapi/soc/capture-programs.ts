@@ -1,7 +1,7 @@
 /** Programs that capture from a camera of a scenario. */
 import { crc32 } from 'node:zlib';
 import { ErrnoError, sleepUntil, type Task } from '@dmabuf-lab/core/base';
-import { type Driver, defineDriver, frameFormat, output, serviceTimeSchema } from '@dmabuf-lab/core/driver';
+import { type AnyDriver, defineDriver, frameFormat, output, serviceTimeSchema } from '@dmabuf-lab/core/driver';
 import camera from '@dmabuf-lab/drivers/camera';
 import {
   addCaptureNode,
@@ -47,7 +47,7 @@ export const SIZE = { width: 160, height: 96 };
 /** A camera of 50 frames a second. */
 function addCamera(soc: SocHost, more: object = {}): SocVideoDevice {
   const parameters = camera.parameters.parse({ ...SIZE, rate: 50, ...more });
-  return addCaptureNode(soc, { path: PATH, name: 'camera', driver: camera as unknown as Driver, parameters });
+  return addCaptureNode(soc, { path: PATH, name: 'camera', driver: camera, parameters });
 }
 
 function* openCapture(process: Process, options: { nonblocking?: boolean } = {}): Task<VideoQueue> {
@@ -154,7 +154,7 @@ export function* stopAndStart({ process, soc }: SocMachine) {
 }
 
 /** A source that writes long after it began, and goes on where it is told to stop. */
-function lateWriter(log: string[]): Driver {
+function lateWriter(log: string[]): AnyDriver {
   return defineDriver({
     name: 'late',
     parameters: serviceTimeSchema,
@@ -180,7 +180,7 @@ function lateWriter(log: string[]): Driver {
         yield* out.push(frame);
       }
     },
-  }) as unknown as Driver;
+  });
 }
 
 /** A source that waits for buffers loses none; stopped, it touches none. */
@@ -222,7 +222,7 @@ const failing = defineDriver({
     yield* out.push(yield* out.acquire(ctx.lane()));
     throw new Error('the sensor does not answer');
   },
-}) as unknown as Driver;
+});
 
 export function* fail({ process, soc }: SocMachine) {
   const device = addCaptureNode(soc, { path: PATH, name: 'failing', driver: failing, parameters: {} });
@@ -255,7 +255,7 @@ export function* refusals({ process, soc }: SocMachine) {
   };
   addHeapNode(kernel, { name: 'apart', scattered: true, allocate: apart.allocate });
   const parameters = camera.parameters.parse(SIZE);
-  const driver = camera as unknown as Driver;
+  const driver = camera;
   const one = { path: '/dev/video11', name: 'one run', driver, parameters, isContiguous: true, pages: apart };
   addCaptureNode(soc, one);
   const queue = yield* openCapture(process, { nonblocking: true });

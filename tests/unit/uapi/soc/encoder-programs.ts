@@ -1,6 +1,5 @@
 /** Programs that encode with an encoder of a scenario. */
 import { sleepUntil, type Task } from '@dmabuf-lab/core/base';
-import type { Driver } from '@dmabuf-lab/core/driver';
 import camera from '@dmabuf-lab/drivers/camera';
 import encoder from '@dmabuf-lab/drivers/encoder';
 import {
@@ -49,12 +48,12 @@ export const FRAMES = 9;
 
 function addCamera(soc: SocHost): SocVideoDevice {
   const parameters = camera.parameters.parse({ ...SIZE, rate: 50 });
-  return addCaptureNode(soc, { path: CAMERA, name: 'camera', driver: camera as unknown as Driver, parameters });
+  return addCaptureNode(soc, { path: CAMERA, name: 'camera', driver: camera, parameters });
 }
 
 function addEncoder(soc: SocHost, more: object = {}): SocVideoDevice {
   const parameters = encoder.parameters.parse({ service: '5ms', ...more });
-  return addEncoderNode(soc, { path: ENCODER, name: 'encoder', driver: encoder as unknown as Driver, parameters });
+  return addEncoderNode(soc, { path: ENCODER, name: 'encoder', driver: encoder, parameters });
 }
 
 interface Coder {

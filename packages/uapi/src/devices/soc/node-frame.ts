@@ -1,6 +1,6 @@
 /** A frame behind a device node: a buffer that user space has queued or submitted. */
 import { ERRNO, isErrno, type Nanoseconds } from '@dmabuf-lab/core/base';
-import type { CodedFrame, Frame, FrameFormat } from '@dmabuf-lab/core/driver';
+import { type CodedFrame, type Frame, type FrameFormat, LentFrame } from '@dmabuf-lab/core/driver';
 import type { Fence } from '@dmabuf-lab/core/sync';
 import type { DmaBufFile } from '../../files/dma-buf.js';
 import { type Page, pageRuns } from '../../kernel/pages.js';
@@ -25,7 +25,7 @@ export interface NodeFrameInit {
   readonly shared?: { readonly files: readonly DmaBufFile[]; readonly offsetBytes: number };
 }
 
-export class NodeFrame implements Frame {
+export class NodeFrame extends LentFrame implements Frame {
   readonly format: FrameFormat;
   pages: readonly Page[];
   readonly bufferNumber: number;
@@ -40,6 +40,7 @@ export class NodeFrame implements Frame {
   readonly #shared: NodeFrameInit['shared'];
 
   constructor({ format, pages, contents, work, shared }: NodeFrameInit) {
+    super();
     this.format = format;
     this.#shared = shared;
     this.pages = pages;

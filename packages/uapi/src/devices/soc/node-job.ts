@@ -52,4 +52,8 @@ export class NodeJob implements Job {
     for (const { frame, write } of this.accesses) if (write) frame.writtenByDevice();
     for (const work of this.work) work.end(error);
   }
+
+  [Symbol.dispose](): void {
+    this.end('ECANCELED');
+  }
 }

@@ -1,7 +1,7 @@
 /** A device of a scenario, as the functions that put one behind nodes take and give it. */
 import type { ActorServices } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
-import { type DeviceContextParts, DeviceStatistics, type Driver, type Payload } from '@dmabuf-lab/core/driver';
+import { type AnyDriver, type DeviceContextParts, DeviceStatistics, type Payload } from '@dmabuf-lab/core/driver';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import type { PageAllocator } from '../../kernel/pages.js';
 import { DeviceServices } from './device-services.js';
@@ -20,7 +20,7 @@ export interface SocHost {
 /** A device, with its driver as a pipeline would run it. */
 export interface SocDeviceOptions {
   readonly name: string;
-  readonly driver: Driver;
+  readonly driver: AnyDriver;
   /** As `driver.prepare` has completed them. */
   readonly parameters: unknown;
   /** What it asks of memory, for its DRM node; absent = nothing. */

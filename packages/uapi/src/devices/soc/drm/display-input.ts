@@ -66,6 +66,7 @@ export class DisplayInput implements InputPort {
   }
 
   release(frame: NodeFrame): void {
+    frame.surrender();
     const known = this.#held.get(frame);
     if (known === undefined) {
       throw new ErrnoError('EINVAL', 'release', `Cannot release frame ${frame.sequence}: it is not held`);
@@ -139,6 +140,7 @@ export class DisplayInput implements InputPort {
     const next = this.#queue.shift();
     if (next === undefined) return undefined;
     this.#held.set(next.frame, next);
+    next.frame.lend(() => this.drop(next.frame));
     this.parts.statistics.framesIn += 1;
     return next.frame;
   }

@@ -4,7 +4,7 @@
  * Source: drm_atomic_helper_commit_tail, drm_atomic_helper_wait_for_flip_done, v6.12.
  */
 import type { Nanoseconds, Rate, Task } from '@dmabuf-lab/core/base';
-import type { DeviceStatistics, FrameFormat, Ports } from '@dmabuf-lab/core/driver';
+import { type DeviceStatistics, type FrameFormat, type Ports, planDriver } from '@dmabuf-lab/core/driver';
 import { PAGE_BYTES } from '../../../abi/fcntl.js';
 import { pagesFor } from '../../../kernel/pages.js';
 import type { CommitTail } from '../../drm/kms/display-driver.js';
@@ -59,7 +59,8 @@ export class DisplayScreen {
   /** Why the driver cannot show a mode; empty when it can. */
   problems(mode: Mode): readonly string[] {
     const format = formatOf(mode, mode.hdisplay * 4, this.refresh);
-    return this.options.driver.plan(this.options.parameters, { [this.#port]: format }).problems;
+    const { driver, parameters } = this.options;
+    return planDriver(driver, parameters, { [this.#port]: format }).problems.map(({ message }) => message);
   }
 
   /** Asks the driver to end; from then on a change is shown to nobody, and at once. */

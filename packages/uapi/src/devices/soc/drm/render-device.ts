@@ -1,6 +1,13 @@
 /** A GPU behind a node: its driver, the queue in front of it, and what the driver makes of a picture. */
 import type { Task } from '@dmabuf-lab/core/base';
-import type { DeviceStatistics, Driver, DriverContext, FrameFormat, Ports } from '@dmabuf-lab/core/driver';
+import {
+  type AnyDriver,
+  type DeviceStatistics,
+  type DriverContext,
+  type FrameFormat,
+  type Ports,
+  planDriver,
+} from '@dmabuf-lab/core/driver';
 import { NodeContext, type NodeContextParts } from '../node-context.js';
 import { contextParts, type SocDeviceOptions, type SocHost } from '../soc-device.js';
 import { inputOf, portOf, runDriver } from './driver-thread.js';
@@ -21,7 +28,7 @@ export interface RenderWork {
 export class RenderDevice {
   readonly queue: RenderQueue;
   readonly #parts: NodeContextParts;
-  readonly #driver: Driver;
+  readonly #driver: AnyDriver;
   readonly #input: string;
   readonly #output: string | undefined;
   #isStarted = false;
@@ -59,8 +66,10 @@ export class RenderDevice {
 
   /** Asks the driver, as a pipeline does before it starts. */
   plan(format: FrameFormat): RenderWork {
-    const { problems, outputs, forwards } = this.#driver.plan(this.options.parameters, { [this.#input]: format });
-    const isInPlace = this.#output !== undefined && forwards?.[this.#output] === this.#input;
+    const plan = planDriver(this.#driver, this.options.parameters, { [this.#input]: format });
+    const { outputs, forwards } = plan;
+    const problems = plan.problems.map(({ message }) => message);
+    const isInPlace = this.#output !== undefined && forwards[this.#output] === this.#input;
     const target = this.#output === undefined || isInPlace ? undefined : outputs[this.#output];
     return { problems, target, isInPlace };
   }
@@ -77,7 +86,7 @@ export class RenderDevice {
     const { kernel, statistics } = this.#parts;
     const { input, output } = new RenderPorts({ kernel, queue: this.queue, statistics, ...first.formats });
     const ports = { [this.#input]: input, ...(this.#output !== undefined && { [this.#output]: output }) };
-    const context = new NodeContext(this.#parts, this.options.parameters, ports as Ports<Driver['ports']>);
+    const context = new NodeContext(this.#parts, this.options.parameters, ports as Ports<AnyDriver['ports']>);
     try {
       yield* runDriver(this.#driver, context);
     } finally {

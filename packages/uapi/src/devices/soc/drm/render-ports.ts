@@ -98,12 +98,14 @@ class RenderInput implements InputPort {
     if (frame === undefined) return undefined;
     this.#format = frame.format;
     this.#held.add(frame);
+    frame.lend(() => this.drop(frame));
     this.parts.statistics.framesIn += 1;
     return frame;
   }
 
   /** Without a job that is still to end, the work is done with that. */
   release(frame: NodeFrame, after?: Job): void {
+    frame.surrender();
     if (!this.#held.delete(frame)) {
       throw new ErrnoError('EINVAL', 'release', `Cannot release frame ${frame.sequence}: it is not held`);
     }
@@ -118,6 +120,7 @@ class RenderInput implements InputPort {
 
   /** It leaves by the output, where the job ends. */
   handOver(frame: NodeFrame): void {
+    frame.surrender();
     if (this.#held.delete(frame)) this.ports.passedOn.add(frame);
   }
 }

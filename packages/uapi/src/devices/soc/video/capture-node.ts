@@ -4,7 +4,7 @@
  * STREAMON starts its driver and STREAMOFF ends it. A tick without a queued buffer loses the frame, and its sequence number
  * with it. Source: the buffer handling of a driver such as rkisp1-capture.c, v6.12.
  */
-import type { DeviceStatistics, FrameFormat } from '@dmabuf-lab/core/driver';
+import { type DeviceStatistics, type FrameFormat, planDriver } from '@dmabuf-lab/core/driver';
 import { V4L2_BUF_FLAG, V4L2_BUF_TYPE, V4L2_CAP, V4L2_FIELD } from '../../../abi/videodev2.js';
 import type { PixelFormat } from '../../v4l2/pixel-formats.js';
 import { type Vb2Buffer, vb2Error } from '../../v4l2/vb2-buffer.js';
@@ -89,8 +89,8 @@ class CaptureNode implements VideoNode, Vb2Ops, CaptureBuffers {
     this.card = name;
     this.busInfo = `platform:${name}`;
     this.#port = onlyPort(driver, 'out');
-    const { outputs, problems } = driver.plan(parameters, {});
-    if (problems.length > 0) throw unfit(driver, problems.join('; '));
+    const { outputs, problems } = planDriver(driver, parameters, {});
+    if (problems.length > 0) throw unfit(driver, problems.map(({ message }) => message).join('; '));
     this.#format = outputs[this.#port];
     this.#pixelFormat = pixelFormatOf(driver, this.#format);
     this.interval = intervalOf(this.#format);

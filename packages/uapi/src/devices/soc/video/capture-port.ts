@@ -59,15 +59,18 @@ export class CapturePort implements OutputPort {
     if (buffer === undefined) return undefined;
     const frame = writtenFrame(buffer, this.format, this.parts.contents);
     this.#taken.set(frame, buffer);
+    frame.lend(() => this.cancel(frame));
     return frame;
   }
 
   cancel(frame: NodeFrame): void {
+    frame.surrender();
     const buffer = this.#taken.get(frame);
     if (buffer !== undefined && this.#taken.delete(frame)) this.parts.buffers.putBack(buffer);
   }
 
   *push(frame: NodeFrame): Task<void> {
+    frame.surrender();
     const buffer = this.#taken.get(frame);
     if (buffer === undefined || !this.#taken.delete(frame)) return;
     this.parts.statistics.framesOut += 1;

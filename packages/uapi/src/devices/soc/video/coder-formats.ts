@@ -1,5 +1,5 @@
 /** What an encoder takes and gives: it is asked by its driver's plan, which says what it cannot do. */
-import { type Driver, type FrameFormat, frameFormat, type PixelFourcc } from '@dmabuf-lab/core/driver';
+import { type AnyDriver, type FrameFormat, frameFormat, type PixelFourcc, planDriver } from '@dmabuf-lab/core/driver';
 import type { FrameInterval } from '../../v4l2/video-node.js';
 import { onlyPort, unfit } from './video-device.js';
 
@@ -29,7 +29,7 @@ export class CoderPlan {
 
   /** @throws ErrnoError EINVAL when the driver encodes nothing into H.264 */
   constructor(
-    private readonly driver: Driver,
+    private readonly driver: AnyDriver,
     private readonly parameters: unknown,
   ) {
     this.inputPort = onlyPort(driver, 'in');
@@ -76,7 +76,7 @@ export class CoderPlan {
 
   /** The bitstream of pictures; undefined where the driver cannot take them. */
   #targetOf(source: FrameFormat): FrameFormat | undefined {
-    const { outputs, problems } = this.driver.plan(this.parameters, { [this.inputPort]: source });
+    const { outputs, problems } = planDriver(this.driver, this.parameters, { [this.inputPort]: source });
     const target = outputs[this.outputPort];
     return problems.length === 0 && target?.fourcc === 'H264' ? target : undefined;
   }

@@ -109,6 +109,7 @@ export class CoderJobs {
     if (sourceFrame.content === undefined) sourceFrame.describe(this.#count, this.parts.kernel.now());
     this.#count = sourceFrame.sequence + 1;
     this.parts.statistics.framesIn += 1;
+    sourceFrame.lend(() => this.#release(sourceFrame, true));
     this.#running = { source, sourceFrame, isReleased: false, isDropped: false, isPushed: false };
     return sourceFrame;
   }
@@ -133,10 +134,12 @@ export class CoderJobs {
     if (buffer === undefined) return undefined;
     const frame = writtenFrame(buffer, this.parts.targetFormat, this.parts.contents);
     running.target = { buffer, frame };
+    frame.lend(() => this.#cancel(frame));
     return frame;
   }
 
   #cancel(frame: NodeFrame): void {
+    frame.surrender();
     const running = this.#running;
     if (running?.target?.frame !== frame || running.isPushed) return;
     this.parts.buffers.putBackTarget(running.target.buffer);
@@ -145,6 +148,7 @@ export class CoderJobs {
   }
 
   *#push(frame: NodeFrame): Task<void> {
+    frame.surrender();
     const running = this.#running;
     if (running?.target?.frame !== frame) return;
     running.isPushed = true;
@@ -153,6 +157,7 @@ export class CoderJobs {
   }
 
   #release(frame: NodeFrame, isDropped: boolean): void {
+    frame.surrender();
     const running = this.#running;
     if (this.#isClosed) return;
     if (running?.sourceFrame !== frame || running.isReleased)

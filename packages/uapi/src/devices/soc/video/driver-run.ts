@@ -6,12 +6,12 @@
  * any more, and lives on beside a later run for as long as that takes.
  */
 import { ErrnoError, InvariantError, type Task } from '@dmabuf-lab/core/base';
-import type { Driver, InputPort, OutputPort } from '@dmabuf-lab/core/driver';
+import { type AnyDriver, type InputPort, type OutputPort, runDriver, setUpDriver } from '@dmabuf-lab/core/driver';
 import { NodeContext, type NodeContextParts } from '../node-context.js';
 
 export interface DriverRunOptions {
   readonly parts: NodeContextParts;
-  readonly driver: Driver;
+  readonly driver: AnyDriver;
   readonly parameters: unknown;
   readonly ports: Readonly<Record<string, InputPort | OutputPort>>;
   /** Runs of the device that go on; this one is among them from its start until its driver has returned. */
@@ -60,9 +60,8 @@ export class DriverRun {
 
   *#drive(): Task<void> {
     const { driver } = this.options;
-    const context = this.#context as never;
-    const state = driver.setup === undefined ? undefined : yield* driver.setup(context);
-    yield* driver.run(context, state);
+    const state = yield* setUpDriver(driver, this.#context);
+    yield* runDriver(driver, this.#context, state);
     if (!this.#isOver) this.options.ended();
   }
 

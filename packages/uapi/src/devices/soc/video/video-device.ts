@@ -1,6 +1,6 @@
 /** What the video nodes of scenario devices have in common. */
 import { ErrnoError, type Nanoseconds } from '@dmabuf-lab/core/base';
-import type { Driver, FrameFormat } from '@dmabuf-lab/core/driver';
+import type { AnyDriver, FrameFormat } from '@dmabuf-lab/core/driver';
 import { V4L2_FIELD } from '../../../abi/videodev2.js';
 import type { PageAllocator } from '../../../kernel/pages.js';
 import { H264_FORMAT, PIXEL_FORMATS, type PixelFormat } from '../../v4l2/pixel-formats.js';
@@ -51,19 +51,19 @@ export const NO_CONTROLS: VideoControls = {
 };
 
 /** Names of a driver's ports of one direction. */
-export function portsOf({ ports }: Driver, direction: 'in' | 'out'): string[] {
+export function portsOf({ ports }: AnyDriver, direction: 'in' | 'out'): string[] {
   return Object.keys(ports).filter((name) => ports[name].direction === direction);
 }
 
 /** The only port of a direction. @throws ErrnoError EINVAL when there is none, or a choice */
-export function onlyPort(driver: Driver, direction: 'in' | 'out'): string {
+export function onlyPort(driver: AnyDriver, direction: 'in' | 'out'): string {
   const names = portsOf(driver, direction);
   if (names.length === 1) return names[0];
   throw unfit(driver, `it has ${names.length} ports of direction "${direction}", and the node needs one`);
 }
 
 /** @throws ErrnoError EINVAL when V4L2 has no such format */
-export function pixelFormatOf(driver: Driver, { fourcc }: FrameFormat): PixelFormat {
+export function pixelFormatOf(driver: AnyDriver, { fourcc }: FrameFormat): PixelFormat {
   const found = [...PIXEL_FORMATS, H264_FORMAT].find((one) => one.fourcc === fourccNumber(fourcc));
   if (found !== undefined) return found;
   throw unfit(driver, `V4L2 has no format ${fourcc}`);
@@ -73,7 +73,7 @@ const fourccNumber = (text: string): number =>
   Array.from(text).reduce((sum, character, i) => sum + character.charCodeAt(0) * 256 ** i, 0);
 
 /** A driver that cannot be put behind a node. */
-export function unfit(driver: Driver, reason: string): ErrnoError {
+export function unfit(driver: AnyDriver, reason: string): ErrnoError {
   return new ErrnoError('EINVAL', 'video_register_device', `Cannot add a node for driver ${driver.name}: ${reason}`);
 }
 
