@@ -1,3 +1,4 @@
+export * from './access-watch.js';
 export * from './corrupt-messages.js';
 export * from './define-driver.js';
 export * from './device-context.js';
@@ -16,6 +17,7 @@ export * from './pipeline-input.js';
 export * from './pipeline-job.js';
 export * from './pipeline-lane.js';
 export * from './pipeline-output.js';
+export * from './pipeline-waits.js';
 export * from './plan-driver.js';
 export * from './port-parts.js';
 export * from './reclaim.js';
@@ -24,3 +26,4 @@ export * from './run-driver.js';
 export * from './service-time.js';
 export * from './shared-tables.js';
 export * from './statistics.js';
+export * from './wild-write.js';

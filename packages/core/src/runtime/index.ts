@@ -7,3 +7,4 @@ export { type TrialImport, tryImport } from './threads/trial-import.js';
 export { labelToStderr } from './threads/worker-output.js';
 export * from './turn.js';
 export { type EventTarget, type VirtualOptions, VirtualRuntime } from './virtual/virtual-runtime.js';
+export * from './wait-owners.js';

@@ -125,6 +125,11 @@ export class ResvWords {
     return this.words.load(wordAt(this.table, buffer, LOCK)) & ((1 << ACTOR_BITS) - 1);
   }
 
+  /** Whether a wait on a column is one for the lock. */
+  isLock(column: number): boolean {
+    return column === LOCK;
+  }
+
   /** Frees the lock of a dead actor, and notifies also where it was not the owner (crash story above). */
   reclaimLock(buffer: BufferSlot, dead: ActorId): void {
     const lock = wordAt(this.table, buffer, LOCK);

@@ -26,6 +26,7 @@ function incidentText({ kind, device, atNs, cause, why, sinceNs, tookNs, life }:
     return `${at}: all that ${device} held was taken back, ${after}.`;
   }
   if (kind === 'restarted') return `${at}: ${device} was started again (life ${life + 1}).`;
+  if (kind === 'deadlock') return `${at}: deadlock: ${why}.`;
   return `${at}: ${why}.`;
 }
 

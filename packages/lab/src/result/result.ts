@@ -215,6 +215,31 @@ const sanitizerSchema = z.strictObject({
   ),
 });
 
+const historySchema = z.strictObject({
+  events: count.describe('seen at all buffers'),
+  violationCount: count,
+  violations: z
+    .array(
+      z.strictObject({
+        text: z.string(),
+        slot: count.optional().describe("the buffer's"),
+        device: z.string().describe('that was found at it, or that waits'),
+        history: z
+          .array(
+            z.strictObject({
+              timeNs,
+              actor: z.string(),
+              lane: count,
+              life: count,
+              event: z.string(),
+            }),
+          )
+          .describe('of the buffer since its last good state; empty after the first violation of a buffer'),
+      }),
+    )
+    .describe('the first of them'),
+});
+
 const ledgerSchema = z.strictObject({
   buffers: count,
   bytes: sizeBytes,
@@ -229,10 +254,11 @@ const ledgerSchema = z.strictObject({
 
 const incidentSchema = z.strictObject({
   kind: z
-    .enum(['died', 'late', 'reclaimed', 'restarted', 'gave-up'])
+    .enum(['died', 'late', 'reclaimed', 'restarted', 'gave-up', 'deadlock'])
     .describe(
       'died: it was never stepped again; late: it did nothing for long, and was left alone; reclaimed: nothing is left of ' +
-        'what it held; restarted: its next life began; gave-up: the supervisor has ended the run',
+        'what it held; restarted: its next life began; gave-up: the supervisor has ended the run; deadlock: from here on it ' +
+        'waited, by way of others, for itself (virtual runtime only)',
     ),
   device: z.string(),
   atNs: timeNs,
@@ -241,7 +267,7 @@ const incidentSchema = z.strictObject({
     .enum(['killed', 'hung', 'failed', 'stopped'])
     .optional()
     .describe('of a death: an event; silence; an error that it threw; for the sake of another (restart strategy)'),
-  why: z.string().optional(),
+  why: z.string().optional().describe('of a deadlock: who waits for what of whom, back to the first'),
   sinceNs: timeNs.optional().describe('of late: since when it had done nothing'),
   tookNs: timeNs.optional().describe('from the death until it was reclaimed'),
 });
@@ -297,7 +323,9 @@ export const runResultSchema = z
     ),
     incidents: z
       .array(incidentSchema)
-      .describe('deaths, restarts and silences of devices, in order; counters of a device are those of its last life'),
+      .describe(
+        'deaths, restarts, silences and deadlocks of devices, in order; counters of a device are those of its last life',
+      ),
     bytesCopied: sizeBytes.describe('by the framework; all of them by moving buffers'),
     moves: count.describe('moves that succeeded'),
     controlCalls: count.describe('calls to the exporter; they do not grow with the number of frames'),
@@ -313,6 +341,9 @@ export const runResultSchema = z
     sanitizer: sanitizerSchema
       .optional()
       .describe('what the DMA sanitizer found; absent = it was off (debug.sanitizer, --sanitize)'),
+    history: historySchema
+      .optional()
+      .describe('what the history checker found; absent = it was off (debug.history, --check-history)'),
     ledger: ledgerSchema.describe('what is left at the end, which ought to be nothing'),
     artefacts: z.array(artefactSchema),
     expectations: z.array(expectationSchema),

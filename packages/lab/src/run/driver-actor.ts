@@ -2,6 +2,7 @@
 import { ErrnoError, external, type Task } from '@dmabuf-lab/core/base';
 import { type DeviceReport, type DriverStart, driverProgram } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
+import { type HistoryBoard, recordAccesses } from '../history/index.js';
 import { importCopy } from '../loader/instance-module.js';
 
 /** What the actor starts with: plain data. */
@@ -9,12 +10,15 @@ export interface DriverActorStart {
   /** URL of the module whose default export is the driver. */
   readonly module: string;
   readonly start: DriverStart;
+  /** Where its accesses are recorded; absent = nobody follows them. */
+  readonly history?: HistoryBoard;
 }
 
-export function* program(host: ActorHost, { module, start }: DriverActorStart): Task<DeviceReport> {
+export function* program(host: ActorHost, { module, start, history }: DriverActorStart): Task<DeviceReport> {
   const driver = yield* external(importCopy(module, host.life, start.runtime), `loading ${module}`);
   if (driver === undefined) {
     throw new ErrnoError('ENOENT', 'load', `Cannot start ${host.name}: ${module} has no driver as its default export`);
   }
-  return yield* driverProgram(host, driver, start);
+  const watch = history && recordAccesses(host, history, start.tables, start.firstTimeline);
+  return yield* driverProgram(host, driver, start, watch);
 }

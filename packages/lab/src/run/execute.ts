@@ -1,10 +1,15 @@
 /** Runs a prepared scenario on the runtime it names. */
+import { isErrno } from '@dmabuf-lab/core/base';
+import { PipelineWaits } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { ActorError, type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
+import { HistoryWords, historyReport } from '../history/index.js';
+import { historyLines } from '../report/history-text.js';
 import type { RunOptions, RunOutcome } from '../result/index.js';
+import { EXPORTER_ID } from './exporter-actor.js';
 import { faultsOf, supervisionOf } from './faults.js';
-import { buildOutcome } from './outcome.js';
+import { buildOutcome, namesOf } from './outcome.js';
 import type { PreparedRun } from './prepare.js';
 
 /**
@@ -13,7 +18,7 @@ import type { PreparedRun } from './prepare.js';
  * @throws ActorError when an actor fails, naming it; ErrnoError when the run cannot go on or does not stop
  */
 export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
-  const { scenario, tables, actors } = prepared;
+  const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(prepared.windows);
   const { onProgress, onOutput, signal, collectTrace } = options;
   const faults = faultsOf(scenario);
@@ -27,19 +32,19 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     trace: collectTrace,
     ...(faults.length > 0 && { faults }),
     ...(supervision && { supervision }),
+    waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ID),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
     ...(onOutput && { onOutput }),
   };
-  try {
-    const report =
-      scenario.runtime === 'virtual'
-        ? await new VirtualRuntime(spec, { ties: scenario.ties }).run()
-        : await new ThreadsRuntime(spec, { pace: scenario.pace }).run();
-    return buildOutcome(prepared, report, signal?.aborted === true);
-  } catch (error) {
-    throw withDriver(error, prepared);
-  }
+  const runtime =
+    scenario.runtime === 'virtual'
+      ? new VirtualRuntime(spec, { ties: scenario.ties })
+      : new ThreadsRuntime(spec, { pace: scenario.pace });
+  const report = await runtime.run().catch((error: unknown) => {
+    throw withHistory(prepared, withDriver(error, prepared));
+  });
+  return buildOutcome(prepared, report, signal?.aborted === true);
 }
 
 /** Adds to the failure of a device which driver it ran, where that is one of the user's. */
@@ -47,4 +52,17 @@ function withDriver(error: unknown, { drivers }: PreparedRun): unknown {
   if (!(error instanceof ActorError) || !Object.hasOwn(drivers, error.actor)) return error;
   const driver = drivers[error.actor];
   return Object.hasOwn(builtInDrivers, driver) ? error : Object.assign(error, { driver });
+}
+
+/** An error that a run ends with, and what the histories of its buffers show by then (`history`, lines). */
+function withHistory(prepared: PreparedRun, error: unknown): unknown {
+  const { history } = prepared;
+  if (history === undefined || !(error instanceof Error)) return error;
+  const words = new HistoryWords(history);
+  // Only where the run stood still those who wait do so without an end.
+  const stoodStill = isErrno(error, 'EDEADLK', 'ETIMEDOUT');
+  const found = historyReport(words, namesOf(prepared), () => !stoodStill);
+  if (found.violationCount === 0) return error;
+  const violations = found.violations.map((one) => ({ ...one, history: [...one.history] }));
+  return Object.assign(error, { history: historyLines({ history: { ...found, violations } }).join('\n') });
 }

@@ -1,5 +1,5 @@
 /** The exporter actor: hosts the heaps, serves the importers and moves buffers. */
-import { type ActorId, bufferSlot, type Task } from '@dmabuf-lab/core/base';
+import { type ActorId, actorId, bufferSlot, type Task } from '@dmabuf-lab/core/base';
 import {
   type AllocationRecord,
   type AttachRecord,
@@ -35,12 +35,16 @@ import {
   RuntimeWords,
 } from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
+import { type HistoryBoard, HistoryWords, logDeath } from '../history/index.js';
 import { type BoardSpec, makeHeaps } from './board.js';
 import { type DriverMemorySpec, loadMemoryDrivers, openDriverHeaps } from './driver-memory.js';
 import { type Exhaustion, exhaustHeap } from './exhaust.js';
 
 /** Lanes that a device may have: frames it serves at once. */
 export const LANES_PER_DEVICE = 8;
+
+/** The exporter's number among the actors of a pipeline. */
+export const EXPORTER_ID = actorId(1);
 
 /** The first of a device's timelines. */
 export const firstTimelineOf = (actor: ActorId): number => (actor - 1) * LANES_PER_DEVICE;
@@ -62,6 +66,8 @@ export interface ExporterStart {
   readonly quarantine: QuarantineLimits;
   /** Look for writes to pages that were given back; absent = false. */
   readonly sanitize?: boolean;
+  /** Where deaths are put into the histories of buffers; absent = nobody follows these. */
+  readonly history?: HistoryBoard;
 }
 
 /** What the exporter reports: plain data. */
@@ -121,6 +127,7 @@ export function openExporter(
 ): OpenExporter {
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
+  if (host.generator !== undefined) tables.queues.generatorNow = () => host.generator ?? 0;
   const sanitizer = start.sanitize === true ? new DmaSanitizer(memory, () => host.clock.now()) : undefined;
   const { memories = [] } = start;
   const boardHeaps = makeHeaps(start.board, memory, host.life === 0);
@@ -149,8 +156,10 @@ export function openExporter(
   };
   const checks = new MessageChecks(exporter, new Map(start.senders));
   const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine);
+  const history = start.history && new HistoryWords(start.history);
   const reclaim = (death: PeerDeath): Task<void> => {
     guard.pardon(death.name);
+    if (history !== undefined) logDeath(history, death.actor, death.deaths, host.clock.now());
     return reclaimActor(reclaimParts, death);
   };
   host.serve(guard.wrap(exporter.handlers()));

@@ -1,5 +1,5 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
-import { type ActorId, actorId } from '@dmabuf-lab/core/base';
+import { type ActorId, actorId, WordLayout } from '@dmabuf-lab/core/base';
 import { type AllocationRequest, type CpuTouch, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
   type AnyDriver,
@@ -13,12 +13,13 @@ import {
 } from '@dmabuf-lab/core/driver';
 import { PAGE_SIZE, pageAlign } from '@dmabuf-lab/core/memory';
 import type { ActorSpec } from '@dmabuf-lab/core/runtime';
+import { type HistoryBoard, layOutHistory } from '../history/index.js';
 import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type DriverMemorySpec, placeDriverMemory, windowsWith } from './driver-memory.js';
-import { type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
+import { EXPORTER_ID, type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
 import { corruptionsOf, exhaustionsOf, mayDie, restartsExporter } from './faults.js';
 import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
@@ -30,12 +31,15 @@ export interface PreparedRun {
   /** Of the memory: those of the board, and those that drivers bring. */
   readonly windows: ReturnType<typeof windowsWith>;
   readonly tables: SharedTables;
+  readonly owners: PipelineOwners;
   readonly actors: readonly ActorSpec[];
   readonly links: readonly LinkSpec[];
   /** Names of the drivers, by device. */
   readonly drivers: Readonly<Record<string, string>>;
   /** What is wrong with the layout of frames, and runs all the same. */
   readonly findings: readonly LayoutFinding[];
+  /** Where the accesses to buffers are recorded; absent = nobody follows them. */
+  readonly history?: HistoryBoard;
 }
 
 export interface PrepareOptions {
@@ -80,16 +84,24 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     frames: Math.max(1, frames),
     rings: scenario.links.map((link, i) => link.depth ?? links[i].pool.limit),
   });
+  const history = scenario.debug.history ? historyBoard(tables, names.length + 1) : undefined;
   const owners = ownersOf(names, pools, links);
   const senders = names.map((name, i): [string, ActorId] => [name, deviceId(i)]);
-  const actors: ActorSpec[] = [exporterActor(scenario, tables, owners, senders, memories)];
+  const actors: ActorSpec[] = [exporterActor(scenario, tables, owners, senders, memories, history)];
   const windows = windowsWith(scenario.memory.windows, memories);
   for (const [i, name] of names.entries()) {
     const device = planned.get(name);
-    if (device !== undefined) actors.push(deviceActor(scenario, tables, device, deviceId(i), pools, links));
+    if (device !== undefined) actors.push(deviceActor(scenario, tables, device, deviceId(i), pools, links, history));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
-  return { scenario, windows, tables, actors, links, drivers, findings };
+  return { scenario, windows, tables, owners, actors, links, drivers, findings, ...(history && { history }) };
+}
+
+/** @param actors the highest actor number */
+function historyBoard(tables: SharedTables, actors: number): HistoryBoard {
+  const layout = new WordLayout();
+  const regions = layOutHistory(layout, tables.buffers.rows, actors, LANES_PER_DEVICE);
+  return { ...regions, memory: new SharedArrayBuffer(layout.sizeBytes) };
 }
 
 function exporterActor(
@@ -98,9 +110,10 @@ function exporterActor(
   owners: PipelineOwners,
   senders: ExporterStart['senders'],
   memories: readonly DriverMemorySpec[],
+  history: HistoryBoard | undefined,
 ): ActorSpec {
   const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
-  const id = actorId(1);
+  const id = EXPORTER_ID;
   const data: ExporterStart = {
     actor: id,
     tables,
@@ -113,6 +126,7 @@ function exporterActor(
     senders,
     quarantine: { messages: quarantine.after, windowNs: quarantine.within },
     ...(scenario.debug.sanitizer && { sanitize: true }),
+    ...(history && { history }),
   };
   return {
     name: EXPORTER,
@@ -152,6 +166,7 @@ function deviceActor(
   id: ActorId,
   pools: ReadonlyMap<string, PoolSpec>,
   links: readonly LinkSpec[],
+  history: HistoryBoard | undefined,
 ): ActorSpec {
   const { name } = device;
   const spec = scenario.devices[name];
@@ -186,7 +201,7 @@ function deviceActor(
     firstTimeline: firstTimelineOf(id),
     timelineCount: LANES_PER_DEVICE,
   };
-  const data: DriverActorStart = { module: device.module, start };
+  const data: DriverActorStart = { module: device.module, start, ...(history && { history }) };
   const { memoryLimit } = spec;
   const heapLimitMiB = memoryLimit === undefined ? {} : { heapLimitMiB: Math.floor(memoryLimit / 2 ** 20) };
   return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data, ...heapLimitMiB };

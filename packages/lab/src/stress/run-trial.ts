@@ -1,7 +1,7 @@
 /** One trial: a plan on a runtime, and what came of it. */
 import { actorId } from '@dmabuf-lab/core/base';
 import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
-import { layOutTables } from '@dmabuf-lab/core/driver';
+import { layOutTables, type PipelineOwners, PipelineWaits } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import {
   type ActorSpec,
@@ -13,8 +13,8 @@ import {
   type VirtualOptions,
   VirtualRuntime,
 } from '@dmabuf-lab/core/runtime';
+import { historyOf } from '../history/index.js';
 import { firstTimelineOf } from '../run/exporter-actor.js';
-import { historyOf } from './history.js';
 import { ERRORS, OPERATIONS } from './operations.js';
 import {
   bandwidthsOf,
@@ -106,6 +106,7 @@ function runSpec(
     rings: [],
   });
   const memoryBoard = stressBoard(plan);
+  const owners: PipelineOwners = { links: [], pools: [], lanesPerActor: firstTimelineOf(actorId(2)) };
   const exporter: StressExporterStart = {
     plan,
     board,
@@ -115,7 +116,7 @@ function runSpec(
       board: memoryBoard,
       policy: plan.policy,
       bandwidths: bandwidthsOf(plan),
-      owners: { links: [], pools: [], lanesPerActor: firstTimelineOf(actorId(2)) },
+      owners,
       exhaustions: [],
       senders: Array.from({ length: plan.drivers }, (_, index) => [driverName(index), actorId(driverActor(index))]),
       quarantine: QUARANTINE,
@@ -148,6 +149,7 @@ function runSpec(
     trace: false,
     faults: faultsOf(plan),
     supervision: supervisionOf(plan),
+    waits: (words) => new PipelineWaits(words, tables, owners, actorId(EXPORTER_ACTOR)),
     onProgress: options.onProgress,
     signal: options.signal,
   };
@@ -172,6 +174,7 @@ function resultOf(
     }
   };
   for (const { kind, cause, actor, why } of incidents) {
+    if (kind === 'deadlock') add(`deadlock: ${why}`);
     if (kind === 'died' && cause === 'failed' && !violations.some(({ text }) => text.includes(why ?? ''))) {
       add(`${actor} failed: ${why}`);
     }
@@ -201,7 +204,7 @@ function resultOf(
     moves: exporter?.moves ?? { moved: words.runCount('moves'), refused: 0, timedOut: 0 },
     bytesCopied: exporter?.bytesCopied ?? 0,
     ledger: exporter?.ledger ?? null,
-    violationCount: Math.max(violations.length, words.runCount('violations')),
+    violationCount: Math.max(violations.length, words.total('violations')),
     violations,
     fingerprint: report?.fingerprint ?? null,
   };
