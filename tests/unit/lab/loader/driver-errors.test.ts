@@ -79,6 +79,7 @@ refuses(
   4,
 );
 refuses('a top level that ends the process', sink('process.exit(4);'), /^it ended its thread with code 4/, 1);
+refuses('a top level that ends the process in order', sink('process.exit();'), /^it ended its thread with code 0/, 1);
 refuses('a top level that waits for ever', sink('\nawait new Promise(() => {});'), /^it awaits what never comes/, 4);
 refuses(
   'a top level that loops',

@@ -7,9 +7,14 @@ assert(parentPort !== null, 'this module runs in a worker');
 process.setSourceMapsEnabled(true);
 const tell = (message: TrialMessage): void => parentPort?.postMessage(message);
 
-try {
-  await import(workerData as string);
-  tell({ kind: 'loaded' });
-} catch (error) {
-  tell({ kind: 'threw', error: toErrorRecord(error) });
-}
+const exit = process.exit.bind(process);
+process.exit = (code) => {
+  tell({ kind: 'exited', code: Number(code ?? process.exitCode ?? 0) });
+  return exit(code);
+};
+
+// No await here: of one that never ends Node would warn on stderr.
+import(workerData as string).then(
+  () => tell({ kind: 'loaded' }),
+  (error: unknown) => tell({ kind: 'threw', error: toErrorRecord(error) }),
+);

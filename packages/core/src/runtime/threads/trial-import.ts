@@ -15,10 +15,10 @@ export type TrialImport =
   | { readonly kind: 'late' };
 
 /** From the thread of a trial. */
-export type TrialMessage = { readonly kind: 'loaded' } | { readonly kind: 'threw'; readonly error: ErrorRecord };
-
-/** With which Node ends a thread whose top level can never go on. Source: "Unsettled Top-Level Await", Node.js process docs. */
-const EXIT_UNSETTLED = 13;
+export type TrialMessage =
+  | { readonly kind: 'loaded' }
+  | { readonly kind: 'threw'; readonly error: ErrorRecord }
+  | { readonly kind: 'exited'; readonly code: number };
 
 /**
  * Imports a module in a new thread and ends the thread. What it prints is not shown.
@@ -47,10 +47,11 @@ export async function tryImport(url: string, limitMs: number): Promise<TrialImpo
       timer = setInterval(look, Math.min(100, limitMs / 4));
       worker.once('message', (message: TrialMessage) => {
         if (message.kind === 'threw') resolve({ kind: 'threw', error: fromErrorRecord(message.error) });
-        else resolve({ kind: 'loaded' });
+        else resolve(message);
       });
       worker.once('error', (error) => resolve({ kind: 'threw', error: error as Error }));
-      worker.once('exit', (code) => resolve(code === EXIT_UNSETTLED ? { kind: 'stuck' } : { kind: 'exited', code }));
+      // A thread that has nothing left to do ends by itself.
+      worker.once('exit', (code) => resolve(code === 0 ? { kind: 'stuck' } : { kind: 'exited', code }));
     });
   } finally {
     clearInterval(timer);
