@@ -131,7 +131,7 @@ test.serial('on threads a driver that throws, exits, loops or takes too much mem
     loops: { driver: './loops.ts' },
     takes: { driver: './takes.ts', memoryLimit: '64MiB' },
   };
-  const more = 'supervision: { restart: never, hung: 1s }\nduration: 3s\n';
+  const more = 'supervision: { restart: never, hung: 5s }\nduration: 2s\n';
   const text = scenario(devices, more).replace('duration: 400ms\n', '');
   const folder = driverFolder(t, { ...files, 'own.yaml': text });
   const { result } = await runFile(join(folder, 'own.yaml'), { overrides: { runtime: 'threads' } });

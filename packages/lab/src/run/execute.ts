@@ -7,6 +7,7 @@ import { builtInDrivers } from '@dmabuf-lab/drivers';
 import { HistoryWords, historyReport } from '../history/index.js';
 import { historyLines } from '../report/history-text.js';
 import type { RunOptions, RunOutcome } from '../result/index.js';
+import { ageLimitsOf, watchAges } from './age-limits.js';
 import { EXPORTER_ID } from './exporter-actor.js';
 import { faultsOf, supervisionOf } from './faults.js';
 import { buildOutcome, namesOf } from './outcome.js';
@@ -37,14 +38,18 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     signal,
     ...(onOutput && { onOutput }),
   };
+  const isWatched = ageLimitsOf(scenario) !== undefined;
+  const look = (nowNs: number): void => ages?.look(nowNs);
   const runtime =
     scenario.runtime === 'virtual'
-      ? new VirtualRuntime(spec, { ties: scenario.ties })
-      : new ThreadsRuntime(spec, { pace: scenario.pace });
+      ? new VirtualRuntime(spec, { ties: scenario.ties, ...(isWatched && { onEvent: look }) })
+      : new ThreadsRuntime(spec, { pace: scenario.pace, ...(isWatched && { onBeat: look }) });
+  const ages = watchAges(prepared, runtime.words);
   const report = await runtime.run().catch((error: unknown) => {
     throw withHistory(prepared, withDriver(error, prepared));
   });
-  return buildOutcome(prepared, report, signal?.aborted === true);
+  ages?.look(report.endNs);
+  return buildOutcome(prepared, report, signal?.aborted === true, ages);
 }
 
 /** Adds to the failure of a device which driver it ran, where that is one of the user's. */

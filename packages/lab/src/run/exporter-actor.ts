@@ -70,9 +70,19 @@ export interface ExporterStart {
   readonly history?: HistoryBoard;
 }
 
+/** A device that is still attached to a buffer, or was detached with mappings that had not ended. */
+export interface LeakedUse {
+  readonly device: string;
+  readonly buffer: string;
+  readonly mappings: number;
+  readonly isAttached: boolean;
+}
+
 /** What the exporter reports: plain data. */
 export interface ExporterReport {
   readonly buffers: readonly {
+    readonly slot: number;
+    readonly life: number;
     readonly name: string;
     readonly pool: string;
     readonly sizeBytes: number;
@@ -100,6 +110,8 @@ export interface ExporterReport {
     readonly buffers: number;
     readonly attachments: number;
     readonly mappings: number;
+    /** Whose the attachments and mappings are. */
+    readonly by: readonly LeakedUse[];
     /** Frames of all pools that have not come back, also those whose owner has died. */
     readonly frames: number;
   };
@@ -136,7 +148,15 @@ export function openExporter(
   const costs = storageCosts(start.bandwidths);
   const { policy } = start;
   const { buffers, queues } = tables;
-  const watch = new SlotWatch(tables.guards, buffers, () => host.clock.now());
+  const lastActor = Math.max(start.actor, ...start.senders.map(([, actor]) => actor));
+  const watch = new SlotWatch({
+    ...tables,
+    lastActor,
+    lanesPerActor: start.owners.lanesPerActor,
+    nameOf: (actor) => start.senders.find(([, one]) => one === actor)?.[0] ?? host.name,
+    now: () => host.clock.now(),
+  });
+  if (host.life === 0) watch.openTimelines();
   const { journal } = host;
   const exporter = new Exporter({
     ...{ services: host, buffers, queues, heaps, policy, costs, sanitizer, watch, journal },
@@ -152,7 +172,10 @@ export function openExporter(
     services: host,
     tables,
     owners: start.owners,
-    reclaimBuffers: (dead: ActorId) => exporter.reclaim(dead),
+    reclaimBuffers: (dead: ActorId) => {
+      watch.reopenTimelines(dead);
+      exporter.reclaim(dead);
+    },
   };
   const checks = new MessageChecks(exporter, new Map(start.senders));
   const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine);
@@ -179,6 +202,7 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
   }
   yield* host.untilOthersEnd();
   sanitizer?.flush();
+  watch.lookAtAllTimelines();
   const frames = start.owners.pools.reduce((sum, { region }) => sum + tables.frames.inUse(region), 0);
   return {
     ...report(exporter, mover, heaps, tables.buffers, frames),
@@ -202,8 +226,8 @@ function report(
   const live = [...exporter.liveBuffers];
   const attached = live.flatMap((buffer) => [...buffer.attachments.keys()]);
   return {
-    buffers: exporter.allBuffers.map(({ name, request, sizeBytes, placements, moves, firstMap }) => {
-      return { name, pool: request.pool, sizeBytes, placements, moves, firstMap };
+    buffers: exporter.allBuffers.map(({ slot, life, name, request, sizeBytes, placements, moves, firstMap }) => {
+      return { slot, life, name, pool: request.pool, sizeBytes, placements, moves, firstMap };
     }),
     attaches: exporter.records.attaches,
     hazards: exporter.records.hazards,
@@ -214,6 +238,14 @@ function report(
       buffers: live.length,
       attachments: attached.length,
       mappings: attached.reduce((sum, slot) => sum + words.mappings(slot), exporter.leakedMappings),
+      by: [
+        ...exporter.leaks.map((leak) => ({ ...leak, isAttached: false })),
+        ...live.flatMap(({ name: buffer, attachments }) =>
+          [...attachments.values()].map(({ slot, device }) => {
+            return { device, buffer, mappings: words.mappings(slot), isAttached: true };
+          }),
+        ),
+      ],
       frames,
     },
   };

@@ -1,4 +1,5 @@
 /** Works out the pipeline of a scenario: parameters, formats, pools and links. Pure, except for reading file headers. */
+import { pathToFileURL } from 'node:url';
 import type { AnyDriver, FrameFormat } from '@dmabuf-lab/core/driver';
 import { DriverLoadError, formatDriverProblem, type LoadedDriver, loadDriver } from '../loader/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError, type ScenarioProblem } from '../scenario/index.js';
@@ -8,7 +9,10 @@ import { completedParameters, pipelinePlan } from './own-code.js';
 export interface PlannedDevice {
   readonly name: string;
   readonly driver: AnyDriver;
+  /** URL of its own copy of the driver's module. */
   readonly module: string;
+  /** URL of the file that the driver is written in. */
+  readonly source: string;
   readonly parameters: unknown;
   /** By port. */
   readonly inputs: Readonly<Record<string, FrameFormat>>;
@@ -84,7 +88,9 @@ async function planDevice(
   }
   const outputs = wantedOutputs(scenario, name, driver, plan.outputs);
   const module = found.moduleUrl(name);
-  return { name, driver, module, parameters, inputs, outputs, forwards: plan.forwards };
+  const [file] = found.sources;
+  const source = file === undefined ? module : pathToFileURL(file).href;
+  return { name, driver, module, source, parameters, inputs, outputs, forwards: plan.forwards };
 }
 
 /** Loads the driver of a device; undefined when it cannot be used. */

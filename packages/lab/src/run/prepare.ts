@@ -16,6 +16,7 @@ import type { ActorSpec } from '@dmabuf-lab/core/runtime';
 import { type HistoryBoard, layOutHistory } from '../history/index.js';
 import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
+import { ageLimitsOf } from './age-limits.js';
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type DriverMemorySpec, placeDriverMemory, windowsWith } from './driver-memory.js';
@@ -24,6 +25,9 @@ import { corruptionsOf, exhaustionsOf, mayDie, restartsExporter } from './faults
 import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
+
+/** Mappings that an actor may have open beyond one held and one of a job for each frame of the run. */
+const USES_BESIDE_FRAMES = 8 * LANES_PER_DEVICE;
 
 /** A scenario that can run. */
 export interface PreparedRun {
@@ -83,6 +87,7 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     pools: Math.max(1, poolCount),
     frames: Math.max(1, frames),
     rings: scenario.links.map((link, i) => link.depth ?? links[i].pool.limit),
+    ...(ageLimitsOf(scenario) && { usesPerActor: 2 * Math.max(1, frames) + USES_BESIDE_FRAMES }),
   });
   const history = scenario.debug.history ? historyBoard(tables, names.length + 1) : undefined;
   const owners = ownersOf(names, pools, links);
@@ -195,6 +200,7 @@ function deviceActor(
       'reqbufs' in event && event.reqbufs === name && event.at < scenario.duration ? [event.at] : [],
     ),
     ...(corruptions.length > 0 && { corruptions }),
+    ...(scenario.debug.callSites && { callSitesFrom: new URL('.', device.source).href }),
     payload: scenario.payload,
     durationNs: scenario.duration,
     runtime: scenario.runtime,
