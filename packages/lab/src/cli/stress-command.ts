@@ -1,4 +1,5 @@
 /** `dmabuf-lab stress`: drivers do random things with shared buffers, die and hang, and a checker follows every buffer. */
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { PlanChoices, StressResult, TrialsOptions } from '../stress/index.js';
@@ -161,9 +162,16 @@ async function checkDrivers(
       throw new InputError(`Cannot use ${name} with --driver: a pipeline of modules shares no random buffers`);
   }
   const { fixedPlan, loadOwnDrivers, preparePipeline } = await import('../stress/index.js');
-  const paths = driver.map((path) => ({ path: userPath(path), given: path }));
-  await preparePipeline(fixedPlan(choices), await loadOwnDrivers(paths));
-  return paths;
+  const folder = userPath('.');
+  const own = { folder, modules: driver.map((given) => ({ path: modulePath(given), given })) };
+  await preparePipeline(fixedPlan(choices), await loadOwnDrivers(own), folder);
+  return own;
+}
+
+/** On the command line a path need not begin with `./`: what looks like a file is one. */
+function modulePath(given: string): string {
+  const isFile = /^\.{0,2}\/|\.[cm]?[jt]s$/.test(given) || existsSync(userPath(given));
+  return isFile ? userPath(given) : given;
 }
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {

@@ -193,7 +193,7 @@ export function openExporter(
 }
 
 export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
-  const drivers = yield* loadMemoryDrivers(start.memories ?? []);
+  const drivers = yield* loadMemoryDrivers(start.memories ?? [], host.life);
   const { exporter, mover, heaps, tables, guard, watch, sanitizer } = openExporter(host, start, drivers);
   yield* host.ready();
   const bornNs = host.life > 0 ? host.clock.now() : 0;
