@@ -79,7 +79,10 @@ function blur(from: Nv12Image, to: Nv12Image, share: number): number {
     const isSkin = chromaSums.map(([, , count], block) => skin[block] >= share * count);
     blurred += isSkin.filter(Boolean).length;
     const lumaSums = new Float64Array(across);
-    for (let y = top; y < bottom; y += 1) from.luma.row(y).forEach((value, x) => (lumaSums[Math.floor(x / BLOCK)] += value));
+    for (let y = top; y < bottom; y += 1) {
+      const row = from.luma.row(y);
+      for (let x = 0; x < row.length; x += 1) lumaSums[Math.floor(x / BLOCK)] += row[x];
+    }
     for (let y = top; y < bottom; y += 1) {
       const row = from.luma.row(y);
       const written = to.luma.beginRow(y, 'fill');

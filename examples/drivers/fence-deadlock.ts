@@ -36,8 +36,12 @@ export default defineDriver({
         job.end();
       } else {
         // Maps both, so that the jobs below wait for fences alone.
-        using warm = yield* ctx.begin(lane, accesses.map(({ frame }) => ({ frame, write: false })));
+        using warm = yield* ctx.begin(
+          lane,
+          accesses.map(({ frame }) => ({ frame, write: false })),
+        );
         warm.end();
+        yield* ctx.sleepUntil(ctx.now() + 1_000_000);
         using one = yield* ctx.begin(lane, [accesses[0]]); // publishes a fence on the first
         yield* ctx.sleepUntil(ctx.now() + 1_000_000);
         using two = yield* ctx.begin(lane, [accesses[1]]); // waits for the fence on the second

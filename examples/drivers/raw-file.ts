@@ -31,9 +31,17 @@ export default defineDriver({
     });
     const pictureBytes = (width * height * 3) / 2;
     if (size === 0 || size % pictureBytes !== 0) {
-      throw new Error(`Cannot read ${file}: its ${size} bytes are not whole pictures of ${width}x${height} (${pictureBytes})`);
+      throw new Error(
+        `Cannot read ${file}: its ${size} bytes are not whole pictures of ${width}x${height} (${pictureBytes})`,
+      );
     }
-    return { ...rest, file, width, height, frames: Math.min(rest.frames ?? Number.POSITIVE_INFINITY, size / pictureBytes) };
+    return {
+      ...rest,
+      file,
+      width,
+      height,
+      frames: Math.min(rest.frames ?? Number.POSITIVE_INFINITY, size / pictureBytes),
+    };
   },
 
   plan({ width, height, rate }) {

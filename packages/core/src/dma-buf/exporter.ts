@@ -201,7 +201,15 @@ export class Exporter<M extends Mover = Mover> {
     this.parts.watch?.openedAttachment(buffer, slot);
     buffer.attachments.set(slot, attached);
     buffer.arriving = slot;
-    this.#storage.settle(buffer);
+    try {
+      this.#storage.settle(buffer, slot);
+    } catch (error) {
+      // Its ops will not have the device, e.g. a driver's own.
+      this.#dropAttachment(buffer, slot);
+      if (target !== undefined) this.#storage.release(target);
+      if (isErrno(error)) this.records.attach(buffer, device, 'refused', error.message, [], atNs);
+      throw error;
+    }
     if (target !== undefined) this.#storage.reserve(buffer, target);
     const moved = plan.action === 'migrate' && this.parts.policy.moveAt === 'attach';
     if (moved) {
