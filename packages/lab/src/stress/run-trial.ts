@@ -1,7 +1,7 @@
 /** One trial: a plan on a runtime, and what came of it. */
 import { actorId } from '@dmabuf-lab/core/base';
 import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
-import { layOutTables } from '@dmabuf-lab/core/driver';
+import { firstTimelineOf, layOutTables } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import {
   type ActorSpec,
@@ -13,7 +13,6 @@ import {
   type VirtualOptions,
   VirtualRuntime,
 } from '@dmabuf-lab/core/runtime';
-import { firstTimelineOf } from '../run/exporter-actor.js';
 import { historyOf } from './history.js';
 import { ERRORS, OPERATIONS } from './operations.js';
 import {

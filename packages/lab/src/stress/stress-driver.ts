@@ -9,6 +9,7 @@ import {
 } from '@dmabuf-lab/core/dma-buf';
 import {
   DeviceStatistics,
+  firstTimelineOf,
   type JobParts,
   type OpenTables,
   openTables,
@@ -18,7 +19,6 @@ import {
 import { PAGE_SIZE, PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type ActorHost, RuntimeWords } from '@dmabuf-lab/core/runtime';
 import { DmaResv, ResvUsage, Timeline } from '@dmabuf-lab/core/sync';
-import { firstTimelineOf } from '../run/exporter-actor.js';
 import { HistoryChecker, type Touch } from './history-checker.js';
 import { OperationCounter } from './operation-counter.js';
 import { choose } from './operation-mix.js';
