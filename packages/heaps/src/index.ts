@@ -7,6 +7,7 @@ export * from './chunk-heap.js';
 export * from './cma-heap.js';
 export * from './contiguous-allocator.js';
 export * from './device-local-heap.js';
+export * from './driver-heap.js';
 export * from './page-pool.js';
 export * from './page-range.js';
 export * from './page-zones.js';

@@ -14,9 +14,8 @@ import {
   serviceTimeSchema,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
-import { nv12Of } from '../frame-images.js';
 import { openPictureSource, type PictureSource, probePictureSource } from '../media/index.js';
-import { copyNv12, drawTestPattern, type Nv12Image, nv12ImageOf, nv12Layout } from '../pixels/index.js';
+import { copyNv12, drawTestPattern, type Nv12Image, nv12ImageOf, nv12Layout, nv12Of } from '../pixels/index.js';
 
 const side = z.number().int().min(2).max(16_384).multipleOf(2);
 

@@ -18,8 +18,7 @@ import {
   rateSchema,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
-import { rgbaOf } from '../frame-images.js';
-import { crc32OfRows } from '../pixels/index.js';
+import { crc32OfRows, rgbaOf } from '../pixels/index.js';
 
 const parameters = z.strictObject({
   refresh: rateSchema.default({ num: 60, den: 1 }).meta({ description: 'vblanks per second' }),

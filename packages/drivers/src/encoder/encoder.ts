@@ -21,8 +21,8 @@ import {
   writeStamps,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
-import { nv12Of } from '../frame-images.js';
 import { type H264BitstreamFrame, type H264Encoder, h264SizeProblem, openH264Encoder } from '../media/index.js';
+import { nv12Of } from '../pixels/index.js';
 
 /** Of memory. */
 const PAGE_SIZE = 4096;

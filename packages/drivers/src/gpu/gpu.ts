@@ -18,8 +18,7 @@ import {
   serviceTimeSchema,
 } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
-import { nv12Of, rgbaOf } from '../frame-images.js';
-import { composeOverlay, convertNv12ToRgba, defaultOverlay, drawNumberNv12 } from '../pixels/index.js';
+import { composeOverlay, convertNv12ToRgba, defaultOverlay, drawNumberNv12, nv12Of, rgbaOf } from '../pixels/index.js';
 
 const parameters = z.strictObject({
   service: serviceTimeSchema.default({ kind: 'fixed', fixedNs: 4_000_000 }).meta({ description: 'time of one job' }),

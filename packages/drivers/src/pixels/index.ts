@@ -1,4 +1,5 @@
 export { crc32OfRows, crc32OfSegments, crc32Update } from './crc32.js';
+export { nv12Of, rgbaOf } from './frame-images.js';
 export {
   copyNv12,
   type Nv12Image,

@@ -118,7 +118,7 @@ export function caseOfFile(
       ...(asked && { layout: { ...asked, ...(optional && { optional }), ...(missing && { missing }) } }),
       late: late === true,
       mapping,
-      importer,
+      importer: importer ?? 'static',
       pin,
     };
   });

@@ -93,7 +93,7 @@ function sharerOf(scenario: Scenario, device: string, format: string): Sharer {
     ...(layout && { layout: asSimulated(layoutConstraintsOf(device, layout), format) }),
     late: (presenceOf(scenario, device)[0]?.fromNs ?? 0) > 0,
     mapping,
-    importer,
+    importer: importer ?? 'static',
     pin,
   };
 }

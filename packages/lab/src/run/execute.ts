@@ -13,9 +13,7 @@ import type { PreparedRun } from './prepare.js';
  */
 export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
   const { scenario, tables, actors } = prepared;
-  const memory = PhysicalMemory.create(
-    scenario.memory.windows.map(({ name, base, size }) => ({ name, base, sizeBytes: size })),
-  );
+  const memory = PhysicalMemory.create(prepared.windows);
   const { onProgress, signal, collectTrace } = options;
   const faults = faultsOf(scenario);
   const supervision = supervisionOf(scenario);

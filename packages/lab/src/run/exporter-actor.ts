@@ -12,6 +12,7 @@ import type {
   SanitizerFinding,
 } from '@dmabuf-lab/core/dma-buf';
 import {
+  type AnyDriver,
   type BuffersLeft,
   buffersLeft,
   type OpenExporter,
@@ -21,11 +22,14 @@ import {
 import type { ActorHost, BrokenMessages } from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
 import { type BoardSpec, makeHeaps } from './board.js';
+import { type DriverMemorySpec, loadMemoryDrivers, openDriverHeaps } from './driver-memory.js';
 import { type Exhaustion, exhaustHeap } from './exhaust.js';
 
 /** What the exporter starts with: plain data. */
 export interface ExporterStart extends PipelineExporterStart {
   readonly board: BoardSpec;
+  /** Memory that drivers bring; absent = none. */
+  readonly memories?: readonly DriverMemorySpec[];
   readonly bandwidths: Bandwidths;
   readonly exhaustions: readonly Exhaustion[];
 }
@@ -59,16 +63,25 @@ export interface ExporterReport {
   readonly left: BuffersLeft;
 }
 
-/** Makes the heaps, the exporter and the mover, and offers their services. */
-export function openExporter(host: ActorHost, start: ExporterStart): OpenExporter {
+/** Makes the heaps, the exporter and the mover, and offers their services. @param drivers that bring memory, by device */
+export function openExporter(
+  host: ActorHost,
+  start: ExporterStart,
+  drivers: ReadonlyMap<string, AnyDriver> = new Map(),
+): OpenExporter {
+  const { board, memories = [] } = start;
   return openPipelineExporter(host, start, {
-    heaps: (memory, fillPools) => makeHeaps(start.board, memory, fillPools),
+    heaps: (memory, fillPools) => [
+      ...makeHeaps(board, memory, fillPools),
+      ...openDriverHeaps(memories, drivers, memory),
+    ],
     costs: storageCosts(start.bandwidths),
   });
 }
 
 export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
-  const open = openExporter(host, start);
+  const drivers = yield* loadMemoryDrivers(start.memories ?? []);
+  const open = openExporter(host, start, drivers);
   const { exporter, guard, watch, sanitizer } = open;
   yield* host.ready();
   const bornNs = host.life > 0 ? host.clock.now() : 0;

@@ -1,2 +1,3 @@
 export { executeRun } from './execute.js';
 export { type PoolAllocation, type PreparedRun, prepareRun } from './prepare.js';
+export { type RunScenarioOptions, runScenario } from './run-scenario.js';

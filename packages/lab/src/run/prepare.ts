@@ -1,6 +1,7 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
 import { type AllocationRequest, type CpuTouch, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
+  type AnyDriver,
   type DriverStart,
   deviceActor,
   EXPORTER_ACTOR,
@@ -19,6 +20,7 @@ import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
+import { type DriverMemorySpec, placeDriverMemory, windowsWith } from './driver-memory.js';
 import type { ExporterStart } from './exporter-actor.js';
 import { corruptionsOf, exhaustionsOf, mayDie, restartsExporter } from './faults.js';
 import { type OwnDrivers, type PlannedDevice, planDevices } from './pipeline.js';
@@ -28,6 +30,8 @@ import { presenceOf, usersOf } from './topology.js';
 /** A scenario that can run. */
 export interface PreparedRun {
   readonly scenario: Scenario;
+  /** Of the memory: those of the board, and those that drivers bring. */
+  readonly windows: ReturnType<typeof windowsWith>;
   readonly tables: SharedTables;
   readonly actors: readonly ActorSpec[];
   readonly links: readonly LinkSpec[];
@@ -61,7 +65,9 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
   const { scenario } = loaded;
   const planned = await planDevices(loaded, options.cameraFile, options.drivers);
   const findings: LayoutFinding[] = [];
-  const pools = poolsOf(scenario, planned, findings, options.allocate);
+  const memories = placeDriverMemory(loaded, planned);
+  checkHeapsOfDrivers(loaded, memories);
+  const pools = poolsOf(scenario, planned, findings, memories, options.allocate);
   checkHeapSizes(loaded, pools);
   checkExpected(loaded, planned);
   const names = Object.keys(scenario.devices);
@@ -73,22 +79,28 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     mayDie: mayDie(scenario),
   });
   const { tables, links } = laidOut;
-  const actors: ActorSpec[] = [exporterActor(scenario, laidOut)];
+  const actors: ActorSpec[] = [exporterActor(scenario, laidOut, memories)];
+  const windows = windowsWith(scenario.memory.windows, memories);
   for (const name of names) {
     const device = planned.get(name);
     if (device !== undefined) actors.push(actorOf(scenario, laidOut, device));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
-  return { scenario, tables, actors, links, drivers, findings };
+  return { scenario, windows, tables, actors, links, drivers, findings };
 }
 
-function exporterActor(scenario: Scenario, { tables, owners, actors }: LaidOutPipeline): ActorSpec {
+function exporterActor(
+  scenario: Scenario,
+  { tables, owners, actors }: LaidOutPipeline,
+  memories: readonly DriverMemorySpec[],
+): ActorSpec {
   const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
   const id = EXPORTER_ACTOR;
   const data: ExporterStart = {
     actor: id,
     tables,
     board: boardOf(scenario),
+    ...(memories.length > 0 && { memories }),
     policy: { onBusy: policy, timeoutNs: timeout, moveAt, moveBack },
     bandwidths: { copyBytesPerSecond, zeroBytesPerSecond },
     owners,
@@ -116,7 +128,11 @@ function actorOf(scenario: Scenario, laidOut: LaidOutPipeline, device: PlannedDe
   const corruptions = corruptionsOf(scenario, name);
   const start: DriverStart = {
     actor: id,
-    device: { name, constraints: deviceConstraintsOf(name, spec.constraints), ...importerTraitsOf(spec) },
+    device: {
+      name,
+      constraints: deviceConstraintsOf(name, spec.constraints),
+      ...importerTraitsOf(spec, device.driver),
+    },
     ...(spec.cpu && !scenario.cpuCache.coherent && { cpu: cpuTouchOf(scenario, spec.cpu.sync) }),
     parameters: device.parameters,
     tables: laidOut.tables,
@@ -137,7 +153,11 @@ function actorOf(scenario: Scenario, laidOut: LaidOutPipeline, device: PlannedDe
 }
 
 /** How a device maps; what is as usual is left out, and so never looked at. */
-function importerTraitsOf({ mapping, importer, pin }: Scenario['devices'][string]): ImporterTraits {
+function importerTraitsOf(
+  { mapping, importer: asked, pin }: Scenario['devices'][string],
+  driver: AnyDriver,
+): ImporterTraits {
+  const importer = asked ?? driver.importer;
   return { mapping, ...(importer === 'dynamic' && { importer }), ...(pin && { pin }) };
 }
 
@@ -152,6 +172,7 @@ function poolsOf(
   scenario: Scenario,
   planned: ReadonlyMap<string, PlannedDevice>,
   findings: LayoutFinding[],
+  memories: readonly DriverMemorySpec[],
   allocate?: PrepareOptions['allocate'],
 ): PoolShape[] {
   const pools: PoolShape[] = [];
@@ -159,7 +180,10 @@ function poolsOf(
     for (const [port, format] of Object.entries(device.outputs)) {
       if (device.forwards[port] !== undefined) continue;
       const name = `${device.name}.${port}`;
-      const asWritten: PoolInput = scenario.pools[name] ?? DEFAULT_POOL;
+      const own = memories.find((memory) => memory.device === device.name);
+      // Whoever has memory of its own exports from it.
+      const usual = own === undefined ? DEFAULT_POOL : { ...DEFAULT_POOL, allocate: own.heap };
+      const asWritten: PoolInput = scenario.pools[name] ?? usual;
       const given = { ...asWritten, ...allocate?.(usersOf(scenario, planned, name)) };
       const laidOut = layOutFrames(scenario, name, format, usersOf(scenario, planned, name));
       findings.push(...laidOut.findings);
@@ -218,6 +242,17 @@ function checkExpected({ scenario, document }: LoadedScenario, planned: Readonly
       return [document.problemAt(path, `${device} attaches later than ${pool} waits for it (expectTimeout)`)];
     }),
   );
+  if (problems.length > 0) throw new ScenarioError(problems);
+}
+
+/** Pools that name the memory of a driver which has none. */
+function checkHeapsOfDrivers({ scenario, document }: LoadedScenario, memories: readonly DriverMemorySpec[]): void {
+  const names = [...scenario.heaps, ...memories.map(({ heap }) => ({ name: heap }))].map(({ name }) => name);
+  const problems = Object.entries(scenario.pools).flatMap(([pool, { allocate }]) => {
+    if (typeof allocate !== 'string' || allocate === 'deferred' || names.includes(allocate)) return [];
+    const what = `there is no heap ${allocate}: its driver brings no memory; the heaps are ${names.join(', ')}`;
+    return [document.problemAt(['pools', pool, 'allocate'], what)];
+  });
   if (problems.length > 0) throw new ScenarioError(problems);
 }
 

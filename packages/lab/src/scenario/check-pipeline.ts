@@ -58,7 +58,9 @@ function route(scenario: Scenario, above: number, from: string, to: string): str
 }
 
 function checkPools(scenario: Scenario, report: Report): void {
-  const heaps = scenario.heaps.map((heap) => heap.name);
+  // Whether the driver of a device brings memory is known once it is loaded (run/prepare.ts).
+  const memories = Object.keys(scenario.devices).map((device) => `${device}.memory`);
+  const heaps = [...scenario.heaps.map((heap) => heap.name), ...memories];
   for (const [key, { allocate, buffers, growTo, expect }] of Object.entries(scenario.pools)) {
     const path = ['pools', key];
     isDevice(scenario, deviceOf(key), path, report);

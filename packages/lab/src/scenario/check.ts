@@ -43,7 +43,7 @@ export function isDevice(
 /** Source: dma_buf_pin warns of an importer that is not dynamic; drivers/dma-buf/dma-buf.c, v6.12. */
 export function checkPins({ devices }: Pick<Scenario, 'devices'>, report: Report): void {
   for (const [device, { driver, importer, pin }] of Object.entries(devices)) {
-    if (pin && importer === 'static') {
+    if (pin && importer !== 'dynamic') {
       const why = 'a static importer, which keeps in place what it has mapped; pin is for importer: dynamic';
       report(['devices', device, 'pin'], `${device} is ${why}`);
     }
@@ -57,7 +57,7 @@ export function checkPins({ devices }: Pick<Scenario, 'devices'>, report: Report
 /** moveNotify and pins are for devices: a program's mapping faults and finds the new place. */
 function checkCpu({ devices, cpuCache }: Scenario, report: Report): void {
   for (const [device, { cpu, importer }] of Object.entries(devices)) {
-    if (cpu === undefined || importer === 'static') continue;
+    if (cpu === undefined || importer !== 'dynamic') continue;
     report(
       ['devices', device, 'importer'],
       `${device} is a program on the CPU (cpu), and those import nothing dynamically`,

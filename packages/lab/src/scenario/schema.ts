@@ -91,10 +91,10 @@ const deviceSchema = z
     }),
     importer: z
       .enum(['static', 'dynamic'])
-      .default('static')
+      .optional()
       .meta({
         description:
-          'keeps a buffer in place while it has it mapped, or keeps its mapping between jobs and follows when moveNotify ' +
+          'static unless the driver says otherwise: keeps a buffer in place while it has it mapped, or keeps its mapping between jobs and follows when moveNotify ' +
           'tells it of a move',
       }),
     pin: z

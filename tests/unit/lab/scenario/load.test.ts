@@ -13,7 +13,7 @@ function complains(title: string, from: string, to: string, ...expected: string[
   });
 }
 
-const USUAL = { mapping: 'per-job', importer: 'static', pin: false, constraints: {}, parameters: {} } as const;
+const USUAL = { mapping: 'per-job', pin: false, constraints: {}, parameters: {} } as const;
 const EVENT =
   'expected an event: at, and one of attach, detach, reqbufs, kill, hang, pause, restart and corrupt with the name of a device, or exhaust with that of a heap';
 const SIZE = "expected a size: whole bytes, or a number with KiB, MiB or GiB, such as '64MiB'";
