@@ -20,7 +20,7 @@ export interface ConformOptions {
   /** Of everything random; absent = 1. */
   readonly seed?: number;
   /** Told of each run as it begins, and of each call that the driver makes. */
-  readonly onRun?: (name: string) => void;
+  readonly onRun?: (run: Pick<Case, 'name' | 'throwing' | 'hanging'>) => void;
   readonly onCall?: MonitorOptions['onCall'];
 }
 
@@ -65,11 +65,12 @@ export async function conformDriver(source: DriverSource, options: ConformOption
   if (unknown !== undefined) throw new ConformInputError(`Cannot check rule ${unknown}: ${noSuchRule}`);
   const record = new Verdicts(rules);
   const still = new Findings();
+  onRun?.({ name: NO_RUN, throwing: 'plan', hanging: 'plan' });
   const subject = await openSubject(source, parameters, inputs, still);
-  record.take('none: asked without one', still);
+  record.take(NO_RUN, still);
   const context: RunContext = { subject, seed, onCall };
   const quietly = (spec: Case): Promise<CaseOutcome> => {
-    onRun?.(spec.name);
+    onRun?.(spec);
     record.runs += 1;
     record.lastRun = spec.name;
     return runCase(context, spec);
@@ -92,6 +93,9 @@ export async function conformDriver(source: DriverSource, options: ConformOption
   return record.result(subject.driver.name, seed, isSound);
 }
 
+/** What is asked of a driver without running it. */
+const NO_RUN = 'none: asked without one';
+
 const noSuchRule = `there is none of that name; there are ${RULE_NAMES.join(', ')}`;
 
 /** Rules that any run may show to be broken. */
@@ -111,12 +115,31 @@ function isWanted(group: CaseGroup, rules: readonly RuleName[], runsFor: Conform
   return runsFor?.some(isFor) ?? rules.some((rule) => isFor(rule) || EVERYWHERE.includes(rule));
 }
 
+/** The result for a driver that has broken off the check: it does not come back, or has taken its process with it. */
+export function brokenOff(
+  { driver, seed, rules = RULE_NAMES }: Pick<ConformResult, 'driver' | 'seed'> & Pick<ConformOptions, 'rules'>,
+  rule: RuleName,
+  run: string,
+  what: string,
+  where?: string,
+): ConformResult {
+  const record = new Verdicts([...rules, rule]);
+  const findings = new Findings();
+  findings.all.push({ rule, what, ...(where !== undefined && { where }) });
+  record.take(run, findings);
+  record.answered = [];
+  record.runs = 1;
+  return record.result(driver, seed, false);
+}
+
 type Told = RuleVerdict['findings'][number];
 
 class Verdicts {
   readonly all: Told[] = [];
   runs = 0;
   lastRun = '';
+  /** Rules of which something is known, though the plain stream does not pass. */
+  answered: readonly RuleName[] = ['parameters', 'plan', ...GROUND];
   readonly #notes = new Set<string>();
 
   constructor(private readonly wanted: readonly RuleName[]) {}
@@ -137,7 +160,7 @@ class Verdicts {
   result(driver: string, seed: number, isSound: boolean): ConformResult {
     const rules = RULE_NAMES.filter((rule) => this.wanted.includes(rule)).map((rule): RuleVerdict => {
       const findings = this.all.filter((one) => one.rule === rule);
-      const isSkipped = !isSound && !GROUND.includes(rule) && rule !== 'parameters' && rule !== 'plan';
+      const isSkipped = !isSound && !this.answered.includes(rule);
       const verdict = findings.length > 0 ? 'fail' : isSkipped ? 'skipped' : 'pass';
       return { rule, verdict, ...RULES[rule], findings };
     });

@@ -1,4 +1,5 @@
 export {
+  brokenOff,
   type ConformOptions,
   type ConformResult,
   conformDriver,
