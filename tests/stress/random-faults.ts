@@ -1,6 +1,6 @@
 /** Short scenarios in which devices die, hang, pause and come back at random: nothing may be left of any of them. */
 import { RandomStream } from '@dmabuf-lab/core/base';
-import type { RunOutcome, ScenarioOverrides } from '@dmabuf-lab/lab';
+import { historyLines, type RunOutcome, type ScenarioOverrides } from '@dmabuf-lab/lab';
 import { runText } from '../scenarios/run-file.js';
 
 const DEVICES = ['camera', 'gpu', 'display', 'encoder'];
@@ -122,6 +122,7 @@ export function whatIsWrong({ result }: RunOutcome): string[] {
   for (const { buffer, what } of result.corruptions ?? []) wrong.push(`${buffer}: ${what}`);
   if ((result.sanitizer?.damaged ?? 0) !== 0)
     wrong.push(`written to after it was freed: ${JSON.stringify(result.sanitizer)}`);
+  if ((result.history?.violationCount ?? 0) !== 0) wrong.push(...historyLines(result));
   return wrong;
 }
 
@@ -133,7 +134,7 @@ export async function runRandomFaults(
 ): Promise<{ wrong: string[]; outcome?: RunOutcome }> {
   try {
     // Filling and checking freed pages takes most of such a run's time: a fifth of them has it.
-    const sanitized = { sanitizer: seed % 5 === 0, ...overrides };
+    const sanitized = { sanitizer: seed % 5 === 0, history: true, ...overrides };
     const outcome = await runText(randomFaultScenario(seed, options), { overrides: sanitized });
     return { wrong: whatIsWrong(outcome), outcome };
   } catch (error) {

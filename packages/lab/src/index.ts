@@ -2,6 +2,7 @@
 export * from './compare/index.js';
 export * from './conform/index.js';
 export * from './explain/index.js';
+export * from './history/index.js';
 export * from './library/index.js';
 export { type MachineOptions, PROGRAM_WINDOWS, startKernel } from './machine/index.js';
 export * from './program/index.js';

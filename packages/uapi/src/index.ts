@@ -14,6 +14,7 @@ export * from './devices/udmabuf.js';
 export { addVividNodes, type VividDevice, type VividOptions } from './devices/v4l2/vivid.js';
 export { VIVID_CID } from './devices/v4l2/vivid-instance.js';
 export * from './files/dma-buf.js';
+export * from './files/driver-attributes.js';
 export * from './files/eventfd.js';
 export * from './files/memfd.js';
 export * from './files/sync-file.js';

@@ -23,7 +23,7 @@ import { pageAlign } from '../memory/index.js';
 import { BufferMoves } from './buffer-moves.js';
 import { BufferStorage } from './buffer-storage.js';
 import { BufferTable } from './buffer-table.js';
-import { generationOf } from './buffer-words.js';
+import { generationOf, isMoving } from './buffer-words.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
 import type { AttachedDevice, ExportedBuffer } from './exported-buffer.js';
 import { corruptSlot, detachedMeanwhile, exporterDied, refusedByPlan, staleHandle } from './exporter-errors.js';
@@ -297,6 +297,7 @@ export class Exporter<M extends Mover = Mover> {
     const buffer = this.#table.lookUp(request.buffer, 'dma_buf_detach');
     const attached = buffer.attachments.get(request.attachment);
     if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
+    if (!isMoving(this.parts.buffers.state(buffer.slot))) this.parts.watch?.look(buffer);
     const leaked = this.parts.buffers.mappings(attached.slot) + this.parts.buffers.pinsOf(attached.slot);
     if (leaked > 0) {
       this.leakedMappings += leaked;

@@ -41,7 +41,7 @@ export class SlotWatch {
   /**
    * Looks at the words of a buffer and of its attachments, and gives the buffer up when they cannot be.
    *
-   * Context: inside the buffer's service queue, so that no move runs.
+   * Context: while no move runs: inside the buffer's service queue, or when MOVING is not set.
    * @returns what is wrong with it, now or since an earlier look; undefined when nothing is
    */
   look(buffer: ExportedBuffer): string | undefined {

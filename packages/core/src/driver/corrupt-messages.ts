@@ -4,11 +4,10 @@ import { EXPORTER } from '../dma-buf/index.js';
 import type { ActorHost } from '../runtime/index.js';
 import type { DeviceStatistics } from './statistics.js';
 
-/** When, and how many. */
-export interface Corruption {
-  readonly atNs: Nanoseconds;
-  readonly messages: number;
-}
+/** What a driver does wrong, and when. */
+export type Corruption =
+  | { readonly what: 'messages'; readonly atNs: Nanoseconds; readonly messages: number }
+  | { readonly what: 'words'; readonly atNs: Nanoseconds };
 
 /** What may come of a driver with a wild pointer: types, ranges, sizes, names of services, others' names. */
 const BROKEN: readonly (readonly [method: string, args: unknown])[] = [
@@ -26,7 +25,12 @@ const BROKEN: readonly (readonly [method: string, args: unknown])[] = [
 ];
 
 /** Sends them at its time, one after the other. Each has to be refused: EPROTO, or EOPNOTSUPP where there is no such service. */
-export function* sendBroken(host: ActorHost, statistics: DeviceStatistics, { atNs, messages }: Corruption): Task<void> {
+export function* sendBroken(
+  host: ActorHost,
+  statistics: DeviceStatistics,
+  atNs: Nanoseconds,
+  messages: number,
+): Task<void> {
   if (!(yield* host.untilScenarioTime(atNs))) return;
   for (let i = 0; i < messages; i += 1) {
     const [method, args] = BROKEN[i % BROKEN.length];

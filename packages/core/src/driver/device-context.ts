@@ -97,6 +97,7 @@ export abstract class DeviceContext<Parameters = unknown, Declared extends PortD
           'ECANCELED',
           'ENODEV',
           'ESTALE',
+          'EIO',
         )
       )
         throw error;

@@ -9,6 +9,7 @@ import {
 } from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
 import { type ActorHost, PEER_DIED, type PeerDeath } from '../runtime/index.js';
+import type { AccessWatch } from './access-watch.js';
 import { type Corruption, sendBroken } from './corrupt-messages.js';
 import type { AnyDriver } from './define-driver.js';
 import type { FrameFormat } from './frame-format.js';
@@ -20,6 +21,7 @@ import type { LinkSpec, PoolSpec } from './port-parts.js';
 import { runDriver, setUpDriver } from './run-driver.js';
 import { openTables, type SharedTables } from './shared-tables.js';
 import { type DeviceReport, DeviceStatistics } from './statistics.js';
+import { writeWildly } from './wild-write.js';
 
 /** When a device is there. */
 export interface Presence {
@@ -46,7 +48,7 @@ export interface DriverStart {
   readonly presence: readonly Presence[];
   /** When the user calls REQBUFS(0). */
   readonly reqbufsNs: readonly Nanoseconds[];
-  /** When it sends the exporter broken messages; absent = never. */
+  /** When it sends the exporter broken messages, or writes over control words; absent = never. */
   readonly corruptions?: readonly Corruption[];
   readonly payload: Payload;
   readonly durationNs: Nanoseconds;
@@ -55,9 +57,14 @@ export interface DriverStart {
   readonly timelineCount: number;
 }
 
-/** Runs a driver as an actor. */
-export function* driverProgram(host: ActorHost, driver: AnyDriver, start: DriverStart): Task<DeviceReport> {
-  const actor = new DriverActor(host, driver, start);
+/** Runs a driver as an actor. @param watch follows every access to pages; absent = nobody does */
+export function* driverProgram(
+  host: ActorHost,
+  driver: AnyDriver,
+  start: DriverStart,
+  watch?: AccessWatch,
+): Task<DeviceReport> {
+  const actor = new DriverActor(host, driver, start, watch);
   return yield* actor.run();
 }
 
@@ -73,6 +80,7 @@ class DriverActor {
     private readonly host: ActorHost,
     private readonly driver: AnyDriver,
     private readonly start: DriverStart,
+    watch: AccessWatch | undefined,
   ) {
     const tables = openTables(host.words, start.tables, start.actor);
     this.#importer = new DmaBufImporter(host, tables.buffers, PhysicalMemory.open(host.memory), start.device);
@@ -84,6 +92,7 @@ class DriverActor {
       importer: this.#importer,
       statistics: this.#statistics,
       ...(cpu && { cpu }),
+      ...(watch && { watch }),
       stopWord: host.stopWord,
       payload,
       durationNs,
@@ -151,7 +160,7 @@ class DriverActor {
         if (timeNs >= nowNs) this.host.spawn('reqbufs', this.#reopenAt(timeNs));
       for (const corruption of this.start.corruptions ?? []) {
         if (corruption.atNs < nowNs) continue;
-        this.host.spawn('broken messages', sendBroken(this.host, this.#statistics, corruption));
+        this.host.spawn(`corrupt ${corruption.what}`, this.#corrupt(corruption));
       }
     }
     // A generator of its own: what it waits for then passes through fewer frames each time.
@@ -159,6 +168,13 @@ class DriverActor {
     if (this.#inputs.length === 0) this.host.reached(this.start.durationNs); // a source that has ended holds nobody up
     for (const input of this.#inputs) yield* input.leave();
     if (presence.untilNs !== undefined) yield* this.#letGo(false);
+  }
+
+  #corrupt(corruption: Corruption): Task<void> {
+    const { host } = this;
+    const { atNs } = corruption;
+    if (corruption.what === 'messages') return sendBroken(host, this.#statistics, atNs, corruption.messages);
+    return writeWildly(host, this.start.tables, this.#importer, this.#statistics, atNs);
   }
 
   /** Attaches to the buffers of every input and opens the links. @returns false when it is refused: a late device, or a buffer that never moves */
@@ -182,7 +198,8 @@ class DriverActor {
       try {
         yield* this.#importer.attach(frames.buffer(link.pool.firstFrame + i));
       } catch (error) {
-        if (!isErrno(error, 'ENODEV', 'ESTALE')) throw error; // its exporter has died; a new buffer will take its place
+        // Its exporter has died, and a new buffer will take its place; or it was given up (EIO), and its frames are refused.
+        if (!isErrno(error, 'ENODEV', 'ESTALE', 'EIO')) throw error;
       }
     }
   }

@@ -1,3 +1,4 @@
+export * from './access-watch.js';
 export * from './corrupt-messages.js';
 export * from './define-driver.js';
 export * from './device-context.js';
@@ -26,3 +27,4 @@ export * from './run-driver.js';
 export * from './service-time.js';
 export * from './shared-tables.js';
 export * from './statistics.js';
+export * from './wild-write.js';

@@ -37,10 +37,12 @@ export interface PipelineExporterStart {
 }
 
 /** What is no business of core. */
-export interface ExporterStorage {
+export interface ExporterSurroundings {
   /** Makes the heaps. @param fillPools false where buffers of an earlier life still have their pages */
   heaps(memory: PhysicalMemory, fillPools: boolean): DmaHeap[];
   readonly costs: StorageCosts;
+  /** Told of a death before what the dead held is taken back. */
+  onDeath?(death: PeerDeath): void;
 }
 
 /** What the exporter's actor is made of. */
@@ -61,7 +63,7 @@ export interface OpenExporter {
 export function openPipelineExporter(
   host: ActorHost,
   start: PipelineExporterStart,
-  { heaps: makeHeaps, costs }: ExporterStorage,
+  { heaps: makeHeaps, costs, onDeath }: ExporterSurroundings,
 ): OpenExporter {
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
@@ -92,6 +94,7 @@ export function openPipelineExporter(
   const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine);
   const reclaim = (death: PeerDeath): Task<void> => {
     guard.pardon(death.name);
+    onDeath?.(death);
     return reclaimActor(reclaimParts, death);
   };
   host.serve(guard.wrap(exporter.handlers()));

@@ -27,6 +27,7 @@ import {
   usageToWaitFor,
   waitFence,
 } from '../sync/index.js';
+import type { AccessWatch, WatchedAccess } from './access-watch.js';
 import type { Access, Frame, Job, JobOptions } from './driver-port.js';
 import type { PipelineLane } from './pipeline-lane.js';
 import type { OpenTables } from './shared-tables.js';
@@ -40,6 +41,8 @@ export interface JobParts {
   readonly statistics: DeviceStatistics;
   /** The cache of a device that is a program on the CPU; absent where it sees memory as devices do. */
   readonly cpu?: CpuFrameCache;
+  /** Follows every access; absent = nobody does. */
+  readonly watch?: AccessWatch;
 }
 
 /** A frame as a job takes it: a buffer, and the fence after which its content may be read. */
@@ -52,6 +55,8 @@ export interface JobFrame extends Frame {
 
 export class PipelineJob implements Job {
   #ended = false;
+  /** Of each access, where somebody follows them. */
+  readonly #watched: readonly WatchedAccess[] = [];
 
   private constructor(
     private readonly parts: JobParts,
@@ -62,7 +67,14 @@ export class PipelineJob implements Job {
     readonly fence: DmaFence | undefined,
     readonly startNs: Nanoseconds,
     readonly stalledNs: Nanoseconds,
-  ) {}
+  ) {
+    const { watch } = parts;
+    if (watch === undefined) return;
+    const { slot } = lane.timeline;
+    this.#watched = accesses.map(({ frame: { buffer }, write }, i) =>
+      watch.begin({ lane: slot, buffer, mapping: mappings[i], fence, writes: write }),
+    );
+  }
 
   /**
    * Begins a job.
@@ -86,7 +98,7 @@ export class PipelineJob implements Job {
     const stalledBeforeNs = parts.importer.stalledNs;
     for (;;) {
       const waitingNs = clock.now();
-      for (const access of accesses) if (mustWait(parts, access)) yield* awaitFences(parts, access);
+      for (const access of accesses) if (mustWait(parts, access)) yield* awaitFences(parts, lane, access);
       const waitedNs = clock.now() - waitingNs;
       parts.statistics.fenceWaitNs += waitedNs;
       if (waitedNs > 0 && parts.services.trace.enabled) traceWait(parts, waitingNs, waitedNs);
@@ -102,7 +114,9 @@ export class PipelineJob implements Job {
   }
 
   segments(frame: JobFrame): readonly Uint8Array[] {
-    const mapping = this.mappingOf(frame);
+    const index = this.#indexOf(frame);
+    const mapping = this.mappings[index];
+    if (this.#watched.length > 0) this.#watched[index].touch();
     return this.parts.cpu?.segments(mapping) ?? mapping.segments();
   }
 
@@ -122,9 +136,11 @@ export class PipelineJob implements Job {
     for (const [i, { frame, write }] of this.accesses.entries()) {
       this.parts.cpu?.end(this.mappings[i], frame.sequence, write);
     }
+    for (const access of this.#watched) access.end(error === undefined);
     const endNs = this.parts.services.clock.now(); // before anybody who waits for it can begin
     if (this.fence !== undefined) this.lane.pay(this.fence, error);
     for (const mapping of this.mappings) this.parts.importer.unmap(mapping);
+    for (const access of this.#watched) access.ended();
     if (this.parts.services.trace.enabled) this.#trace(endNs, error);
   }
 
@@ -154,14 +170,34 @@ export class PipelineJob implements Job {
 
   /** The mapping of a frame of the job. */
   mappingOf(frame: JobFrame): DmaMapping {
-    const index = this.accesses.findIndex((access) => access.frame.row === frame.row);
-    return this.mappings[index];
+    return this.mappings[this.#indexOf(frame)];
+  }
+
+  #indexOf({ row }: JobFrame): number {
+    return this.accesses.findIndex(({ frame }) => frame.row === row);
+  }
+}
+
+/** Maps the set, and says meanwhile that it waits for it. */
+function* mapSet(
+  parts: JobParts,
+  lane: PipelineLane,
+  accesses: readonly Access<JobFrame>[],
+  attachments: DmaBufAttachment[],
+): Task<DmaMapping[]> {
+  const { watch, importer } = parts;
+  if (watch === undefined) return yield* mapOrAttach(importer, lane, accesses, attachments);
+  watch.waits(lane.timeline.slot, accesses[0].frame.buffer);
+  try {
+    return yield* mapOrAttach(importer, lane, accesses, attachments);
+  } finally {
+    watch.waits(lane.timeline.slot, undefined);
   }
 }
 
 /** Maps the set. What another lane has detached meanwhile, as REQBUFS(0) does, is attached again. */
-function* mapSet(
-  { importer }: JobParts,
+function* mapOrAttach(
+  importer: DmaBufImporter,
   lane: PipelineLane,
   accesses: readonly Access<JobFrame>[],
   attachments: DmaBufAttachment[],
@@ -208,8 +244,9 @@ function mustWait({ tables }: JobParts, { frame, write }: Access<JobFrame>): boo
 }
 
 /** Explicit first, then implicit: the acquire fence that came with the frame, and what the reservation knows. */
-function* awaitFences(parts: JobParts, { frame, write }: Access<JobFrame>): Task<void> {
+function* awaitFences(parts: JobParts, { timeline }: PipelineLane, { frame, write }: Access<JobFrame>): Task<void> {
   const { timelines, resv } = parts.tables;
+  parts.watch?.waits(timeline.slot, frame.buffer);
   const { acquireFence } = frame;
   if (acquireFence !== undefined) {
     const status = yield* waitFence(timelines, acquireFence, 'an acquire fence');
@@ -218,6 +255,7 @@ function* awaitFences(parts: JobParts, { frame, write }: Access<JobFrame>): Task
   const reservation = new DmaResv(resv, timelines, frame.buffer.slot);
   const usage = usageToWaitFor(write);
   if (!reservation.testSignalled(usage)) yield* reservation.wait(usage, 'an implicit fence');
+  parts.watch?.waits(timeline.slot, undefined);
 }
 
 /** A job that conflicts with this one has published its fence since the fences were waited for. */

@@ -23,6 +23,8 @@ import { SequenceLog } from './statistics.js';
 /** While no heap has room for a buffer that is to be drawn into: how often it is tried again, and for how long. */
 const SHORTAGE_LOOK_NS = 10_000_000;
 const SHORTAGE_LIMIT_NS = 5_000_000_000;
+/** No memory for a row's buffer or its mapping, or the buffer was given up. */
+const SHORTAGE = ['ENOMEM', 'ENOSPC', 'EIO'] as const;
 
 /** A link as its producer sees it. */
 interface OutLink {
@@ -78,16 +80,16 @@ export class PipelineOutput implements OutputPort {
       try {
         return yield* this.#prepare(pool, row, lane);
       } catch (error) {
-        if (!isErrno(error, 'ENOMEM', 'ENOSPC') || clock.now() >= giveUpNs) throw error;
-        row = yield* this.#afterShortage(pool, row);
+        if (!isErrno(error, ...SHORTAGE) || clock.now() >= giveUpNs) throw error;
+        row = yield* this.#afterShortage(pool, row, error.code);
       }
     }
   }
 
-  /** No memory for a row's buffer: another that is free and has one, or after a while the same again. */
-  *#afterShortage(pool: PoolSpec, row: number): Task<number> {
+  /** A row's buffer cannot be had: another that is free and has one, or after a while the same again. */
+  *#afterShortage(pool: PoolSpec, row: number, code: string): Task<number> {
     const { frames } = this.parts.tables;
-    this.parts.statistics.count(this.#inherited.has(row) ? 'poolGrowthFailed' : 'refusedENOMEM');
+    this.#countShortage(row, code);
     const other = (free: number): boolean => !this.#inherited.has(free);
     const untilNs = this.parts.services.clock.now() + SHORTAGE_LOOK_NS;
     if (other(row)) yield* sleepUntil(untilNs, 'memory for a buffer'); // it has one: there is none for its mapping
@@ -105,10 +107,15 @@ export class PipelineOutput implements OutputPort {
     try {
       return yield* this.#prepare(pool, row, lane);
     } catch (error) {
-      if (!isErrno(error, 'ENOMEM', 'ENOSPC')) throw error;
-      this.parts.statistics.count(this.#inherited.has(row) ? 'poolGrowthFailed' : 'refusedENOMEM');
+      if (!isErrno(error, ...SHORTAGE)) throw error;
+      this.#countShortage(row, error.code);
       return undefined;
     }
+  }
+
+  #countShortage(row: number, code: string): void {
+    const refused = code === 'EIO' ? 'refusedEIO' : 'refusedENOMEM';
+    this.parts.statistics.count(this.#inherited.has(row) ? 'poolGrowthFailed' : refused);
   }
 
   cancel(frame: PipelineFrame): void {
@@ -285,6 +292,7 @@ export class PipelineOutput implements OutputPort {
       expect,
       expectTimeoutNs: pool.expectTimeoutNs,
     });
+    this.parts.watch?.created(buffer);
     try {
       yield* this.parts.importer.attach(buffer);
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { ActorServices } from '../base/index.js';
 import type { AllocationRequest, DmaBufImporter } from '../dma-buf/index.js';
+import type { AccessWatch } from './access-watch.js';
 import type { FrameFormat } from './frame-format.js';
 import type { PoolRegion } from './frame-words.js';
 import type { OpenTables } from './shared-tables.js';
@@ -11,6 +12,8 @@ export interface PortParts {
   readonly tables: OpenTables;
   readonly importer: DmaBufImporter;
   readonly statistics: DeviceStatistics;
+  /** Is told of new buffers; absent = nobody is. */
+  readonly watch?: AccessWatch;
 }
 
 export type QueuePolicy = 'block' | 'drop-oldest' | 'drop-newest';

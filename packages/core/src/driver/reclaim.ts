@@ -20,6 +20,9 @@ import { FRAME_OWNER, linkHolder, type PoolRegion } from './frame-words.js';
 import type { RingWords } from './ring-words.js';
 import type { OpenTables } from './shared-tables.js';
 
+/** Time is reached in whole milliseconds, rounded down. */
+const ALMOST_A_MS = 999_999;
+
 /** Who is at which end of what: plain data. */
 export interface PipelineOwners {
   readonly links: readonly {
@@ -50,7 +53,8 @@ export interface ReclaimParts {
  * Waits only for pushes of living producers into its rings to end; a producer that has died as well is cleaned up after by a
  * task of its own, which sets its count of pushes to 0, so that two who die at once do not wait for each other.
  */
-export function* reclaimActor(parts: ReclaimParts, { actor, deaths, returns }: PeerDeath): Task<void> {
+export function* reclaimActor(parts: ReclaimParts, death: PeerDeath): Task<void> {
+  const { actor, deaths, returns } = death;
   const { tables, services, owners } = parts;
   parts.reclaimBuffers(actor);
   for (let lane = 0; lane < owners.lanesPerActor; lane += 1) {
@@ -64,7 +68,11 @@ export function* reclaimActor(parts: ReclaimParts, { actor, deaths, returns }: P
   }
   for (const link of owners.links) if (link.consumer === actor) yield* reclaimConsumed(parts, link);
   const runtime = new RuntimeWords(services.words);
-  if (!returns && isLastSource(parts, actor)) runtime.reach(Number.MAX_SAFE_INTEGER); // nobody else advances the scenario
+  if (isLastSource(parts, actor)) {
+    // Nobody else advances the scenario: to its end, or to the event that starts this one again.
+    if (!returns) runtime.reach(Number.MAX_SAFE_INTEGER);
+    else if (death.returnsAtNs !== undefined) runtime.reach(death.returnsAtNs + ALMOST_A_MS);
+  }
   runtime.countReclaimed(actor, deaths);
 }
 

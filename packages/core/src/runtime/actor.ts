@@ -67,6 +67,8 @@ export interface PeerDeath {
   readonly deaths: number;
   /** Whether it is to be started again: its streams are not over then. */
   readonly returns: boolean;
+  /** The scenario time of the event that starts it again; absent = no event does. */
+  readonly returnsAtNs?: Nanoseconds | undefined;
 }
 
 /**

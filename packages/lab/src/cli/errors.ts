@@ -25,13 +25,22 @@ interface Thrown {
   readonly actor?: unknown;
   readonly cause?: unknown;
   readonly op?: unknown;
+  /** What the history checker had found by then: lines. */
+  readonly history?: unknown;
+}
+
+/** What `describeText` says, and what the history checker had found by then. See there. */
+export function describeError(thrown: unknown, isPreparing: boolean): { text: string; exitCode: number } {
+  const { text, exitCode } = describeText(thrown, isPreparing);
+  const history = typeof thrown === 'object' && thrown !== null ? (thrown as Thrown).history : undefined;
+  return { text: typeof history === 'string' ? `${text}\n${history}` : text, exitCode };
 }
 
 /**
  * @param isPreparing nothing has started yet, so that a file that cannot be read is bad input
  * @returns what to print, and the exit code
  */
-export function describeError(thrown: unknown, isPreparing: boolean): { text: string; exitCode: number } {
+function describeText(thrown: unknown, isPreparing: boolean): { text: string; exitCode: number } {
   const error: Thrown = typeof thrown === 'object' && thrown !== null ? thrown : { message: String(thrown) };
   const message = String(error.message);
   if (error.exitCode === EXIT.badInput || error.code === 'EMEDIA') return { text: message, exitCode: EXIT.badInput };

@@ -10,8 +10,8 @@ import { checkOutputDirectory, userPath } from './paths.js';
 const HELP = `
 Exit codes:
   0    the run ended and all is as it should be
-  1    the run failed, an expectation of the scenario does not hold, a frame's contents were wrong, or something leaked
-       or was written to after it was freed
+  1    the run failed, an expectation of the scenario does not hold, a frame's contents were wrong, something leaked or
+       was written to after it was freed, or somebody broke the rules of sharing
   2    the scenario, a file or an option is not right; nothing was run and nothing written
   130  interrupted by Ctrl-C: the sources stop, the frames on their way go through, and the report is still made;
        a second Ctrl-C ends at once
@@ -30,6 +30,7 @@ interface RunFlags {
   readonly payload?: 'pixels' | 'stamp' | 'timing';
   readonly camera?: string;
   readonly sanitize?: boolean;
+  readonly checkHistory?: boolean;
   readonly out?: string;
   readonly json?: boolean;
   readonly library?: readonly string[];
@@ -67,6 +68,7 @@ export function addRunCommand(program: Command): void {
     )
     .option('--camera <file>', 'play this file (mp4, webm, y4m) instead of the test pattern')
     .option('--sanitize', 'look for devices that write to pages they no longer have (the DMA sanitizer)')
+    .option('--check-history', 'follow each buffer, and fail when somebody breaks the rules of sharing')
     .addOption(libraryOption())
     .option('--out <dir>', 'write result.json, a trace for ui.perfetto.dev, the video and the pictures there')
     .option('--json', 'print the result as JSON and nothing else (see: dmabuf-lab schema result)')
@@ -104,7 +106,7 @@ async function run(file: string, flags: RunFlags): Promise<number> {
 }
 
 /** Only what the user gave. */
-async function readOverrides({ runtime, pace, seed, ties, duration, payload, sanitize }: RunFlags) {
+async function readOverrides({ runtime, pace, seed, ties, duration, payload, sanitize, checkHistory }: RunFlags) {
   return {
     ...(runtime !== undefined && { runtime }),
     ...(pace !== undefined && { pace }),
@@ -113,6 +115,7 @@ async function readOverrides({ runtime, pace, seed, ties, duration, payload, san
     ...(duration !== undefined && { duration: await parsePositiveDuration(duration) }),
     ...(payload !== undefined && { payload }),
     ...(sanitize === true && { sanitizer: true }),
+    ...(checkHistory === true && { history: true }),
   };
 }
 
@@ -168,9 +171,10 @@ async function printResult(result: RunResult, flags: RunFlags): Promise<void> {
   }
 }
 
-function exitCodeOf({ endedBy, expectations, ledger, devices, sanitizer, corruptions }: RunResult): number {
+function exitCodeOf({ endedBy, expectations, ledger, devices, sanitizer, corruptions, history }: RunResult): number {
   if (endedBy === 'interrupted') return EXIT.interrupted;
   const isWrong = Object.values(devices).some(({ counters }) => (counters.checksFailed ?? 0) > 0);
-  const isDamaged = isWrong || (sanitizer?.damaged ?? 0) > 0 || corruptions !== undefined;
+  const isDamaged =
+    isWrong || (sanitizer?.damaged ?? 0) > 0 || corruptions !== undefined || (history?.violationCount ?? 0) > 0;
   return isDamaged || !ledger.empty || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
 }

@@ -13,6 +13,7 @@ import {
   type SocDevice,
   type SocHost,
 } from '@dmabuf-lab/uapi';
+import { addBindings, BoundDevice } from './bound-device.js';
 
 /** What stands in front of a device: a V4L2 capture, a V4L2 encoder, a DRM render node, a screen. */
 export type NodeKind = 'capture' | 'encoder' | 'render' | 'display';
@@ -47,11 +48,13 @@ export function addScenarioNodes(nodes: readonly ScenarioNode[], options: Scenar
   const { kernel, contiguousPages } = options;
   checkNames(nodes, kernel);
   const host: SocHost = { ...options, contents: new FrameContents() };
-  return nodes.map((node) => {
+  const devices = nodes.map((node) => {
     kernel.addDevice(node.constraints);
     kernel.addNode(`/dev/by-name/${node.name}`, (flags) => kernel.openNode(node.path, flags));
-    return addNode(host, node, contiguousPages);
+    return new BoundDevice(node.driver.name, (earlier) => addNode(host, node, contiguousPages, earlier));
   });
+  addBindings(kernel, devices);
+  return devices;
 }
 
 /** By its name a device is found, with what it asks of memory: there cannot be two. Source: sysfs_warn_dup in device_add, v6.12. */
@@ -67,9 +70,11 @@ function addNode(
   host: SocHost,
   { kind, constraints, ...options }: ScenarioNode,
   contiguousPages: PageAllocator,
+  earlier: SocDevice | undefined,
 ): SocDevice {
   const isContiguous = constraints.contiguous === true && constraints.iommu === undefined;
-  const memory = isContiguous ? { isContiguous, pages: contiguousPages } : {};
+  const pages = isContiguous ? { isContiguous, pages: contiguousPages } : {};
+  const memory = { ...pages, ...(earlier && { statistics: earlier.statistics }) };
   switch (kind) {
     case 'capture':
       return addCaptureNode(host, { ...options, ...memory });

@@ -1,3 +1,4 @@
+export { historyLines } from './history-text.js';
 export { encodePerfettoTrace } from './perfetto.js';
 export { ProgressLine, type ProgressSink } from './progress.js';
 export { summarize } from './summary.js';

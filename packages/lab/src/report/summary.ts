@@ -5,6 +5,7 @@
  */
 import { basename } from 'node:path';
 import type { DeviceResult, RunResult } from '../result/index.js';
+import { historyLines } from './history-text.js';
 import { allocationLines } from './summary-allocations.js';
 import { changeLines, placementLines } from './summary-buffers.js';
 import { findingLines } from './summary-findings.js';
@@ -22,6 +23,7 @@ export function summarize(result: RunResult, files: { readonly dir?: string } = 
     ['WHAT CHANGED', changeLines(result)],
     ['LIVES', lifeLines(result)],
     ['FINDINGS', findingLines(result)],
+    ['HISTORY OF THE BUFFERS', historyLines(result)],
     ['FRAMES', frameLines(result)],
     ['LATENCY SINCE CAPTURE', latencyLines(result)],
     ['COST', costLines(result)],

@@ -215,6 +215,31 @@ const sanitizerSchema = z.strictObject({
   ),
 });
 
+const historySchema = z.strictObject({
+  events: count.describe('seen at all buffers'),
+  violationCount: count,
+  violations: z
+    .array(
+      z.strictObject({
+        text: z.string(),
+        slot: count.optional().describe("the buffer's"),
+        device: z.string().describe('that was found at it, or that waits'),
+        history: z
+          .array(
+            z.strictObject({
+              timeNs,
+              actor: z.string(),
+              lane: count,
+              life: count,
+              event: z.string(),
+            }),
+          )
+          .describe('of the buffer since its last good state; empty after the first violation of a buffer'),
+      }),
+    )
+    .describe('the first of them'),
+});
+
 const ledgerSchema = z.strictObject({
   buffers: count,
   bytes: sizeBytes,
@@ -313,6 +338,9 @@ export const runResultSchema = z
     sanitizer: sanitizerSchema
       .optional()
       .describe('what the DMA sanitizer found; absent = it was off (debug.sanitizer, --sanitize)'),
+    history: historySchema
+      .optional()
+      .describe('what the history checker found; absent = it was off (debug.history, --check-history)'),
     ledger: ledgerSchema.describe('what is left at the end, which ought to be nothing'),
     artefacts: z.array(artefactSchema),
     expectations: z.array(expectationSchema),

@@ -2,18 +2,22 @@
 import { ErrnoError, external, type Task } from '@dmabuf-lab/core/base';
 import { type AnyDriver, type DeviceReport, type DriverStart, driverProgram } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
+import { type HistoryBoard, recordAccesses } from '../history/index.js';
 
 /** What the actor starts with: plain data. */
 export interface DriverActorStart {
   /** URL of the module whose default export is the driver. */
   readonly module: string;
   readonly start: DriverStart;
+  /** Where its accesses are recorded; absent = nobody follows them. */
+  readonly history?: HistoryBoard;
 }
 
-export function* program(host: ActorHost, { module, start }: DriverActorStart): Task<DeviceReport> {
+export function* program(host: ActorHost, { module, start, history }: DriverActorStart): Task<DeviceReport> {
   const loaded = yield* external(import(module) as Promise<{ default?: AnyDriver }>, `loading ${module}`);
   if (loaded.default?.run === undefined) {
     throw new ErrnoError('ENOENT', 'load', `Cannot start ${host.name}: ${module} has no driver as its default export`);
   }
-  return yield* driverProgram(host, loaded.default, start);
+  const watch = history && recordAccesses(host, history, start.tables, start.firstTimeline);
+  return yield* driverProgram(host, loaded.default, start, watch);
 }

@@ -1,9 +1,12 @@
 /** Runs a prepared scenario on the runtime it names. */
+import { isErrno } from '@dmabuf-lab/core/base';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import { HistoryWords, historyReport } from '../history/index.js';
+import { historyLines } from '../report/history-text.js';
 import type { RunOptions, RunOutcome } from '../result/index.js';
 import { faultsOf, supervisionOf } from './faults.js';
-import { buildOutcome } from './outcome.js';
+import { buildOutcome, namesOf } from './outcome.js';
 import type { PreparedRun } from './prepare.js';
 
 /**
@@ -28,9 +31,25 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
   };
-  const report =
+  const runtime =
     scenario.runtime === 'virtual'
-      ? await new VirtualRuntime(spec, { ties: scenario.ties }).run()
-      : await new ThreadsRuntime(spec, { pace: scenario.pace }).run();
+      ? new VirtualRuntime(spec, { ties: scenario.ties })
+      : new ThreadsRuntime(spec, { pace: scenario.pace });
+  const report = await runtime.run().catch((error: unknown) => {
+    throw withHistory(prepared, error);
+  });
   return buildOutcome(prepared, report, signal?.aborted === true);
+}
+
+/** An error that a run ends with, and what the histories of its buffers show by then (`history`, lines). */
+function withHistory(prepared: PreparedRun, error: unknown): unknown {
+  const { history } = prepared;
+  if (history === undefined || !(error instanceof Error)) return error;
+  const words = new HistoryWords(history);
+  // Only where the run stood still those who wait do so without an end.
+  const stoodStill = isErrno(error, 'EDEADLK', 'ETIMEDOUT');
+  const found = historyReport(words, namesOf(prepared), () => !stoodStill);
+  if (found.violationCount === 0) return error;
+  const violations = found.violations.map((one) => ({ ...one, history: [...one.history] }));
+  return Object.assign(error, { history: historyLines({ history: { ...found, violations } }).join('\n') });
 }

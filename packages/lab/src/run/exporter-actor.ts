@@ -21,6 +21,7 @@ import {
 } from '@dmabuf-lab/core/driver';
 import type { ActorHost, BrokenMessages } from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
+import { type HistoryBoard, HistoryWords, logDeath } from '../history/index.js';
 import { type BoardSpec, makeHeaps } from './board.js';
 import { type DriverMemorySpec, loadMemoryDrivers, openDriverHeaps } from './driver-memory.js';
 import { type Exhaustion, exhaustHeap } from './exhaust.js';
@@ -32,6 +33,8 @@ export interface ExporterStart extends PipelineExporterStart {
   readonly memories?: readonly DriverMemorySpec[];
   readonly bandwidths: Bandwidths;
   readonly exhaustions: readonly Exhaustion[];
+  /** Where deaths are put into the histories of buffers; absent = nobody follows these. */
+  readonly history?: HistoryBoard;
 }
 
 /** What the exporter reports: plain data. */
@@ -70,12 +73,14 @@ export function openExporter(
   drivers: ReadonlyMap<string, AnyDriver> = new Map(),
 ): OpenExporter {
   const { board, memories = [] } = start;
+  const history = start.history && new HistoryWords(start.history);
   return openPipelineExporter(host, start, {
     heaps: (memory, fillPools) => [
       ...makeHeaps(board, memory, fillPools),
       ...openDriverHeaps(memories, drivers, memory),
     ],
     costs: storageCosts(start.bandwidths),
+    ...(history && { onDeath: ({ actor, deaths }) => logDeath(history, actor, deaths, host.clock.now()) }),
   });
 }
 

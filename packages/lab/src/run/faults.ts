@@ -5,6 +5,9 @@ import type { Fault, Supervision } from '@dmabuf-lab/core/runtime';
 import type { Scenario } from '../scenario/index.js';
 import type { Exhaustion } from './exhaust.js';
 
+/** Of a corrupt event that does not say how many. */
+const DEFAULT_MESSAGES = 3;
+
 type Event = Scenario['timeline'][number];
 
 /** Whether anybody may die and come back. */
@@ -27,11 +30,12 @@ function faultOf(event: Event): Fault[] {
   return [];
 }
 
-/** When a device sends broken messages. */
+/** When a device sends broken messages, or writes over control words. */
 export function corruptionsOf({ timeline, duration }: Scenario, device: string): Corruption[] {
   return timeline.flatMap((event): Corruption[] => {
     if (!('corrupt' in event) || event.corrupt !== device || event.at >= duration) return [];
-    return [{ atNs: event.at, messages: event.messages }];
+    if (event.what === 'words') return [{ what: 'words', atNs: event.at }];
+    return [{ what: 'messages', atNs: event.at, messages: event.messages ?? DEFAULT_MESSAGES }];
   });
 }
 

@@ -3,6 +3,7 @@ import type { TraceEvent } from '@dmabuf-lab/core/base';
 import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
 import type { DeviceReport, SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { RunReport } from '@dmabuf-lab/core/runtime';
+import { HistoryWords, historyReport } from '../history/index.js';
 import {
   evaluateExpectations,
   type RunArtefact,
@@ -86,6 +87,7 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     ...brokenMessages(exporter),
     ...corruptions(exporter),
     ...sanitizer(exporter),
+    ...historyOfRun(prepared, run),
     ledger: ledger(exporter, devices),
     artefacts: [],
     expectations: [],
@@ -178,6 +180,22 @@ function sanitizer({ sanitizer: report }: ExporterReport): Pick<RunResult, 'sani
     devices: [...finding.devices],
   }));
   return { sanitizer: { ...report, findings } };
+}
+
+function historyOfRun(prepared: PreparedRun, { incidents }: RunReport): Pick<RunResult, 'history'> {
+  const { history } = prepared;
+  if (history === undefined) return {};
+  const nameOf = namesOf(prepared);
+  const hasDied = (actor: number, life: number): boolean =>
+    incidents.some((one) => one.kind === 'died' && one.actor === nameOf(actor) && one.life >= life);
+  const { violations, ...counts } = historyReport(new HistoryWords(history), nameOf, hasDied);
+  return { history: { ...counts, violations: violations.map((one) => ({ ...one, history: [...one.history] })) } };
+}
+
+/** What the actor of a number is called. */
+export function namesOf({ actors }: PreparedRun): (actor: number) => string {
+  const names = new Map(actors.map(({ id, name }): [number, string] => [id, name]));
+  return (actor) => names.get(actor) ?? `actor ${actor}`;
 }
 
 function artefacts(devices: ReadonlyMap<string, DeviceReport>): RunArtefact[] {

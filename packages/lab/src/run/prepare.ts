@@ -1,4 +1,5 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
+import { WordLayout } from '@dmabuf-lab/core/base';
 import { type AllocationRequest, type CpuTouch, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
   type AnyDriver,
@@ -16,6 +17,7 @@ import {
 } from '@dmabuf-lab/core/driver';
 import { PAGE_SIZE, pageAlign } from '@dmabuf-lab/core/memory';
 import type { ActorSpec } from '@dmabuf-lab/core/runtime';
+import { type HistoryBoard, layOutHistory } from '../history/index.js';
 import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
 import { boardOf, bytesOfHeap } from './board.js';
@@ -39,6 +41,8 @@ export interface PreparedRun {
   readonly drivers: Readonly<Record<string, string>>;
   /** What is wrong with the layout of frames, and runs all the same. */
   readonly findings: readonly LayoutFinding[];
+  /** Where the accesses to buffers are recorded; absent = nobody follows them. */
+  readonly history?: HistoryBoard;
 }
 
 export interface PrepareOptions {
@@ -79,20 +83,29 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     mayDie: mayDie(scenario),
   });
   const { tables, links } = laidOut;
-  const actors: ActorSpec[] = [exporterActor(scenario, laidOut, memories)];
+  const history = scenario.debug.history ? historyBoard(tables, names.length + 1) : undefined;
+  const actors: ActorSpec[] = [exporterActor(scenario, laidOut, memories, history)];
   const windows = windowsWith(scenario.memory.windows, memories);
   for (const name of names) {
     const device = planned.get(name);
-    if (device !== undefined) actors.push(actorOf(scenario, laidOut, device));
+    if (device !== undefined) actors.push(actorOf(scenario, laidOut, device, history));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
-  return { scenario, windows, tables, actors, links, drivers, findings };
+  return { scenario, windows, tables, actors, links, drivers, findings, ...(history && { history }) };
+}
+
+/** @param actors the highest actor number */
+function historyBoard(tables: SharedTables, actors: number): HistoryBoard {
+  const layout = new WordLayout();
+  const regions = layOutHistory(layout, tables.buffers.rows, actors, LANES_PER_DEVICE);
+  return { ...regions, memory: new SharedArrayBuffer(layout.sizeBytes) };
 }
 
 function exporterActor(
   scenario: Scenario,
   { tables, owners, actors }: LaidOutPipeline,
   memories: readonly DriverMemorySpec[],
+  history: HistoryBoard | undefined,
 ): ActorSpec {
   const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
   const id = EXPORTER_ACTOR;
@@ -108,6 +121,7 @@ function exporterActor(
     senders: [...actors],
     quarantine: { messages: quarantine.after, windowNs: quarantine.within },
     ...(scenario.debug.sanitizer && { sanitize: true }),
+    ...(history && { history }),
   };
   return {
     name: EXPORTER,
@@ -121,7 +135,12 @@ function exporterActor(
   };
 }
 
-function actorOf(scenario: Scenario, laidOut: LaidOutPipeline, device: PlannedDevice): ActorSpec {
+function actorOf(
+  scenario: Scenario,
+  laidOut: LaidOutPipeline,
+  device: PlannedDevice,
+  history: HistoryBoard | undefined,
+): ActorSpec {
   const { name } = device;
   const id = deviceActor(Object.keys(scenario.devices).indexOf(name));
   const spec = scenario.devices[name];
@@ -148,7 +167,7 @@ function actorOf(scenario: Scenario, laidOut: LaidOutPipeline, device: PlannedDe
     firstTimeline: firstTimelineOf(id),
     timelineCount: LANES_PER_DEVICE,
   };
-  const data: DriverActorStart = { module: device.module, start };
+  const data: DriverActorStart = { module: device.module, start, ...(history && { history }) };
   return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data };
 }
 

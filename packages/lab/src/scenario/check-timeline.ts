@@ -30,6 +30,9 @@ export function checkTimeline(scenario: Scenario, report: Report): void {
     if ('for' in event && event.at + event.for > scenario.duration) {
       report(['timeline', i, 'for'], `it would last beyond the end of the run at ${scenario.duration} ns`);
     }
+    if ('corrupt' in event && event.what === 'words' && event.messages !== undefined) {
+      report(['timeline', i, 'messages'], 'a write over control words has none: messages goes with what: messages');
+    }
     if ('exhaust' in event) checkExhaust(scenario, event.exhaust, ['timeline', i, 'exhaust'], report);
     else checkActorEvent(scenario, event, i, states, report);
   }

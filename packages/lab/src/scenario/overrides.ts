@@ -11,11 +11,13 @@ export interface ScenarioOverrides {
   readonly payload?: Scenario['payload'] | undefined;
   /** Switches the DMA sanitizer on, or off. */
   readonly sanitizer?: boolean | undefined;
+  /** Switches the history checker on, or off. */
+  readonly history?: boolean | undefined;
 }
 
 /** The scenario with some settings replaced; what is absent or undefined stays. Leaves its argument as it was. */
 export function applyOverrides(scenario: Scenario, overrides: ScenarioOverrides): Scenario {
-  const { runtime, pace, seed, ties, duration, payload, sanitizer } = overrides;
+  const { runtime, pace, seed, ties, duration, payload, sanitizer, history } = overrides;
   return {
     ...scenario,
     runtime: runtime ?? scenario.runtime,
@@ -24,6 +26,10 @@ export function applyOverrides(scenario: Scenario, overrides: ScenarioOverrides)
     ties: ties ?? scenario.ties,
     duration: duration ?? scenario.duration,
     payload: payload ?? scenario.payload,
-    debug: { ...scenario.debug, sanitizer: sanitizer ?? scenario.debug.sanitizer },
+    debug: {
+      ...scenario.debug,
+      sanitizer: sanitizer ?? scenario.debug.sanitizer,
+      history: history ?? scenario.debug.history,
+    },
   };
 }

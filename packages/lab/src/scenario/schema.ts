@@ -79,6 +79,9 @@ const debugSchema = z
     sanitizer: z.boolean().default(false).meta({
       description: 'keep freed pages from reuse for a while and look whether somebody still writes to them',
     }),
+    history: z.boolean().default(false).meta({
+      description: 'follow each buffer and fail the run in which somebody breaks the rules of sharing',
+    }),
   })
   .meta({ description: 'what is watched beyond what every run watches; it costs time, and no model time' });
 
@@ -209,8 +212,11 @@ const eventSchema = z
     }),
     z.strictObject({
       at,
-      corrupt: name.meta({ description: 'the device that sends the exporter broken control messages' }),
-      messages: z.int().min(1).max(1000).default(3).meta({ description: 'how many' }),
+      corrupt: name.meta({ description: 'the device that goes wrong' }),
+      what: z.enum(['messages', 'words']).default('messages').meta({
+        description: 'it sends the exporter broken control messages, or writes over the control words of a buffer',
+      }),
+      messages: z.int().min(1).max(1000).optional().meta({ description: 'how many; absent = 3' }),
     }),
     z.strictObject({
       at,

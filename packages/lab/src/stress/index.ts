@@ -1,4 +1,3 @@
-export { type CheckerParts, HistoryChecker, type Touch } from './history-checker.js';
 export { bucketOf, describeHistogram, longestOf } from './latency-histogram.js';
 export { LiveLine } from './live-line.js';
 export { loadOwnDrivers, type OwnDriver } from './own-drivers.js';
@@ -8,6 +7,7 @@ export { leftOfDead } from './reclaim-audit.js';
 export { repeatCommand } from './repeat-command.js';
 export { runTrial, type TrialOptions } from './run-trial.js';
 export { pagesOf } from './stamp.js';
+export { StampChecker } from './stamp-checker.js';
 export type { StressActorStart } from './stress-actor.js';
 export { type StressAccess, StressDriver, type StressLane } from './stress-driver.js';
 export { type StressRequest, type StressResult, stressResult, stressResultSchema } from './stress-result.js';

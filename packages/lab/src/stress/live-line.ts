@@ -33,7 +33,7 @@ export class LiveLine {
     const operations = sum((trial) => trial.operations) + (words?.runCount('operations') ?? 0);
     const moves = sum((trial) => trial.moves.moved) + (words?.runCount('moves') ?? 0);
     const deaths = sum((trial) => trial.deaths.killed + trial.deaths.hung) + (words?.runCount('deaths') ?? 0);
-    const violations = sum((trial) => trial.violationCount) + (words?.runCount('violations') ?? 0);
+    const violations = sum((trial) => trial.violationCount) + (words?.total('violations') ?? 0);
     const rate = Math.round(((operations - this.#lastOperations) / passedMs) * 1000);
     const where = this.trials > 1 ? `${done.length} of ${this.trials} trials` : `${(nowNs / 1e9).toFixed(1)} s`;
     const counts = [plural(moves, 'move'), plural(deaths, 'death'), plural(violations, 'violation')].join(', ');

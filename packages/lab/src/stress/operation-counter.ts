@@ -1,7 +1,7 @@
 /** Does operations and counts: how each ended, how long it took, and whether it ended as a correct program's may. */
 import { isErrno, type Nanoseconds, type Task } from '@dmabuf-lab/core/base';
 import { type ActorHost, RuntimeWords } from '@dmabuf-lab/core/runtime';
-import type { HistoryChecker } from './history-checker.js';
+import type { HistoryChecker } from '../history/index.js';
 import { bucketOf } from './latency-histogram.js';
 import { ERRORS, isAllowed, OPERATIONS, type Operation } from './operations.js';
 import type { StressWords } from './stress-words.js';

@@ -13,7 +13,7 @@ import {
   type VirtualOptions,
   VirtualRuntime,
 } from '@dmabuf-lab/core/runtime';
-import { historyOf } from './history.js';
+import { historyOf } from '../history/index.js';
 import { ERRORS, OPERATIONS } from './operations.js';
 import {
   bandwidthsOf,
@@ -200,7 +200,7 @@ function resultOf(
     moves: exporter?.moves ?? { moved: words.runCount('moves'), refused: 0, timedOut: 0 },
     bytesCopied: exporter?.bytesCopied ?? 0,
     ledger: exporter?.ledger ?? null,
-    violationCount: Math.max(violations.length, words.runCount('violations')),
+    violationCount: Math.max(violations.length, words.total('violations')),
     violations,
     fingerprint: report?.fingerprint ?? null,
   };

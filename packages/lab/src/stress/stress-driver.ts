@@ -19,11 +19,12 @@ import {
 import { PAGE_SIZE, PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type ActorHost, RuntimeWords } from '@dmabuf-lab/core/runtime';
 import { DmaResv, ResvUsage, Timeline } from '@dmabuf-lab/core/sync';
-import { HistoryChecker, type Touch } from './history-checker.js';
+import type { Touch } from '../history/index.js';
 import { OperationCounter } from './operation-counter.js';
 import { choose } from './operation-mix.js';
 import { DEVICES, listingsOf, pauseOf, type StressDevice } from './plan.js';
 import { pagesOf } from './stamp.js';
+import { StampChecker } from './stamp-checker.js';
 import type { StressActorStart } from './stress-actor.js';
 import { StressFrame } from './stress-frame.js';
 import { LANES, StressWords } from './stress-words.js';
@@ -51,7 +52,7 @@ export class StressDriver {
   protected readonly words: StressWords;
   protected readonly tables: OpenTables;
   protected readonly importer: DmaBufImporter;
-  protected readonly checker: HistoryChecker;
+  protected readonly checker: StampChecker;
   readonly #operations: OperationCounter;
   readonly #device: StressDevice;
   readonly #statistics = new DeviceStatistics();
@@ -73,7 +74,7 @@ export class StressDriver {
     this.importer = new DmaBufImporter(host, this.tables.buffers, PhysicalMemory.open(host.memory), device);
     this.#pauseNs = pauseOf(plan);
     const runtimeWords = new RuntimeWords(host.words);
-    this.checker = new HistoryChecker({
+    this.checker = new StampChecker({
       words: this.words,
       actor: host.id,
       life: host.life,

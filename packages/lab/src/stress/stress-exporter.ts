@@ -5,9 +5,9 @@ import { generationOf } from '@dmabuf-lab/core/dma-buf';
 import type { OpenExporter } from '@dmabuf-lab/core/driver';
 import { type ActorHost, PEER_DIED, type PeerDeath, RuntimeWords } from '@dmabuf-lab/core/runtime';
 import { DmaResv, ResvUsage } from '@dmabuf-lab/core/sync';
+import { EVENT, logDeath } from '../history/index.js';
 import { type ExporterStart, openExporter } from '../run/exporter-actor.js';
 import { pressHeap } from './heap-pressure.js';
-import { EVENT } from './history.js';
 import { OPERATIONS } from './operations.js';
 import { boundOf, driverActor, listingsOf, nameOfActor, pauseOf, type StressPlan } from './plan.js';
 import { leftOfDead } from './reclaim-audit.js';
@@ -100,14 +100,7 @@ function watchServices(
       for (let lane = death.actor * LANES; lane < (death.actor + 1) * LANES; lane += 1) words.endOperation(lane);
       // What it had listed has no exporter any more; its next life begins once this is done.
       for (const listing of listingsOf(plan, death.actor - driverActor(0))) words.list(listing, undefined);
-      for (let slot = 0; slot < words.slotCount; slot += 1) {
-        for (let lane = death.actor * LANES; lane < (death.actor + 1) * LANES; lane += 1) {
-          const access = words.access(slot, lane);
-          if (access === undefined || access.life >= death.deaths) continue;
-          words.log(slot, host.clock.now(), lane, access.life, EVENT.died, words.content(slot, 'begun'), 0);
-          words.setAccess(slot, lane, access.life, 'none');
-        }
-      }
+      logDeath(words, death.actor, death.deaths, host.clock.now());
       yield* reclaim(death);
       const left = leftOfDead(tables, exporter.liveBuffers, death.actor);
       if (left.length === 0) return;

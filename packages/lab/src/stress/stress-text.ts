@@ -1,5 +1,6 @@
 /** The report of `dmabuf-lab stress` as text. */
 
+import { historyRows } from '../report/history-text.js';
 import { table, wrap } from '../report/text-layout.js';
 import { formatBytes, formatDuration, plural } from '../report/units.js';
 import type { StressResult } from './stress-result.js';
@@ -90,17 +91,10 @@ function ledgerLines({ ledger }: StressResult): string[] {
 function violationLines({ seed, text, buffer, actor, history, repeat }: StressResult['violations'][number]): string[] {
   const by = actor === null ? '' : `, found by ${actor}`;
   const about = buffer === null ? '' : `, buffer in slot ${buffer}`;
-  const rows = history.map((one) => [
-    `${(one.timeNs / 1000).toFixed(3)} µs`,
-    `${one.actor}${one.life > 0 ? ` (life ${one.life})` : ''}, lane ${one.lane}`,
-    one.event,
-  ]);
   return [
     '',
     ...wrap(`Seed ${seed}${about}${by}: ${text}`, '  ', '    '),
-    ...(rows.length === 0
-      ? []
-      : ['  What happened to the buffer since its last good state:', ...table(rows, 'rll', '    ')]),
+    ...historyRows(history),
     '  To repeat it:',
     `    ${repeat}`,
   ];

@@ -1,5 +1,5 @@
 /** What one trial came to: plain data, as it crosses from a worker of the pool. */
-import type { HistoryEvent } from './history.js';
+import type { HistoryEvent } from '../history/index.js';
 import type { StressPlan } from './plan.js';
 import type { StressLedger } from './stress-exporter.js';
 

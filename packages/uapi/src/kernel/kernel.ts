@@ -108,6 +108,11 @@ export class SimulatedKernel {
     this.#nodes.set(path, open);
   }
 
+  /** Takes a device node away; its open files stay. Source: devtmpfs_delete_node, drivers/base/devtmpfs.c, v6.12. */
+  removeNode(path: string): void {
+    this.#nodes.delete(path);
+  }
+
   /** Says what a device asks of memory. Source: struct device.dma_mask and dma_parms, include/linux/device.h, v6.12. */
   addDevice(constraints: DeviceConstraints): void {
     this.#devices.set(constraints.device, constraints);

@@ -96,6 +96,11 @@ export abstract class OpenFile {
   /** The last reference is gone. Source: file_operations.release. */
   protected release(): void {}
 
+  /** The device behind it has been unbound: nothing waits for it any more. */
+  get isGone(): boolean {
+    return false;
+  }
+
   /** Events that are there now. Called again after each change while a poll waits. */
   poll(_events: number): number {
     return DEFAULT_POLL_MASK;

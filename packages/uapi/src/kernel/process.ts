@@ -3,7 +3,7 @@
  *
  * System calls throw `ErrnoError` with the code that Linux would set. Those that can block are generators.
  */
-import { ErrnoError, type Nanoseconds, type Task } from '@dmabuf-lab/core/base';
+import { ErrnoError, type Nanoseconds, type Park, type Task } from '@dmabuf-lab/core/base';
 import { FALLOC, O, PAGE_BYTES, POLL, SEEK_MAX } from '../abi/fcntl.js';
 import type { IoctlCommand } from '../abi/ioctl.js';
 import { AddressSpace } from './address-space.js';
@@ -28,6 +28,8 @@ export class ProcessKilled extends Error {
 }
 
 const NS_PER_MS = 1_000_000;
+/** The device of a call has been unbound. */
+const GONE: unique symbol = Symbol('gone');
 const NEW_FILE = O.CREAT | O.EXCL;
 
 /** Ioctls that any file has. Source: do_vfs_ioctl, fs/ioctl.c, v6.12. */
@@ -48,6 +50,8 @@ export class Process {
   readonly user = new UserMemory();
   /** It is killed then. */
   killedAtNs: Nanoseconds = Number.POSITIVE_INFINITY;
+  /** Whose call is being stepped. */
+  #callOn: OpenFile | undefined;
 
   /** @param openFiles most descriptors, RLIMIT_NOFILE */
   constructor(
@@ -131,7 +135,7 @@ export class Process {
     const at = checkedOffset(file, offset, 'read');
     if (!file.readable)
       throw new ErrnoError('EBADF', 'read', `Cannot read descriptor ${fd}: it is open for writing only`);
-    return yield* holding(file, file.read(this, lengthBytes, at));
+    return yield* this.#holding(file, file.read(this, lengthBytes, at));
   }
 
   /** write(2), or pwrite(2) with an offset. @returns bytes written */
@@ -141,7 +145,7 @@ export class Process {
     const at = checkedOffset(file, offset, 'write');
     if (!file.writable)
       throw new ErrnoError('EBADF', 'write', `Cannot write descriptor ${fd}: it is open for reading only`);
-    return yield* holding(file, file.write(this, bytes, at));
+    return yield* this.#holding(file, file.write(this, bytes, at));
   }
 
   truncate(fd: number, lengthBytes: bigint): void {
@@ -208,7 +212,7 @@ export class Process {
   *ioctl(fd: number, command: number, argument: bigint): Task<number> {
     const file = this.fds.file(fd, 'ioctl');
     if (this.#commonIoctl(fd, command, argument)) return 0;
-    return yield* holding(file, file.ioctl({ process: this, command, argument }));
+    return yield* this.#holding(file, file.ioctl({ process: this, command, argument }));
   }
 
   /** An ioctl that does not depend on the kind of file. Source: do_vfs_ioctl. @returns whether it was one */
@@ -280,12 +284,51 @@ export class Process {
     return this.memory.map(this.fds.file(fd, 'mmap'), lengthBytes, offset, prot, flags);
   }
 
-  /** Waits as a system call does: until a look has a result, a time, or the end of the process. @throws ProcessKilled */
+  /**
+   * Waits as a system call does: until a look has a result, a time, the end of the process, or that of the device of the call.
+   *
+   * @throws ProcessKilled; ErrnoError ENODEV when the device is unbound
+   */
   *wait<T>(look: () => T | undefined, untilNs: Nanoseconds, what: string): Task<T | undefined> {
-    const result = yield* this.kernel.wait(look, Math.min(untilNs, this.killedAtNs), what);
+    const file = this.#callOn;
+    const result = yield* this.kernel.wait(
+      () => (file?.isGone ? GONE : look()),
+      Math.min(untilNs, this.killedAtNs),
+      what,
+    );
     // What another call lets go of because it is killed too comes too late.
     if (this.kernel.now() >= this.killedAtNs) throw new ProcessKilled();
+    if (result === GONE) throw new ErrnoError('ENODEV', 'wait', `Cannot wait for ${what}: the device has been unbound`);
     return result;
+  }
+
+  /** A call that blocks keeps its file, even if the descriptor is closed meanwhile; and its waits know whose they are. */
+  *#holding<T>(file: OpenFile, call: Task<T>): Task<T> {
+    file.hold();
+    try {
+      for (let resume = (): IteratorResult<Park, T> => call.next(); ; ) {
+        const step = this.#inCallOn(file, resume);
+        if (step.done) return step.value;
+        try {
+          const sent: unknown = yield step.value;
+          resume = () => call.next(sent);
+        } catch (error) {
+          resume = () => call.throw(error);
+        }
+      }
+    } finally {
+      file.drop();
+    }
+  }
+
+  #inCallOn<T>(file: OpenFile, act: () => T): T {
+    const outer = this.#callOn;
+    this.#callOn = file;
+    try {
+      return act();
+    } finally {
+      this.#callOn = outer;
+    }
   }
 }
 
@@ -335,14 +378,4 @@ function checkedOffset(file: OpenFile, offset: bigint | undefined, op: string): 
   if (offset === undefined) return undefined;
   if (!file.positional) throw new ErrnoError('ESPIPE', op, `Cannot ${op} at a place: the file has no position`);
   return Number(offset);
-}
-
-/** A call that blocks keeps its file, even if the descriptor is closed meanwhile. */
-function* holding<T>(file: OpenFile, call: Task<T>): Task<T> {
-  file.hold();
-  try {
-    return yield* call;
-  } finally {
-    file.drop();
-  }
 }

@@ -1,4 +1,5 @@
 /** Typed calls for programs: names in place of numbers, and the kernel's errno. */
+export * from './binding.js';
 export * from './cenalloc.js';
 export * from './display.js';
 export * from './dma-buf.js';

@@ -220,6 +220,17 @@ test('supervision on threads, a worker that is paused for two seconds, is late a
   t.regex(logs(report).slow.join(), /saw it/);
 });
 
+test('supervision on threads, two pauses that overlap, are over when the later one ends', async (t) => {
+  const pause = (atMs: number): Fault => ({ kind: 'pause', actor: 'slow', atNs: atMs * MS, forNs: 1500 * MS });
+  const report = await threads(
+    { slow: [sleep(100), log('back')], busy: [sleep(200)] },
+    { faults: [pause(20), pause(60)] },
+  );
+  const backMs = Number(logs(report).slow[0].split(' ')[0]) / MS;
+  t.true(backMs >= 1500, `${backMs}`);
+  t.true(backMs < 2900, `added up they would last 3 s: ${backMs}`);
+});
+
 test('supervision on threads, a worker that throws or exits, is restarted up to the limit, then the run ends', async (t) => {
   const error = await t.throwsAsync(
     threads(

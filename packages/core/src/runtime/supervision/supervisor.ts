@@ -28,8 +28,12 @@ export interface ActorControl {
   pause(actor: string, untilNs: Nanoseconds): void;
   /** Since when it has done nothing although it could; undefined when it answers. */
   silentSinceNs(actor: string): Nanoseconds | undefined;
-  /** Tells the others of a death, and calls back when those who reclaim have taken back all it held. */
-  reclaim(actor: string, returns: boolean, done: () => void): void;
+  /**
+   * Tells the others of a death, and calls back when those who reclaim have taken back all it held.
+   *
+   * @param returnsAtNs scenario time of the event that starts it again; absent = no event does
+   */
+  reclaim(actor: string, returns: boolean, done: () => void, returnsAtNs?: Nanoseconds): void;
   /** Starts the next life of a dead actor. */
   start(actor: string): void;
   /** Ends the run. */
@@ -60,6 +64,8 @@ export class Supervisor {
   /** Ended for the sake of another, which decides about them too. */
   readonly #stopping = new Set<string>();
   readonly #silent = new Set<string>();
+  /** Whose time has not come. */
+  readonly #toCome: Set<Fault>;
   #gaveUp = false;
 
   /**
@@ -74,6 +80,7 @@ export class Supervisor {
     resuming: readonly string[] = [],
   ) {
     this.#supervision = supervision ?? DEFAULT_SUPERVISION;
+    this.#toCome = new Set(faults);
     const { restart } = this.#supervision;
     if (restart === undefined) return;
     this.#policy = new RestartPolicy(restart, actors);
@@ -94,6 +101,7 @@ export class Supervisor {
 
   *#perform(fault: Fault): Task<void> {
     const isTime = yield* this.control.untilScenarioTime(fault.atNs);
+    this.#toCome.delete(fault);
     // In a run that is to stop, a life that begins ends at once; those who wait for its streams could not end without it.
     const isMissed = fault.kind === 'restart' && this.#dead.has(fault.actor);
     if (isTime || isMissed) this.inflict(fault);
@@ -122,14 +130,17 @@ export class Supervisor {
     const stopped = this.#stopping.delete(actor);
     const isRecalled = this.#recalled.has(actor);
     const restarts = this.toleratesFailures && !stopped && !isRecalled && this.#decide(actor, atNs, why ?? cause);
-    const isAwaited = this.#returnsLater(actor, atNs);
+    const returnsAtNs = this.#returnsAt(actor);
+    const isAwaited = returnsAtNs !== undefined;
     const returns = stopped || restarts || isRecalled || isAwaited;
     if (isAwaited && !this.#awaited.has(actor)) this.#awaited.set(actor, this.control.hold());
     const release = this.control.hold();
-    this.control.reclaim(actor, returns && !this.#gaveUp, () => {
+    const reclaimed = (): void => {
       this.#onReclaimed(actor, life, atNs);
       release();
-    });
+    };
+    const awaitedNs = stopped || restarts || isRecalled ? undefined : returnsAtNs;
+    this.control.reclaim(actor, returns && !this.#gaveUp, reclaimed, awaitedNs);
   }
 
   /** @returns whether it comes back */
@@ -243,7 +254,9 @@ export class Supervisor {
     );
   }
 
-  #returnsLater(actor: string, nowNs: Nanoseconds): boolean {
-    return this.faults.some((fault) => fault.kind === 'restart' && fault.actor === actor && fault.atNs >= nowNs);
+  /** When the next event that starts an actor is to come; undefined when none is. */
+  #returnsAt(actor: string): Nanoseconds | undefined {
+    const times = [...this.#toCome].filter((one) => one.kind === 'restart' && one.actor === actor);
+    return times.length === 0 ? undefined : Math.min(...times.map(({ atNs }) => atNs));
   }
 }

@@ -103,7 +103,9 @@ export class ThreadsControl implements ActorControl {
   }
 
   pause(name: string, untilNs: Nanoseconds): void {
-    this.host.workers.get(name)?.post({ kind: 'stall', forMs: (untilNs - this.now()) / NS_PER_MS });
+    const forNs = untilNs - this.now();
+    const end = forNs === Number.POSITIVE_INFINITY ? undefined : process.hrtime.bigint() + BigInt(Math.ceil(forNs));
+    this.host.workers.get(name)?.post({ kind: 'stall', untilNs: end });
   }
 
   silentSinceNs(name: string): Nanoseconds | undefined {
@@ -113,10 +115,10 @@ export class ThreadsControl implements ActorControl {
     return beat.sinceNs;
   }
 
-  reclaim(name: string, returns: boolean, done: () => void): void {
+  reclaim(name: string, returns: boolean, done: () => void, returnsAtNs?: Nanoseconds): void {
     const dead = this.host.workers.get(name);
     if (dead === undefined) return;
-    const death: PeerDeath = { actor: dead.spec.id, name, deaths: dead.life + 1, returns };
+    const death: PeerDeath = { actor: dead.spec.id, name, deaths: dead.life + 1, returns, returnsAtNs };
     const others = [...this.host.workers.values()].filter((worker) => worker !== dead);
     const living = others.filter((worker) => !worker.isDead);
     // One that resumes is waited for, dead or alive.

@@ -22,7 +22,7 @@ let actor: ThreadActor | undefined;
 // This listener is also what keeps the worker alive while it only waits for words.
 runtime.on('message', (message: RuntimeMessage) => {
   if (message.kind === 'exit') exit();
-  else if (message.kind === 'stall') stall(message.forMs);
+  else if (message.kind === 'stall') stall(message.untilNs);
   else actor?.receive(message);
 });
 process.on('unhandledRejection', fail);
@@ -34,10 +34,11 @@ function exit(): void {
   setImmediate(() => process.exit(0));
 }
 
-/** Blocks this thread, as if it were not scheduled. */
-function stall(forMs: number): void {
+/** Blocks this thread, as if it were not scheduled. One that comes while another lasts is over when its own time has come. */
+function stall(untilNs: bigint | undefined): void {
   const nobody = new Int32Array(new SharedArrayBuffer(4));
-  Atomics.wait(nobody, 0, 0, forMs);
+  const forMs = untilNs === undefined ? Number.POSITIVE_INFINITY : Number(untilNs - process.hrtime.bigint()) / 1e6;
+  if (forMs > 0) Atomics.wait(nobody, 0, 0, forMs);
 }
 
 try {

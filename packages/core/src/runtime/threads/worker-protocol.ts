@@ -74,5 +74,5 @@ export type RuntimeMessage =
   | { readonly kind: 'peer'; readonly peer: PeerPort }
   /** A caller has been started again. */
   | { readonly kind: 'caller'; readonly caller: CallerPort }
-  /** Block the thread, for so long or for ever (a fault of the scenario). */
-  | { readonly kind: 'stall'; readonly forMs: number };
+  /** Block the thread until a time of the monotonic clock in ns, or for ever (a fault of the scenario). */
+  | { readonly kind: 'stall'; readonly untilNs: bigint | undefined };

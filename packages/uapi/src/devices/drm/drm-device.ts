@@ -71,6 +71,8 @@ const FIRST_MAP_PAGE = 0x100000;
 export class DrmDevice {
   master: DrmFile | undefined;
   readonly names = new Map<number, GemObject>();
+  readonly #paths: string[] = [];
+  #isUnplugged = false;
   readonly #ranges = new Map<number, GemObject>();
   #nextPage = FIRST_MAP_PAGE;
   #openFiles = 0;
@@ -102,7 +104,20 @@ export class DrmDevice {
   #addNode(given: Omit<DrmNode, 'inode'>): void {
     const { kernel } = this;
     const node = { ...given, inode: kernel.deviceInode() };
+    this.#paths.push(given.path);
     kernel.addNode(given.path, (flags) => new DrmFile(this, node, flags));
+  }
+
+  /** Its driver has been unbound. Source: drm_dev_is_unplugged. */
+  get isUnplugged(): boolean {
+    return this.#isUnplugged;
+  }
+
+  /** Takes its nodes away; open files answer ENODEV. Source: drm_dev_unplug, v6.12. */
+  unplug(): void {
+    this.#isUnplugged = true;
+    for (const path of this.#paths) this.kernel.removeNode(path);
+    this.kernel.changed();
   }
 
   /** A file has been opened. */

@@ -34,6 +34,7 @@ export class DrmFile extends OpenFile {
     private readonly node: DrmNode,
     flags: number,
   ) {
+    if (device.isUnplugged) throw unplugged('open');
     super(flags | O.LARGEFILE);
     device.fileOpened();
     if (!node.isRender && device.master === undefined) device.master = this;
@@ -157,8 +158,13 @@ export class DrmFile extends OpenFile {
     this.device.kernel.changed();
   }
 
-  /** Source: drm_poll. */
+  override get isGone(): boolean {
+    return this.device.isUnplugged;
+  }
+
+  /** Source: drm_poll. Differs: an unplugged device says so. */
   override poll(): number {
+    if (this.isGone) return POLL.ERR | POLL.HUP;
     return this.events.length > 0 ? POLL.IN | POLL.RDNORM : 0;
   }
 
@@ -166,6 +172,7 @@ export class DrmFile extends OpenFile {
   override *read(process: Process, lengthBytes: number): Task<Uint8Array> {
     const take = (): Uint8Array | undefined => this.events[0];
     let event = take();
+    if (event === undefined && this.isGone) throw unplugged('read');
     if (event === undefined && this.nonblocking)
       throw new ErrnoError('EAGAIN', 'read', 'Cannot read: there is no event');
     event ??= yield* process.wait(take, Number.POSITIVE_INFINITY, 'a DRM event');
@@ -181,6 +188,7 @@ export class DrmFile extends OpenFile {
 
   /** Source: drm_gem_mmap. @throws ErrnoError EINVAL, EACCES */
   override mmap(vma: VmaRequest): void {
+    if (this.isGone) throw unplugged('mmap');
     const object = this.device.objectAt(vma.first, vma.count);
     if (object === undefined)
       throw new ErrnoError('EINVAL', 'mmap', 'Cannot map: no object has that offset and length');
@@ -193,6 +201,7 @@ export class DrmFile extends OpenFile {
 
   /** Source: drm_ioctl. Only the nr selects; the size may be another, and what is missing is zero. */
   override *ioctl({ process, command, argument }: IoctlCall): Task<number> {
+    if (this.isGone) throw unplugged('ioctl');
     if (ioctlType(command) !== DRM_IOCTL_BASE.charCodeAt(0)) {
       throw new ErrnoError('ENOTTY', 'ioctl', 'Cannot do an ioctl that is not of DRM');
     }
@@ -228,4 +237,9 @@ export class DrmFile extends OpenFile {
     if ((permit & PERMIT.MASTER) !== 0 && !this.isMaster) throw refuse('the file is not master');
     if ((permit & PERMIT.RENDER_ALLOW) === 0 && this.isRender) throw refuse('render nodes may not');
   }
+}
+
+/** Source: drm_dev_is_unplugged in drm_ioctl, drm_gem_mmap and drm_minor_acquire, v6.12. */
+function unplugged(op: string): ErrnoError {
+  return new ErrnoError('ENODEV', op, `Cannot ${op}: the device has been unplugged`);
 }

@@ -1,5 +1,5 @@
 /** A device of a scenario, as the functions that put one behind nodes take and give it. */
-import type { ActorServices } from '@dmabuf-lab/core/base';
+import { type ActorServices, ErrnoError } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import { type AnyDriver, type DeviceContextParts, DeviceStatistics, type Payload } from '@dmabuf-lab/core/driver';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
@@ -27,6 +27,8 @@ export interface SocDeviceOptions {
   readonly constraints?: Omit<DeviceConstraints, 'device'>;
   /** Where its own buffers come from; from the kernel's pages when absent. */
   readonly pages?: PageAllocator;
+  /** Of an earlier life of the device, to go on with; absent = none. */
+  readonly statistics?: DeviceStatistics;
 }
 
 export interface SocDevice {
@@ -41,6 +43,14 @@ export interface SocDevice {
   readonly isRunning?: boolean;
   /** Asks the driver to end, where closing its files does not. Never waits. */
   stop?(): void;
+  /**
+   * Takes the driver off the device: its nodes are gone, whoever is blocked in a call on them gets ENODEV, as does each later
+   * call, and poll says ERR and HUP. Files can be closed, and what was exported stays. Putting it behind a node anew binds it
+   * again. Never waits. Source: unbind_store, drivers/base/bus.c; vb2_video_unregister_device; drm_dev_unplug, v6.12.
+   *
+   * @throws ErrnoError ENODEV when it has been unbound
+   */
+  unbind(): void;
 }
 
 /** No end: a device behind a node works until user space stops it. */
@@ -59,4 +69,9 @@ export function contextParts(host: SocHost, name: string, statistics = new Devic
     services: new DeviceServices(services, name),
     durationNs: FOR_EVER_NS,
   };
+}
+
+/** @throws ErrnoError ENODEV when the device has no driver any more */
+export function refuseUnbound(name: string, isUnbound: boolean): void {
+  if (isUnbound) throw new ErrnoError('ENODEV', 'unbind', `Cannot unbind ${name}: it is not bound`, { device: name });
 }

@@ -53,6 +53,10 @@ export class VideoFile extends OpenFile {
     for (const queue of queuesOf(this.node)) if (!queue.isOwnedByAnother(this)) queue.release();
   }
 
+  override get isGone(): boolean {
+    return this.node.isUnbound === true;
+  }
+
   #refuseUnplugged(op: string): void {
     if (this.node.isUnplugged) throw new ErrnoError('ENODEV', op, `Cannot ${op}: the device has been unplugged`);
   }

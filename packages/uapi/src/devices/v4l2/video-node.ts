@@ -60,6 +60,8 @@ export interface VideoNode {
   readonly media: MediaDevice | undefined;
   /** The device has been unplugged. Source: video_is_registered. */
   readonly isUnplugged: boolean;
+  /** Its driver has been unbound: whoever waits in a call is told so. Absent = it cannot be. */
+  readonly isUnbound?: boolean;
   /** Selected input, or output; undefined = the node has none to select. */
   readonly connector: number | undefined;
   /** @throws ErrnoError EINVAL, EBUSY */

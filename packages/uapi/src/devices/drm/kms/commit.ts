@@ -49,7 +49,8 @@ export interface CommitRequest {
 /**
  * Carries out a change that has been checked.
  *
- * @throws ErrnoError EBUSY when it may not block and the last change is not shown yet; ENOMEM
+ * @throws ErrnoError EBUSY when it may not block and the last change is not shown yet; ENOMEM; ENODEV when the device is unbound
+ *   meanwhile
  */
 export function* commit(kms: KmsDevice, request: CommitRequest): Task<void> {
   const { change, isNonblocking, op } = request;
@@ -73,7 +74,10 @@ export function* commit(kms: KmsDevice, request: CommitRequest): Task<void> {
   const { display } = kms;
   if (!isNonblocking) {
     yield* display.commitTail?.({ change, fences, requestedNs }) ?? [];
-    return show(kms, request, own);
+    show(kms, request, own);
+    // Whoever waited is told; the kernel itself goes on, to let go of what was shown.
+    if (!kms.isGone || request.process === undefined) return;
+    throw new ErrnoError('ENODEV', op, 'Cannot change the display: the device has been unbound');
   }
   kms.kernel.spawn('a display change', later());
   function* later(): Task<void> {

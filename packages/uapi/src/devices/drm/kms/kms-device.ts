@@ -36,6 +36,8 @@ export class KmsDevice {
   state: PipeState = DARK;
   /** The newest change. */
   lastCommit: Commit = { isShown: true };
+  /** Its driver has been unbound: a change that somebody waits for ends with ENODEV. */
+  isGone = false;
   readonly #fenceContext: number;
   #fenceSeqno = 0;
   #isLocked = false;

@@ -20,7 +20,7 @@ import { gemBuffersOf } from '../../drm/kms/gem-framebuffer.js';
 import { KmsDevice } from '../../drm/kms/kms-device.js';
 import { kmsCapability, kmsDriverPart } from '../../drm/kms/kms-driver.js';
 import type { PipeState } from '../../drm/kms/pipe-state.js';
-import type { SocDevice, SocDeviceOptions, SocHost } from '../soc-device.js';
+import { refuseUnbound, type SocDevice, type SocDeviceOptions, type SocHost } from '../soc-device.js';
 import { displayMode, hasRefresh } from './display-mode.js';
 import { DisplayScreen } from './display-screen.js';
 
@@ -81,7 +81,9 @@ export function addDisplayNode(host: SocHost, options: DisplayNodeOptions): SocD
     commitTail: (tail) => screen.commitTail(tail),
     vblankCount: () => screen.vblanks,
   };
-  new DrmDevice(host.kernel, drmDriver(new KmsDevice(host.kernel, display), options)).addNodes(path);
+  const kms = new KmsDevice(host.kernel, display);
+  const device = new DrmDevice(host.kernel, drmDriver(kms, options));
+  device.addNodes(path);
   return {
     name,
     paths: [path],
@@ -90,6 +92,12 @@ export function addDisplayNode(host: SocHost, options: DisplayNodeOptions): SocD
       return screen.isRunning;
     },
     stop: () => screen.stop(),
+    unbind(): void {
+      refuseUnbound(name, device.isUnplugged);
+      kms.isGone = true;
+      screen.stop();
+      device.unplug();
+    },
   };
 }
 

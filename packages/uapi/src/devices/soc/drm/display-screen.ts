@@ -40,7 +40,7 @@ export class DisplayScreen {
     private readonly refresh: Rate,
   ) {
     this.#port = inputOf(options.driver, 'addDisplayNode');
-    this.#parts = contextParts(host, options.name);
+    this.#parts = contextParts(host, options.name, options.statistics);
   }
 
   get statistics(): DeviceStatistics {

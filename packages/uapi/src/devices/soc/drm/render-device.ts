@@ -43,7 +43,7 @@ export class RenderDevice {
     this.#input = inputOf(driver, 'addRenderNode');
     this.#output = portOf(driver, 'out');
     this.queue = new RenderQueue(host.kernel);
-    this.#parts = contextParts(host, name);
+    this.#parts = contextParts(host, name, options.statistics);
   }
 
   get name(): string {

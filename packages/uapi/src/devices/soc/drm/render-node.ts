@@ -13,7 +13,7 @@ import { DrmDevice, type DrmDriver } from '../../drm/drm-device.js';
 import { GemObject } from '../../drm/gem-object.js';
 import { drmIoctl, PERMIT, type StructCall } from '../../drm/ioctl-table.js';
 import { releaseSyncObjects, syncobjIoctls } from '../../drm/syncobj-ioctls.js';
-import type { SocDevice, SocDeviceOptions, SocHost } from '../soc-device.js';
+import { refuseUnbound, type SocDevice, type SocDeviceOptions, type SocHost } from '../soc-device.js';
 import { RenderDevice } from './render-device.js';
 import { RenderEntity } from './render-entity.js';
 import { submit } from './render-submit.js';
@@ -57,7 +57,8 @@ export function addRenderNode(host: SocHost, options: RenderNodeOptions): SocDev
       leave(kernel, device, RenderEntity.of(file));
     },
   };
-  new DrmDevice(kernel, driver).addRenderNode(path);
+  const node = new DrmDevice(kernel, driver);
+  node.addRenderNode(path);
   return {
     name,
     paths: [path],
@@ -66,6 +67,11 @@ export function addRenderNode(host: SocHost, options: RenderNodeOptions): SocDev
       return device.isRunning;
     },
     stop: () => device.queue.stop(),
+    unbind(): void {
+      refuseUnbound(name, node.isUnplugged);
+      device.queue.giveUp();
+      node.unplug();
+    },
   };
 }
 

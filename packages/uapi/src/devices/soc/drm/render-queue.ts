@@ -78,6 +78,12 @@ export class RenderQueue {
     this.kernel.at(this.kernel.now() + STOP_WAIT_NS, 'the end of a queue', () => this.#cancelWaiting('ESRCH'));
   }
 
+  /** The device goes: jobs that wait are not done; one that runs is. Source: drm_sched_fini, v6.12. */
+  giveUp(): void {
+    this.#isStopping = true;
+    this.#cancelWaiting('ECANCELED');
+  }
+
   /** The driver has ended: nobody will do what is left. */
   driverEnded(): void {
     this.#hasEnded = true;

@@ -16,7 +16,7 @@ import type { VideoFormat } from '../../v4l2/video-format.js';
 import type { FrameInterval, VideoNode } from '../../v4l2/video-node.js';
 import type { NodeContextParts } from '../node-context.js';
 import type { NodeFrame } from '../node-frame.js';
-import { contextParts, type SocHost } from '../soc-device.js';
+import { contextParts, refuseUnbound, type SocHost } from '../soc-device.js';
 import { type CaptureBuffers, CapturePort } from './capture-port.js';
 import { DriverRun } from './driver-run.js';
 import {
@@ -51,6 +51,7 @@ export function addCaptureNode(host: SocHost, options: VideoDeviceOptions): SocV
     get isRunning() {
       return node.running.size > 0;
     },
+    unbind: () => node.unbind(),
   };
 }
 
@@ -63,7 +64,7 @@ class CaptureNode implements VideoNode, Vb2Ops, CaptureBuffers {
   readonly queue: Vb2Queue;
   readonly controls = NO_CONTROLS;
   readonly media = undefined;
-  readonly isUnplugged = false;
+  isUnbound = false;
   readonly connector = 0;
   readonly interval: FrameInterval;
   readonly statistics: DeviceStatistics;
@@ -94,7 +95,7 @@ class CaptureNode implements VideoNode, Vb2Ops, CaptureBuffers {
     this.#format = outputs[this.#port];
     this.#pixelFormat = pixelFormatOf(driver, this.#format);
     this.interval = intervalOf(this.#format);
-    this.#parts = contextParts(host, name);
+    this.#parts = contextParts(host, name, options.statistics);
     this.statistics = this.#parts.statistics;
     const memory = dmaMemOps(host.kernel, {
       device: name,
@@ -118,6 +119,20 @@ class CaptureNode implements VideoNode, Vb2Ops, CaptureBuffers {
       },
       this,
     );
+  }
+
+  get isUnplugged(): boolean {
+    return this.isUnbound;
+  }
+
+  /** Source: vb2_video_unregister_device, v6.12. */
+  unbind(): void {
+    const { kernel } = this.host;
+    refuseUnbound(this.options.name, this.isUnbound);
+    this.isUnbound = true;
+    kernel.removeNode(this.options.path);
+    this.queue.release();
+    kernel.changed();
   }
 
   opened(): void {}

@@ -35,6 +35,9 @@ export interface EncoderDevice {
   readonly statistics: DeviceStatistics;
   readonly failures: DriverFailure[];
   readonly running: Set<DriverRun>;
+  /** Of its open files. */
+  readonly contexts: Set<EncoderContext>;
+  isUnbound: boolean;
 }
 
 export class EncoderContext implements VideoNode, CoderBuffers {
@@ -47,7 +50,6 @@ export class EncoderContext implements VideoNode, CoderBuffers {
   readonly sourceQueue: Vb2Queue;
   readonly controls = NO_CONTROLS;
   readonly media = undefined;
-  readonly isUnplugged = false;
   readonly connector = undefined;
   readonly #drain: DrainState;
   #formats: CoderFormats;
@@ -98,8 +100,21 @@ export class EncoderContext implements VideoNode, CoderBuffers {
     );
   }
 
-  opened(): void {}
-  closed(): void {}
+  get isUnbound(): boolean {
+    return this.device.isUnbound;
+  }
+
+  get isUnplugged(): boolean {
+    return this.device.isUnbound;
+  }
+
+  opened(): void {
+    this.device.contexts.add(this);
+  }
+
+  closed(): void {
+    this.device.contexts.delete(this);
+  }
 
   selectConnector(): void {}
 

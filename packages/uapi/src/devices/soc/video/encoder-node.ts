@@ -6,7 +6,8 @@
  * that runs, as a driver with a job_abort may, and does not wait for it; there are no events.
  */
 import { addVideoNode } from '../../v4l2/video-file.js';
-import { contextParts, type SocHost } from '../soc-device.js';
+import { queuesOf } from '../../v4l2/video-node.js';
+import { contextParts, refuseUnbound, type SocHost } from '../soc-device.js';
 import { CoderPlan } from './coder-formats.js';
 import { EncoderContext, type EncoderDevice } from './encoder-context.js';
 import { JobTurns } from './job-turns.js';
@@ -20,7 +21,7 @@ import type { SocVideoDevice, VideoDeviceOptions } from './video-device.js';
  */
 export function addEncoderNode(host: SocHost, options: VideoDeviceOptions): SocVideoDevice {
   const { name, path, driver, parameters } = options;
-  const parts = contextParts(host, name);
+  const parts = contextParts(host, name, options.statistics);
   const { statistics } = parts;
   const plan = new CoderPlan(driver, parameters);
   const device: EncoderDevice = {
@@ -31,6 +32,8 @@ export function addEncoderNode(host: SocHost, options: VideoDeviceOptions): SocV
     statistics,
     failures: [],
     running: new Set(),
+    contexts: new Set(),
+    isUnbound: false,
   };
   addVideoNode(host.kernel, path, () => new EncoderContext(device));
   return {
@@ -41,5 +44,19 @@ export function addEncoderNode(host: SocHost, options: VideoDeviceOptions): SocV
     get isRunning() {
       return device.running.size > 0;
     },
+    unbind: () => unbind(device),
   };
+}
+
+/**
+ * Source: vb2_video_unregister_device, v6.12. Differs: Linux leaves the queues of a mem2mem device to the close of its files, and
+ * whoever is blocked in DQBUF with them.
+ */
+function unbind(device: EncoderDevice): void {
+  const { options, parts, contexts } = device;
+  refuseUnbound(options.name, device.isUnbound);
+  device.isUnbound = true;
+  parts.kernel.removeNode(options.path);
+  for (const context of contexts) for (const queue of queuesOf(context)) queue.release();
+  parts.kernel.changed();
 }

@@ -4,8 +4,7 @@
  * Whoever touches pages says so before and after. It fails a run in which somebody
  *   - touches pages after its unmap, or of a generation that the buffer has moved away from;
  *   - writes while somebody else touches, or reads while somebody writes (two that overlap see each other, P1);
- *   - reads before the fence of the last writer: content that is begun, not done, and nobody has died or given it up;
- *   - sees stamps other than the latest fenced ones: torn, stale or foreign pages.
+ *   - reads before the fence of the last writer: content that is begun, not done, and nobody has died or given it up.
  * The content of a writer that died or gave up half-way may be any mixture of the new and what was there before.
  *
  * Works on shared words alone: across threads, and in virtual time, where the log is exact.
@@ -13,14 +12,12 @@
 import type { BufferSlot } from '@dmabuf-lab/core/base';
 import type { BufferHandle, DmaMapping } from '@dmabuf-lab/core/dma-buf';
 import { generationOf, isMoving } from '@dmabuf-lab/core/dma-buf';
-import { EVENT, type EventKind } from './history.js';
-import { nameOfActor } from './plan.js';
-import { pagesOf, readStamp, type Stamp, stampPage } from './stamp.js';
-import { LANES, type StressWords } from './stress-words.js';
+import { EVENT, type EventKind } from './history-events.js';
+import type { HistoryWords } from './history-words.js';
 
 /** What the checker asks of its surroundings. */
 export interface CheckerParts {
-  readonly words: StressWords;
+  readonly words: HistoryWords;
   /** Number of the actor; its lanes follow from it. */
   readonly actor: number;
   readonly life: number;
@@ -46,11 +43,11 @@ export interface Touch {
 }
 
 export class HistoryChecker {
-  constructor(private readonly parts: CheckerParts) {}
+  constructor(protected readonly parts: CheckerParts) {}
 
   /** The number of a lane of this actor. */
   lane(index: number): number {
-    return this.parts.actor * LANES + index;
+    return this.parts.actor * this.parts.words.lanesPerActor + index;
   }
 
   log(kind: EventKind, slot: number, lane: number, a = 0, b = 0): void {
@@ -78,28 +75,13 @@ export class HistoryChecker {
       words.setContent(slot, 'writer', this.parts.actor * 65_536 + life);
       words.setContent(slot, 'begun', content);
       this.log('writes', slot, lane, content, mapping.generation);
-      return this.#checked({ buffer, mapping, lane, writes, content, torn: undefined });
+      return this.checked({ buffer, mapping, lane, writes, content, torn: undefined });
     }
     this.log('reads', slot, lane, done, mapping.generation);
     if (begun !== done && !this.#wasGivenUp(slot, begun)) {
       this.report(`read before the fence of the writer: content ${begun} is begun, ${done} is done`, slot, lane);
     }
-    return this.#checked({ buffer, mapping, lane, writes, content: done, torn: begun === done ? undefined : begun });
-  }
-
-  /** Stamps one page. */
-  write(touch: Touch, page: Int32Array, index: number): void {
-    stampPage(page, index, this.#stamp(touch));
-  }
-
-  /** Whether all pages hold what they have to. */
-  verify(touch: Touch, segments: readonly Uint8Array[]): boolean {
-    let index = 0;
-    for (const page of pagesOf(segments)) {
-      if (!this.#verifyPage(touch, page, index)) return false;
-      index += 1;
-    }
-    return true;
+    return this.checked({ buffer, mapping, lane, writes, content: done, torn: begun === done ? undefined : begun });
   }
 
   /**
@@ -110,7 +92,7 @@ export class HistoryChecker {
   endTouch(touch: Touch, complete: boolean): void {
     const { words } = this.parts;
     const { slot } = touch.buffer;
-    this.#checked(touch);
+    this.checked(touch);
     this.#lookForOthers(slot, touch.lane, touch.writes);
     if (touch.writes) words.setContent(slot, complete ? 'done' : 'givenUp', touch.content);
     if (touch.writes) this.log(complete ? 'wrote' : 'gaveUp', slot, touch.lane, touch.content);
@@ -124,10 +106,6 @@ export class HistoryChecker {
     this.parts.onViolation();
   }
 
-  #stamp({ buffer, content, lane }: Touch): Stamp {
-    return { slot: buffer.slot, life: buffer.life, content, lane, laneLife: this.parts.life };
-  }
-
   /** Whether a content that is begun will never be done: its writer has died or given up. */
   #wasGivenUp(slot: number, begun: number): boolean {
     const { words } = this.parts;
@@ -138,16 +116,18 @@ export class HistoryChecker {
 
   #lookForOthers(slot: number, own: number, writes: boolean): void {
     const { words } = this.parts;
-    for (let lane = LANES; lane < words.laneCount; lane += 1) {
+    const lanes = words.lanesPerActor;
+    for (let lane = lanes; lane < words.laneCount; lane += 1) {
       const other = lane === own ? undefined : words.access(slot, lane);
       if (other === undefined || !(writes || other.writes)) continue;
-      if (this.parts.hasDied(Math.floor(lane / LANES), other.life)) continue;
+      if (this.parts.hasDied(Math.floor(lane / lanes), other.life)) continue;
       const what = writes && other.writes ? 'two writers at once' : 'a reader and a writer at once';
       this.report(what, slot, own, lane);
     }
   }
 
-  #checked(touch: Touch): Touch {
+  /** Looks at a touch that is under way. */
+  checked(touch: Touch): Touch {
     const { mapping, buffer, lane } = touch;
     const { slot, life } = buffer;
     if (!mapping.isLive) this.report('touched after its unmap', slot, lane);
@@ -161,36 +141,4 @@ export class HistoryChecker {
     if (present !== life) this.report(`touched life ${life} of a slot that is of life ${present}`, slot, lane);
     return touch;
   }
-
-  #verifyPage(touch: Touch, page: Int32Array, index: number): boolean {
-    for (const end of ['first', 'last'] as const) {
-      const seen = readStamp(page, end, index);
-      if (this.#isRight(touch, seen)) continue;
-      const { slot } = touch.buffer;
-      const or = touch.torn === undefined ? '' : ` or ${touch.torn}`;
-      const expected = touch.content === 0 ? 'a fresh page' : `content ${touch.content}`;
-      const culprit = typeof seen === 'string' || seen.lane >= this.parts.words.laneCount ? undefined : seen.lane;
-      const what = `page ${index} holds ${describe(seen)} at its ${end} words, expected ${expected}${or}`;
-      this.report(what, slot, touch.lane, culprit);
-      return false;
-    }
-    return true;
-  }
-
-  #isRight({ buffer, content, torn }: Touch, seen: Stamp | 'fresh' | 'garbage'): boolean {
-    if (seen === 'garbage') return false;
-    if (seen === 'fresh') return content === 0;
-    if (seen.slot !== buffer.slot || seen.life !== buffer.life) return false;
-    if (seen.content === content) return true;
-    // Several writers may have given up one after the other: any of their contents may be left.
-    return torn !== undefined && seen.content > content && seen.content <= torn;
-  }
-}
-
-function describe(seen: Stamp | 'fresh' | 'garbage'): string {
-  if (seen === 'fresh') return 'nothing';
-  if (seen === 'garbage') return 'no whole stamp';
-  const { slot, life, content, lane, laneLife } = seen;
-  const writer = `lane ${lane % LANES} of ${nameOfActor(Math.floor(lane / LANES))}, life ${laneLife}`;
-  return `content ${content} of slot ${slot}, life ${life}, written by ${writer}`;
 }

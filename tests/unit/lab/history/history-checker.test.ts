@@ -1,6 +1,6 @@
 import { bufferSlot } from '@dmabuf-lab/core/base';
 import type { DmaMapping } from '@dmabuf-lab/core/dma-buf';
-import { HistoryChecker, layOutBoard, pagesOf, StressWords } from '@dmabuf-lab/lab';
+import { layOutBoard, pagesOf, StampChecker, StressWords } from '@dmabuf-lab/lab';
 import test from 'ava';
 
 const PAGE = 4096;
@@ -22,8 +22,8 @@ class Shared {
     this.a.begin(BUFFER, A);
   }
 
-  checker(actor: number): HistoryChecker {
-    return new HistoryChecker({
+  checker(actor: number): StampChecker {
+    return new StampChecker({
       words: this.words,
       actor,
       life: 0,
@@ -41,14 +41,14 @@ class Shared {
   }
 
   /** Writes both pages, or only the first. */
-  write(checker: HistoryChecker, lane: number, complete = true): void {
+  write(checker: StampChecker, lane: number, complete = true): void {
     const touch = checker.beginTouch(BUFFER, this.mapping(), lane, true);
     const pages = [...pagesOf(this.segments)];
     for (const [i, page] of pages.entries()) if (complete || i === 0) checker.write(touch, page, i);
     checker.endTouch(touch, complete);
   }
 
-  read(checker: HistoryChecker, lane: number): void {
+  read(checker: StampChecker, lane: number): void {
     const touch = checker.beginTouch(BUFFER, this.mapping(), lane, false);
     checker.verify(touch, this.segments);
     checker.endTouch(touch, true);

@@ -1,5 +1,5 @@
 /** The history of a buffer: what happened to it, in words, and the part of it that explains a violation. */
-import { LANES, type LoggedEvent, type LoggedViolation, type StressWords } from './stress-words.js';
+import type { HistoryWords, LoggedEvent, LoggedViolation } from './history-words.js';
 
 /** Kinds of events, with their numbers in the log. */
 export const EVENT = {
@@ -20,6 +20,7 @@ export const EVENT = {
   moved: 15,
   died: 16,
   violation: 17,
+  waits: 18,
 } as const;
 export type EventKind = keyof typeof EVENT;
 
@@ -36,7 +37,7 @@ export interface HistoryEvent {
 
 /** The events that explain a violation: those of its buffer since the last good state, and what the culprit did last. */
 export function historyOf(
-  words: StressWords,
+  words: HistoryWords,
   violation: LoggedViolation,
   nameOf: (actor: number) => string,
 ): HistoryEvent[] {
@@ -45,7 +46,7 @@ export function historyOf(
   const events = words.history(slot);
   const from = lastGoodState(events, lane);
   const before = culprit === undefined ? [] : events.slice(0, from).filter((event) => event.lane === culprit);
-  return [...before.slice(-4), ...events.slice(from)].map((event) => describe(event, nameOf));
+  return [...before.slice(-4), ...events.slice(from)].map((event) => describe(event, words.lanesPerActor, nameOf));
 }
 
 /** The last event at which a content was whole and nobody was touching; 0 when there is none. */
@@ -63,8 +64,12 @@ function lastGoodState(events: readonly LoggedEvent[], violator: number): number
   return good;
 }
 
-function describe({ timeNs, lane, life, kind, values }: LoggedEvent, nameOf: (actor: number) => string): HistoryEvent {
-  return { timeNs, actor: nameOf(Math.floor(lane / LANES)), lane: lane % LANES, life, event: textOf(kind, values) };
+function describe(
+  { timeNs, lane, life, kind, values }: LoggedEvent,
+  lanes: number,
+  nameOf: (actor: number) => string,
+): HistoryEvent {
+  return { timeNs, actor: nameOf(Math.floor(lane / lanes)), lane: lane % lanes, life, event: textOf(kind, values) };
 }
 
 function textOf(kind: number, [a, b]: readonly [number, number]): string {
@@ -101,6 +106,8 @@ function textOf(kind: number, [a, b]: readonly [number, number]): string {
       return `was told that it has moved, generation ${a}`;
     case 'died':
       return `died while it was touching (content ${a})`;
+    case 'waits':
+      return 'waits for its fences and for a mapping';
     case 'violation':
       return 'found the violation';
     default:

@@ -1,0 +1,43 @@
+/**
+ * A camera that breaks the rules of sharing, which the history checker has to find. How it does is in the address by which it is
+ * loaded: `?breaks=nothing`, `publishes-no-fence`, `touches-late` or `never-ends`.
+ */
+import { defineDriver, frameFormat, output } from '@dmabuf-lab/core/driver';
+import { builtInDrivers } from '@dmabuf-lab/drivers';
+
+const breaks = new URL(import.meta.url).searchParams.get('breaks');
+const WIDTH = 64;
+const TICK_NS = 10_000_000;
+
+export default defineDriver({
+  name: 'breaking-camera',
+  parameters: builtInDrivers.camera.driver.parameters,
+  ports: { out: output() },
+  plan: () => ({ outputs: { out: frameFormat('NV12', WIDTH, WIDTH, { num: 100, den: 1 }) }, problems: [] }),
+
+  *run(ctx) {
+    const { out } = ctx.ports;
+    const lane = ctx.lane();
+    for (let n = 0; out !== undefined && (yield* ctx.tick(n * TICK_NS)); n += 1) {
+      const frame = yield* out.acquireForTick(lane);
+      if (frame === undefined) continue;
+      frame.describe(n, n * TICK_NS);
+      const job = yield* ctx.begin(lane, [{ frame, write: true }], { publish: breaks !== 'publishes-no-fence' });
+      ctx.seal(job, frame);
+      if (breaks === 'publishes-no-fence') {
+        yield* out.push(frame); // while it still draws, and nobody can know
+        yield* ctx.sleepUntil(ctx.now() + 40_000_000);
+        job.end();
+        continue;
+      }
+      if (breaks === 'never-ends') {
+        frame.readyAfter(job);
+        yield* out.push(frame);
+        return;
+      }
+      job.end();
+      if (breaks === 'touches-late') job.segments(frame);
+      yield* out.push(frame);
+    }
+  },
+});
