@@ -190,7 +190,16 @@ export class Exporter<M extends Mover = Mover> {
     this.parts.watch?.openedAttachment(buffer, slot);
     buffer.attachments.set(slot, attached);
     buffer.arriving = slot;
-    this.#storage.settle(buffer);
+    try {
+      this.#storage.settle(buffer);
+    } catch (error) {
+      // The ops of the storage do not let it in.
+      this.#dropAttachment(buffer, slot);
+      buffer.arriving = undefined;
+      if (target !== undefined) this.#storage.release(target);
+      if (isErrno(error)) this.records.attach(buffer, device, 'refused', error.message, [], atNs);
+      throw error;
+    }
     if (target !== undefined) this.#storage.reserve(buffer, target);
     const moved = plan.action === 'migrate' && this.parts.policy.moveAt === 'attach';
     if (moved) {
