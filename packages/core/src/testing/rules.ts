@@ -63,7 +63,7 @@ export const RULES = {
   },
   errors: {
     checks: 'what was made of bad content does not leave as good',
-    remedy: 'heed what ctx.verify returns: drop the frame, set target.error, or end the job with an error',
+    remedy: 'heed what ctx.verify returns: do not push, or end the job with an error before, or set target.error',
   },
   'end-of-stream': {
     checks: 'run returns when its inputs have ended, or, for a source, when tick says so, and not before',

@@ -52,8 +52,8 @@ export function* filter(
     if (ctx.payload === 'pixels') draw(job.segments(frame), job.segments(target), job);
     ctx.seal(job, target);
     yield* ctx.sleepUntil(ctx.now() + ctx.parameters.service);
-    job.end();
+    job.end(good ? undefined : 'EIO');
     source.release(frame);
-    if (good) yield* out.push(target);
+    yield* out.push(target);
   }
 }
