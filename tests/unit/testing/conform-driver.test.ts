@@ -69,6 +69,11 @@ test('conformDriver › of a good driver, finds nothing', async (t) => {
   t.true(rules.every(({ verdict }) => verdict === 'pass'));
 });
 
+test('conformDriver › of an exporter that lets two devices in and no third, finds nothing', async (t) => {
+  const { ok, text } = await conformDriver(await badDriver('good-exporter'), { runsFor: ['moves', 'restart'] });
+  t.true(ok, text);
+});
+
 for (const [driver, parameters] of [
   ['camera', { width: 64, height: 48, rate: 100 }],
   ['gpu', {}],

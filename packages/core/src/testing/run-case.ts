@@ -193,8 +193,7 @@ function explainFailure(error: unknown, spec: Case, monitors: readonly Monitor[]
     const last = monitors[monitors.length - 1];
     const waits = last?.describeWaits() ?? [];
     const who = waits.length === 0 ? '' : `; the driver waits in ${waits.join(', ')}`;
-    const what = isStuck ? 'everybody waits' : thrown.message;
-    findings.add(spec.hanging, `the run does not end: ${what}${who}`, last?.waitPlace);
+    findings.add(spec.hanging, `the run does not end: ${thrown.message}${who}`, last?.waitPlace);
     return;
   }
   const cause = thrown instanceof ActorError ? thrown.cause : thrown;
