@@ -1,10 +1,12 @@
 /** Short scenarios in which devices die, hang, pause and come back at random: nothing may be left of any of them. */
 import { RandomStream } from '@dmabuf-lab/core/base';
-import { historyLines, type RunOutcome, type ScenarioOverrides } from '@dmabuf-lab/lab';
+import { historyLines, type RunOutcome, type RunResult, type ScenarioOverrides } from '@dmabuf-lab/lab';
 import { runText } from '../scenarios/run-file.js';
 
 const DEVICES = ['camera', 'gpu', 'display', 'encoder'];
 const DURATION_MS = 2000;
+/** How long a move waits: the default of a scenario. */
+const MOVE_NS = 500_000_000;
 
 /** Whether the exporter dies too. */
 export interface FaultOptions {
@@ -119,11 +121,24 @@ export function whatIsWrong({ result }: RunOutcome): string[] {
   for (const [device, { counters }] of Object.entries(result.devices)) {
     if ((counters.checksFailed ?? 0) > 0) wrong.push(`${device}: ${counters.checksFailed} contents are bad`);
   }
+  for (const { kind, atNs, why } of result.incidents) {
+    if (kind === 'deadlock' && !wasEndedFromOutside(result, atNs)) wrong.push(`deadlock at ${atNs} ns: ${why}`);
+  }
   for (const { buffer, what } of result.corruptions ?? []) wrong.push(`${buffer}: ${what}`);
   if ((result.sanitizer?.damaged ?? 0) !== 0)
     wrong.push(`written to after it was freed: ${JSON.stringify(result.sanitizer)}`);
   if ((result.history?.violationCount ?? 0) !== 0) wrong.push(...historyLines(result));
   return wrong;
+}
+
+/**
+ * Whether a deadlock lasted until something from outside ended it: the time-out of a move, which waits for mappings that are
+ * held as long as a device streams, or a death. Were it none, somebody in it had gone on, and the move had not timed out.
+ */
+function wasEndedFromOutside({ buffers, incidents }: RunResult, atNs: number): boolean {
+  const moves = buffers.flatMap((buffer) => buffer.moves);
+  const isTimedOut = moves.some((one) => one.outcome === 'timed-out' && one.startNs <= atNs && atNs < one.endNs);
+  return isTimedOut || incidents.some((one) => one.kind === 'died' && atNs <= one.atNs && one.atNs < atNs + MOVE_NS);
 }
 
 /** Runs one; an error that it ends with is wrong too. */

@@ -23,6 +23,7 @@ export * from './kernel/address-space.js';
 export * from './kernel/device-file.js';
 export * from './kernel/fd-table.js';
 export * from './kernel/kernel.js';
+export { noteLeaks, programCallSites } from './kernel/leaks.js';
 export * from './kernel/open-file.js';
 export * from './kernel/pages.js';
 export * from './kernel/process.js';

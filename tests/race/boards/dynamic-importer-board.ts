@@ -80,7 +80,7 @@ export function dynamicImporterBoard(pins: Pins, mutant?: DynamicMutant): Board 
   open.buffers.openBuffer(BUFFER);
   open.buffers.publish(BUFFER);
   for (const device of [0, 1]) {
-    open.buffers.openAttachment(attachmentSlot(device));
+    open.buffers.openAttachment(attachmentSlot(device), actorId(device + 1));
     open.timelines.open(timelineSlot(device));
   }
   words.keepAsInitial();

@@ -17,7 +17,7 @@ const layout = new WordLayout();
 const TABLE = layout.table(1, TIMELINE_ROW_WORDS);
 const EPOCH = wordAt(TABLE, 0, 0);
 const GENERATION = wordAt(TABLE, 0, 4);
-const PAST = wordAt(TABLE, 0, 32);
+const PAST = wordAt(TABLE, 0, 30);
 
 const FORGETS: Mutation = {
   store(words, word, value) {

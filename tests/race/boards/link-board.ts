@@ -177,7 +177,9 @@ export function linkBoard(options: LinkBoardOptions, mutant?: LinkMutant): Board
       words.ghost(() => {
         carried[row] = push;
       });
-      yield* output.push(new PipelineFrame(opened.frames, pool, row, FORMAT, FRAME_OWNER, 0));
+      const frame = new PipelineFrame(opened.frames, pool, row, FORMAT, FRAME_OWNER, 0);
+      frame.lend(() => opened.frames.release(pool, row, FRAME_OWNER, 0));
+      yield* output.push(frame);
     }
     for (const link of links) opened.ring(link).close();
   };

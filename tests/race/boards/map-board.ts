@@ -72,7 +72,7 @@ export function mapBoard(mutant?: MapMutant): Board {
   const setUp = openTables(words, TABLES, actorId(3));
   setUp.buffers.openBuffer(BUFFER);
   setUp.buffers.publish(BUFFER);
-  for (const device of [0, 1]) setUp.buffers.openAttachment(attachmentSlot(device));
+  for (const device of [0, 1]) setUp.buffers.openAttachment(attachmentSlot(device), actorId(device + 1));
   words.keepAsInitial();
 
   const silent = (about: (word: number) => boolean): Mutation => ({

@@ -39,7 +39,7 @@ export function mapWordsBoard(mutant?: MapWordsMutant): Board {
   const right = openTables(words, TABLES, actorId(3)).buffers;
   right.openBuffer(BUFFER);
   right.publish(BUFFER);
-  for (const device of [0, 1]) right.openAttachment(attachmentSlot(device));
+  for (const device of [0, 1]) right.openAttachment(attachmentSlot(device), actorId(device + 1));
   words.keepAsInitial();
   const all = [0, 1].flatMap(mappedWords);
   const mutated = (mutation: ConstructorParameters<typeof MutatedWords>[1]): BufferWords =>

@@ -31,7 +31,7 @@ export function oppositeOrderBoard(moves: readonly number[], mutant?: OrderMutan
   for (const buffer of BUFFERS) {
     open.buffers.openBuffer(bufferSlot(buffer));
     open.buffers.publish(bufferSlot(buffer));
-    for (const device of [0, 1]) open.buffers.openAttachment(attachmentSlot(2 * device + buffer));
+    for (const device of [0, 1]) open.buffers.openAttachment(attachmentSlot(2 * device + buffer), actorId(device + 1));
   }
   for (const device of [0, 1]) open.timelines.open(timelineSlot(device));
   words.keepAsInitial();

@@ -106,7 +106,7 @@ export function recoveryBoard(mutant?: RecoveryMutant): Board {
   setUp.buffers.openBuffer(BUFFER);
   setUp.buffers.publish(BUFFER);
   for (const device of [0, 1]) {
-    setUp.buffers.openAttachment(attachmentSlot(device));
+    setUp.buffers.openAttachment(attachmentSlot(device), actorId(device + 1));
     setUp.timelines.open(timelineSlot(device));
   }
   words.keepAsInitial();

@@ -52,6 +52,8 @@ export interface ActorServices {
    * @returns false when the run is to stop before
    */
   untilScenarioTime(timeNs: Nanoseconds): Task<boolean>;
+  /** The generator of this actor that is being stepped: a number from 1; absent where nobody looks who waits for whom. */
+  readonly generator?: number;
   /** Whether sources wait for room instead of dropping, since time is not paced. */
   readonly backPressured: boolean;
 }

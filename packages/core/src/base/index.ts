@@ -2,6 +2,7 @@ export * from './actor-services.js';
 export * from './assert.js';
 export * from './atomic-words.js';
 export * from './brand.js';
+export * from './call-sites.js';
 export * from './clock.js';
 export * from './errno.js';
 export * from './park.js';

@@ -1,110 +1,143 @@
 /**
- * Who waits for whom: finds a deadlock when it forms, and not when a time-out tells of it.
+ * Who waits for whom: tells a deadlock from a wait that will end.
  *
- * A task waits for a task that holds what it wants, or for an actor where any of its tasks may bring it. A task is stuck when
- * the task it waits for is stuck, or all tasks of the actor it waits for are. The stuck are the greatest set in which
- * nobody can go on; from each of them a way leads into a cycle. A task that waits for time, for the outside world or for
- * what nobody owns can go on, and so may the heirs of a task that has ended: whoever supervises it tells its waiters.
+ * A task waits for tasks any of which may end its wait. It can go on when it does not wait, when its wait may end by itself
+ * (time, the outside world, what nobody holds), or when one of those it waits for can go on. The others are stuck, and from
+ * each of them a way leads into a group of tasks that wait for each other and for nobody else: a deadlock.
  *
- * Pure: a runtime says who begins to wait, and is told of the deadlock.
+ * Pure: a runtime says who waits for what.
  */
 
 /** What a task waits for. */
-export interface Wait {
+export interface Wait<T> {
   /** In words, such as `the mappings of an importer`. */
   readonly what: string;
-  /** The task that alone can end the wait, or the actor one of whose tasks can. */
-  readonly owner: string;
+  /** The tasks any of which can end the wait; none: it may end by itself. */
+  readonly awaited: readonly T[];
 }
 
 /** A deadlock: each waits for the next, the last for the first. */
-export interface Deadlock {
-  readonly waits: readonly { readonly task: string; readonly what: string; readonly owner: string }[];
-  /** `camera/lane 0 -> the lock of a reservation -> gpu -> the mappings of an importer -> camera/lane 0`. */
+export interface Deadlock<T> {
+  readonly waits: readonly { readonly task: T; readonly what: string }[];
+  /** Those in the cycle, and all whom they could hope for else. */
+  readonly stuck: ReadonlySet<T>;
+  /** `camera/lane 1 -> a reservation lock -> gpu -> the mappings of an importer -> camera/lane 1`. */
   readonly text: string;
 }
 
-interface TaskNode {
-  readonly actor: string;
-  wait: Wait | undefined;
+/** How a runtime's tasks are seen. */
+export interface WaitView<T> {
+  /** Undefined for a task that can go on. */
+  waitOf(task: T): Wait<T> | undefined;
+  nameOf(task: T): string;
+  /** Whether two tasks are of one actor: a cycle between actors tells more than one within. */
+  isSameActor(one: T, other: T): boolean;
 }
 
-export class WaitGraph {
-  readonly #tasks = new Map<string, TaskNode>();
-  readonly #actors = new Map<string, Set<string>>();
-
-  /** A task of an actor begins; it waits for nobody. @param task unique among those that have not ended */
-  begin(actor: string, task: string): void {
-    this.#tasks.set(task, { actor, wait: undefined });
-    const tasks = this.#actors.get(actor);
-    if (tasks === undefined) this.#actors.set(actor, new Set([task]));
-    else tasks.add(task);
-  }
-
-  /** A task has ended. @returns the deadlock of those who had only it left to wait for; undefined when there is none */
-  end(task: string): Deadlock | undefined {
-    const node = this.#tasks.get(task);
-    if (node === undefined) return undefined;
-    this.#tasks.delete(task);
-    this.#actors.get(node.actor)?.delete(task);
-    for (const [other, { wait }] of this.#tasks) {
-      if (wait?.owner === node.actor && this.#stuck(other).has(other)) return this.#cycleFrom(other);
-    }
-    return undefined;
-  }
-
-  /**
-   * A task begins to wait for an actor.
-   *
-   * @returns the deadlock that it closes; undefined when somebody in it can go on
-   */
-  wait(task: string, wait: Wait): Deadlock | undefined {
-    const node = this.#tasks.get(task);
-    if (node === undefined) return undefined;
-    node.wait = wait;
-    const stuck = this.#stuck(task);
-    return stuck.has(task) ? this.#cycleFrom(task) : undefined;
-  }
-
-  /** A task goes on, or waits for what needs nobody: time, the outside world. */
-  goOn(task: string): void {
-    const node = this.#tasks.get(task);
-    if (node !== undefined) node.wait = undefined;
-  }
-
-  /** The stuck among those on whom a task depends, itself among them: all but those who can go on, again and again. */
-  #stuck(from: string): Set<string> {
-    const stuck = new Set<string>([from]);
-    for (const task of stuck) for (const next of this.#awaited(task)) stuck.add(next);
-    for (let changed = true; changed; ) {
-      changed = false;
-      for (const task of stuck) {
-        const awaited = this.#awaited(task);
-        if (awaited.length > 0 && awaited.every((next) => stuck.has(next))) continue;
-        stuck.delete(task);
-        changed = true;
-      }
-    }
-    return stuck;
-  }
-
-  /** The tasks any of which may end the wait of a task; empty when it does not wait, or for nobody who is there. */
-  #awaited(task: string): string[] {
-    const owner = this.#tasks.get(task)?.wait?.owner;
-    if (owner === undefined) return [];
-    return this.#tasks.has(owner) ? [owner] : [...(this.#actors.get(owner) ?? [])];
-  }
-
-  /** The cycle into which the way from a stuck task leads. */
-  #cycleFrom(task: string): Deadlock {
-    const way: string[] = [];
-    for (let at = task; !way.includes(at); [at] = this.#awaited(at)) way.push(at);
-    const [again] = this.#awaited(way[way.length - 1]);
-    const waits = way.slice(way.indexOf(again)).map((one) => {
-      const wait = this.#tasks.get(one)?.wait;
-      return { task: one, what: wait?.what ?? '', owner: wait?.owner ?? '' };
+/**
+ * Finds the deadlocks among tasks: of each group in which everybody waits for everybody, by way of others, and nobody for anyone
+ * outside, one shortest cycle. Who is stuck only because of such a group is not told of.
+ *
+ * @param tasks all there are; a cycle is told from the one on that comes first
+ */
+export function findDeadlocks<T>(tasks: Iterable<T>, view: WaitView<T>): Deadlock<T>[] {
+  const stuck = stuckOf(tasks, view);
+  const deadlocks: Deadlock<T>[] = [];
+  for (const group of groupsOf(stuck)) {
+    const cycle = shortestCycle(group, (task) => {
+      const awaited = awaitedBy(task, stuck);
+      const others = awaited.filter((next) => !view.isSameActor(task, next));
+      return others.length > 0 ? others : awaited;
     });
-    const text = [...waits.flatMap((one) => [one.task, one.what]), waits[0].task].join(' -> ');
-    return { waits, text };
+    if (cycle === undefined) continue;
+    for (const task of stuck.keys()) {
+      const place = cycle.indexOf(task);
+      if (place === -1) continue;
+      cycle.push(...cycle.splice(0, place));
+      break;
+    }
+    const waits = cycle.map((task) => ({ task, what: stuck.get(task)?.what ?? '' }));
+    const text = [...waits.flatMap(({ task, what }) => [view.nameOf(task), what]), view.nameOf(cycle[0])].join(' -> ');
+    deadlocks.push({ waits, stuck: group, text });
   }
+  return deadlocks;
+}
+
+/** The waits of those who cannot go on: all but those who can, and those who wait for one of these, again and again. */
+function stuckOf<T>(tasks: Iterable<T>, { waitOf }: WaitView<T>): Map<T, Wait<T>> {
+  const stuck = new Map<T, Wait<T>>();
+  const waiters = new Map<T, T[]>();
+  const free: T[] = [];
+  for (const task of tasks) {
+    const wait = waitOf(task);
+    if (wait === undefined || wait.awaited.length === 0) {
+      free.push(task);
+      continue;
+    }
+    stuck.set(task, wait);
+    for (const one of wait.awaited) {
+      const known = waiters.get(one);
+      if (known === undefined) waiters.set(one, [task]);
+      else known.push(task);
+    }
+  }
+  // Who is awaited, and none of the tasks, is not known to be stuck.
+  for (const one of waiters.keys()) if (!stuck.has(one)) free.push(one);
+  for (let task = free.pop(); task !== undefined; task = free.pop()) {
+    for (const waiter of waiters.get(task) ?? []) if (stuck.delete(waiter)) free.push(waiter);
+  }
+  return stuck;
+}
+
+/** The groups of stuck tasks that reach each other and nobody else. */
+function groupsOf<T>(stuck: ReadonlyMap<T, Wait<T>>): Set<T>[] {
+  const reach = new Map<T, Set<T>>();
+  for (const task of stuck.keys()) reach.set(task, reachedFrom(task, stuck));
+  const groups: Set<T>[] = [];
+  for (const [task, group] of reach) {
+    if (groups.some((known) => known.has(task))) continue;
+    // Whoever is reached reaches no more than this one: as many, if it reaches this one too.
+    if ([...group].every((other) => reach.get(other)?.size === group.size)) groups.push(group);
+  }
+  return groups;
+}
+
+function shortestCycle<T>(tasks: Iterable<T>, awaited: (task: T) => readonly T[]): T[] | undefined {
+  let shortest: T[] | undefined;
+  for (const task of tasks) {
+    const cycle = cycleThrough(task, awaited);
+    if (cycle !== undefined && (shortest === undefined || cycle.length < shortest.length)) shortest = cycle;
+  }
+  return shortest;
+}
+
+/** A shortest cycle through a task, from it on. */
+function cycleThrough<T>(task: T, awaited: (task: T) => readonly T[]): T[] | undefined {
+  const from = new Map<T, T>();
+  const queue = [task];
+  for (const one of queue) {
+    for (const next of awaited(one)) {
+      if (next === task) return wayTo(one, from);
+      if (from.has(next)) continue;
+      from.set(next, one);
+      queue.push(next);
+    }
+  }
+  return undefined;
+}
+
+function wayTo<T>(task: T, from: ReadonlyMap<T, T>): T[] {
+  const way: T[] = [];
+  for (let at: T | undefined = task; at !== undefined; at = from.get(at)) way.unshift(at);
+  return way;
+}
+
+function reachedFrom<T>(task: T, stuck: ReadonlyMap<T, Wait<T>>): Set<T> {
+  const reached = new Set<T>([task]);
+  for (const one of reached) for (const next of awaitedBy(one, stuck)) reached.add(next);
+  return reached;
+}
+
+function awaitedBy<T>(task: T, stuck: ReadonlyMap<T, Wait<T>>): readonly T[] {
+  return stuck.get(task)?.awaited ?? [];
 }

@@ -12,6 +12,7 @@
  *                          1     MAPPED_1    the importer      mappings that count, made under an odd generation
  *                          2     NOTIFIED    exporter          calls of moveNotify; dynamic importers only
  *                          3     PINNED      the importer      pins of this importer that forbid a move
+ *                          4     IMPORTER    exporter          its actor; for those who ask who waits for whom
  *           A row is one line, so no two importers write the same line; NOTIFIED is written once a move, and only ever
  *           by the exporter. After an importer's death its reclaimer writes. The last two words of each row are guards
  *           (`guard-words.ts`).
@@ -78,6 +79,7 @@
  *           tests/unit/core/dma-buf/exporter.test.ts, tests/unit/core/dma-buf/dynamic-importer.test.ts.
  */
 import {
+  type ActorId,
   type AtomicWords,
   type AttachmentSlot,
   assert,
@@ -93,6 +95,7 @@ const PINS = 1;
 const LIFE = 2;
 const NOTIFIED = 2;
 const PINNED = 3;
+const IMPORTER = 4;
 /** Words of one buffer. */
 export const BUFFER_ROW_WORDS = 16;
 /** Words of one attachment. */
@@ -297,8 +300,15 @@ export class BufferWords {
     return this.words.add(wordAt(this.buffers, buffer, LIFE), 1) + 1;
   }
 
-  openAttachment(attachment: AttachmentSlot): void {
+  /** @param importer the actor that attaches */
+  openAttachment(attachment: AttachmentSlot, importer: ActorId): void {
     for (const index of [0, 1, NOTIFIED, PINNED]) this.words.store(wordAt(this.attachments, attachment, index), 0);
+    this.words.store(wordAt(this.attachments, attachment, IMPORTER), importer);
+  }
+
+  /** The actor whose attachment it is, or was last; 0 = nobody's yet. */
+  importerOf(attachment: AttachmentSlot): number {
+    return this.words.load(wordAt(this.attachments, attachment, IMPORTER));
   }
 
   /** Takes the mappings and pins of a dead importer away (crash story above). */

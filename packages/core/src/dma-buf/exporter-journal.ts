@@ -35,7 +35,10 @@ interface BufferEntry {
 }
 
 /** What of a buffer is in the report only. */
-export type PastBuffer = Pick<ExportedBuffer, 'name' | 'request' | 'sizeBytes' | 'placements' | 'moves' | 'firstMap'>;
+export type PastBuffer = Pick<
+  ExportedBuffer,
+  'slot' | 'life' | 'name' | 'request' | 'sizeBytes' | 'placements' | 'moves' | 'firstMap'
+>;
 
 const BUFFER = 'buffer/';
 const PAST = 'past/';
@@ -68,8 +71,8 @@ export class ExporterJournal {
   /** A buffer is gone; what the report says of it stays. */
   close(buffer: ExportedBuffer): void {
     if (this.journal === undefined) return;
-    const { name, request, sizeBytes, placements, moves, firstMap } = buffer;
-    const past: PastBuffer = { name, request, sizeBytes, placements, moves, firstMap };
+    const { slot, life, name, request, sizeBytes, placements, moves, firstMap } = buffer;
+    const past: PastBuffer = { slot, life, name, request, sizeBytes, placements, moves, firstMap };
     this.append(PAST, past);
     this.forget(buffer);
   }
@@ -85,11 +88,6 @@ export class ExporterJournal {
     const count = this.#counts.get(kind) ?? 0;
     this.#counts.set(kind, count + 1);
     this.journal.set(`${kind}${count}`, value);
-  }
-
-  /** Writes the only entry of a kind. */
-  put(kind: string, value: unknown): void {
-    this.journal?.set(kind, value);
   }
 
   /** The entries of a kind, in the order in which they were appended; further ones come after them. */

@@ -5,6 +5,8 @@
  *           word 0   SERVING   the ticket being served; tickets are drawn from a private counter, so service is first
  *                              in, first out
  *           word 1   CHANGES   grows at every attach and detach of the buffer
+ *           word 2   HOLDER    the generator that is being served, by its number; 0 = none, or it is not told. For those
+ *                              who ask who waits for whom; nothing else depends on it
  *
  * Only generators of the exporter read and write them, so no interleaving inside a step is possible; the words exist
  * because a wait must be a park.
@@ -15,11 +17,14 @@ import { type AtomicWords, attempt, type TableRegion, type Task, WordPark, wordA
 
 const SERVING = 0;
 const CHANGES = 1;
+const HOLDER = 2;
 /** Words of one queue. */
 export const QUEUE_ROW_WORDS = 16;
 
 export class ExporterWords {
   readonly #nextTicket: number[];
+  /** Tells the number of the generator that is being stepped; absent = HOLDER is not written. */
+  generatorNow: (() => number) | undefined;
 
   constructor(
     private readonly words: AtomicWords,
@@ -31,6 +36,7 @@ export class ExporterWords {
   /** Empties all queues: those who stood in them died with an earlier life of the exporter. Before the first service. */
   reset(): void {
     for (let row = 0; row < this.table.rows; row += 1) {
+      this.words.store(wordAt(this.table, row, HOLDER), 0);
       this.words.store(wordAt(this.table, row, SERVING), 0);
       this.words.notify(wordAt(this.table, row, SERVING));
     }
@@ -50,12 +56,25 @@ export class ExporterWords {
       const serving = this.words.load(word);
       return serving === ticket ? true : new WordPark(word, serving, 'an earlier service of the same buffer');
     });
+    const holder = wordAt(this.table, row, HOLDER);
+    if (this.generatorNow !== undefined) this.words.store(holder, this.generatorNow());
     try {
       return yield* task();
     } finally {
+      if (this.generatorNow !== undefined) this.words.store(holder, 0);
       this.words.store(word, ticket + 1);
       this.words.notify(word);
     }
+  }
+
+  /** The generator that is being served; 0 = none is known. */
+  holder(row: number): number {
+    return this.words.load(wordAt(this.table, row, HOLDER));
+  }
+
+  /** Whether a wait on a column is one for the end of an earlier service. */
+  isQueue(column: number): boolean {
+    return column === SERVING;
   }
 
   /** Tells those who wait for the attachments of a buffer that they have changed. */

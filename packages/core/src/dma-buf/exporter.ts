@@ -42,12 +42,18 @@ import type {
 } from './protocol.js';
 import type { EagerAllocation } from './storage-planner.js';
 
-const LEAKED = 'leaked mappings';
+const LEAKED = 'leaked/';
+
+/** Mappings and pins that a device had not ended when it detached. */
+export interface LeakedMappings {
+  readonly device: string;
+  readonly buffer: string;
+  readonly mappings: number;
+}
 
 export class Exporter<M extends Mover = Mover> {
   readonly records: ExporterRecords;
-  /** Mappings and pins that were not ended when their device detached. */
-  leakedMappings: number;
+  readonly leaks: LeakedMappings[];
   readonly mover: M;
   readonly #table: BufferTable;
   readonly #storage: BufferStorage;
@@ -59,7 +65,7 @@ export class Exporter<M extends Mover = Mover> {
     this.#table = new BufferTable(parts.buffers, parts.journal);
     const { journal } = this.#table;
     this.records = new ExporterRecords(journal);
-    [this.leakedMappings = 0] = journal.restore<number>(LEAKED);
+    this.leaks = journal.restore<LeakedMappings>(LEAKED);
     this.#storage = new BufferStorage(parts, this.#table, this.records);
     this.mover = parts.mover(this.#storage);
     this.#moves = new BufferMoves(parts, this.#storage, this.mover);
@@ -109,6 +115,11 @@ export class Exporter<M extends Mover = Mover> {
   /** All buffers of the run, the present ones last. */
   get allBuffers(): readonly PastBuffer[] {
     return this.#table.all;
+  }
+
+  /** Mappings and pins that were not ended when their device detached. */
+  get leakedMappings(): number {
+    return this.leaks.reduce((sum, { mappings }) => sum + mappings, 0);
   }
 
   /** Bytes that moves have copied, by what is on record. */
@@ -186,7 +197,7 @@ export class Exporter<M extends Mover = Mover> {
     const { actor, mapping, importer, pin } = request;
     const traits = { mapping, ...(importer && { importer }), ...(pin && { pin }) };
     const attached: AttachedDevice = { slot, device, actor, constraints, ...traits };
-    this.parts.buffers.openAttachment(slot);
+    this.parts.buffers.openAttachment(slot, actor);
     this.parts.watch?.openedAttachment(buffer, slot);
     buffer.attachments.set(slot, attached);
     buffer.arriving = slot;
@@ -309,8 +320,9 @@ export class Exporter<M extends Mover = Mover> {
     if (!isMoving(this.parts.buffers.state(buffer.slot))) this.parts.watch?.look(buffer);
     const leaked = this.parts.buffers.mappings(attached.slot) + this.parts.buffers.pinsOf(attached.slot);
     if (leaked > 0) {
-      this.leakedMappings += leaked;
-      this.#table.journal.put(LEAKED, this.leakedMappings);
+      const leak: LeakedMappings = { device: attached.device, buffer: buffer.name, mappings: leaked };
+      this.leaks.push(leak);
+      this.#table.journal.append(LEAKED, leak);
     }
     this.#dropAttachment(buffer, attached.slot);
     if (buffer.reserved !== undefined && this.#storage.planner.unreachable(buffer).length === 0) {

@@ -89,6 +89,11 @@ export class DmaBufImporter {
     return this.#attachments.values();
   }
 
+  /** Mappings that it holds from job to job. */
+  get heldMappings(): Iterable<DmaMapping | undefined> {
+    return this.#kept.values();
+  }
+
   get iovaRanges(): number {
     return this.#storage.iovaRanges;
   }

@@ -1,3 +1,4 @@
+export * from './age-watch.js';
 export * from './buffer-words.js';
 export * from './call-once.js';
 export * from './check-messages.js';
@@ -19,3 +20,6 @@ export * from './objects/index.js';
 export * from './protocol.js';
 export * from './slot-watch.js';
 export * from './storage-planner.js';
+export * from './use-log.js';
+export * from './use-words.js';
+export * from './watched-importer.js';

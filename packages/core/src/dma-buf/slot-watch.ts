@@ -1,41 +1,61 @@
 /**
  * Looks at the control words of a buffer whenever the exporter works on it, and gives up the buffer whose words somebody has
- * overwritten: new attaches and maps of it are EIO. Other buffers are not touched.
+ * overwritten: new attaches and maps of it are EIO. Other buffers are not touched. The timelines of the devices that are attached
+ * are looked at too; of one that was overwritten all pending points end with EIO, and its owner publishes no more on it.
  */
-import type { Nanoseconds } from '../base/index.js';
+import { type ActorId, actorId, ERRNO, type Nanoseconds, type TimelineSlot, timelineSlot } from '../base/index.js';
+import type { ResvWords, TimelineWords } from '../sync/index.js';
 import { type BufferWords, isMoving } from './buffer-words.js';
 import type { ExportedBuffer } from './exported-buffer.js';
 import type { GuardWords } from './guard-words.js';
 
 /** Control words that were overwritten. */
 export interface CorruptionRecord {
-  readonly buffer: string;
-  readonly pool: string;
+  /** The buffer that was given up; absent for a timeline. */
+  readonly buffer?: string;
+  readonly pool?: string;
+  /** The timeline that was given up: whose, and which of its lanes, from 0. */
+  readonly timeline?: { readonly device: string; readonly lane: number };
   /** What was seen, and of which slot. */
   readonly what: string;
   readonly seenNs: Nanoseconds;
-  /** The devices attached at that time. */
+  /** The devices attached at that time; none for a timeline. */
   readonly devices: readonly string[];
+}
+
+export interface SlotWatchParts {
+  readonly guards: GuardWords;
+  readonly buffers: BufferWords;
+  readonly resv: ResvWords;
+  readonly timelines: TimelineWords;
+  /** Actors have the numbers from 1 to this, and of each the timelines follow those of the one before. */
+  readonly lastActor: number;
+  readonly lanesPerActor: number;
+  nameOf(actor: ActorId): string;
+  now(): Nanoseconds;
 }
 
 export class SlotWatch {
   readonly records: CorruptionRecord[] = [];
   readonly #corrupt = new Map<ExportedBuffer, string>();
+  readonly #condemned = new Set<TimelineSlot>();
 
-  constructor(
-    private readonly guards: GuardWords,
-    private readonly buffers: BufferWords,
-    private readonly now: () => Nanoseconds,
-  ) {}
+  constructor(private readonly parts: SlotWatchParts) {}
 
   /** A buffer's slot has been opened. */
   openedBuffer({ slot, life }: ExportedBuffer): void {
-    this.guards.openBuffer(slot, life);
+    this.parts.guards.openBuffer(slot, life);
   }
 
   /** The slot of one of its attachments has been opened. */
   openedAttachment({ slot, life }: ExportedBuffer, attachment: Parameters<GuardWords['openAttachment']>[0]): void {
-    this.guards.openAttachment(attachment, slot, life);
+    this.parts.guards.openAttachment(attachment, slot, life);
+  }
+
+  /** The run begins: nobody has used a timeline yet. */
+  openTimelines(): void {
+    for (let slot = 0; slot < this.parts.timelines.slotCount; slot += 1)
+      this.parts.guards.openTimeline(timelineSlot(slot));
   }
 
   /**
@@ -45,6 +65,7 @@ export class SlotWatch {
    * @returns what is wrong with it, now or since an earlier look; undefined when nothing is
    */
   look(buffer: ExportedBuffer): string | undefined {
+    for (const { actor } of buffer.attachments.values()) this.lookAtTimelines(actor);
     const known = this.#corrupt.get(buffer);
     if (known !== undefined) return known;
     const what = this.#damage(buffer);
@@ -52,26 +73,66 @@ export class SlotWatch {
     this.#corrupt.set(buffer, what);
     const { name, request, attachments, slot, life } = buffer;
     const devices = [...attachments.values()].map(({ device }) => device);
-    this.records.push({ buffer: name, pool: request.pool, what, seenNs: this.now(), devices });
-    this.buffers.condemn(slot, life);
+    this.records.push({ buffer: name, pool: request.pool, what, seenNs: this.parts.now(), devices });
+    this.parts.buffers.condemn(slot, life);
+    this.parts.resv.mend(slot, this.parts.lastActor);
     return what;
   }
 
-  #damage({ slot, life, attachments }: ExportedBuffer): string | undefined {
-    const guard = this.guards.bufferDamage(slot, life);
+  /** Looks at the timelines of an actor, and gives up those that were overwritten. */
+  lookAtTimelines(actor: ActorId): void {
+    const { guards, timelines, nameOf, now } = this.parts;
+    for (const [lane, slot] of this.#lanes(actor)) {
+      if (this.#condemned.has(slot)) continue;
+      const damage = guards.timelineDamage(slot);
+      if (damage === undefined) continue;
+      this.#condemned.add(slot);
+      timelines.condemn(slot, ERRNO.EIO);
+      const device = nameOf(actor);
+      const what = `timeline slot ${slot}, lane ${lane} of ${device}: ${damage}`;
+      this.records.push({ timeline: { device, lane }, what, seenNs: now(), devices: [] });
+    }
+  }
+
+  /** Looks at the timelines of everybody. */
+  lookAtAllTimelines(): void {
+    for (let actor = 1; actor <= this.parts.lastActor; actor += 1) this.lookAtTimelines(actorId(actor));
+  }
+
+  /** An actor has died: its next life has timelines without damage. */
+  reopenTimelines(actor: ActorId): void {
+    this.lookAtTimelines(actor);
+    for (const [, slot] of this.#lanes(actor)) {
+      if (this.#condemned.delete(slot)) this.parts.guards.openTimeline(slot);
+    }
+  }
+
+  *#lanes(actor: ActorId): Generator<readonly [lane: number, slot: TimelineSlot]> {
+    const { lanesPerActor, timelines } = this.parts;
+    const first = (actor - 1) * lanesPerActor;
+    for (let lane = 0; lane < lanesPerActor && first + lane < timelines.slotCount; lane += 1) {
+      yield [lane, timelineSlot(first + lane)];
+    }
+  }
+
+  #damage({ slot, life, attachments, name }: ExportedBuffer): string | undefined {
+    const { guards, buffers, resv, lastActor } = this.parts;
+    const guard = guards.bufferDamage(slot, life);
     if (guard !== undefined) return `buffer slot ${slot}: ${guard}`;
-    const found = this.buffers.life(slot);
+    const found = buffers.life(slot);
     if (found !== life) return `buffer slot ${slot}: it says life ${found} in life ${life}`;
-    if (isMoving(this.buffers.state(slot))) return `buffer slot ${slot}: it says that it is being moved, and it is not`;
+    if (isMoving(buffers.state(slot))) return `buffer slot ${slot}: it says that it is being moved, and it is not`;
+    const reservation = guards.reservationDamage(slot, life) ?? resv.nonsense(slot, lastActor);
+    if (reservation !== undefined) return `reservation ${slot} of ${name}: ${reservation}`;
     for (const { slot: attachment, device } of attachments.values()) {
-      const damage = this.guards.attachmentDamage(attachment, slot, life) ?? this.#countDamage(attachment);
+      const damage = guards.attachmentDamage(attachment, slot, life) ?? this.#countDamage(attachment);
       if (damage !== undefined) return `attachment slot ${attachment} of ${device}: ${damage}`;
     }
     return undefined;
   }
 
   #countDamage(attachment: Parameters<BufferWords['mappings']>[0]): string | undefined {
-    const counts = [this.buffers.mappings(attachment), this.buffers.pinsOf(attachment)];
+    const counts = [this.parts.buffers.mappings(attachment), this.parts.buffers.pinsOf(attachment)];
     const wrong = counts.find((count) => count < 0);
     return wrong === undefined ? undefined : `it counts ${wrong} mappings or pins`;
   }

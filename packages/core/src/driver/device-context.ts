@@ -93,6 +93,7 @@ export abstract class DeviceContext<Parameters = unknown, Declared extends PortD
           'ENOMEM',
           'EINVAL',
           'EPERM',
+          'EIO',
           'EOPNOTSUPP',
           'ECANCELED',
           'ENODEV',

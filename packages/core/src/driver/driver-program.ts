@@ -1,14 +1,25 @@
 /** The program of a driver's actor: sets up ports and buffers, runs the driver while it is present, and lets go of all. */
-import { type ActorId, attempt, ErrnoError, isErrno, type Nanoseconds, type Task } from '../base/index.js';
+import {
+  type ActorId,
+  attempt,
+  CallSites,
+  ErrnoError,
+  folderAbove,
+  isErrno,
+  type Nanoseconds,
+  type Task,
+} from '../base/index.js';
 import {
   type BufferHandle,
   CpuFrameCache,
   type CpuTouch,
   DmaBufImporter,
   type ImporterDevice,
+  UseLog,
+  WatchedImporter,
 } from '../dma-buf/index.js';
 import { PhysicalMemory } from '../memory/index.js';
-import { type ActorHost, PEER_DIED, type PeerDeath } from '../runtime/index.js';
+import { type ActorHost, PEER_DIED, type PeerDeath, RuntimeWords } from '../runtime/index.js';
 import type { AccessWatch } from './access-watch.js';
 import { type Corruption, sendBroken } from './corrupt-messages.js';
 import type { AnyDriver } from './define-driver.js';
@@ -50,6 +61,8 @@ export interface DriverStart {
   readonly reqbufsNs: readonly Nanoseconds[];
   /** When it sends the exporter broken messages, or writes over control words; absent = never. */
   readonly corruptions?: readonly Corruption[];
+  /** URL of the folder that lines of the driver are named from, to tell where jobs were begun that never end; absent = do not. */
+  readonly callSitesFrom?: string;
   readonly payload: Payload;
   readonly durationNs: Nanoseconds;
   readonly runtime: 'threads' | 'virtual';
@@ -83,7 +96,14 @@ class DriverActor {
     watch: AccessWatch | undefined,
   ) {
     const tables = openTables(host.words, start.tables, start.actor);
-    this.#importer = new DmaBufImporter(host, tables.buffers, PhysicalMemory.open(host.memory), start.device);
+    const memory = PhysicalMemory.open(host.memory);
+    const runtimeWords = new RuntimeWords(host.words);
+    const now = (): Nanoseconds => (runtimeWords.started ? host.clock.now() : 0);
+    const uses = tables.uses && new UseLog(tables.uses, start.actor, now);
+    this.#importer =
+      uses === undefined
+        ? new DmaBufImporter(host, tables.buffers, memory, start.device)
+        : new WatchedImporter(host, tables.buffers, memory, start.device, uses);
     const { payload, durationNs, firstTimeline, timelineCount, runtime } = start;
     const cpu = start.cpu && new CpuFrameCache(start.cpu, tables.buffers, payload !== 'timing');
     this.#parts = {
@@ -92,6 +112,8 @@ class DriverActor {
       importer: this.#importer,
       statistics: this.#statistics,
       ...(cpu && { cpu }),
+      ...(uses && { uses }),
+      ...(start.callSitesFrom && { callSites: new CallSites(folderAbove(import.meta.url, 2), start.callSitesFrom) }),
       ...(watch && { watch }),
       stopWord: host.stopWord,
       payload,
@@ -229,11 +251,10 @@ class DriverActor {
     yield* this.#importer.letGo(ended);
     for (const attachment of [...this.#importer.attachments]) {
       if (attachment.mapCount > 0) {
-        throw new ErrnoError(
-          'EBUSY',
-          'dma_buf_detach',
-          `${this.host.name} ended with ${attachment.name} still mapped: every job has to end`,
-        );
+        const sites = this.#context.openJobSites;
+        const begun = sites.length === 0 ? '' : `; those that have not were begun at ${sites.join(', ')}`;
+        const message = `${this.host.name} ended with ${attachment.name} still mapped: every job has to end${begun}`;
+        throw new ErrnoError('EBUSY', 'dma_buf_detach', message, { device: this.host.name, sites });
       }
       if (!attachment.detached) yield* this.#importer.detach(attachment, ended);
     }

@@ -19,6 +19,7 @@ export * from './pipeline-job.js';
 export * from './pipeline-lane.js';
 export * from './pipeline-layout.js';
 export * from './pipeline-output.js';
+export * from './pipeline-waits.js';
 export * from './plan-driver.js';
 export * from './port-parts.js';
 export * from './reclaim.js';

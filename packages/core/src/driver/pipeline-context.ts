@@ -1,6 +1,7 @@
 /** A driver's context in a pipeline: turns, jobs and lanes on the words of shared memory. */
 import {
   attempt,
+  type CallSites,
   EventClass,
   type Nanoseconds,
   type Task,
@@ -23,6 +24,8 @@ export interface ContextParts extends JobParts, DeviceContextParts {
   readonly firstTimeline: number;
   readonly timelineCount: number;
   reached(timeNs: Nanoseconds): void;
+  /** Finds out which line of the driver has begun a job; absent = nobody wants to know. */
+  readonly callSites?: CallSites;
 }
 
 export class PipelineContext<
@@ -33,6 +36,8 @@ export class PipelineContext<
   #lanesInUse = 0;
   #stay = 0;
   #leaving = false;
+  /** Jobs of which it is known where they were begun. */
+  readonly #sited = new Set<PipelineJob>();
 
   constructor(
     private readonly parts: ContextParts,
@@ -70,7 +75,17 @@ export class PipelineContext<
     accesses: readonly Access<PipelineFrame>[],
     options?: JobOptions,
   ): Task<PipelineJob> {
-    return PipelineJob.begin(this.parts, lane, accesses, options);
+    const { callSites } = this.parts;
+    const begun = PipelineJob.begin(this.parts, lane, accesses, options);
+    return callSites === undefined ? begun : this.#withSite(begun, callSites.here());
+  }
+
+  *#withSite(begun: Task<PipelineJob>, site: string | undefined): Task<PipelineJob> {
+    const job = yield* begun;
+    job.site = site;
+    for (const other of this.#sited) if (other.isOver) this.#sited.delete(other);
+    this.#sited.add(job);
+    return job;
   }
 
   override *parallel(tasks: readonly Task<void>[]): Task<void> {
@@ -102,6 +117,12 @@ export class PipelineContext<
   /** The device is to leave: a source has no further tick. */
   leave(): void {
     this.#leaving = true;
+  }
+
+  /** Where the jobs were begun that have not ended, as far as it is known. */
+  get openJobSites(): string[] {
+    const sites = [...this.#sited].flatMap(({ isOver, site }) => (isOver || site === undefined ? [] : [site]));
+    return [...new Set(sites)];
   }
 
   /** Fences handed out and not signalled. */

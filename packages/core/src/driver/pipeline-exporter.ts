@@ -67,12 +67,21 @@ export function openPipelineExporter(
 ): OpenExporter {
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
+  if (host.generator !== undefined) tables.queues.generatorNow = () => host.generator ?? 0;
   const sanitizer = start.sanitize === true ? new DmaSanitizer(memory, () => host.clock.now()) : undefined;
   const made = makeHeaps(memory, host.life === 0);
   const heaps = sanitizer === undefined ? made : made.map((heap) => sanitizer.wrap(heap));
   const { policy } = start;
   const { buffers, queues } = tables;
-  const watch = new SlotWatch(tables.guards, buffers, () => host.clock.now());
+  const lastActor = Math.max(start.actor, ...start.senders.map(([, actor]) => actor));
+  const watch = new SlotWatch({
+    ...tables,
+    lastActor,
+    lanesPerActor: start.owners.lanesPerActor,
+    nameOf: (actor) => start.senders.find(([, one]) => one === actor)?.[0] ?? host.name,
+    now: () => host.clock.now(),
+  });
+  if (host.life === 0) watch.openTimelines();
   const { journal } = host;
   const exporter = new Exporter({
     ...{ services: host, buffers, queues, heaps, policy, costs, sanitizer, watch, journal },
@@ -88,7 +97,10 @@ export function openPipelineExporter(
     services: host,
     tables,
     owners: start.owners,
-    reclaimBuffers: (dead: ActorId) => exporter.reclaim(dead),
+    reclaimBuffers: (dead: ActorId) => {
+      watch.reopenTimelines(dead);
+      exporter.reclaim(dead);
+    },
   };
   const checks = new MessageChecks(exporter, new Map(start.senders));
   const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine);
@@ -104,11 +116,21 @@ export function openPipelineExporter(
   return { exporter, mover, heaps, tables, reclaim, guard, watch, ...(sanitizer && { sanitizer }) };
 }
 
+/** A device that is still attached to a buffer, or was detached with mappings that had not ended. */
+export interface LeakedUse {
+  readonly device: string;
+  readonly buffer: string;
+  readonly mappings: number;
+  readonly isAttached: boolean;
+}
+
 /** What is left of the buffers when all have ended, which ought to be nothing. */
 export interface BuffersLeft {
   readonly buffers: number;
   readonly attachments: number;
   readonly mappings: number;
+  /** Whose the attachments and mappings are. */
+  readonly by: readonly LeakedUse[];
   /** Frames of all pools that have not come back, also those whose owner has died. */
   readonly frames: number;
 }
@@ -120,6 +142,14 @@ export function buffersLeft({ exporter, tables }: OpenExporter, { pools }: Pipel
     buffers: live.length,
     attachments: attached.length,
     mappings: attached.reduce((sum, slot) => sum + tables.buffers.mappings(slot), exporter.leakedMappings),
+    by: [
+      ...exporter.leaks.map((leak) => ({ ...leak, isAttached: false })),
+      ...live.flatMap(({ name: buffer, attachments }) =>
+        [...attachments.values()].map(({ slot, device }) => {
+          return { device, buffer, mappings: tables.buffers.mappings(slot), isAttached: true };
+        }),
+      ),
+    ],
     frames: pools.reduce((sum, { region }) => sum + tables.frames.inUse(region), 0),
   };
 }

@@ -16,7 +16,14 @@ import {
   sleepUntil,
   type Task,
 } from '../base/index.js';
-import type { BufferHandle, CpuFrameCache, DmaBufAttachment, DmaBufImporter, DmaMapping } from '../dma-buf/index.js';
+import type {
+  BufferHandle,
+  CpuFrameCache,
+  DmaBufAttachment,
+  DmaBufImporter,
+  DmaMapping,
+  UseLog,
+} from '../dma-buf/index.js';
 import {
   type AcquireContext,
   type DmaFence,
@@ -42,6 +49,8 @@ export interface JobParts {
   readonly statistics: DeviceStatistics;
   /** The cache of a device that is a program on the CPU; absent where it sees memory as devices do. */
   readonly cpu?: CpuFrameCache;
+  /** Where fences are written down with their times; absent = nobody watches how long they last. */
+  readonly uses?: UseLog;
   /** Follows every access; absent = nobody does. */
   readonly watch?: AccessWatch;
 }
@@ -58,6 +67,8 @@ export interface JobFrame extends Frame {
 
 export class PipelineJob implements Job {
   #ended = false;
+  /** The line of the driver that has begun it, where that is wanted. */
+  site: string | undefined;
   /** Of each access, where somebody follows them. */
   readonly #watched: readonly WatchedAccess[] = [];
 
@@ -109,11 +120,18 @@ export class PipelineJob implements Job {
       parts.importer.beginUse(mappings);
       const fence = options.publish === false ? undefined : yield* publish(parts, lane, accesses, mappings);
       if (fence === CONFLICT) continue; // somebody was quicker: order behind that job
-      if (fence !== undefined) parts.importer.leaveToFences(mappings);
+      if (fence !== undefined) {
+        parts.uses?.published(fence, mappings);
+        parts.importer.leaveToFences(mappings);
+      }
       if (parts.cpu !== undefined) yield* beginCpuAccess(parts, parts.cpu, accesses, mappings);
       const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
       return new PipelineJob(parts, lane, accesses, mappings, fence, clock.now(), stalledNs);
     }
+  }
+
+  get isOver(): boolean {
+    return this.#ended;
   }
 
   segments(frame: JobFrame): readonly Uint8Array[] {

@@ -1,3 +1,4 @@
+import { ErrnoError } from '../base/index.js';
 import type { FenceDebt } from '../dma-buf/index.js';
 import type { DmaFence, Timeline } from '../sync/index.js';
 import type { Lane } from './driver-port.js';
@@ -13,8 +14,16 @@ export class PipelineLane implements Lane, FenceDebt {
 
   constructor(readonly timeline: Timeline) {}
 
-  /** A fence that this lane has to signal. */
+  /**
+   * A fence that this lane has to signal.
+   *
+   * @throws ErrnoError EIO when the words of its timeline were overwritten: nobody could wait for the fence
+   */
   owe(): DmaFence {
+    if (this.timeline.isCondemned) {
+      const message = `Cannot publish a fence on timeline ${this.timeline.slot}: its control words have been overwritten`;
+      throw new ErrnoError('EIO', 'dma_fence_init', message, { timeline: this.timeline.slot });
+    }
     this.owed += 1;
     return this.timeline.next();
   }

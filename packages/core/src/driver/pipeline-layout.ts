@@ -28,6 +28,8 @@ export interface PipelineShape {
   readonly forwards: ReadonlyMap<string, string>;
   /** Whether anybody may die and come back: what the dead have left is there beside what their next lives make. */
   readonly mayDie: boolean;
+  /** Whether the age of each mapping is written down. */
+  readonly agesUses?: boolean;
 }
 
 /** A pool, named after the output that owns it. */
@@ -55,6 +57,9 @@ export interface LaidOutPipeline {
   readonly actors: ReadonlyMap<string, ActorId>;
 }
 
+/** Mappings that an actor may have open beyond one held and one of a job for each frame of the run. */
+const USES_BESIDE_FRAMES = 8 * LANES_PER_DEVICE;
+
 /** Buffers that a life of an actor may leave behind, in multiples of what the pools hold. */
 const LIVES = 4;
 
@@ -77,6 +82,7 @@ export function layOutPipeline(shape: PipelineShape): LaidOutPipeline {
     pools: Math.max(1, pools.size),
     frames,
     rings: shape.links.map(({ depth }, i) => depth ?? links[i].pool.limit),
+    ...(shape.agesUses === true && { usesPerActor: 2 * frames + USES_BESIDE_FRAMES }),
   });
   const actors = new Map(devices.map((name, i) => [name, deviceActor(i)]));
   return { tables, pools, links, owners: ownersOf(devices, pools, links), actors };

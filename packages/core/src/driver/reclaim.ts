@@ -57,6 +57,7 @@ export function* reclaimActor(parts: ReclaimParts, death: PeerDeath): Task<void>
   const { actor, deaths, returns } = death;
   const { tables, services, owners } = parts;
   parts.reclaimBuffers(actor);
+  tables.uses?.clear(actor);
   for (let lane = 0; lane < owners.lanesPerActor; lane += 1) {
     tables.timelines.fail(timelineSlot((actor - 1) * owners.lanesPerActor + lane), ERRNO.EOWNERDEAD);
   }

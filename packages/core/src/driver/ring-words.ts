@@ -66,6 +66,11 @@ export function ringRowWords(depth: number): number {
   return Math.ceil((ENTRIES + depth * ENTRY_WORDS) / LINE_WORDS) * LINE_WORDS;
 }
 
+/** Whose steps can end a wait on a column: of the end of a push its producer's, else those of either end. */
+export function ringEndAwaited(column: number): 'producer' | 'either' {
+  return column === PUSHING ? 'producer' : 'either';
+}
+
 export interface RingEntry {
   readonly frame: number;
   readonly pushedNs: number;

@@ -7,6 +7,8 @@ import {
   ExporterWords,
   GuardWords,
   QUEUE_ROW_WORDS,
+  USE_ROW_WORDS,
+  UseWords,
 } from '../dma-buf/index.js';
 import { RUNTIME_WORDS } from '../runtime/index.js';
 import { RESV_ROW_WORDS, ResvWords, TIMELINE_ROW_WORDS, TimelineWords } from '../sync/index.js';
@@ -24,6 +26,8 @@ export interface TableCounts {
   readonly frames: number;
   /** Depth of each ring. */
   readonly rings: readonly number[];
+  /** Mappings that an actor can have open at once, where their ages are watched; absent = they are not. */
+  readonly usesPerActor?: number;
 }
 
 /** Where everything lies: plain data, the same for every actor. */
@@ -39,6 +43,8 @@ export interface SharedTables {
   readonly frames: TableRegion;
   readonly jobs: TableRegion;
   readonly rings: readonly { readonly region: TableRegion; readonly depth: number }[];
+  /** Absent = nobody watches how long mappings and fences last. */
+  readonly uses?: { readonly region: TableRegion; readonly rowsPerActor: number };
 }
 
 export function layOutTables(counts: TableCounts): SharedTables {
@@ -56,7 +62,12 @@ export function layOutTables(counts: TableCounts): SharedTables {
     jobs: layout.table(counts.actors + 1, JOB_ROW_WORDS),
     rings: counts.rings.map((depth) => ({ region: layout.table(1, ringRowWords(depth)), depth })),
   };
-  return { ...tables, sizeBytes: layout.sizeBytes };
+  const { actors, usesPerActor } = counts;
+  const uses = usesPerActor && {
+    region: layout.table((actors + 1) * usesPerActor, USE_ROW_WORDS),
+    rowsPerActor: usesPerActor,
+  };
+  return { ...tables, ...(uses && { uses }), sizeBytes: layout.sizeBytes };
 }
 
 /** The tables as an actor uses them. */
@@ -68,18 +79,21 @@ export interface OpenTables {
   readonly queues: ExporterWords;
   readonly frames: FrameWords;
   readonly jobs: JobWords;
+  /** Absent = nobody watches how long mappings and fences last. */
+  readonly uses?: UseWords;
   ring(index: number): RingWords;
 }
 
 export function openTables(words: AtomicWords, tables: SharedTables, actor: ActorId): OpenTables {
   return {
     buffers: new BufferWords(words, tables.buffers, tables.attachments),
-    guards: new GuardWords(words, tables.buffers, tables.attachments),
+    guards: new GuardWords(words, tables.buffers, tables.attachments, tables.resv, tables.timelines),
     timelines: new TimelineWords(words, tables.timelines),
     resv: new ResvWords(words, tables.resv, wordAt(tables.tickets, 0, 0)),
     queues: new ExporterWords(words, tables.queues),
     frames: new FrameWords(words, tables.pools, tables.frames),
     jobs: new JobWords(words, tables.jobs, actor),
+    ...(tables.uses && { uses: new UseWords(words, tables.uses.region, tables.uses.rowsPerActor) }),
     ring: (index) => new RingWords(words, tables.rings[index].region, tables.rings[index].depth),
   };
 }

@@ -2,6 +2,7 @@
 import {
   type ActorId,
   type ActorServices,
+  type AtomicWords,
   ErrnoError,
   isErrno,
   type Journal,
@@ -12,6 +13,7 @@ import {
 } from '../base/index.js';
 import type { PhysicalMemoryHandle } from '../memory/index.js';
 import type { Fault, Incident, Supervision } from './supervision/index.js';
+import type { WaitOwners } from './wait-owners.js';
 
 /**
  * The entry of an actor: a module exports it as `program`. It returns when the actor has nothing left to do; its value,
@@ -101,6 +103,8 @@ export interface RunSpec {
   /** How deaths are dealt with; absent: the dead stay dead, and an actor that throws ends the run. */
   readonly supervision?: Supervision;
   readonly onProgress?: (nowNs: Nanoseconds) => void;
+  /** Who can end a wait on a word, for naming deadlocks when they form; absent = nobody looks for them. */
+  readonly waits?: (words: AtomicWords) => WaitOwners;
   /** Asks the run to end early: sources stop, the pipeline drains. */
   readonly signal?: AbortSignal;
 }

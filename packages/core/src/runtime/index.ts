@@ -5,3 +5,4 @@ export * from './supervision/index.js';
 export { type ThreadsOptions, ThreadsRuntime } from './threads/threads-runtime.js';
 export * from './turn.js';
 export { type EventTarget, type VirtualOptions, VirtualRuntime } from './virtual/virtual-runtime.js';
+export * from './wait-owners.js';

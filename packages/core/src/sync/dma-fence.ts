@@ -81,13 +81,19 @@ export class Timeline {
     return { timeline: this.slot, generation: this.generation, seqno: this.#last };
   }
 
-  /** Signals a point and, as points of one timeline are ordered, all before it. */
+  /** Whether somebody has given it up, since its words were overwritten: its points have ended with EIO. */
+  get isCondemned(): boolean {
+    return this.timelines.failure(this.slot) !== 0;
+  }
+
+  /** Signals a point and, as points of one timeline are ordered, all before it. A point that has ended stays as it is. */
   signal(fence: DmaFence, error?: ErrnoCode): void {
+    if (this.isCondemned) return;
     this.timelines.signal(this.slot, fence.seqno, error === undefined ? 0 : ERRNO[error]);
   }
 
   /** Points handed out and not signalled. */
   get pending(): number {
-    return this.#last - this.timelines.signalledSeqno(this.slot);
+    return this.isCondemned ? 0 : this.#last - this.timelines.signalledSeqno(this.slot);
   }
 }

@@ -9,6 +9,7 @@
  *           1     SEQ      lock holder    odd while the slots are being changed
  *           2     USED     lock holder    slots below this one may be taken; it never falls while the buffer lives
  *           4+4i  SLOT i   lock holder    (usage + 1 or 0 empty, timeline slot, generation and seqno high, seqno low)
+ *           62,63 GUARD    exporter       say nothing (dma-buf/guard-words.ts)
  *                 the third word packs generation (16 bits) and seqno high (15 bits)
  *           A stamp is a 24-bit ticket above a 7-bit actor id: a smaller ticket is an older context, and the owner can be
  *           read from the lock word itself, which is what recovery needs.
@@ -27,6 +28,8 @@
  * Progress  The oldest context waits only for holders that no longer wait for locks (I2).
  * Crash     The reclaimer frees LOCK where the stamp's actor is the dead one, and notifies LOCK even where it was not:
  *           the dead may have stored 0 and not notified. SEQ is made even again.
+ * Damage    A row that was overwritten is mended by the exporter when it gives the buffer up: a lock that no actor can hold is
+ *           free and the slots are empty, a change that nobody makes is over. A lock that somebody may hold is left to him.
  * Shown by  tests/unit/core/sync/dma-resv.test.ts, tests/race/reservation.test.ts, tests/race/opposite-order-map.test.ts.
  */
 import {
@@ -125,6 +128,11 @@ export class ResvWords {
     return this.words.load(wordAt(this.table, buffer, LOCK)) & ((1 << ACTOR_BITS) - 1);
   }
 
+  /** Whether a wait on a column is one for the lock. */
+  isLock(column: number): boolean {
+    return column === LOCK;
+  }
+
   /** Frees the lock of a dead actor, and notifies also where it was not the owner (crash story above). */
   reclaimLock(buffer: BufferSlot, dead: ActorId): void {
     const lock = wordAt(this.table, buffer, LOCK);
@@ -136,6 +144,34 @@ export class ResvWords {
       this.words.compareExchange(lock, seen, 0);
     }
     this.words.notify(lock);
+  }
+
+  /** What a row says that cannot be; undefined when all of it can. */
+  nonsense(buffer: BufferSlot, lastActor: number): string | undefined {
+    const used = this.words.load(wordAt(this.table, buffer, USED));
+    if (used < 0 || used > RESV_SLOTS) return `it says that ${used} of ${RESV_SLOTS} slots are used`;
+    const stamp = this.words.load(wordAt(this.table, buffer, LOCK));
+    return this.#canHold(stamp, lastActor) ? undefined : `it is locked by ${stamp}, which is nobody`;
+  }
+
+  /** Mends a row that was overwritten, so that nobody waits for ever. Only by the exporter, of a buffer that it gives up. */
+  mend(buffer: BufferSlot, lastActor: number): void {
+    const lock = wordAt(this.table, buffer, LOCK);
+    const stamp = this.words.load(lock);
+    if (stamp !== 0 && this.#canHold(stamp, lastActor)) return;
+    const seq = wordAt(this.table, buffer, SEQ);
+    if (this.words.load(seq) % 2 !== 0) this.words.add(seq, 1);
+    this.clear(buffer);
+    this.words.compareExchange(lock, stamp, 0);
+    this.words.notify(lock);
+  }
+
+  /** Whether an actor can have stored a stamp: it is free, or names an actor and a ticket that has been drawn. */
+  #canHold(stamp: number, lastActor: number): boolean {
+    if (stamp === 0) return true;
+    const owner = stamp & ((1 << ACTOR_BITS) - 1);
+    const newest = ((this.words.load(this.ticketWord) & TICKET_MASK) << ACTOR_BITS) | owner;
+    return stamp > 0 && owner > 0 && owner <= lastActor && !isOlder(newest, stamp);
   }
 
   /** Writes a slot. Only under the lock (I1). */
@@ -155,7 +191,8 @@ export class ResvWords {
 
   /** Slots that have been used since the buffer was opened. */
   usedSlots(buffer: BufferSlot): number {
-    return this.words.load(wordAt(this.table, buffer, USED));
+    // Whatever a wild write has left there: a reader stays within the row.
+    return Math.min(RESV_SLOTS, Math.max(0, this.words.load(wordAt(this.table, buffer, USED))));
   }
 
   /** The slot of the same context at the same or a weaker usage, read under the lock. */
@@ -184,7 +221,7 @@ export class ResvWords {
   /** The fences, read under the lock. */
   fences(buffer: BufferSlot): ResvFence[] {
     const found: ResvFence[] = [];
-    const used = this.words.load(wordAt(this.table, buffer, USED));
+    const used = this.usedSlots(buffer);
     for (let slot = 0; slot < used; slot += 1) {
       const base = wordAt(this.table, buffer, SLOTS + slot * SLOT_WORDS);
       const usage = this.words.load(base);
@@ -223,7 +260,7 @@ export class ResvWords {
     const seq = wordAt(this.table, buffer, SEQ);
     const before = this.words.load(seq);
     if (before % 2 !== 0) return undefined;
-    const used = this.words.load(wordAt(this.table, buffer, USED));
+    const used = this.usedSlots(buffer);
     let found = false;
     for (let slot = 0; slot < used && !found; slot += 1) {
       const base = wordAt(this.table, buffer, SLOTS + slot * SLOT_WORDS);

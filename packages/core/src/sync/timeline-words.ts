@@ -14,13 +14,15 @@
  *           4     GENERATION  owner       of the slot: a fence of another generation has ended
  *           5     ERRORS      owner       number of failed points ever logged
  *           6     LOG         owner       8 entries of (errno, seqno low, seqno high): the latest failed points
- *           32    PAST        owner       4 entries of (generation, SEQ_LO, SEQ_HI, errno): how past lives ended
- *           "owner" is the actor the slot was given to; after its death, the one that reclaims it.
+ *           30    PAST        owner       4 entries of (generation, SEQ_LO, SEQ_HI, errno): how past lives ended
+ *           46,47 GUARD       exporter    say nothing (dma-buf/guard-words.ts)
+ *           "owner" is the actor the slot was given to; after its death, the one that reclaims it. FAILED is also stored by the
+ *           exporter when it finds the row overwritten.
  *
  * States    pending -> signalled (errno 0 or from LOG), or pending -> failed. Never back (I1).
  *
  * Invariants
- *   I1  The signalled seqno never falls, and FAILED never returns to 0 within a generation.
+ *   I1  The signalled seqno never falls, and FAILED, once set, stays what it is within a generation.
  *   I2  SEQ_LO alone decides (P1): it tells by its bit 31 that a carry is under way, and a reader adds it to the high part
  *       that it has loaded before (P2). So no reader sees a seqno that is not signalled, nor one that falls.
  *   I3  An entry of LOG is complete before EPOCH tells of its point.
@@ -42,6 +44,9 @@
  * No lost wake-up   P2 loads EPOCH first. A signal that P2's loads missed changes EPOCH afterwards, so the park finds the
  *           word changed and does not sleep, or is already asleep and is notified.
  * Progress  signal is wait-free; a step is wait-free.
+ * Damage    A reservation that was overwritten may name a slot that is not there: its points have ended with EIO. A row that was
+ *           overwritten is condemned: its pending points end with EIO, so that nobody waits for ever, and its owner
+ *           signals and publishes nothing more on it. Until then readers go by what stands there.
  * Crash     An owner that dies before it stores SEQ_LO has not signalled, one that dies after it has; waiters are woken by
  *           its reclaimer in both cases: it calls fail(), which makes every point above the seqno end with an error. An owner
  *           that dies while it opens the slot leaves it failed, in the old life or in a new one without points.
@@ -69,11 +74,11 @@ const ERRORS = 5;
 const LOG = 6;
 const LOG_ENTRIES = 8;
 const LOG_WORDS = 3;
-const PAST = 32;
+const PAST = 30;
 const PAST_ENTRIES = 4;
 const PAST_WORDS = 4;
 
-/** Words of one timeline. */
+/** Words of one timeline: three lines, of which the last two words are guards. */
 export const TIMELINE_ROW_WORDS = 48;
 
 const TWO_31 = 2_147_483_648;
@@ -130,11 +135,27 @@ export class TimelineWords {
     this.words.store(wordIndex(row + SEQ_HI), high);
   }
 
-  /** Ends every point above the signalled seqno with an error: the death of a timeline. */
+  /** Ends every point above the signalled seqno with an error: the death of a timeline. The first error stays (I1). */
   fail(slot: TimelineSlot, errno: number): void {
+    const row = wordAt(this.table, slot, 0);
+    this.words.compareExchange(wordIndex(row + FAILED), 0, errno);
+    this.#changed(row);
+  }
+
+  /** Gives up a slot whose words somebody has overwritten: as `fail`, whatever stood there. Not only by the owner. */
+  condemn(slot: TimelineSlot, errno: number): void {
     const row = wordAt(this.table, slot, 0);
     this.words.store(wordIndex(row + FAILED), errno);
     this.#changed(row);
+  }
+
+  /** The errno (positive) that the present life of a slot has ended with; 0 while it goes on. */
+  failure(slot: TimelineSlot): number {
+    return this.words.load(wordAt(this.table, slot, FAILED));
+  }
+
+  get slotCount(): number {
+    return this.table.rows;
   }
 
   /**
@@ -143,6 +164,7 @@ export class TimelineWords {
    * @returns 1 signalled, or the negative errno that the point ended with, or the park to wait with
    */
   step(slot: TimelineSlot, generation: number, seqno: number, what: string): number | WordPark {
+    if (!this.#exists(slot)) return -ERRNO.EIO;
     const row = wordAt(this.table, slot, 0);
     const epoch = this.words.load(wordIndex(row + EPOCH)); // P2
     const status = this.#status(row, slot, generation, seqno);
@@ -151,7 +173,12 @@ export class TimelineWords {
 
   /** 0 pending, 1 signalled, negative errno when it ended with an error. Source: dma_fence_get_status, v6.12. */
   status(slot: TimelineSlot, generation: number, seqno: number): number {
+    if (!this.#exists(slot)) return -ERRNO.EIO;
     return this.#status(wordAt(this.table, slot, 0), slot, generation, seqno);
+  }
+
+  #exists(slot: number): boolean {
+    return slot >= 0 && slot < this.table.rows;
   }
 
   #status(row: number, slot: TimelineSlot, generation: number, seqno: number): number {

@@ -19,6 +19,7 @@ import {
   layOutPipeline,
   type MemoryPlace,
   type Payload,
+  PipelineWaits,
   type PoolShape,
   type Presence,
   portsOf,
@@ -116,6 +117,7 @@ export async function runRig(spec: RigSpec): Promise<RigOutcome> {
       controlBytes: laidOut.tables.sizeBytes,
       seed: spec.seed,
       trace: false,
+      waits: (words) => new PipelineWaits(words, laidOut.tables, laidOut.owners, EXPORTER_ACTOR),
       ...(mayDie && { faults: spec.faults, supervision: SUPERVISION }),
     },
     {

@@ -232,7 +232,8 @@ function checkOutcome(
 }
 
 function leftOf(exporter: RigOutcome['exporter']['left'], devices: ReadonlyMap<string, DeviceReport>): string[] {
-  const sums: Record<string, number> = { ...exporter };
+  const { by: _, ...counts } = exporter;
+  const sums: Record<string, number> = { ...counts };
   for (const { left } of devices.values()) {
     for (const [name, count] of Object.entries(left))
       if (name !== 'frames' && name !== 'mappings') sums[name] = (sums[name] ?? 0) + count;

@@ -10,8 +10,8 @@ import { checkOutputDirectory, userPath } from './paths.js';
 const HELP = `
 Exit codes:
   0    the run ended and all is as it should be
-  1    the run failed, an expectation of the scenario does not hold, a frame's contents were wrong, something leaked or
-       was written to after it was freed, or somebody broke the rules of sharing
+  1    the run failed, an expectation of the scenario does not hold, a frame's contents were wrong, devices waited for
+       each other, something leaked or was written to after it was freed, or somebody broke the rules of sharing
   2    the scenario, a file or an option is not right; nothing was run and nothing written
   130  interrupted by Ctrl-C: the sources stop, the frames on their way go through, and the report is still made;
        a second Ctrl-C ends at once
@@ -171,10 +171,12 @@ async function printResult(result: RunResult, flags: RunFlags): Promise<void> {
   }
 }
 
-function exitCodeOf({ endedBy, expectations, ledger, devices, sanitizer, corruptions, history }: RunResult): number {
+function exitCodeOf(result: RunResult): number {
+  const { endedBy, expectations, ledger, devices, sanitizer, corruptions, history, incidents } = result;
   if (endedBy === 'interrupted') return EXIT.interrupted;
   const isWrong = Object.values(devices).some(({ counters }) => (counters.checksFailed ?? 0) > 0);
   const isDamaged =
     isWrong || (sanitizer?.damaged ?? 0) > 0 || corruptions !== undefined || (history?.violationCount ?? 0) > 0;
-  return isDamaged || !ledger.empty || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
+  const isDeadlocked = incidents.some(({ kind }) => kind === 'deadlock');
+  return isDamaged || isDeadlocked || !ledger.empty || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
 }

@@ -1,6 +1,6 @@
 /** The machine on which cases run: memory, heaps and devices as the recorded kernel has them. */
 
-import type { WordIndex } from '@dmabuf-lab/core/base';
+import type { CallSites, WordIndex } from '@dmabuf-lab/core/base';
 import { type CpuCacheOptions, DmaBufRules, type DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory, type PhysicalMemoryHandle } from '@dmabuf-lab/core/memory';
 import { CACHE_MAINTENANCE_PAGE_NS, SystemHeap } from '@dmabuf-lab/heaps';
@@ -54,6 +54,8 @@ export interface MachineOptions {
   readonly nodes?: 'recorded' | 'all';
   /** Devices do not see what is in the cache of the CPU, nor the CPU what they write past it. Default: they do. */
   readonly nonCoherent?: boolean;
+  /** Finds out which line of a program has made what it leaves open. Default: nobody does. */
+  readonly callSites?: CallSites;
 }
 
 /** Of a board whose devices do not snoop; maintenance costs what heaps charge for it in scenarios. */
@@ -98,7 +100,7 @@ function startRecorded(
   host: KernelHost,
   memory: PhysicalMemoryHandle,
   changedWord: WordIndex,
-  { rules, nodes = 'recorded', nonCoherent = false }: MachineOptions,
+  { rules, nodes = 'recorded', nonCoherent = false, callSites }: MachineOptions,
 ): { readonly kernel: SimulatedKernel; readonly ram: PhysicalMemory; readonly heap: SystemHeap } {
   const ram = PhysicalMemory.open(memory);
   const [{ base, sizeBytes }] = MACHINE_WINDOWS;
@@ -110,6 +112,7 @@ function startRecorded(
     pages,
     addressOf: (memory) => ram.addressOf(memory),
     dmaBufRules: new DmaBufRules(rules),
+    ...(callSites && { callSites }),
     ...(nonCoherent && { cpuCache: CPU_CACHE }),
   });
   addHeapNode(kernel, { name: 'system', scattered: true, ...pages });

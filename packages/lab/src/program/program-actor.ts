@@ -3,7 +3,14 @@ import { ErrnoError, external, type Task, wordIndex } from '@dmabuf-lab/core/bas
 import type { CpuCacheCost, DmaBufFinding, DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
 import type { AnyDriver, Payload, SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
-import { Process, ProcessKilled, type SimulatedKernel, type SocDevice } from '@dmabuf-lab/uapi';
+import {
+  noteLeaks,
+  Process,
+  ProcessKilled,
+  programCallSites,
+  type SimulatedKernel,
+  type SocDevice,
+} from '@dmabuf-lab/uapi';
 import { addScenarioNodes, startProgramMachine } from '../machine/index.js';
 import type { RunArtefact } from '../result/index.js';
 import type { ProgramDevice } from './scenario-devices.js';
@@ -76,13 +83,16 @@ export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramO
   yield* host.ready();
   const { nonCoherent = false, runtime = 'virtual', limitNs = PROGRAM_LIMIT_NS, ...rules } = data.options;
   const word = wordIndex(data.changedWord);
-  const { kernel, contiguousPages } = startProgramMachine(host, host.memory, word, { rules, nonCoherent });
+  const callSites = rules.mode === 'strict' ? programCallSites(new URL('.', data.module).href) : undefined;
+  const options = { rules, nonCoherent, ...(callSites && { callSites }) };
+  const { kernel, contiguousPages } = startProgramMachine(host, host.memory, word, options);
   const { payload } = data;
   const devices = addScenarioNodes(nodes, { kernel, services: host, payload, runtime, contiguousPages });
   const process = new Process(kernel);
   process.killedAtNs = limitNs;
   const result = yield* untilKilled(module.main(process, kernel), limitNs);
   const endNs = kernel.now();
+  noteLeaks(kernel);
   for (const one of [...kernel.processes]) one.exit();
   yield* untilIdle(kernel, devices);
   const cache = kernel.cpuCache?.cost;

@@ -11,6 +11,7 @@ export function findingLines(result: RunResult): string[] {
   const broken = brokenMessages.map(brokenText);
   const findings = [
     ...roomText(result),
+    ...unwatchedText(result),
     ...broken,
     ...corruptions.map(corruptionText),
     ...sanitizerText(result),
@@ -35,6 +36,11 @@ function roomText({ devices, heaps }: RunResult): string[] {
   ];
 }
 
+function unwatchedText({ unwatchedMappings = 0 }: RunResult): string[] {
+  if (unwatchedMappings === 0) return [];
+  return [`Not watched: ${plural(unwatchedMappings, 'mapping')} for whose age there was no room.`];
+}
+
 function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: BrokenMessages): string {
   const quarantined =
     quarantinedNs === undefined
@@ -43,9 +49,11 @@ function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: B
   return `Broken control messages: ${plural(count, 'message')} of ${device}, the first at ${formatMoment(firstNs)}: ${reason}${quarantined}.`;
 }
 
-function corruptionText({ buffer, what, seenNs, devices }: NonNullable<RunResult['corruptions']>[number]): string {
+function corruptionText(record: NonNullable<RunResult['corruptions']>[number]): string {
+  const { buffer, timeline, what, seenNs, devices } = record;
   const whom = devices.length === 0 ? '' : `; attached were ${formatList(devices)}`;
-  return `Control words overwritten: ${buffer} was given up at ${formatMoment(seenNs)}: ${what}${whom}.`;
+  const given = timeline === undefined ? buffer : `a timeline of ${timeline.device}`;
+  return `Control words overwritten: ${given} was given up at ${formatMoment(seenNs)}: ${what}${whom}.`;
 }
 
 /** The first of them, and how many more there are. */

@@ -176,7 +176,7 @@ function copiedText({ bytesCopied, moves, buffers }: RunResult): string {
   return `Copied: ${formatBytes(bytesCopied)}, ${share} by ${plural(moves, 'move')} of buffers; handing on a frame copies none of it.`;
 }
 
-function checkLines({ devices, ledger, expectations }: RunResult): string[] {
+function checkLines({ devices, ledger, leaks = [], expectations }: RunResult): string[] {
   const sum = (counter: string): number => Object.values(devices).reduce((n, d) => n + (d.counters[counter] ?? 0), 0);
   const [passed, failed] = [sum('checksPassed'), sum('checksFailed')];
   const contents =
@@ -184,6 +184,7 @@ function checkLines({ devices, ledger, expectations }: RunResult): string[] {
       ? 'Contents: no frame was checked.'
       : `Contents: ${plural(passed, 'check')} of frames passed, ${failed} failed${failed > 0 ? ': a frame was torn, stale or damaged' : ''}.`;
   const lines = [...wrap(contents, '  ', '    '), ...wrap(ledgerText(ledger), '  ', '    ')];
+  for (const leak of leaks) lines.push(...wrap(leakText(leak), '    ', '      '));
   if (expectations.length === 0) return lines;
   const broken = expectations.filter(({ ok }) => !ok);
   lines.push(
@@ -216,6 +217,16 @@ function ledgerText(ledger: RunResult['ledger']): string {
     if (count > 0) left.push(plural(count, one, many));
   }
   return `Ledger: NOT EMPTY, this leaked: ${formatList(left)}.`;
+}
+
+function leakText({ device, attached, mapped, ...left }: NonNullable<RunResult['leaks']>[number]): string {
+  const parts: string[] = [];
+  if (attached.length > 0) parts.push(`attached to ${formatList(attached)}`);
+  for (const [key, [one, many]] of Object.entries(LEDGER_NOUNS)) {
+    const count = left[key as keyof typeof left] ?? 0;
+    if (count > 0) parts.push(plural(count, one, many) + (key === 'mappings' ? ` of ${formatList(mapped)}` : ''));
+  }
+  return `${device}: ${parts.join(', ')}`;
 }
 
 function expectedText(expected: unknown): string {

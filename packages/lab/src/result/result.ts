@@ -191,11 +191,15 @@ const brokenMessagesSchema = z.strictObject({
 });
 
 const corruptionSchema = z.strictObject({
-  buffer: z.string(),
-  pool: z.string(),
+  buffer: z.string().optional().describe('that was given up; absent for a timeline'),
+  pool: z.string().optional(),
+  timeline: z
+    .strictObject({ device: z.string(), lane: count.describe('which of its lanes, from 0') })
+    .optional()
+    .describe('that was given up; absent for a buffer'),
   what: z.string().describe('the slot and what was seen there'),
   seenNs: timeNs,
-  devices: z.array(z.string()).describe('attached at that time'),
+  devices: z.array(z.string()).describe('attached to the buffer at that time'),
 });
 
 const sanitizerSchema = z.strictObject({
@@ -252,12 +256,25 @@ const ledgerSchema = z.strictObject({
   empty: z.boolean().describe('true when all of the above are 0'),
 });
 
+const leakSchema = z.strictObject({
+  device: z.string(),
+  attached: z.array(z.string()).describe('buffers that it is attached to'),
+  mapped: z.array(z.string()).describe('buffers of which it has ended fewer mappings and pins than it has begun'),
+  mappings: count.describe('of all of them'),
+  pendingFences: count,
+  iovaRanges: count,
+  frames: count.describe('of its own pools that have not come back'),
+  faults: count.describe('touches of memory that it no longer had'),
+});
+
 const incidentSchema = z.strictObject({
   kind: z
-    .enum(['died', 'late', 'reclaimed', 'restarted', 'gave-up'])
+    .enum(['died', 'late', 'reclaimed', 'restarted', 'gave-up', 'deadlock', 'fence-overdue', 'mapping-overlong'])
     .describe(
       'died: it was never stepped again; late: it did nothing for long, and was left alone; reclaimed: nothing is left of ' +
-        'what it held; restarted: its next life began; gave-up: the supervisor has ended the run',
+        'what it held; restarted: its next life began; gave-up: the supervisor has ended the run; deadlock: from here on it ' +
+        'waited, by way of others, for itself (virtual runtime only); fence-overdue: a fence that it published was not ' +
+        'signalled by its deadline; mapping-overlong: it had a buffer mapped for too long',
     ),
   device: z.string(),
   atNs: timeNs,
@@ -266,9 +283,18 @@ const incidentSchema = z.strictObject({
     .enum(['killed', 'hung', 'failed', 'stopped'])
     .optional()
     .describe('of a death: an event; silence; an error that it threw; for the sake of another (restart strategy)'),
-  why: z.string().optional(),
-  sinceNs: timeNs.optional().describe('of late: since when it had done nothing'),
+  why: z.string().optional().describe('of a deadlock: who waits for what of whom, back to the first'),
+  sinceNs: timeNs
+    .optional()
+    .describe('of late: since when it had done nothing; of a fence: when it was published; of a mapping: its begin'),
   tookNs: timeNs.optional().describe('from the death until it was reclaimed'),
+  limitNs: timeNs.optional().describe('of a fence or a mapping: how long it might have lasted (debug)'),
+  buffers: z
+    .array(z.strictObject({ buffer: z.string(), generation: count.describe('of its storage when it was mapped') }))
+    .optional()
+    .describe('of a fence: those that it is on; of a mapping: the one that is mapped'),
+  held: z.literal(true).optional().describe('of a mapping that a device holds from job to job'),
+  fence: z.strictObject({ timeline: count, seqno: count }).optional(),
 });
 
 const artefactSchema = z.strictObject({
@@ -322,7 +348,13 @@ export const runResultSchema = z
     ),
     incidents: z
       .array(incidentSchema)
-      .describe('deaths, restarts and silences of devices, in order; counters of a device are those of its last life'),
+      .describe(
+        'deaths, restarts, silences and deadlocks of devices, fences and mappings that lasted too long, in order; counters of a ' +
+          'device are those of its last life',
+      ),
+    unwatchedMappings: count
+      .optional()
+      .describe('mappings for whose age there was no room to be watched (debug); absent = none'),
     bytesCopied: sizeBytes.describe('by the framework; all of them by moving buffers'),
     moves: count.describe('moves that succeeded'),
     controlCalls: count.describe('calls to the exporter; they do not grow with the number of frames'),
@@ -334,7 +366,9 @@ export const runResultSchema = z
     corruptions: z
       .array(corruptionSchema)
       .optional()
-      .describe('buffers whose control words somebody has overwritten, and that were given up for it; absent = none'),
+      .describe(
+        'buffers and timelines whose control words somebody has overwritten, and that were given up; absent = none',
+      ),
     sanitizer: sanitizerSchema
       .optional()
       .describe('what the DMA sanitizer found; absent = it was off (debug.sanitizer, --sanitize)'),
@@ -342,6 +376,7 @@ export const runResultSchema = z
       .optional()
       .describe('what the history checker found; absent = it was off (debug.history, --check-history)'),
     ledger: ledgerSchema.describe('what is left at the end, which ought to be nothing'),
+    leaks: z.array(leakSchema).optional().describe('whose it is that is left; absent = nothing is, of any device'),
     artefacts: z.array(artefactSchema),
     expectations: z.array(expectationSchema),
   })

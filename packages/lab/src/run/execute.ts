@@ -1,10 +1,12 @@
 /** Runs a prepared scenario on the runtime it names. */
 import { isErrno } from '@dmabuf-lab/core/base';
+import { EXPORTER_ACTOR, PipelineWaits } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import { HistoryWords, historyReport } from '../history/index.js';
 import { historyLines } from '../report/history-text.js';
 import type { RunOptions, RunOutcome } from '../result/index.js';
+import { ageLimitsOf, watchAges } from './age-limits.js';
 import { faultsOf, supervisionOf } from './faults.js';
 import { buildOutcome, namesOf } from './outcome.js';
 import type { PreparedRun } from './prepare.js';
@@ -15,7 +17,7 @@ import type { PreparedRun } from './prepare.js';
  * @throws ActorError when an actor fails, naming it; ErrnoError when the run cannot go on or does not stop
  */
 export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
-  const { scenario, tables, actors } = prepared;
+  const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(prepared.windows);
   const { onProgress, signal, collectTrace } = options;
   const faults = faultsOf(scenario);
@@ -28,17 +30,22 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     trace: collectTrace,
     ...(faults.length > 0 && { faults }),
     ...(supervision && { supervision }),
+    waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ACTOR),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
   };
+  const isWatched = ageLimitsOf(scenario) !== undefined;
+  const look = (nowNs: number): void => ages?.look(nowNs);
   const runtime =
     scenario.runtime === 'virtual'
-      ? new VirtualRuntime(spec, { ties: scenario.ties })
-      : new ThreadsRuntime(spec, { pace: scenario.pace });
+      ? new VirtualRuntime(spec, { ties: scenario.ties, ...(isWatched && { onEvent: look }) })
+      : new ThreadsRuntime(spec, { pace: scenario.pace, ...(isWatched && { onBeat: look }) });
+  const ages = watchAges(prepared, runtime.words);
   const report = await runtime.run().catch((error: unknown) => {
     throw withHistory(prepared, error);
   });
-  return buildOutcome(prepared, report, signal?.aborted === true);
+  ages?.look(report.endNs);
+  return buildOutcome(prepared, report, signal?.aborted === true, ages);
 }
 
 /** An error that a run ends with, and what the histories of its buffers show by then (`history`, lines). */

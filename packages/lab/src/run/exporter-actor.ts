@@ -40,6 +40,8 @@ export interface ExporterStart extends PipelineExporterStart {
 /** What the exporter reports: plain data. */
 export interface ExporterReport {
   readonly buffers: readonly {
+    readonly slot: number;
+    readonly life: number;
     readonly name: string;
     readonly pool: string;
     readonly sizeBytes: number;
@@ -95,6 +97,7 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
   }
   yield* host.untilOthersEnd();
   sanitizer?.flush();
+  watch.lookAtAllTimelines();
   return {
     ...report(open),
     left: buffersLeft(open, start.owners),
@@ -114,8 +117,8 @@ function report({
   heaps,
 }: OpenExporter): Omit<ExporterReport, 'left' | 'brokenMessages' | 'corruptions' | 'sanitizer'> {
   return {
-    buffers: exporter.allBuffers.map(({ name, request, sizeBytes, placements, moves, firstMap }) => {
-      return { name, pool: request.pool, sizeBytes, placements, moves, firstMap };
+    buffers: exporter.allBuffers.map(({ slot, life, name, request, sizeBytes, placements, moves, firstMap }) => {
+      return { slot, life, name, pool: request.pool, sizeBytes, placements, moves, firstMap };
     }),
     attaches: exporter.records.attaches,
     hazards: exporter.records.hazards,

@@ -1,3 +1,4 @@
 export { executeRun } from './execute.js';
+export type { ExporterReport } from './exporter-actor.js';
 export { type PoolAllocation, type PreparedRun, prepareRun } from './prepare.js';
 export { type RunScenarioOptions, runScenario } from './run-scenario.js';

@@ -1,6 +1,6 @@
 /** Puts the reports of all actors together into one result. */
 import type { TraceEvent } from '@dmabuf-lab/core/base';
-import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
+import { type AgeWatch, EXPORTER } from '@dmabuf-lab/core/dma-buf';
 import type { DeviceReport, SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { RunReport } from '@dmabuf-lab/core/runtime';
 import { HistoryWords, historyReport } from '../history/index.js';
@@ -11,6 +11,7 @@ import {
   type RunResult,
   summarizeLatency,
 } from '../result/index.js';
+import { ageIncidents } from './age-limits.js';
 import {
   allocationResults,
   attachResults,
@@ -21,6 +22,7 @@ import {
   prematureMaps,
 } from './buffer-results.js';
 import type { ExporterReport } from './exporter-actor.js';
+import { leaksOf } from './leaks.js';
 import { endpoint } from './pipeline.js';
 import type { PreparedRun } from './prepare.js';
 
@@ -43,7 +45,13 @@ const NO_REPORT: DeviceReport = {
   left: { pendingFences: 0, iovaRanges: 0, frames: 0, mappings: 0, faults: 0 },
 };
 
-export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted: boolean): RunOutcome {
+/** @param ages what was looked at for its age; absent = nothing */
+export function buildOutcome(
+  prepared: PreparedRun,
+  run: RunReport,
+  interrupted: boolean,
+  ages?: Pick<AgeWatch, 'overdue' | 'unwatched'>,
+): RunOutcome {
   const { scenario, drivers } = prepared;
   const exporter = run.outcomes.find(({ name }) => name === EXPORTER)?.report as ExporterReport;
   const devices = new Map<string, DeviceReport>();
@@ -51,6 +59,7 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     const outcome = run.outcomes.find((candidate) => candidate.name === name);
     if (outcome !== undefined) devices.set(name, (outcome.report as DeviceReport | undefined) ?? NO_REPORT);
   }
+  const leaks = leaksOf(exporter, devices);
   const unfinished: RunResult = {
     version: 1,
     scenario: scenario.name,
@@ -76,7 +85,8 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     pools: [...devices.values()].flatMap(({ pools }) =>
       Object.entries(pools).map(([name, pool]) => ({ name, ...pool })),
     ),
-    incidents: run.incidents.map(({ actor, ...incident }) => ({ device: actor, ...incident })),
+    incidents: incidents(run, ageIncidents(ages?.overdue ?? [], prepared, exporter)),
+    ...(ages !== undefined && ages.unwatched > 0 && { unwatchedMappings: ages.unwatched }),
     bytesCopied: exporter.bytesCopied,
     moves: exporter.buffers.reduce(
       (sum, { moves }) => sum + moves.filter(({ outcome }) => outcome === 'moved').length,
@@ -89,6 +99,7 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
     ...sanitizer(exporter),
     ...historyOfRun(prepared, run),
     ledger: ledger(exporter, devices),
+    ...(leaks.length > 0 && { leaks }),
     artefacts: [],
     expectations: [],
   };
@@ -96,6 +107,12 @@ export function buildOutcome(prepared: PreparedRun, run: RunReport, interrupted:
   const trace: TraceEvent[] = run.outcomes.flatMap((outcome) => outcome.trace);
   trace.sort((a, b) => a.startNs - b.startNs);
   return { result, trace, artefacts: artefacts(devices) };
+}
+
+/** Those of lives and those of ages, in order of time. */
+function incidents(run: RunReport, ages: RunResult['incidents']): RunResult['incidents'] {
+  const lives = run.incidents.map(({ actor, ...incident }) => ({ device: actor, ...incident }));
+  return [...lives, ...ages].sort((a, b) => a.atNs - b.atNs);
 }
 
 function deviceResult(driver: string, report: DeviceReport): RunResult['devices'][string] {

@@ -11,6 +11,7 @@ import {
   type LaidOutPipeline,
   type LinkSpec,
   layOutPipeline,
+  type PipelineOwners,
   type PoolShape,
   portsOf,
   type SharedTables,
@@ -20,6 +21,7 @@ import type { ActorSpec } from '@dmabuf-lab/core/runtime';
 import { type HistoryBoard, layOutHistory } from '../history/index.js';
 import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
+import { ageLimitsOf } from './age-limits.js';
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type DriverMemorySpec, placeDriverMemory, windowsWith } from './driver-memory.js';
@@ -35,6 +37,7 @@ export interface PreparedRun {
   /** Of the memory: those of the board, and those that drivers bring. */
   readonly windows: ReturnType<typeof windowsWith>;
   readonly tables: SharedTables;
+  readonly owners: PipelineOwners;
   readonly actors: readonly ActorSpec[];
   readonly links: readonly LinkSpec[];
   /** Names of the drivers, by device. */
@@ -81,8 +84,9 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     links: scenario.links,
     forwards: forwardsOf(planned),
     mayDie: mayDie(scenario),
+    agesUses: ageLimitsOf(scenario) !== undefined,
   });
-  const { tables, links } = laidOut;
+  const { tables, links, owners } = laidOut;
   const history = scenario.debug.history ? historyBoard(tables, names.length + 1) : undefined;
   const actors: ActorSpec[] = [exporterActor(scenario, laidOut, memories, history)];
   const windows = windowsWith(scenario.memory.windows, memories);
@@ -91,7 +95,7 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     if (device !== undefined) actors.push(actorOf(scenario, laidOut, device, history));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
-  return { scenario, windows, tables, actors, links, drivers, findings, ...(history && { history }) };
+  return { scenario, windows, tables, owners, actors, links, drivers, findings, ...(history && { history }) };
 }
 
 /** @param actors the highest actor number */
@@ -161,6 +165,7 @@ function actorOf(
       'reqbufs' in event && event.reqbufs === name && event.at < scenario.duration ? [event.at] : [],
     ),
     ...(corruptions.length > 0 && { corruptions }),
+    ...(scenario.debug.callSites && { callSitesFrom: new URL('.', device.module).href }),
     payload: scenario.payload,
     durationNs: scenario.duration,
     runtime: scenario.runtime,

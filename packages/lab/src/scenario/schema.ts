@@ -79,6 +79,16 @@ const debugSchema = z
     sanitizer: z.boolean().default(false).meta({
       description: 'keep freed pages from reuse for a while and look whether somebody still writes to them',
     }),
+    callSites: z.boolean().default(false).meta({
+      description: 'find out which lines of drivers have begun the jobs that never end',
+    }),
+    fenceDeadline: positiveDuration(
+      'report fences that are not signalled so long after they were published',
+    ).optional(),
+    mappingLimit: positiveDuration('report mappings of jobs that are open for longer').optional(),
+    heldMappingLimit: positiveDuration(
+      'report mappings that devices with mapping: held have open for longer, from job to job',
+    ).optional(),
     history: z.boolean().default(false).meta({
       description: 'follow each buffer and fail the run in which somebody breaks the rules of sharing',
     }),

@@ -83,6 +83,7 @@ function told(result: RunResult, drivers: readonly OwnDriver[]): Partial<TrialRe
   const pathOf = (device: string): string => drivers.find((own) => own.device === device)?.path ?? device;
   const failed = incidents.filter(({ kind, cause }) => kind === 'died' && cause === 'failed');
   for (const { device, why } of failed) add(`${pathOf(device)} failed: ${why}`, device);
+  for (const { kind, device, why } of incidents) if (kind === 'deadlock') add(`deadlock: ${why}`, device);
   for (const [device, { counters }] of Object.entries(devices)) {
     if ((counters.checksFailed ?? 0) > 0)
       add(`${counters.checksFailed} frames were torn or stale at ${pathOf(device)}`, device);

@@ -1,7 +1,7 @@
 /** One trial: a plan on a runtime, and what came of it. */
 import { actorId } from '@dmabuf-lab/core/base';
 import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
-import { firstTimelineOf, layOutTables } from '@dmabuf-lab/core/driver';
+import { firstTimelineOf, layOutTables, type PipelineOwners, PipelineWaits } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import {
   type ActorSpec,
@@ -105,6 +105,7 @@ function runSpec(
     rings: [],
   });
   const memoryBoard = stressBoard(plan);
+  const owners: PipelineOwners = { links: [], pools: [], lanesPerActor: firstTimelineOf(actorId(2)) };
   const exporter: StressExporterStart = {
     plan,
     board,
@@ -114,7 +115,7 @@ function runSpec(
       board: memoryBoard,
       policy: plan.policy,
       bandwidths: bandwidthsOf(plan),
-      owners: { links: [], pools: [], lanesPerActor: firstTimelineOf(actorId(2)) },
+      owners,
       exhaustions: [],
       senders: Array.from({ length: plan.drivers }, (_, index) => [driverName(index), actorId(driverActor(index))]),
       quarantine: QUARANTINE,
@@ -147,6 +148,7 @@ function runSpec(
     trace: false,
     faults: faultsOf(plan),
     supervision: supervisionOf(plan),
+    waits: (words) => new PipelineWaits(words, tables, owners, actorId(EXPORTER_ACTOR)),
     onProgress: options.onProgress,
     signal: options.signal,
   };
@@ -171,6 +173,7 @@ function resultOf(
     }
   };
   for (const { kind, cause, actor, why } of incidents) {
+    if (kind === 'deadlock') add(`deadlock: ${why}`);
     if (kind === 'died' && cause === 'failed' && !violations.some(({ text }) => text.includes(why ?? ''))) {
       add(`${actor} failed: ${why}`);
     }

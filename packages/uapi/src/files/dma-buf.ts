@@ -99,6 +99,8 @@ export class DmaBufFile extends OpenFile {
   readonly #number: number;
   #fixedPages: readonly Page[] | undefined;
   #name: string | undefined;
+  /** By whom devices were had to attach, where that is wanted. */
+  readonly #sites = new WeakMap<DmaBufAttachment, string | undefined>();
   #mode = 0o600;
   readonly #armedIn: ArmedPoll = { isActive: false };
   readonly #armedOut: ArmedPoll = { isActive: false };
@@ -118,6 +120,13 @@ export class DmaBufFile extends OpenFile {
     const cached: DecorateOps = (ops) => (view ? withCpuCache(ops, view, (ns) => kernel.spend(ns)) : ops);
     this.object = exporter.makeObject?.(name, this.reservation, cached) ?? this.#fixedObject(name, cached);
     this.cpu = new DmaBufCpuSide(kernel, this.object, view && { view, pages: () => this.#pages() });
+    if (kernel.callSites !== undefined) kernel.dmaBufs.set(this, { name, attached: () => this.#attached() });
+  }
+
+  *#attached(): Generator<{ readonly device: string; readonly site: string | undefined }> {
+    for (const attachment of this.attachments) {
+      yield { device: attachment.device, site: this.#sites.get(attachment) };
+    }
   }
 
   /** Its pages where they are now; what stays is asked for once. */
@@ -171,12 +180,18 @@ export class DmaBufFile extends OpenFile {
    * Source: dma_buf_attach.
    */
   attach(device: string): DmaBufAttachment {
-    return this.object.attach(new DmaBufCaller(device), device);
+    return this.#noteSite(this.object.attach(new DmaBufCaller(device), device));
   }
 
   /** For an importer that follows moves. Context: as `attach`. Source: dma_buf_dynamic_attach. */
   dynamicAttach(device: string, importerOps: ObjectImporterOps): DmaBufAttachment {
-    return this.object.dynamicAttach(new DmaBufCaller(device), device, importerOps);
+    return this.#noteSite(this.object.dynamicAttach(new DmaBufCaller(device), device, importerOps));
+  }
+
+  #noteSite(attachment: DmaBufAttachment): DmaBufAttachment {
+    const { callSites } = this.kernel;
+    if (callSites !== undefined) this.#sites.set(attachment, callSites.here());
+    return attachment;
   }
 
   /**
@@ -209,6 +224,7 @@ export class DmaBufFile extends OpenFile {
 
   /** The last descriptor is gone, which nobody can refuse; what a strict buffer has against it is on record. */
   protected override release(): void {
+    this.kernel.dmaBufs.delete(this);
     try {
       this.object.put(userSpace());
     } catch (error) {

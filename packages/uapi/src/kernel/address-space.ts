@@ -4,7 +4,7 @@
  * Source: do_mmap, __split_vma, mprotect_fixup and vma_to_resize in mm/, v6.12; x86-64, where memory that can be written can
  * be read.
  */
-import { ErrnoError } from '@dmabuf-lab/core/base';
+import { type CallSites, ErrnoError } from '@dmabuf-lab/core/base';
 import { MAP, PAGE_BYTES, PROT } from '../abi/fcntl.js';
 import type { OpenFile } from './open-file.js';
 import { type Page, pagesFor } from './pages.js';
@@ -72,6 +72,8 @@ interface Vma extends VmaRequest {
   prot: number;
   /** Page number in the address space. */
   start: number;
+  /** The line of the program that has made it, where that is wanted. */
+  readonly site: string | undefined;
   /** Pages of a private mapping that have been written, and those that stay once they are found. */
   readonly copies: Map<number, Page>;
 }
@@ -82,8 +84,19 @@ const TOP_PAGE = 0x7e00_0000_0000 / PAGE_BYTES;
 export class AddressSpace {
   #vmas: Vma[] = [];
 
-  /** @param written told of each page that a store has reached */
-  constructor(private readonly written: (page: Page) => void = () => {}) {}
+  /**
+   * @param written told of each page that a store has reached
+   * @param sites tells by whom mappings are made; absent = nobody wants to know
+   */
+  constructor(
+    private readonly written: (page: Page) => void = () => {},
+    private readonly sites?: CallSites,
+  ) {}
+
+  /** Those that are there, with the line of the program that has made them. */
+  get mappings(): readonly { readonly file: OpenFile; readonly address: number; readonly site: string | undefined }[] {
+    return this.#vmas.map(({ file, start, site }) => ({ file, address: start * PAGE_BYTES, site }));
+  }
 
   /** Maps a file. The checks of do_mmap that concern the file are here too. @returns the address */
   map(file: OpenFile, lengthBytes: bigint, offset: bigint, prot: number, flags: number): number {
@@ -107,6 +120,7 @@ export class AddressSpace {
       mayWrite: !shared || file.writable,
       file: file.hold(),
       fixedLength: false,
+      site: this.sites?.here(),
       copies: new Map(),
     };
     try {

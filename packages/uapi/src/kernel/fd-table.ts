@@ -3,12 +3,14 @@
  *
  * Source: struct files_struct, fs/file.c, v6.12: the lowest free number is taken, up to RLIMIT_NOFILE.
  */
-import { ErrnoError } from '@dmabuf-lab/core/base';
+import { type CallSites, ErrnoError } from '@dmabuf-lab/core/base';
 import type { OpenFile } from './open-file.js';
 
 interface Entry {
   readonly file: OpenFile;
   closeOnExec: boolean;
+  /** The line of the program that has made it, where that is wanted. */
+  readonly site: string | undefined;
 }
 
 /** The soft limit that a process starts with. Source: INR_OPEN_CUR, include/uapi/linux/fs.h. */
@@ -17,7 +19,11 @@ export const OPEN_FILES_LIMIT = 1024;
 export class FdTable {
   readonly #entries = new Map<number, Entry>();
 
-  constructor(public limit: number = OPEN_FILES_LIMIT) {}
+  /** @param sites tells by whom descriptors are made; absent = nobody wants to know */
+  constructor(
+    public limit: number = OPEN_FILES_LIMIT,
+    private readonly sites?: CallSites,
+  ) {}
 
   /** Descriptors in rising order. */
   get numbers(): number[] {
@@ -31,6 +37,11 @@ export class FdTable {
   /** @throws ErrnoError EBADF */
   file(fd: number, op: string): OpenFile {
     return this.#entry(fd, op).file;
+  }
+
+  /** The line of the program that has made a descriptor; undefined when it is not known. @throws ErrnoError EBADF */
+  siteOf(fd: number): string | undefined {
+    return this.#entry(fd, 'exit').site;
   }
 
   setClosesOnExec(fd: number, on: boolean): void {
@@ -48,7 +59,7 @@ export class FdTable {
     if (fd >= this.limit) {
       throw new ErrnoError('EMFILE', 'get_unused_fd_flags', `Cannot open a descriptor: all ${this.limit} are in use`);
     }
-    this.#entries.set(fd, { file, closeOnExec });
+    this.#entries.set(fd, { file, closeOnExec, site: this.sites?.here() });
     return fd;
   }
 

@@ -8,6 +8,7 @@
 import {
   type AtomicWords,
   attemptUntil,
+  type CallSites,
   type Clock,
   type ErrnoCode,
   ErrnoError,
@@ -50,8 +51,17 @@ export interface KernelOptions {
   readonly addressOf?: (memory: Uint8Array) => number | undefined;
   /** What dma-bufs keep to; like Linux 6.12 when absent. */
   readonly dmaBufRules?: DmaBufRules;
+  /** Find out which line of a program has made what it leaves open; absent = do not, since that costs time. */
+  readonly callSites?: CallSites;
   /** Between the CPU and dma-bufs; absent = devices see what the CPU sees. */
   readonly cpuCache?: CpuCacheOptions;
+}
+
+/** A dma-buf that is there, for lists of what was left. */
+export interface LiveDmaBuf {
+  readonly name: string;
+  /** The devices that are attached, and the line of the program that had them attach. */
+  attached(): Iterable<{ readonly device: string; readonly site: string | undefined }>;
 }
 
 const NEW_FILE = O.CREAT | O.EXCL;
@@ -72,6 +82,10 @@ export class SimulatedKernel {
   readonly syncAudit: SyncAudit;
   /** Undefined on a coherent board. */
   readonly cpuCache: CpuCache | undefined;
+  /** Undefined where nobody wants to know. */
+  readonly callSites: CallSites | undefined;
+  /** All that are there, by their file; only with `callSites`. */
+  readonly dmaBufs = new Map<OpenFile, LiveDmaBuf>();
   /** Processes that have not ended. */
   readonly processes = new Set<Process>();
   readonly #reservations = new WwClass('reservation_ww_class');
@@ -87,6 +101,7 @@ export class SimulatedKernel {
   ) {
     this.pages = options.pages;
     this.dmaBufRules = options.dmaBufRules ?? new DmaBufRules();
+    this.callSites = options.callSites;
     const { cpuCache } = options;
     if (cpuCache?.isCoherent === false) this.cpuCache = new CpuCache(cpuCache, this.dmaBufRules);
     this.syncAudit = new SyncAudit(this.dmaBufRules, () => this.now());

@@ -58,11 +58,11 @@ export class Process {
     readonly kernel: SimulatedKernel,
     options: { readonly openFiles?: number } = {},
   ) {
-    this.fds = new FdTable(options.openFiles);
+    this.fds = new FdTable(options.openFiles, kernel.callSites);
     kernel.processes.add(this);
     this.memory = new AddressSpace((page) => {
       for (const watcher of kernel.pageWatchers) watcher.written(page);
-    });
+    }, kernel.callSites);
   }
 
   /** Ends it: mappings and descriptors are gone, as at exit(2). */

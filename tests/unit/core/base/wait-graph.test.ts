@@ -1,122 +1,100 @@
-import { type Deadlock, WaitGraph } from '@dmabuf-lab/core/base';
+import { findDeadlocks, type Wait, type WaitView } from '@dmabuf-lab/core/base';
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
 
-const LOCK = 'the lock of a reservation';
+type Waits = Readonly<Record<string, { readonly what?: string; readonly for: readonly string[] } | undefined>>;
 
-/** One task an actor, named like it with a stroke: `a/`. */
-function graphOf(...actors: string[]): WaitGraph {
-  const graph = new WaitGraph();
-  for (const actor of actors) graph.begin(actor, `${actor}/`);
-  return graph;
+/** Tasks are named by a letter for their actor, and a number. */
+const view = (waitOf: WaitView<string>['waitOf']): WaitView<string> => ({
+  waitOf,
+  nameOf: (task) => task,
+  isSameActor: (one, other) => one[0] === other[0],
+});
+
+/** What is found among tasks of which each waits for those named. */
+function find(waits: Waits): string[] {
+  const waitOf = (task: string): Wait<string> | undefined => {
+    const wait = waits[task];
+    return wait && { what: wait.what ?? 'it', awaited: wait.for };
+  };
+  return findDeadlocks(Object.keys(waits), view(waitOf)).map(({ text }) => text);
 }
 
-test('WaitGraph.wait, two that wait for each other, are named with what each waits for, when the second begins to', (t) => {
-  const graph = graphOf('camera', 'gpu');
-  t.is(graph.wait('camera/', { what: LOCK, owner: 'gpu' }), undefined);
-  const deadlock = graph.wait('gpu/', { what: 'the mappings of an importer', owner: 'camera' });
-  t.is(deadlock?.text, `gpu/ -> the mappings of an importer -> camera/ -> ${LOCK} -> gpu/`);
+test('findDeadlocks, two that wait for each other, are named with what each waits for', (t) => {
+  const waits = { a: { what: 'X', for: ['b'] }, b: { what: 'Y', for: ['a'] } };
+  t.deepEqual(find(waits), ['a -> X -> b -> Y -> a']);
 });
 
-test('WaitGraph.wait, for itself, is a deadlock of one', (t) => {
-  t.is(graphOf('a').wait('a/', { what: LOCK, owner: 'a/' })?.text, `a/ -> ${LOCK} -> a/`);
+test('findDeadlocks, one that waits for itself, is a deadlock of one', (t) => {
+  t.deepEqual(find({ a: { what: 'X', for: ['a'] } }), ['a -> X -> a']);
 });
 
-test('WaitGraph.wait, a chain that ends with somebody who goes on, is none', (t) => {
-  const graph = graphOf('a', 'b', 'c');
-  t.is(graph.wait('a/', { what: LOCK, owner: 'b' }), undefined);
-  t.is(graph.wait('b/', { what: LOCK, owner: 'c' }), undefined);
-  const deadlock = graph.wait('c/', { what: LOCK, owner: 'b' });
+test('findDeadlocks, a chain that ends with one that goes on, or may end by itself, is none', (t) => {
+  t.deepEqual(find({ a: { for: ['b'] }, b: { for: ['c'] }, c: undefined }), []);
+  t.deepEqual(find({ a: { for: ['b'] }, b: { for: [] } }), []);
+});
+
+test('findDeadlocks, one of whose helpers somebody can still hope for, is not stuck; once all are, it is', (t) => {
+  const waits = { a: { for: ['b', 'c'] }, b: { for: ['a'] } };
+  t.deepEqual(find({ ...waits, c: undefined }), []);
+  t.deepEqual(find({ ...waits, c: { for: ['b'] } }), ['a -> it -> b -> it -> a']);
+});
+
+test('findDeadlocks, a wait for somebody who is none of the tasks, is no deadlock', (t) => {
+  t.deepEqual(find({ a: { for: ['gone'] }, b: { for: ['a'] } }), []);
+});
+
+test('findDeadlocks, two cycles apart, are both named; who waits for one of them, is none of it', (t) => {
+  const waits = { a: { for: ['b'] }, b: { for: ['a'] }, c: { for: ['a'] }, d: { for: ['e'] }, e: { for: ['d'] } };
+  t.deepEqual(find(waits), ['a -> it -> b -> it -> a', 'd -> it -> e -> it -> d']);
+});
+
+test('findDeadlocks, of a way round and a short cut, names the short cut', (t) => {
+  const waits = { a: { for: ['b', 'c'] }, b: { for: ['c'] }, c: { for: ['a'] } };
+  t.deepEqual(find(waits), ['a -> it -> c -> it -> a']);
+});
+
+test('findDeadlocks, of a cycle within an actor and one between actors, names the one between', (t) => {
+  const waits = { a1: { for: ['a2'] }, a2: { for: ['a1', 'b'] }, b: { for: ['c'] }, c: { for: ['a2'] } };
+  t.deepEqual(find(waits), ['a2 -> it -> b -> it -> c -> it -> a2']);
+  t.deepEqual(find({ a1: { for: ['a2'] }, a2: { for: ['a1'] } }), ['a1 -> it -> a2 -> it -> a1']);
+});
+
+test('findDeadlocks, a cycle out of which hope for another deadlock leads, is only its consequence', (t) => {
+  const waits: Record<string, string[]> = { a: ['b', 'c'], b: ['a'], c: ['d', 'e'], d: ['c'], e: ['c'] };
+  const waitOf = (task: string): Wait<string> => ({ what: 'it', awaited: waits[task] });
+  const found = findDeadlocks(Object.keys(waits), view(waitOf));
   t.deepEqual(
-    deadlock?.waits.map(({ task }) => task),
-    ['c/', 'b/'],
-    'a waits for the cycle and is none of it',
+    found.map(({ text }) => text),
+    ['c -> it -> d -> it -> c'],
   );
+  t.deepEqual([...found[0].stuck].sort(), ['c', 'd', 'e']);
 });
 
-test('WaitGraph.wait, for an actor of which another task can go on, is no deadlock; for the task that holds it, it is', (t) => {
-  const graph = graphOf('a');
-  graph.begin('b', 'b/lane 0');
-  graph.begin('b', 'b/lane 1');
-  graph.wait('b/lane 0', { what: 'a fence', owner: 'a' });
-  t.is(graph.wait('a/', { what: 'a mapping', owner: 'b' }), undefined);
-  t.is(
-    graph.wait('a/', { what: 'a mapping', owner: 'b/lane 0' })?.text,
-    'a/ -> a mapping -> b/lane 0 -> a fence -> a/',
-  );
-});
-
-test('WaitGraph.wait, the last task of an actor begins to wait, and all of them do: a deadlock', (t) => {
-  const graph = graphOf('a');
-  graph.begin('b', 'b/lane 0');
-  graph.begin('b', 'b/lane 1');
-  t.is(graph.wait('a/', { what: 'a frame', owner: 'b' }), undefined);
-  t.is(graph.wait('b/lane 0', { what: 'room', owner: 'a' }), undefined);
-  t.truthy(graph.wait('b/lane 1', { what: 'room', owner: 'a' }));
-});
-
-test('WaitGraph, who goes on or ends, breaks the cycle; whom somebody supervises is waited for in hope', (t) => {
-  const graph = graphOf('a', 'b');
-  graph.wait('a/', { what: LOCK, owner: 'b' });
-  graph.goOn('a/');
-  t.is(graph.wait('b/', { what: LOCK, owner: 'a' }), undefined);
-  graph.end('b/');
-  t.is(graph.wait('a/', { what: LOCK, owner: 'b' }), undefined);
-});
-
-test('WaitGraph.wait, of a task or for an actor that nobody has heard of, is no deadlock', (t) => {
-  const graph = graphOf('a');
-  t.is(graph.wait('nobody/', { what: LOCK, owner: 'a' }), undefined);
-  t.is(graph.wait('a/', { what: LOCK, owner: 'nobody' }), undefined);
-});
-
-test('WaitGraph.end, of the last task that others could hope for, closes the deadlock', (t) => {
-  const graph = graphOf('a');
-  graph.begin('b', 'b/lane 0');
-  graph.begin('b', 'b/lane 1');
-  graph.wait('a/', { what: 'a frame', owner: 'b' });
-  t.is(graph.wait('b/lane 0', { what: 'room', owner: 'a' }), undefined);
-  t.is(graph.end('b/lane 1')?.text, 'a/ -> a frame -> b/lane 0 -> room -> a/');
-});
-
-/** The same by brute force: nobody can go on from the task, however those who can are let go on. */
-function isStuck(waits: ReadonlyMap<string, string>, tasks: readonly string[], task: string): boolean {
-  const free = new Set(tasks.filter((one) => !waits.has(one)));
-  for (let i = 0; i <= tasks.length; i += 1) {
-    for (const one of tasks) {
-      const owner = waits.get(one);
-      if (owner !== undefined && [...free].some((other) => other.startsWith(`${owner}/`))) free.add(one);
-    }
-  }
-  return !free.has(task);
-}
-
-const step = fc.record({ task: fc.nat(5), owner: fc.option(fc.nat(2), { nil: undefined }) });
+const TASKS = ['0', '1', '2', '3', '4', '5'];
+const wait = fc.option(fc.uniqueArray(fc.constantFrom(...TASKS), { maxLength: 3 }), { nil: undefined });
 
 testProp(
-  'WaitGraph.wait, finds exactly those who cannot go on, and names a cycle',
-  [fc.array(step, { minLength: 1 })],
-  (t, steps) => {
-    const tasks = ['a/0', 'a/1', 'b/0', 'b/1', 'c/0', 'c/1'];
-    const graph = new WaitGraph();
-    for (const task of tasks) graph.begin(task[0], task);
-    const waits = new Map<string, string>();
-    t.is(graph.wait('nobody/', { what: LOCK, owner: 'a' }), undefined);
-    for (const { task: index, owner } of steps) {
-      const task = tasks[index];
-      if (owner === undefined) {
-        graph.goOn(task);
-        waits.delete(task);
-        continue;
+  'findDeadlocks, names cycles of waits only, and one wherever somebody cannot go on',
+  [fc.array(wait, { minLength: 6, maxLength: 6 })],
+  (t, waits) => {
+    const waitOf = (task: string): Wait<string> | undefined => {
+      const awaited = waits[Number(task)];
+      return awaited && { what: 'it', awaited };
+    };
+    const found = findDeadlocks(TASKS, view(waitOf));
+    // By brute force: let go on who can, as often as it helps.
+    const free = new Set(TASKS.filter((one) => (waits[Number(one)] ?? []).length === 0));
+    for (const _ of TASKS) {
+      for (const one of TASKS) if (waits[Number(one)]?.some((other) => free.has(other)) === true) free.add(one);
+    }
+    t.is(found.length > 0, free.size < TASKS.length);
+    for (const { waits: cycle, stuck } of found) {
+      for (const [i, { task }] of cycle.entries()) {
+        t.true(waits[Number(task)]?.includes(cycle[(i + 1) % cycle.length].task));
+        t.true(stuck.has(task));
       }
-      waits.set(task, 'abc'[owner]);
-      const deadlock: Deadlock | undefined = graph.wait(task, { what: LOCK, owner: 'abc'[owner] });
-      t.is(deadlock !== undefined, isStuck(waits, tasks, task));
-      for (const [i, one] of deadlock?.waits.entries() ?? []) {
-        const next = deadlock?.waits[(i + 1) % deadlock.waits.length];
-        t.is(next?.task[0] ?? '', one.owner);
-        t.is(waits.get(one.task) ?? '', one.owner);
-      }
+      for (const one of stuck) t.false(free.has(one));
     }
   },
 );

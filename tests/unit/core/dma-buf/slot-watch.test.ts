@@ -1,5 +1,15 @@
-import { wordIndex } from '@dmabuf-lab/core/base';
+import { actorId, timelineSlot, wordIndex } from '@dmabuf-lab/core/base';
 import { ATTACHMENT_ROW_WORDS, BUFFER_ROW_WORDS } from '@dmabuf-lab/core/dma-buf';
+import { PipelineLane } from '@dmabuf-lab/core/driver';
+import {
+  DmaResv,
+  fenceStatus,
+  RESV_ROW_WORDS,
+  ResvUsage,
+  TIMELINE_ROW_WORDS,
+  Timeline,
+  tryLockReservations,
+} from '@dmabuf-lab/core/sync';
 import test from 'ava';
 import { CAMERA, ENCODER, GPU, TABLES, TableTop } from './table-top.js';
 
@@ -103,4 +113,133 @@ test('SlotWatch, an overwritten buffer that is only destroyed, is told all the s
   wildWrite(table, rowOfBuffer(victim.buffer.slot) + BUFFER_ROW_WORDS - 1, 1);
   table.run(table.exporter.destroy({ buffer: victim.buffer }));
   t.like(table.watch.records, [{ buffer: 'victim', devices: [] }]);
+});
+
+const rowOfReservation = (slot: number): number => TABLES.resv.base + slot * RESV_ROW_WORDS;
+const rowOfTimeline = (slot: number): number => TABLES.timelines.base + slot * TIMELINE_ROW_WORDS;
+const ENDED_WITH_EIO = -5;
+
+for (const [what, first, count, seen] of [
+  ['the last word', RESV_ROW_WORDS - 1, 1, /its guard word 63 holds 0xffffffff and not 0x/],
+  ['the second last word', RESV_ROW_WORDS - 2, 1, /its guard word 62 holds 0xffffffff and not 0x/],
+  ['all words', 0, RESV_ROW_WORDS, /its guard word 62 holds/],
+  ['the lock', 0, 1, /it is locked by -1, which is nobody$/],
+  ['the count of slots', 2, 1, /it says that -1 of 12 slots are used$/],
+] as const) {
+  test(`SlotWatch, ${what} of a reservation overwritten, is found and named; its buffer is given up, and nobody waits for ever`, (t) => {
+    const { table, camera, lane, victim, other } = twoBuffers();
+    wildWrite(table, rowOfReservation(victim.buffer.slot) + first, count);
+    t.throws(() => table.run(table.importer(GPU).attach(victim.buffer)), REFUSED);
+    const [{ what: told, buffer }] = table.watch.records;
+    t.regex(told, new RegExp(`^reservation ${victim.buffer.slot} of victim: `));
+    t.regex(told, seen);
+    t.is(buffer, 'victim');
+    t.throws(() => table.run(camera.map(victim.attachment, lane)), REFUSED);
+    // Whoever had mapped it before can lock its reservation, with those of other buffers, and finds no fence to wait for.
+    const { resv, timelines } = table.tables;
+    const set = [other.buffer.slot, victim.buffer.slot];
+    const context = resv.acquireContext(actorId(2));
+    t.true(tryLockReservations(resv, set, context));
+    for (const slot of set) {
+      t.true(new DmaResv(resv, timelines, slot).testSignalled(ResvUsage.Bookkeep));
+      resv.unlock(slot, context);
+    }
+    t.notThrows(() => camera.unmap(table.run(camera.map(other.attachment, lane))));
+    t.is(table.watch.records.length, 1);
+  });
+}
+
+test('SlotWatch, a lock that an actor holds and one that a dead one had held, are no damage', (t) => {
+  const { table, victim } = twoBuffers();
+  const { resv } = table.tables;
+  const context = resv.acquireContext(actorId(3));
+  t.true(tryLockReservations(resv, [victim.buffer.slot], context));
+  t.notThrows(() => table.run(table.importer(GPU).attach(victim.buffer)));
+  t.deepEqual(table.watch.records, []);
+  t.true(resv.isLockedBy(victim.buffer.slot, context), 'and it is left as it is');
+});
+
+test('SlotWatch, guards of a reservation overwritten under a lock that is held, leave the lock to its holder', (t) => {
+  const { table, victim } = twoBuffers();
+  const { resv } = table.tables;
+  const context = resv.acquireContext(actorId(3));
+  tryLockReservations(resv, [victim.buffer.slot], context);
+  wildWrite(table, rowOfReservation(victim.buffer.slot) + RESV_ROW_WORDS - 1, 1);
+  t.throws(() => table.run(table.importer(GPU).attach(victim.buffer)), REFUSED);
+  t.notThrows(() => resv.unlock(victim.buffer.slot, context));
+});
+
+test('fenceStatus, a fence that an overwritten reservation names on a timeline that is not there, has ended with EIO', (t) => {
+  const { table } = twoBuffers();
+  for (const timeline of [-1, 16, 0x7777_7777]) {
+    const fence = { timeline: timelineSlot(Math.abs(timeline)), generation: 1, seqno: 1 };
+    t.is(
+      fenceStatus(table.tables.timelines, { ...fence, timeline: timeline as typeof fence.timeline }),
+      ENDED_WITH_EIO,
+    );
+  }
+});
+
+/** A lane of the camera, which is the second actor of the table. */
+function cameraLane() {
+  const made = twoBuffers();
+  const slot = timelineSlot(1);
+  const lane = new PipelineLane(new Timeline(made.table.tables.timelines, slot));
+  return { ...made, slot, lane };
+}
+
+for (const [what, first, count] of [
+  ['the last word', TIMELINE_ROW_WORDS - 1, 1],
+  ['the second last word', TIMELINE_ROW_WORDS - 2, 1],
+  ['all words from the generation on', 4, TIMELINE_ROW_WORDS - 4],
+] as const) {
+  test(`SlotWatch, ${what} of a timeline overwritten, is found at the next operation on a buffer of its device, and named`, (t) => {
+    const { table, camera, victim, other, slot, lane } = cameraLane();
+    const done = lane.owe();
+    lane.pay(done);
+    const pending = lane.owe();
+    const gpu = new Timeline(table.tables.timelines, timelineSlot(3)).next();
+    wildWrite(table, rowOfTimeline(slot) + first, count, 0x1234);
+    table.run(table.importer(GPU).attach(other.buffer));
+    t.like(table.watch.records, [{ timeline: { device: 'camera', lane: 0 }, devices: [] }]);
+    t.regex(table.watch.records[0].what, /^timeline slot 1, lane 0 of camera: its guard word 4[67] holds 0x00001234/);
+    // Pending points have ended, so that nobody waits for ever; its owner neither ends them otherwise nor publishes more.
+    const { timelines } = table.tables;
+    if (first > 4) t.is(fenceStatus(timelines, done), 1, 'what was signalled before stays so');
+    t.true(fenceStatus(timelines, pending) < 0);
+    t.notThrows(() => lane.pay(pending));
+    t.true(fenceStatus(timelines, pending) < 0);
+    t.throws(() => lane.owe(), {
+      code: 'EIO',
+      message: /timeline 1: its control words have been overwritten/,
+    } as object);
+    // Others go on: their fences, and all buffers, also those of the same device.
+    t.is(fenceStatus(timelines, gpu), 0);
+    for (const { attachment } of [victim, other]) {
+      t.notThrows(() => camera.unmap(table.run(camera.map(attachment, table.lane()))));
+    }
+    t.is(table.watch.records.length, 1, 'told once');
+  });
+}
+
+test('SlotWatch, an overwritten timeline that nobody uses, is found when all are looked at', (t) => {
+  const { table } = twoBuffers();
+  wildWrite(table, rowOfTimeline(9) + TIMELINE_ROW_WORDS - 1, 1);
+  table.watch.lookAtAllTimelines();
+  t.like(table.watch.records, [{ timeline: { device: 'actor 10', lane: 0 } }]);
+});
+
+test('SlotWatch, a next life of the device whose timeline was overwritten, has it without damage', (t) => {
+  const { table, slot, lane } = cameraLane();
+  const pending = lane.owe();
+  wildWrite(table, rowOfTimeline(slot) + TIMELINE_ROW_WORDS - 1, 1);
+  table.watch.reopenTimelines(actorId(2));
+  const { timelines } = table.tables;
+  timelines.fail(slot, 130); // the reclaimer; the error that was told first stays
+  t.is(fenceStatus(timelines, pending), ENDED_WITH_EIO);
+  const next = new PipelineLane(new Timeline(timelines, slot));
+  next.pay(next.owe());
+  t.is(fenceStatus(timelines, pending), ENDED_WITH_EIO, 'a fence of the life before stays as it ended');
+  table.watch.lookAtAllTimelines();
+  t.is(table.watch.records.length, 1);
 });

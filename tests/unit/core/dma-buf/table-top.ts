@@ -67,6 +67,7 @@ export class TableTop {
   /** Called when a task parks on a word and no time-out helps: lets a test act as somebody else. */
   onPark: (what: string) => boolean = () => false;
   #actors = 1;
+  readonly #names = new Map<number, string>();
 
   readonly watch: SlotWatch;
   /** Only where it was asked for. */
@@ -76,7 +77,14 @@ export class TableTop {
   constructor(policy: Partial<ExporterPolicy> = {}, cmaBytes = 16 * MiB, sanitizerBytes?: number, life: Life = {}) {
     this.words = life.words ?? new Words(new SharedArrayBuffer(CONTROL_BYTES));
     this.tables = openTables(this.words, TABLES, actorId(1));
-    this.watch = new SlotWatch(this.tables.guards, this.tables.buffers, () => this.nowNs);
+    this.watch = new SlotWatch({
+      ...this.tables,
+      lastActor: 16,
+      lanesPerActor: 1,
+      nameOf: (actor) => this.#names.get(actor) ?? `actor ${actor}`,
+      now: () => this.nowNs,
+    });
+    this.watch.openTimelines();
     this.memory = life.memory ?? PhysicalMemory.create([{ name: 'dram', base: BASE, sizeBytes: 128 * MiB }]);
     const holes = [{ offset: CMA_BASE - BASE, sizeBytes: cmaBytes }];
     this.system = new SystemHeap('system', this.memory, { base: BASE, sizeBytes: 128 * MiB, holes });
@@ -149,6 +157,7 @@ export class TableTop {
 
   services(name: string): ActorServices {
     const id = actorId(this.#actors);
+    this.#names.set(id, name);
     this.#actors += 1;
     return {
       name,

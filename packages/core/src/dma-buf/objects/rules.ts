@@ -35,7 +35,11 @@ export type FindingKind =
   // Where Linux waits for too little or too much; never refused.
   | 'v4l2-ignores-fence'
   | 'ahead-of-v4l2'
-  | 'wait-without-conflict';
+  | 'wait-without-conflict'
+  // What programs leave to exit(2); never refused.
+  | 'descriptor-left-open'
+  | 'mapping-left-open'
+  | 'attachment-left-open';
 
 /** One violation. */
 export interface DmaBufFinding {

@@ -28,15 +28,17 @@ export const DEFAULT_SUPERVISION: Supervision = { lateNs: 1_000_000_000, hungNs:
 /** Why an actor died. */
 export type DeathCause = 'killed' | 'hung' | 'failed' | 'stopped';
 
-/** Something that happened to the life of an actor. */
+/** Something that happened to the life of an actor, or to several that wait for each other. */
 export interface Incident {
-  readonly kind: 'died' | 'late' | 'reclaimed' | 'restarted' | 'gave-up';
+  readonly kind: 'died' | 'late' | 'reclaimed' | 'restarted' | 'gave-up' | 'deadlock';
+  /** Of a deadlock: one of those in it. */
   readonly actor: string;
   readonly atNs: Nanoseconds;
   /** How many times it had died before. */
   readonly life: number;
   /** Of a death. */
   readonly cause?: DeathCause;
+  /** Of a deadlock: who waits for what of whom, back to the first. */
   readonly why?: string;
   /** Of `late`: since when it has done nothing. */
   readonly sinceNs?: Nanoseconds;

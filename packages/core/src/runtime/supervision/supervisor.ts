@@ -120,6 +120,13 @@ export class Supervisor {
     }
   }
 
+  /** Puts what the runtime has found among the incidents, at its time. */
+  note(incident: Incident): void {
+    let place = this.incidents.length;
+    while (place > 0 && this.incidents[place - 1].atNs > incident.atNs) place -= 1;
+    this.incidents.splice(place, 0, incident);
+  }
+
   /** An actor is definitely dead. */
   onDeath(actor: string, cause: DeathCause, why?: string): void {
     const atNs = this.control.now();

@@ -31,6 +31,8 @@ export interface ThreadsOptions {
   readonly startGraceMs?: number;
   /** How long the actors may take to end once the run was told to stop early. */
   readonly stopGraceMs?: number;
+  /** Called at each beat while the run lasts, with its model time. Must change nothing. */
+  readonly onBeat?: (nowNs: Nanoseconds) => void;
 }
 
 const DEFAULT_START_GRACE_MS = 120_000;
@@ -40,7 +42,8 @@ const PROGRESS_MS = 250;
 
 export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   readonly workers = new Map<string, ActorWorker>();
-  readonly #words: AtomicWords;
+  /** The control memory. */
+  readonly words: AtomicWords;
   readonly #runtimeWords: RuntimeWords;
   readonly #controlCalls: Record<string, number> = {};
   readonly #control: ThreadsControl;
@@ -56,11 +59,11 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     private readonly spec: RunSpec,
     private readonly options: ThreadsOptions,
   ) {
-    this.#words = new AtomicWords(new SharedArrayBuffer(spec.controlBytes));
-    this.#runtimeWords = new RuntimeWords(this.#words);
+    this.words = new AtomicWords(new SharedArrayBuffer(spec.controlBytes));
+    this.#runtimeWords = new RuntimeWords(this.words);
     const supervised = supervisedActors(spec);
     this.#supervised = new Set(supervised);
-    this.#control = new ThreadsControl(this, this.#words, { now: () => this.#elapsed() }, options.pace);
+    this.#control = new ThreadsControl(this, this.words, { now: () => this.#elapsed() }, options.pace);
     const { faults = [], supervision } = spec;
     this.#supervisor = new Supervisor(this.#control, supervised, faults, supervision, resumingActors(spec));
   }
@@ -183,7 +186,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const spec = this.spec.actors.find((actor) => actor.name === name);
     if (spec === undefined) throw new ErrnoError('ENODEV', 'start', `Cannot start ${name}: no such actor`);
     const { memory, seed, trace } = this.spec;
-    const control = this.#words.buffer;
+    const control = this.words.buffer;
     const { peers, callers } = this.#portsOf(spec, life);
     const start: WorkerStart = {
       ...{ spec, life, control, memory, seed, trace, pace: this.options.pace, peers, callers },
@@ -216,6 +219,8 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   #supervise(timers: NodeJS.Timeout[]): void {
     const { onProgress, faults, supervision } = this.spec;
     if (onProgress !== undefined) timers.push(setInterval(() => onProgress(this.#elapsed()), PROGRESS_MS));
+    const { onBeat } = this.options;
+    if (onBeat !== undefined) timers.push(setInterval(() => onBeat(this.#elapsed()), BEAT_MS));
     if (faults === undefined && supervision === undefined) return;
     this.#supervisor.begin();
     const look = (): void => {
@@ -231,7 +236,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     for (;;) {
       const park = this.#runtimeWords.readyStep(this.spec.actors.length);
       if (park === true || this.#ending) break;
-      const wait = this.#words.waitAsync(park.word, park.expected, 1000);
+      const wait = this.words.waitAsync(park.word, park.expected, 1000);
       if (wait.async) await wait.value;
     }
     clearTimeout(timer);

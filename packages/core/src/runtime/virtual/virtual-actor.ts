@@ -9,6 +9,7 @@ import {
   type Nanoseconds,
   RandomStream,
   ReplyPark,
+  type ReplySettle,
   type Task,
   TraceLog,
   toErrorRecord,
@@ -29,7 +30,8 @@ import {
   peerIsGone,
 } from '../actor.js';
 import { RuntimeWords } from '../runtime-words.js';
-import type { Running, VirtualRuntime } from './virtual-runtime.js';
+import type { Running } from './running.js';
+import type { VirtualRuntime } from './virtual-runtime.js';
 import type { VirtualWords } from './virtual-words.js';
 
 /** One actor of the virtual runtime: the ports its program sees, and its generators. */
@@ -98,6 +100,10 @@ export class VirtualActor implements ActorHost {
     return this.runtime.spec.memory;
   }
 
+  get generator(): number {
+    return this.runtime.generatorNow;
+  }
+
   /** Starts the program. */
   begin(program: ActorProgram): void {
     const main = this.runtime.turn.during(this.name, () => program(this, this.spec.data));
@@ -128,9 +134,9 @@ export class VirtualActor implements ActorHost {
       controlCalls[method] = (controlCalls[method] ?? 0) + 1;
       const target = yield* this.runtime.peer(peer, method);
       try {
-        const answer: T = yield new ReplyPark(({ resolve, reject }) => {
+        const answer: T = yield new ReplyPark((settle) => {
           // Only the runtime tells of deaths.
-          target.answer(method === PEER_DIED ? BROKEN_MESSAGE : method, sent, this.name, resolve, reject, this);
+          target.answer(method === PEER_DIED ? BROKEN_MESSAGE : method, sent, this.name, settle, this);
         }, `${method} of ${peer}`);
         return answer;
       } catch (error) {
@@ -144,26 +150,20 @@ export class VirtualActor implements ActorHost {
   }
 
   /** Serves a call from a peer, in a generator of its own. */
-  answer(
-    method: string,
-    args: unknown,
-    from: string,
-    resolve: (value: unknown) => void,
-    reject: (error: Error) => void,
-    caller?: VirtualActor,
-  ): void {
+  answer(method: string, args: unknown, from: string, settle: ReplySettle, caller?: VirtualActor): void {
+    const { resolve, reject } = settle;
     const handler = this.#handlers.get(method);
     const lost = (): void => reject(peerIsGone(method, this.name));
     if (handler === undefined && !this.#isReady) {
       this.#unanswered.add(lost);
       this.#early.push(() => {
         this.#unanswered.delete(lost);
-        this.answer(method, args, from, resolve, reject, caller);
+        this.answer(method, args, from, settle, caller);
       });
       return;
     }
     if (handler === undefined && this.#handlers.has(BROKEN_MESSAGE)) {
-      this.answer(BROKEN_MESSAGE, noSuchService(method, this.name), from, resolve, reject);
+      this.answer(BROKEN_MESSAGE, noSuchService(method, this.name), from, settle);
       return;
     }
     if (handler === undefined) {
@@ -171,7 +171,7 @@ export class VirtualActor implements ActorHost {
       return;
     }
     this.#unanswered.add(lost);
-    this.runtime.start(
+    const server = this.runtime.start(
       this,
       `${method} for ${from}`,
       this.runtime.turn.during(this.name, () => unlessDead(caller, handler(args, from))),
@@ -185,6 +185,7 @@ export class VirtualActor implements ActorHost {
         reject(fromErrorRecord(structuredClone(toErrorRecord(error))));
       },
     );
+    settle.servedBy?.(server.number);
   }
 
   *ready(): Task<void> {

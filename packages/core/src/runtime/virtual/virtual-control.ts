@@ -93,11 +93,12 @@ export class VirtualControl implements ActorControl {
   #tell(other: VirtualActor, reclaim: Reclaim): void {
     const { death } = reclaim;
     const settled = (): void => this.#settle(reclaim, other.name);
-    other.answer(PEER_DIED, death, death.name, settled, (error) => {
+    const reject = (error: Error): void => {
       // Whoever dies while it reclaims leaves the rest to its next life.
       if (!isErrno(error, 'ENODEV')) this.runtime.fail(error);
       if (!other.resumes) settled();
-    });
+    };
+    other.answer(PEER_DIED, death, death.name, { resolve: settled, reject });
   }
 
   #settle(reclaim: Reclaim, name: string): void {

@@ -10,24 +10,18 @@ import {
   assert,
   ErrnoError,
   EventClass,
-  type ExternalPark,
-  fromErrorRecord,
   type Nanoseconds,
   type Park,
   RandomStream,
   type ReplyPark,
   type Task,
-  toErrorRecord,
   Wake,
   type WordIndex,
   type WordPark,
 } from '../../base/index.js';
 import {
   ActorError,
-  type ActorOutcome,
-  type ActorProgram,
   type ActorSpec,
-  loadProgram,
   peerIsGone,
   type RunReport,
   type RunSpec,
@@ -40,29 +34,19 @@ import { Returns } from '../returns.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { type DeathCause, Supervisor } from '../supervision/index.js';
 import { Turn } from '../turn.js';
+import { DeadlockWatch } from './deadlock-watch.js';
 import { EventQueue, type TimedEvent } from './event-queue.js';
+import { Externals } from './externals.js';
 import { Fingerprint } from './fingerprint.js';
+import { Lives } from './lives.js';
+import type { Running } from './running.js';
+import { Sleepers } from './sleepers.js';
 import { VirtualActor } from './virtual-actor.js';
 import { VirtualControl } from './virtual-control.js';
 import { VirtualWords } from './virtual-words.js';
 
 /** After so many events the loop yields to the event loop of the process. */
 const EVENTS_PER_BURST = 4096;
-
-/** A generator with what it waits for. */
-export interface Running {
-  readonly actor: VirtualActor;
-  readonly name: string;
-  readonly task: Task<unknown>;
-  readonly number: number;
-  /** Called with what the task returned. */
-  readonly onDone: (value: unknown) => void;
-  /** Called with what it threw; absent: the run fails. */
-  readonly onError?: (error: Error) => void;
-  waiting: Park | undefined;
-  /** Grows at each park; an event for an earlier one is void. */
-  parks: number;
-}
 
 interface RuntimeEvent extends TimedEvent {
   readonly running: Running;
@@ -90,17 +74,14 @@ export class VirtualRuntime {
   readonly turn = new Turn();
   readonly controlCalls: Record<string, number> = {};
   readonly #events = new EventQueue<RuntimeEvent>();
-  readonly #actors = new Map<string, VirtualActor>();
-  readonly #programs = new Map<string, ActorProgram>();
-  /** Lives that have ended, for their traces. */
-  readonly #past: VirtualActor[] = [];
+  readonly #lives: Lives;
   readonly #supervised: ReadonlySet<string>;
   readonly #control = new VirtualControl(this);
   readonly #supervisor: Supervisor;
   readonly #returns = new Returns();
   readonly journals = new Journals();
-  readonly #sleepers = new Map<WordIndex, Running[]>();
-  readonly #externals: { readonly running: Running; readonly park: ExternalPark }[] = [];
+  readonly #sleepers = new Sleepers();
+  readonly #externals = new Externals();
   readonly #fingerprint = new Fingerprint();
   readonly #ties: RandomStream | undefined;
   #now: Nanoseconds = 0;
@@ -108,6 +89,8 @@ export class VirtualRuntime {
   #live = 0;
   #serving = 0;
   #started = 0;
+  #stepping = 0;
+  readonly #watch: DeadlockWatch | undefined;
   #failure: Error | undefined;
 
   constructor(
@@ -119,11 +102,13 @@ export class VirtualRuntime {
     this.turn.onViolation = (error) => {
       this.#failure ??= error;
     };
+    this.#lives = new Lives(spec, (actor, life) => new VirtualActor(this, actor, life));
     const supervised = supervisedActors(spec);
     this.#supervised = new Set(supervised);
     const resuming = resumingActors(spec);
     const { faults = [], supervision } = spec;
     this.#supervisor = new Supervisor(this.#control, supervised, faults, supervision, resuming);
+    if (spec.waits !== undefined) this.#watch = new DeadlockWatch(this.words, spec.waits(this.words), this.#lives);
     if (options.ties === 'seed') this.#ties = new RandomStream(spec.seed, 'runtime.ties');
   }
 
@@ -131,14 +116,14 @@ export class VirtualRuntime {
     return this.#now;
   }
 
+  /** The generator that is being stepped, by its number. */
+  get generatorNow(): number {
+    return this.#stepping;
+  }
+
   /** Runs to the end. @throws ActorError when an actor fails; ErrnoError EDEADLK when all wait for ever */
   async run(): Promise<RunReport> {
-    const programs = await Promise.all(this.spec.actors.map(loadProgram));
-    for (const [i, actor] of this.spec.actors.entries()) {
-      this.#actors.set(actor.name, new VirtualActor(this, actor));
-      this.#programs.set(actor.name, programs[i]);
-    }
-    for (const [i, actor] of [...this.#actors.values()].entries()) actor.begin(programs[i]);
+    await this.#lives.begin();
     const stop = (): void => new RuntimeWords(this.words).stop();
     this.spec.signal?.addEventListener('abort', stop, { once: true });
     try {
@@ -148,18 +133,12 @@ export class VirtualRuntime {
       this.spec.signal?.removeEventListener('abort', stop);
     }
     return {
-      outcomes: [...this.#actors.values()].map((actor) => this.#outcome(actor)),
+      outcomes: this.#lives.outcomes(),
       endNs: this.#now,
       fingerprint: this.#fingerprint.toString(),
       controlCalls: this.controlCalls,
       incidents: this.#supervisor.incidents,
     };
-  }
-
-  #outcome(actor: VirtualActor): ActorOutcome {
-    const earlier = this.#past.filter((past) => past !== actor && past.name === actor.name);
-    const { name, report, trace } = actor.outcome();
-    return { name, report, trace: [...earlier.flatMap((past) => past.outcome().trace), ...trace] };
   }
 
   /**
@@ -174,9 +153,10 @@ export class VirtualRuntime {
 
   /** Ends an actor, if it is there. */
   end(name: string, cause: DeathCause, why?: string): void {
-    const actor = this.#actors.get(name);
+    const actor = this.#lives.get(name);
     assert(actor !== undefined, `${name} is an actor of this run`);
     if (actor.dead) return;
+    this.#lookForDeadlocks(); // it may be the end of one
     this.#live -= actor.die();
     if (actor.serving) this.#serving -= 1;
     new RuntimeWords(this.words).countDeath(actor.id);
@@ -185,14 +165,7 @@ export class VirtualRuntime {
 
   /** Starts the next life of a dead actor. */
   startAgain(name: string): void {
-    const past = this.#actors.get(name);
-    const spec = this.spec.actors.find((one) => one.name === name);
-    const program = this.#programs.get(name);
-    assert(past?.dead === true && spec !== undefined && program !== undefined, `${name} is a dead actor of this run`);
-    this.#past.push(past);
-    const actor = new VirtualActor(this, spec, past.life + 1);
-    this.#actors.set(name, actor);
-    actor.begin(program);
+    const actor = this.#lives.beginNext(name);
     this.#control.remind(actor);
     this.#returns.isBack(name);
   }
@@ -208,11 +181,11 @@ export class VirtualRuntime {
   }
 
   actor(name: string): VirtualActor | undefined {
-    return this.#actors.get(name);
+    return this.#lives.get(name);
   }
 
   get actors(): Iterable<VirtualActor> {
-    return this.#actors.values();
+    return this.#lives.all;
   }
 
   /** Keeps the run from ending. */
@@ -234,7 +207,7 @@ export class VirtualRuntime {
     keepsAlive: boolean,
     onDone: (value: unknown) => void = () => {},
     onError?: (error: Error) => void,
-  ): void {
+  ): Running {
     if (keepsAlive) this.#live += 1;
     actor.alive += keepsAlive ? 1 : 0;
     this.#started += 1;
@@ -249,12 +222,20 @@ export class VirtualRuntime {
         actor.running.delete(running);
         onDone(value);
       },
-      onError,
+      onError:
+        onError &&
+        ((error) => {
+          actor.running.delete(running);
+          onError(error);
+        }),
       waiting: undefined,
+      waitingSinceNs: 0,
+      servedBy: 0,
       parks: 0,
     };
     actor.running.add(running);
     this.#schedule(running, this.#now, EventClass.HandOver, undefined);
+    return running;
   }
 
   /** Takes a task out of what keeps the run alive, or puts it back. */
@@ -266,6 +247,7 @@ export class VirtualRuntime {
   /** The last actor is ready: what set-up cost is over, and model time begins at 0. */
   beginModelTime(): void {
     this.#now = 0;
+    for (const { running } of this.#lives.all) for (const one of running) one.waitingSinceNs = 0;
     new RuntimeWords(this.words).start(0n);
     this.#supervisor.begin();
   }
@@ -283,7 +265,7 @@ export class VirtualRuntime {
    */
   *peer(name: string, method: string): Task<VirtualActor> {
     for (;;) {
-      const peer = this.#actors.get(name);
+      const peer = this.#lives.get(name);
       if (peer === undefined) throw new ErrnoError('ENODEV', 'call', `Cannot call ${name}: no such actor`);
       if (!peer.dead) return peer;
       if (!peer.resumes) throw peerIsGone(method, name);
@@ -296,9 +278,14 @@ export class VirtualRuntime {
   async #loop(): Promise<void> {
     for (;;) {
       this.#burst();
+      this.#lookForDeadlocks();
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#externals.length > 0) await this.#settleExternals();
-      else if (this.#live === 0) {
+      if (this.#externals.size > 0) {
+        // The clock stands still; the order of calls decides the order of resumption.
+        await this.#externals.settle((running, value, error) => {
+          this.#schedule(running, this.#now, EventClass.Completion, value, error);
+        });
+      } else if (this.#live === 0) {
         if (this.#serving === 0) return;
         this.#endServing();
       } else if (this.#events.size === 0) throw this.#everybodyWaits();
@@ -310,13 +297,13 @@ export class VirtualRuntime {
   /** Everybody else has ended: those who only serve report and end too. */
   #endServing(): void {
     this.#serving = 0;
-    for (const actor of this.#actors.values()) if (actor.serving && !actor.dead) this.countAlive(actor, 1);
+    for (const actor of this.#lives.all) if (actor.serving && !actor.dead) this.countAlive(actor, 1);
     new RuntimeWords(this.words).shutDown();
   }
 
   #burst(): void {
     for (let count = 0; count < EVENTS_PER_BURST; count += 1) {
-      if (this.#externals.length > 0 || this.#live === 0 || this.#failure !== undefined) return;
+      if (this.#externals.size > 0 || this.#live === 0 || this.#failure !== undefined) return;
       const event = this.#events.pop();
       if (event === undefined) return;
       const { running } = event;
@@ -327,6 +314,7 @@ export class VirtualRuntime {
           this.#events.push({ ...event, timeNs: actor.pausedUntilNs });
         continue;
       }
+      if (event.value === false && this.#watch?.isEndedByTime(running) === true) this.#lookForDeadlocks();
       this.#now = event.timeNs;
       this.#class = event.eventClass;
       this.#fingerprint.add(event.timeNs);
@@ -339,6 +327,7 @@ export class VirtualRuntime {
   #resume(running: Running, value: unknown, error: Error | undefined): void {
     running.parks += 1;
     running.waiting = undefined;
+    this.#stepping = running.number;
     const before = this.turn.enter(running.actor.name);
     this.#step(running, value, error);
     this.turn.leave(before);
@@ -362,17 +351,16 @@ export class VirtualRuntime {
 
   #park(running: Running, park: Park): void {
     running.waiting = park;
+    running.waitingSinceNs = this.#now;
     if (park.kind === 'word') this.#sleep(running, park);
     else if (park.kind === 'time') {
       this.#schedule(running, Math.max(park.untilNs, this.#now), park.eventClass, undefined);
     } else if (park.kind === 'reply') this.#awaitReply(running, park);
-    else this.#externals.push({ running, park });
+    else this.#externals.add(running, park);
   }
 
   #sleep(running: Running, park: WordPark): void {
-    const sleepers = this.#sleepers.get(park.word);
-    if (sleepers === undefined) this.#sleepers.set(park.word, [running]);
-    else if (!sleepers.includes(running)) sleepers.push(running); // it may have timed out and come back
+    this.#sleepers.add(park.word, running);
     if (park.untilNs !== Number.POSITIVE_INFINITY) {
       this.#schedule(running, Math.max(park.untilNs, this.#now), park.timeoutClass, false);
     }
@@ -380,7 +368,11 @@ export class VirtualRuntime {
 
   #awaitReply(running: Running, park: ReplyPark): void {
     const { parks } = running;
+    running.servedBy = 0;
     park.start({
+      servedBy: (generator) => {
+        running.servedBy = generator;
+      },
       resolve: (value) => this.#reply(running, parks, value),
       reject: (error) => this.#reply(running, parks, undefined, error),
     });
@@ -392,14 +384,8 @@ export class VirtualRuntime {
 
   /** Turns a notify into one event for each sleeper. */
   #wake(word: WordIndex, wake: Wake): void {
-    const sleepers = this.#sleepers.get(word);
-    if (sleepers === undefined || sleepers.length === 0) return;
-    this.#sleepers.delete(word);
     const eventClass = this.#wakeClass(wake);
-    for (const running of sleepers) {
-      const park = running.waiting;
-      if (park?.kind === 'word' && park.word === word) this.#schedule(running, this.#now, eventClass, true);
-    }
+    this.#sleepers.wake(word, (running) => this.#schedule(running, this.#now, eventClass, true));
   }
 
   /** What a source tick or a vblank hands over comes after all of them. */
@@ -413,27 +399,20 @@ export class VirtualRuntime {
     this.#events.push({ timeNs, eventClass, tie, order: 0, running, parks: running.parks, value, error });
   }
 
-  /** Lets the outside world finish while the clock stands still; the order of calls decides the order of resumption. */
-  async #settleExternals(): Promise<void> {
-    const batch = this.#externals.splice(0);
-    const settled = await Promise.allSettled(batch.map(({ park }) => park.promise));
-    for (const [i, { running }] of batch.entries()) {
-      const result = settled[i];
-      if (result.status === 'fulfilled') this.#schedule(running, this.#now, EventClass.Completion, result.value);
-      else {
-        const error = fromErrorRecord(toErrorRecord(result.reason));
-        this.#schedule(running, this.#now, EventClass.Completion, undefined, error);
-      }
-    }
+  /** Names the deadlocks that there are now: after each burst, and before what may end one. */
+  #lookForDeadlocks(): void {
+    for (const incident of this.#watch?.look(this.#now) ?? []) this.#supervisor.note(incident);
   }
 
   #everybodyWaits(): Error {
-    const waits = [...this.#actors.values()].flatMap((actor) => actor.describeWaits());
+    const waits = [...this.#lives.all].flatMap((actor) => actor.describeWaits());
+    const deadlocks = this.#watch?.present ?? [];
+    const closed = deadlocks.length === 0 ? '' : `; deadlock: ${deadlocks.join('; ')}`;
     return new ErrnoError(
       'EDEADLK',
       'run',
-      `The run cannot go on at ${this.#now} ns: everybody waits (${waits.join('; ')})`,
-      { nowNs: this.#now, waits },
+      `The run cannot go on at ${this.#now} ns: everybody waits (${waits.join('; ')})${closed}`,
+      { nowNs: this.#now, waits, deadlocks },
     );
   }
 }
