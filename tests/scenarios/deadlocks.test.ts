@@ -1,10 +1,10 @@
 /** Drivers that wait for each other, in whole runs: named when it happens, and not when a time-out tells of it. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { executeRun, parseScenario, prepareRun, type RunOutcome } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { run, scratch } from '../unit/lab/cli/command-line.js';
-import crossed from './drivers/crossed.js';
 import { runText } from './run-file.js';
 
 const BOARD = `
@@ -15,6 +15,7 @@ heaps:
   - { name: system, kind: system, window: dram }
   - { name: cma, kind: cma, window: dram, base: 0x4800_0000, size: 16MiB }
 `;
+const CROSSED = JSON.stringify(fileURLToPath(new URL('./drivers/crossed.js', import.meta.url)));
 const CAMERA = '{ driver: camera, parameters: { width: 64, height: 64, rate: 60 } }';
 
 /** Two drivers that take a buffer of each of two cameras, in opposite order. */
@@ -26,8 +27,8 @@ ${BOARD}
 devices:
   left: ${CAMERA}
   right: ${CAMERA}
-  x: { driver: gpu }
-  y: { driver: gpu }
+  x: { driver: ${CROSSED} }
+  y: { driver: ${CROSSED} }
 links:
   - { from: left.out, to: x.a, policy: drop-oldest, depth: 1 }
   - { from: left.out, to: y.a, policy: drop-oldest, depth: 1 }
@@ -35,8 +36,7 @@ links:
   - { from: right.out, to: y.b, policy: drop-oldest, depth: 1 }
 ${lines}
 `;
-  const own = { driver: crossed, module: new URL('./drivers/crossed.js', import.meta.url).href };
-  const prepared = await prepareRun(parseScenario(text, 'test.yaml'), { drivers: { x: own, y: own } });
+  const prepared = await prepareRun(parseScenario(text, 'test.yaml'));
   return await executeRun(prepared, { collectTrace: false });
 }
 

@@ -7,7 +7,7 @@ const VIRTUAL = { runtime: 'virtual', payload: 'stamp' } as const;
 
 /** `sharing` holds constraint files too. */
 const isScenario = (name: string): boolean => /^links:/m.test(readFileSync(`${ROOT}examples/${name}`, 'utf8'));
-const examples = ['', 'boards/', 'sharing/'].flatMap((folder) =>
+const examples = ['', 'boards/', 'drivers/', 'sharing/'].flatMap((folder) =>
   readdirSync(`${ROOT}examples/${folder}`)
     .filter((name) => name.endsWith('.yaml') && isScenario(`${folder}${name}`))
     .map((name) => `${folder}${name}`),

@@ -1,9 +1,12 @@
 /** The history checker in runs of scenarios: it fails those in which somebody breaks the rules of sharing. */
+import { fileURLToPath } from 'node:url';
 import { executeRun, historyLines, parseScenario, prepareRun, type RunOutcome, summarize } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { example, runFile } from './run-file.js';
 
-function pipeline(runtime: string, timeline = ''): string {
+const CAMERA = fileURLToPath(new URL('./drivers/breaking-camera.js', import.meta.url));
+
+function pipeline(breaks: string, runtime: string, timeline = ''): string {
   return `
 name: history
 duration: 100ms
@@ -14,7 +17,7 @@ debug: { history: true }
 memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
 heaps: [{ name: system, kind: system, window: dram }]
 devices:
-  camera: { driver: camera }
+  camera: { driver: ${JSON.stringify(CAMERA)}, parameters: { breaks: ${breaks} } }
   encoder: { driver: encoder, parameters: { service: 2ms } }
 links:
   - { from: camera.out, to: encoder.in }
@@ -23,10 +26,7 @@ timeline: [${timeline}]
 }
 
 async function run(breaks: string, runtime = 'virtual', timeline?: string): Promise<RunOutcome> {
-  const module = new URL(`./drivers/breaking-camera.js?breaks=${breaks}`, import.meta.url).href;
-  const { default: driver } = (await import(module)) as typeof import('./drivers/breaking-camera.js');
-  const drivers = { camera: { driver, module } };
-  const prepared = await prepareRun(parseScenario(pipeline(runtime, timeline), 'test.yaml'), { drivers });
+  const prepared = await prepareRun(parseScenario(pipeline(breaks, runtime, timeline), 'test.yaml'));
   return await executeRun(prepared, { collectTrace: false });
 }
 

@@ -1,31 +1,26 @@
 /** What drivers leave at the end of a run: whose it is, and which line began a job that never ended. */
 import { readFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
 import { executeRun, parseScenario, prepareRun, type RunResult, summarize } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { ROOT } from './run-file.js';
 
 const FOLDER = `${ROOT}tests/scenarios/programs/`;
 
-const scenario = (debug: string): string => `
+const scenario = (driver: string, debug: string): string => `
 name: leaks
 duration: 200ms
 memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
 heaps: [{ name: system, kind: system, window: dram }]
 devices:
   camera: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
-  encoder: { driver: encoder }
+  encoder: { driver: ${JSON.stringify(driver)} }
 pools: { camera.out: { buffers: 4 } }
 links: [{ from: camera.out, to: encoder.in }]
 debug: {${debug}}
 `;
 
 async function run(file: string, debug = ''): Promise<RunResult> {
-  const module = pathToFileURL(`${FOLDER}${file}`).href;
-  const { default: driver } = await import(module);
-  const prepared = await prepareRun(parseScenario(scenario(debug), 'leaks.yaml'), {
-    drivers: { encoder: { driver, module } },
-  });
+  const prepared = await prepareRun(parseScenario(scenario(`${FOLDER}${file}`, debug), 'leaks.yaml'));
   return (await executeRun(prepared, { collectTrace: false })).result;
 }
 

@@ -4,6 +4,7 @@ export * from './conform/index.js';
 export * from './explain/index.js';
 export * from './history/index.js';
 export * from './library/index.js';
+export * from './loader/index.js';
 export { type MachineOptions, PROGRAM_WINDOWS, startKernel } from './machine/index.js';
 export * from './program/index.js';
 export * from './report/index.js';

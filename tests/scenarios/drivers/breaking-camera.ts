@@ -1,22 +1,19 @@
-/**
- * A camera that breaks the rules of sharing, which the history checker has to find. How it does is in the address by which it is
- * loaded: `?breaks=nothing`, `publishes-no-fence`, `touches-late` or `never-ends`.
- */
+/** A camera that breaks the rules of sharing, which the history checker has to find. */
 import { defineDriver, frameFormat, output } from '@dmabuf-lab/core/driver';
-import { builtInDrivers } from '@dmabuf-lab/drivers';
+import { z } from 'zod';
 
-const breaks = new URL(import.meta.url).searchParams.get('breaks');
 const WIDTH = 64;
 const TICK_NS = 10_000_000;
 
 export default defineDriver({
   name: 'breaking-camera',
-  parameters: builtInDrivers.camera.driver.parameters,
+  parameters: z.strictObject({ breaks: z.enum(['nothing', 'publishes-no-fence', 'touches-late', 'never-ends']) }),
   ports: { out: output() },
   plan: () => ({ outputs: { out: frameFormat('NV12', WIDTH, WIDTH, { num: 100, den: 1 }) }, problems: [] }),
 
   *run(ctx) {
     const { out } = ctx.ports;
+    const { breaks } = ctx.parameters;
     const lane = ctx.lane();
     for (let n = 0; out !== undefined && (yield* ctx.tick(n * TICK_NS)); n += 1) {
       const frame = yield* out.acquireForTick(lane);

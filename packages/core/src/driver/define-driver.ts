@@ -34,7 +34,7 @@ export interface OutputOptions<IsOptional extends boolean = boolean> {
 /** Where frames arrive: `input()`, `input({ formats: ['NV12'] })`, `input({ isOptional: true })`. */
 export function input<const IsOptional extends boolean = false>(
   options: InputOptions<IsOptional> = {},
-): InputDeclaration<IsOptional> {
+): InputDeclaration<NoInfer<IsOptional>> {
   const { isOptional = false as IsOptional, formats } = options;
   return { direction: 'in', isOptional, ...(formats && { formats }) };
 }
@@ -42,7 +42,7 @@ export function input<const IsOptional extends boolean = false>(
 /** Where frames leave: `output()`, `output({ isOptional: true })`. */
 export function output<const IsOptional extends boolean = false>(
   options: OutputOptions<IsOptional> = {},
-): OutputDeclaration<IsOptional> {
+): OutputDeclaration<NoInfer<IsOptional>> {
   return { direction: 'out', isOptional: options.isOptional ?? (false as IsOptional) };
 }
 

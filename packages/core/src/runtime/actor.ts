@@ -58,6 +58,11 @@ export interface ActorSpec {
   readonly resumes?: boolean;
   /** Whether it takes back what the dead held: a restart waits for its `PEER_DIED`; absent = no, it is only told. */
   readonly reclaims?: boolean;
+  /**
+   * What the heap of its worker may take, in MiB: beyond, the worker is ended, and the actor dead. Shared memory and array
+   * buffers do not count. Absent = the limit of the runtime; virtual actors share one heap and have none.
+   */
+  readonly heapLimitMiB?: number;
 }
 
 /** The service by which an actor is told that another has died; `PeerDeath` is its argument. */
@@ -107,6 +112,8 @@ export interface RunSpec {
   readonly waits?: (words: AtomicWords) => WaitOwners;
   /** Asks the run to end early: sources stop, the pipeline drains. */
   readonly signal?: AbortSignal;
+  /** Takes each line that the code of a worker prints; absent: it goes to stderr, behind the name of the actor. */
+  readonly onOutput?: (actor: string, line: string) => void;
 }
 
 /** What an actor left behind. */

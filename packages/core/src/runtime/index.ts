@@ -3,6 +3,8 @@ export * from './guarded-services.js';
 export * from './runtime-words.js';
 export * from './supervision/index.js';
 export { type ThreadsOptions, ThreadsRuntime } from './threads/threads-runtime.js';
+export { type TrialImport, tryImport } from './threads/trial-import.js';
+export { labelToStderr } from './threads/worker-output.js';
 export * from './turn.js';
 export { type EventTarget, type VirtualOptions, VirtualRuntime } from './virtual/virtual-runtime.js';
 export * from './wait-owners.js';

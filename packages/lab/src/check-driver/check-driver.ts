@@ -19,7 +19,7 @@ export interface CheckOptions {
   readonly onRun?: (name: string) => void;
 }
 
-/** How long the process itself may take to begin: none of the driver's doing. */
+/** How long the process may take to begin and to load the driver, which has a limit of its own there. */
 const START_MS = 60_000;
 
 type Run = Extract<CheckMessage, { readonly run: string }>;
@@ -66,7 +66,7 @@ export async function checkDriver(request: CheckRequest, options: CheckOptions):
     });
     if (answer !== undefined) return answer;
     if (refused !== undefined) throw new CheckRefusedError(refused);
-    const { driver, seed } = { driver: request.specifier, seed: request.seed };
+    const { driver, seed } = { driver: request.given, seed: request.seed };
     const since = last === '' ? 'since it was loaded' : `since it called ${last}`;
     const seconds = options.limitMs / 1000;
     const what = hangs

@@ -19,11 +19,10 @@ function writeSome(line: Buffer, at: number): number {
   }
 }
 
-const { specifier, fromFolder, ...options } = JSON.parse(process.argv[2]) as CheckRequest;
+const { given, specifier, fromFolder, ...options } = JSON.parse(process.argv[2]) as CheckRequest;
 process.setSourceMapsEnabled(true);
 try {
-  tell({ run: 'loading', throwing: 'run', hanging: 'run' });
-  const source = await driverModule(specifier, fromFolder);
+  const source = await driverModule({ given, specifier, fromFolder });
   const result = await conformDriver(source, {
     ...options,
     onRun: ({ name, throwing, hanging }) => tell({ run: name, throwing, hanging }),

@@ -1,31 +1,26 @@
-/** The module of a driver under test: what it exports, and fresh instances of it. */
-
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+/** The module of a driver under test: fresh instances of what it exports. */
 import type { AnyDriver } from '@dmabuf-lab/core/driver';
+import { DriverLoadError, loadDriver } from '../loader/index.js';
+import type { CheckRequest } from './protocol.js';
+
+/** The device that the driver drives, as what it prints is labelled. */
+const DEVICE = 'tested';
 
 /**
  * Loads a driver, and makes what gives a fresh instance of it for each life of its device.
  *
- * @param specifier a path
- * @param fromFolder absolute path of the folder that it is resolved from
- * @throws Error that says what is wrong with the module; `exitCode` 2
+ * @throws DriverLoadError with what is wrong with the module, and where
  */
-export async function driverModule(specifier: string, fromFolder: string): Promise<() => Promise<AnyDriver>> {
-  const url = pathToFileURL(resolve(fromFolder, specifier));
-  let instances = 0;
-  const load = async (): Promise<AnyDriver> => {
-    url.searchParams.set('instance', String(instances));
-    instances += 1;
-    const { default: driver } = (await import(url.href)) as { readonly default?: AnyDriver };
-    if (driver === undefined) throw new Error('it has no default export');
-    return driver;
-  };
+export async function driverModule({
+  given,
+  specifier,
+  fromFolder,
+}: Pick<CheckRequest, 'given' | 'specifier' | 'fromFolder'>): Promise<() => Promise<AnyDriver>> {
   try {
-    await load();
+    const { moduleUrl } = await loadDriver(specifier, fromFolder);
+    return async () => ((await import(moduleUrl(DEVICE))) as { readonly default: AnyDriver }).default;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw Object.assign(new Error(`Cannot use the driver ${specifier}: ${message}`), { exitCode: 2 });
+    if (error instanceof DriverLoadError) throw new DriverLoadError(given, error.problems);
+    throw error;
   }
-  return load;
 }

@@ -3,6 +3,9 @@ import type { ConformResult, RuleName } from '@dmabuf-lab/core/testing';
 
 /** What is to be checked: the first argument of the process, as JSON. */
 export interface CheckRequest {
+  /** As the user named it, for messages. */
+  readonly given: string;
+  /** An absolute path, or the name of a package or a built-in driver. */
   readonly specifier: string;
   readonly fromFolder: string;
   readonly parameters?: unknown;

@@ -1,10 +1,9 @@
 /** `dmabuf-lab check-driver`: runs a driver through the suite that any driver must pass. */
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { RuleName } from '@dmabuf-lab/core/testing';
 import type { Command } from 'commander';
 import { describeError, EXIT, InputError } from './errors.js';
-import { userPath } from './paths.js';
+import { modulePath, userPath } from './paths.js';
 
 const HELP = `
 The driver runs in a real pipeline in virtual time, between sources and sinks of the suite, some forty times: to the end of its
@@ -14,9 +13,9 @@ rules.
 Exit codes: 0 the driver conforms; 1 a rule is broken; 2 the module or an option is not right.
 
 Examples:
-  dmabuf-lab check-driver ./my-isp.js
-  dmabuf-lab check-driver ./my-isp.js --parameters '{"gain": 2}' --rule frames --rule jobs
-  dmabuf-lab check-driver ./my-isp.js --parameters isp.json --seed 7 --json`;
+  dmabuf-lab check-driver ./my-isp.ts
+  dmabuf-lab check-driver ./my-isp.ts --parameters '{"gain": 2}' --rule frames --rule jobs
+  dmabuf-lab check-driver ./my-isp.ts --parameters isp.json --seed 7 --json`;
 
 interface CheckDriverFlags {
   readonly parameters?: string;
@@ -31,7 +30,7 @@ export function addCheckDriverCommand(program: Command): void {
     .command('check-driver')
     .summary('check that a driver of your own keeps the rules')
     .description('Runs a driver through the suite that any driver must pass, and says which rule it breaks, and where.')
-    .argument('<module>', 'the driver: a file, the default export of which is what defineDriver returns')
+    .argument('<module>', 'the driver: a file in TypeScript or JavaScript, or a package')
     .option('--parameters <json>', 'parameters of the driver: JSON, or a file with it', '{}')
     .option('--rule <name>', 'only this rule; may stand several times', (name: string, before?: string[]) => [
       ...(before ?? []),
@@ -50,8 +49,9 @@ async function check(module: string, flags: CheckDriverFlags): Promise<number> {
   try {
     const { checkDriver } = await import('../check-driver/index.js');
     const request = {
-      specifier: module,
-      fromFolder: dirname(userPath('x')),
+      given: module,
+      specifier: modulePath(module),
+      fromFolder: userPath('.'),
       parameters: await parametersOf(flags.parameters ?? '{}'),
       seed: seedOf(flags.seed),
       ...(flags.rule && { rules: await rulesOf(flags.rule) }),

@@ -23,6 +23,8 @@ interface Thrown {
   readonly syscall?: unknown;
   readonly path?: unknown;
   readonly actor?: unknown;
+  /** Of the actor, when it is one of the user's. */
+  readonly driver?: unknown;
   readonly cause?: unknown;
   readonly op?: unknown;
   /** What the history checker had found by then: lines. */
@@ -52,19 +54,20 @@ function describeText(thrown: unknown, isPreparing: boolean): { text: string; ex
     const cause: Thrown = typeof error.cause === 'object' && error.cause !== null ? error.cause : error;
     const stack = typeof cause.stack === 'string' ? cause.stack : '';
     const reason = String(cause.message);
+    const who = typeof error.driver === 'string' ? `${error.actor} (${error.driver})` : error.actor;
     if (cause.op === 'dma_buf_attach') {
       const hint = '`dmabuf-lab explain` tells every conflict of its file, and what would help.';
-      return { text: `The run failed: ${error.actor}: ${reason}\n${hint}`, exitCode: EXIT.failed };
+      return { text: `The run failed: ${who}: ${reason}\n${hint}`, exitCode: EXIT.failed };
     }
     const exitCode = EXPECTED.get(String(cause.op));
-    if (exitCode !== undefined) return { text: `The run failed: ${error.actor}: ${reason}`, exitCode };
+    if (exitCode !== undefined) return { text: `The run failed: ${who}: ${reason}`, exitCode };
     // The stack of an error begins with its message, which is said already.
     const first = stack.search(/^[ \t]+at /m);
     const frames = first < 0 ? '' : stack.slice(first);
     const isErrno = typeof cause.code === 'string' && typeof cause.op === 'string';
     const errno = isErrno ? ` (${String(cause.code)} from ${String(cause.op)})` : '';
     return {
-      text: `The run failed: ${error.actor}: ${reason}${errno}\n${frames}`.trimEnd(),
+      text: `The run failed: ${who}: ${reason}${errno}\n${frames}`.trimEnd(),
       exitCode: EXIT.failed,
     };
   }

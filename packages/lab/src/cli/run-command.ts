@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { RunOutcome, RunResult } from '../result/index.js';
+import type { Scenario } from '../scenario/index.js';
 import { describeError, EXIT, InputError } from './errors.js';
 import { catchInterrupt } from './interrupt.js';
 import { libraryDirectories, libraryOption } from './library-commands.js';
@@ -97,7 +98,7 @@ async function run(file: string, flags: RunFlags): Promise<number> {
     );
     const result = out === undefined ? outcome.result : await writeOutputs(out, outcome, { trace: true });
     await printResult(result, flags);
-    return exitCodeOf(result);
+    return exitCodeOf(result, scenario);
   } catch (error) {
     const { text, exitCode } = describeError(error, isPreparing);
     process.stderr.write(`${text}\n`);
@@ -171,12 +172,25 @@ async function printResult(result: RunResult, flags: RunFlags): Promise<void> {
   }
 }
 
-function exitCodeOf(result: RunResult): number {
+function exitCodeOf(result: RunResult, scenario: Scenario): number {
   const { endedBy, expectations, ledger, devices, sanitizer, corruptions, history, incidents } = result;
   if (endedBy === 'interrupted') return EXIT.interrupted;
   const isWrong = Object.values(devices).some(({ counters }) => (counters.checksFailed ?? 0) > 0);
   const isDamaged =
     isWrong || (sanitizer?.damaged ?? 0) > 0 || corruptions !== undefined || (history?.violationCount ?? 0) > 0;
   const isDeadlocked = incidents.some(({ kind }) => kind === 'deadlock');
-  return isDamaged || isDeadlocked || !ledger.empty || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
+  const isBad = isDamaged || isDeadlocked || isLost(result, scenario) || !ledger.empty;
+  return isBad || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
+}
+
+/** Whether a device has failed or hung, which no event made it do, and has not come back. */
+function isLost({ incidents }: RunResult, { timeline }: Scenario): boolean {
+  return incidents.some(({ kind, cause, device }, i) => {
+    if (kind !== 'died' || (cause !== 'failed' && cause !== 'hung')) return false;
+    const isMeant = timeline.some(
+      (event) => ('hang' in event ? event.hang : 'pause' in event && event.pause) === device,
+    );
+    const isBack = incidents.slice(i).some((later) => later.kind === 'restarted' && later.device === device);
+    return !isBack && !(cause === 'hung' && isMeant);
+  });
 }

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import type { PlanChoices, StressResult, TrialsOptions } from '../stress/index.js';
 import { describeError, EXIT, InputError } from './errors.js';
 import { catchInterrupt } from './interrupt.js';
-import { userPath } from './paths.js';
+import { modulePath, userPath } from './paths.js';
 
 const HELP = `
 Rates are events a second of model time, of all drivers together: 2/s, 0.5/s. On threads model time is real time.
@@ -161,9 +161,10 @@ async function checkDrivers(
       throw new InputError(`Cannot use ${name} with --driver: a pipeline of modules shares no random buffers`);
   }
   const { fixedPlan, loadOwnDrivers, preparePipeline } = await import('../stress/index.js');
-  const paths = driver.map((path) => ({ path: userPath(path), given: path }));
-  await preparePipeline(fixedPlan(choices), await loadOwnDrivers(paths));
-  return paths;
+  const folder = userPath('.');
+  const own = { folder, modules: driver.map((given) => ({ path: modulePath(given), given })) };
+  await preparePipeline(fixedPlan(choices), await loadOwnDrivers(own), folder);
+  return own;
 }
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {

@@ -1,7 +1,7 @@
 /** The actor that a program runs in: a kernel, and a process of it. */
 import { ErrnoError, external, type Task, wordIndex } from '@dmabuf-lab/core/base';
 import type { CpuCacheCost, DmaBufFinding, DmaBufRulesOptions } from '@dmabuf-lab/core/dma-buf';
-import type { AnyDriver, Payload, SequenceRanges } from '@dmabuf-lab/core/driver';
+import type { Payload, SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
 import {
   noteLeaks,
@@ -11,6 +11,7 @@ import {
   type SimulatedKernel,
   type SocDevice,
 } from '@dmabuf-lab/uapi';
+import { importCopy } from '../loader/instance-module.js';
 import { addScenarioNodes, startProgramMachine } from '../machine/index.js';
 import type { RunArtefact } from '../result/index.js';
 import type { ProgramDevice } from './scenario-devices.js';
@@ -77,8 +78,10 @@ export function* program(host: ActorHost, data: ProgramActorData): Task<ProgramO
   const module = yield* external(import(data.module) as Promise<{ main: ProgramMain }>, 'the module of the program');
   const nodes = [];
   for (const { module: url, ...node } of data.devices) {
-    const loaded = yield* external(import(url) as Promise<{ default: AnyDriver }>, `the driver of ${node.name}`);
-    nodes.push({ ...node, driver: loaded.default });
+    const copy = importCopy(url, host.life, data.options.runtime ?? 'virtual');
+    const driver = yield* external(copy, `the driver of ${node.name}`);
+    if (driver === undefined) throw new ErrnoError('ENOENT', 'load', `Cannot start ${node.name}: ${url} is no driver`);
+    nodes.push({ ...node, driver });
   }
   yield* host.ready();
   const { nonCoherent = false, runtime = 'virtual', limitNs = PROGRAM_LIMIT_NS, ...rules } = data.options;

@@ -4,6 +4,7 @@
  * Plain text in sections, no more than a screen for a small pipeline. It says only what the result says.
  */
 import { basename } from 'node:path';
+import { builtInDrivers } from '@dmabuf-lab/drivers';
 import type { DeviceResult, RunResult } from '../result/index.js';
 import { historyLines } from './history-text.js';
 import { allocationLines } from './summary-allocations.js';
@@ -64,6 +65,7 @@ function frameLines(result: RunResult): string[] {
   const lines = table([head, ...rows], 'lrrrrrl');
   const legend = 'stalled: waited while a buffer moved; set-up: waited until it was placed or its place was known';
   lines.push(...wrap(legend, '  '));
+  lines.push(...ownDriverLines(devices));
   for (const [name, { droppedSequences, framesDropped }] of devices) {
     if (framesDropped > 0) lines.push(...dropLine(`Dropped by ${name}`, framesDropped, droppedSequences));
   }
@@ -72,6 +74,15 @@ function frameLines(result: RunResult): string[] {
   }
   for (const [name, { counters }] of devices) lines.push(...vblankLines(name, counters));
   return lines;
+}
+
+/** Which devices run drivers of the user. */
+function ownDriverLines(devices: readonly (readonly [string, DeviceResult])[]): string[] {
+  const own = [...new Set(devices.map(([, { driver }]) => driver))].filter((it) => !Object.hasOwn(builtInDrivers, it));
+  return own.flatMap((driver) => {
+    const names = devices.filter(([, device]) => device.driver === driver).map(([name]) => name);
+    return wrap(`Driver ${driver}: ${names.join(', ')}`, '  ', '    ');
+  });
 }
 
 const dropLine = (where: string, count: number, ranges: RunResult['links'][number]['droppedSequences']): string[] =>

@@ -34,4 +34,6 @@ export interface RunOptions {
   readonly onProgress?: (progress: RunProgress) => void;
   /** Aborted: the sources stop, the pipeline drains, and the run ends as interrupted. */
   readonly signal?: AbortSignal;
+  /** Takes each line that drivers print in threads of their own; absent: it goes to stderr, behind the name of the device. */
+  readonly onOutput?: (device: string, line: string) => void;
 }

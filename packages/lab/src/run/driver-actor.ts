@@ -1,8 +1,9 @@
 /** The actor of a device: loads the driver's module and runs it. The same in both runtimes. */
 import { ErrnoError, external, type Task } from '@dmabuf-lab/core/base';
-import { type AnyDriver, type DeviceReport, type DriverStart, driverProgram } from '@dmabuf-lab/core/driver';
+import { type DeviceReport, type DriverStart, driverProgram } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
 import { type HistoryBoard, recordAccesses } from '../history/index.js';
+import { importCopy } from '../loader/instance-module.js';
 
 /** What the actor starts with: plain data. */
 export interface DriverActorStart {
@@ -14,10 +15,10 @@ export interface DriverActorStart {
 }
 
 export function* program(host: ActorHost, { module, start, history }: DriverActorStart): Task<DeviceReport> {
-  const loaded = yield* external(import(module) as Promise<{ default?: AnyDriver }>, `loading ${module}`);
-  if (loaded.default?.run === undefined) {
+  const driver = yield* external(importCopy(module, host.life, start.runtime), `loading ${module}`);
+  if (driver === undefined) {
     throw new ErrnoError('ENOENT', 'load', `Cannot start ${host.name}: ${module} has no driver as its default export`);
   }
   const watch = history && recordAccesses(host, history, start.tables, start.firstTimeline);
-  return yield* driverProgram(host, loaded.default, start, watch);
+  return yield* driverProgram(host, driver, start, watch);
 }

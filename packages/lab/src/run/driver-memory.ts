@@ -4,6 +4,7 @@ import type { AddressWindow } from '@dmabuf-lab/core/constraints';
 import type { DmaHeap } from '@dmabuf-lab/core/dma-buf';
 import type { AnyDriver } from '@dmabuf-lab/core/driver';
 import { PAGE_SIZE, type PhysicalMemory } from '@dmabuf-lab/core/memory';
+import { importCopy } from '../loader/instance-module.js';
 import { type LoadedScenario, type Scenario, ScenarioError, type ScenarioProblem } from '../scenario/index.js';
 import type { PlannedDevice } from './pipeline.js';
 
@@ -72,12 +73,20 @@ export function windowsWith(
   ];
 }
 
-/** Loads the drivers that bring memory. Before anything of a run is timed. */
-export function* loadMemoryDrivers(specs: readonly DriverMemorySpec[]): Task<ReadonlyMap<string, AnyDriver>> {
+/**
+ * Loads the drivers that bring memory. Before anything of a run is timed.
+ *
+ * @param life of the exporter, which has copies of their modules of its own
+ */
+export function* loadMemoryDrivers(
+  specs: readonly DriverMemorySpec[],
+  life: number,
+): Task<ReadonlyMap<string, AnyDriver>> {
   const drivers = new Map<string, AnyDriver>();
   for (const { device, module } of specs) {
-    const loaded = yield* external(import(module) as Promise<{ default: AnyDriver }>, `loading ${module}`);
-    drivers.set(device, loaded.default);
+    // In a thread that is not the device's own, in both runtimes.
+    const driver = yield* external(importCopy(module, `memory.${life}`, 'virtual'), `loading ${module}`);
+    if (driver !== undefined) drivers.set(device, driver);
   }
   return drivers;
 }

@@ -2,7 +2,8 @@
 import { isErrno } from '@dmabuf-lab/core/base';
 import { EXPORTER_ACTOR, PipelineWaits } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
-import { type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import { ActorError, type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import { builtInDrivers } from '@dmabuf-lab/drivers';
 import { HistoryWords, historyReport } from '../history/index.js';
 import { historyLines } from '../report/history-text.js';
 import type { RunOptions, RunOutcome } from '../result/index.js';
@@ -19,9 +20,10 @@ import type { PreparedRun } from './prepare.js';
 export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
   const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(prepared.windows);
-  const { onProgress, signal, collectTrace } = options;
+  const { onProgress, onOutput, signal, collectTrace } = options;
   const faults = faultsOf(scenario);
-  const supervision = supervisionOf(scenario);
+  const hasOwnDrivers = Object.values(prepared.drivers).some((driver) => !Object.hasOwn(builtInDrivers, driver));
+  const supervision = supervisionOf(scenario, hasOwnDrivers);
   const spec: RunSpec = {
     actors,
     memory: memory.handle,
@@ -33,6 +35,7 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ACTOR),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
+    ...(onOutput && { onOutput }),
   };
   const isWatched = ageLimitsOf(scenario) !== undefined;
   const look = (nowNs: number): void => ages?.look(nowNs);
@@ -42,10 +45,17 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
       : new ThreadsRuntime(spec, { pace: scenario.pace, ...(isWatched && { onBeat: look }) });
   const ages = watchAges(prepared, runtime.words);
   const report = await runtime.run().catch((error: unknown) => {
-    throw withHistory(prepared, error);
+    throw withHistory(prepared, withDriver(error, prepared));
   });
   ages?.look(report.endNs);
   return buildOutcome(prepared, report, signal?.aborted === true, ages);
+}
+
+/** Adds to the failure of a device which driver it ran, where that is one of the user's. */
+function withDriver(error: unknown, { drivers }: PreparedRun): unknown {
+  if (!(error instanceof ActorError) || !Object.hasOwn(drivers, error.actor)) return error;
+  const driver = drivers[error.actor];
+  return Object.hasOwn(builtInDrivers, driver) ? error : Object.assign(error, { driver });
 }
 
 /** An error that a run ends with, and what the histories of its buffers show by then (`history`, lines). */

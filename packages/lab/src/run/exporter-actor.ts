@@ -87,7 +87,7 @@ export function openExporter(
 }
 
 export function* program(host: ActorHost, start: ExporterStart): Task<ExporterReport> {
-  const drivers = yield* loadMemoryDrivers(start.memories ?? []);
+  const drivers = yield* loadMemoryDrivers(start.memories ?? [], host.life);
   const open = openExporter(host, start, drivers);
   const { exporter, guard, watch, sanitizer } = open;
   yield* host.ready();

@@ -1,7 +1,7 @@
 /** What a scenario does to its devices and heaps, as the runtimes and the exporter take it. */
 import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
 import type { Corruption } from '@dmabuf-lab/core/driver';
-import type { Fault, Supervision } from '@dmabuf-lab/core/runtime';
+import { DEFAULT_SUPERVISION, type Fault, type Supervision } from '@dmabuf-lab/core/runtime';
 import type { Scenario } from '../scenario/index.js';
 import type { Exhaustion } from './exhaust.js';
 
@@ -53,11 +53,15 @@ export function exhaustionsOf({ timeline, duration }: Scenario): Exhaustion[] {
   });
 }
 
-/** How deaths are dealt with; undefined where nobody dies and nobody is watched. */
-export function supervisionOf(scenario: Scenario): Supervision | undefined {
+/**
+ * How deaths are dealt with; undefined where nobody dies and nobody is watched.
+ *
+ * @param isWatched whether devices are watched in any case, as drivers of users are: one of them may loop
+ */
+export function supervisionOf(scenario: Scenario, isWatched = false): Supervision | undefined {
   const { supervision } = scenario;
-  if (supervision === undefined) return undefined;
+  if (supervision === undefined) return isWatched ? DEFAULT_SUPERVISION : undefined;
   const { restart, restarts, within: withinNs, backoff: backoffNs, maxBackoff: maxBackoffNs, late, hung } = supervision;
   const limits = restart === 'never' ? undefined : { strategy: restart, restarts, withinNs, backoffNs, maxBackoffNs };
-  return { ...(limits && { restart: limits }), lateNs: late, hungNs: hung };
+  return { ...(limits && { restart: limits }), toleratesFailures: true, lateNs: late, hungNs: hung };
 }

@@ -1,13 +1,18 @@
 /** Works out the pipeline of a scenario: parameters, formats, pools and links. Pure, except for reading file headers. */
-import { type AnyDriver, type FrameFormat, planDriver, prepareDriver } from '@dmabuf-lab/core/driver';
-import { builtInDrivers } from '@dmabuf-lab/drivers';
+import { pathToFileURL } from 'node:url';
+import type { AnyDriver, FrameFormat } from '@dmabuf-lab/core/driver';
+import { DriverLoadError, formatDriverProblem, type LoadedDriver, loadDriver } from '../loader/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError, type ScenarioProblem } from '../scenario/index.js';
+import { completedParameters, pipelinePlan } from './own-code.js';
 
 /** A device with everything known about it before the run. */
 export interface PlannedDevice {
   readonly name: string;
   readonly driver: AnyDriver;
+  /** URL of its own copy of the driver's module. */
   readonly module: string;
+  /** URL of the file that the driver is written in. */
+  readonly source: string;
   readonly parameters: unknown;
   /** By port. */
   readonly inputs: Readonly<Record<string, FrameFormat>>;
@@ -21,9 +26,6 @@ export interface Endpoint {
   readonly port: string;
 }
 
-/** Drivers that are not built in, by the device that they drive. */
-export type OwnDrivers = Readonly<Record<string, { readonly driver: AnyDriver; readonly module: string }>>;
-
 /** Splits `camera.out`. */
 export function endpoint(text: string): Endpoint {
   const [device, port] = text.split('.');
@@ -34,18 +36,13 @@ export function endpoint(text: string): Endpoint {
  * Plans every device, sources first.
  *
  * @param cameraFile a clip for every camera, in place of its own
- * @param own drivers in place of those that the scenario names
  * @throws ScenarioError with every problem found; MediaError when a clip cannot be read
  */
-export async function planDevices(
-  loaded: LoadedScenario,
-  cameraFile?: string,
-  own: OwnDrivers = {},
-): Promise<Map<string, PlannedDevice>> {
+export async function planDevices(loaded: LoadedScenario, cameraFile?: string): Promise<Map<string, PlannedDevice>> {
   const problems: ScenarioProblem[] = [];
   const planned = new Map<string, PlannedDevice>();
   for (const name of upstreamFirst(loaded.scenario)) {
-    const device = await planDevice(loaded, name, planned, cameraFile, own, problems);
+    const device = await planDevice(loaded, name, planned, cameraFile, problems);
     if (device !== undefined) planned.set(name, device);
   }
   if (cameraFile !== undefined && !Object.values(loaded.scenario.devices).some((d) => d.driver === 'camera')) {
@@ -56,15 +53,17 @@ export async function planDevices(
 }
 
 async function planDevice(
-  { scenario, document }: LoadedScenario,
+  loaded: LoadedScenario,
   name: string,
   planned: ReadonlyMap<string, PlannedDevice>,
   cameraFile: string | undefined,
-  own: OwnDrivers,
   problems: ScenarioProblem[],
 ): Promise<PlannedDevice | undefined> {
+  const { scenario, document } = loaded;
   const spec = scenario.devices[name];
-  const { driver, module } = own[name] ?? builtInDrivers[spec.driver];
+  const found = await driverOf(loaded, name, problems);
+  if (found === undefined) return undefined;
+  const { driver } = found;
   const given =
     spec.driver === 'camera' && cameraFile !== undefined ? { ...spec.parameters, file: cameraFile } : spec.parameters;
   const path = ['devices', name, 'parameters'];
@@ -73,18 +72,44 @@ async function planDevice(
     problems.push(...checked.problems);
     return undefined;
   }
-  const parameters = await prepareDriver(driver, checked.value);
+  const refuse = (problem: string): void => {
+    problems.push(document.problemAt(['devices', name, 'driver'], problem));
+  };
+  const parameters = await completedParameters(found, checked.value, refuse);
   const inputs = inputFormats(scenario, document, name, driver, planned, problems);
   if (inputs === undefined) return undefined;
   checkOutputs(scenario, document, name, driver, problems);
-  const plan = planDriver(driver, parameters, inputs);
+  const plan = pipelinePlan(found, parameters, inputs, refuse);
+  if (plan === undefined) return undefined;
   for (const { port, message } of plan.problems) {
     const link = scenario.links.findIndex(({ to }) => to === `${name}.${port}`);
     const path = port === undefined ? ['devices', name] : ['links', link, 'to'];
     problems.push(document.problemAt(path, `${name} cannot work in this pipeline: ${message}`));
   }
   const outputs = wantedOutputs(scenario, name, driver, plan.outputs);
-  return { name, driver, module, parameters, inputs, outputs, forwards: plan.forwards };
+  const module = found.moduleUrl(name);
+  const [file] = found.sources;
+  const source = file === undefined ? module : pathToFileURL(file).href;
+  return { name, driver, module, source, parameters, inputs, outputs, forwards: plan.forwards };
+}
+
+/** Loads the driver of a device; undefined when it cannot be used. */
+async function driverOf(
+  { scenario, document, directory }: LoadedScenario,
+  name: string,
+  problems: ScenarioProblem[],
+): Promise<LoadedDriver | undefined> {
+  const specifier = scenario.devices[name].driver;
+  try {
+    return await loadDriver(specifier, directory);
+  } catch (error) {
+    if (!(error instanceof DriverLoadError)) throw error;
+    const path = ['devices', name, 'driver'];
+    for (const problem of error.problems) {
+      problems.push(document.problemAt(path, `cannot use ${specifier}: ${formatDriverProblem(problem)}`));
+    }
+    return undefined;
+  }
 }
 
 /** Outputs that have buffers: all but optional ones that are linked to nothing. */
@@ -156,6 +181,10 @@ function noSuchPort(name: string, driver: AnyDriver, port: string, direction: 'i
     ports.length === 0
       ? `no ${direction}puts`
       : `the ${direction}put${ports.length > 1 ? 's' : ''} ${ports.join(', ')}`;
+  if (Object.hasOwn(driver.ports, port)) {
+    const other = direction === 'in' ? 'out' : 'in';
+    return `${name}.${port} is an ${other}put (driver ${driver.name}), expected an ${direction}put; ${name} has ${has}`;
+  }
   return `${name} (driver ${driver.name}) has no ${direction}put "${port}"; it has ${has}`;
 }
 

@@ -27,7 +27,7 @@ import type { DriverActorStart } from './driver-actor.js';
 import { type DriverMemorySpec, placeDriverMemory, windowsWith } from './driver-memory.js';
 import type { ExporterStart } from './exporter-actor.js';
 import { corruptionsOf, exhaustionsOf, mayDie, restartsExporter } from './faults.js';
-import { type OwnDrivers, type PlannedDevice, planDevices } from './pipeline.js';
+import { type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
 
@@ -53,8 +53,6 @@ export interface PrepareOptions {
   readonly cameraFile?: string;
   /** Who chooses the heap of every pool, in place of what the scenario says; told the devices that use it. */
   readonly allocate?: (users: readonly string[]) => PoolAllocation;
-  /** Drivers in place of those that the scenario names, by device. */
-  readonly drivers?: OwnDrivers;
 }
 
 /** How the buffers of a pool are allocated. */
@@ -70,7 +68,7 @@ export interface PoolAllocation {
  */
 export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions = {}): Promise<PreparedRun> {
   const { scenario } = loaded;
-  const planned = await planDevices(loaded, options.cameraFile, options.drivers);
+  const planned = await planDevices(loaded, options.cameraFile);
   const findings: LayoutFinding[] = [];
   const memories = placeDriverMemory(loaded, planned);
   checkHeapsOfDrivers(loaded, memories);
@@ -165,7 +163,7 @@ function actorOf(
       'reqbufs' in event && event.reqbufs === name && event.at < scenario.duration ? [event.at] : [],
     ),
     ...(corruptions.length > 0 && { corruptions }),
-    ...(scenario.debug.callSites && { callSitesFrom: new URL('.', device.module).href }),
+    ...(scenario.debug.callSites && { callSitesFrom: new URL('.', device.source).href }),
     payload: scenario.payload,
     durationNs: scenario.duration,
     runtime: scenario.runtime,
@@ -173,7 +171,9 @@ function actorOf(
     timelineCount: LANES_PER_DEVICE,
   };
   const data: DriverActorStart = { module: device.module, start, ...(history && { history }) };
-  return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data };
+  const { memoryLimit } = spec;
+  const heapLimitMiB = memoryLimit === undefined ? {} : { heapLimitMiB: Math.floor(memoryLimit / 2 ** 20) };
+  return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data, ...heapLimitMiB };
 }
 
 /** How a device maps; what is as usual is left out, and so never looked at. */

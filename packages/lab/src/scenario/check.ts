@@ -3,6 +3,7 @@
  * driver asks of its parameters and links is checked when the run is prepared.
  */
 import { PAGE_SIZE } from '@dmabuf-lab/core/memory';
+import { driverNameProblem } from '../loader/resolve-driver.js';
 import { checkHeapsOfDevices, checkMemory } from './check-memory.js';
 import { checkPipeline } from './check-pipeline.js';
 import { checkTimeline } from './check-timeline.js';
@@ -11,12 +12,16 @@ import { suggestion } from './issues.js';
 import type { ScenarioProblem } from './problem.js';
 import type { Scenario } from './schema.js';
 
-/** @returns every problem found; empty when the scenario is consistent */
-export function checkScenario(scenario: Scenario, document: ScenarioDocument): ScenarioProblem[] {
+/**
+ * @param directory absolute path that drivers are looked for from
+ * @returns every problem found; empty when the scenario is consistent
+ */
+export function checkScenario(scenario: Scenario, document: ScenarioDocument, directory: string): ScenarioProblem[] {
   const problems: ScenarioProblem[] = [];
   const report: Report = (path, message) => problems.push(document.problemAt(path, message));
   checkMemory(scenario, report);
   checkHeapsOfDevices(scenario, report);
+  checkDrivers(scenario, directory, report);
   checkPipeline(scenario, report);
   checkTimeline(scenario, report);
   checkPins(scenario, report);
@@ -38,6 +43,14 @@ export function isDevice(
   if (Object.hasOwn(scenario.devices, name)) return true;
   report(path, `unknown device "${name}"${suggestion(name, Object.keys(scenario.devices))}`);
   return false;
+}
+
+/** Only that there is such a driver: its module is loaded when the run is prepared. */
+function checkDrivers({ devices }: Scenario, directory: string, report: Report): void {
+  for (const [device, { driver }] of Object.entries(devices)) {
+    const problem = driverNameProblem(driver, directory);
+    if (problem !== undefined) report(['devices', device, 'driver'], problem);
+  }
 }
 
 /** Source: dma_buf_pin warns of an importer that is not dynamic; drivers/dma-buf/dma-buf.c, v6.12. */

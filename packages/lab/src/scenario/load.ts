@@ -13,6 +13,8 @@ import { readError, readYaml, textOf } from './yaml-file.js';
 export interface LoadedScenario {
   readonly scenario: Scenario;
   readonly document: ScenarioDocument;
+  /** Absolute path of where its relative paths and the names of packages lead from. */
+  readonly directory: string;
 }
 
 /** Where a scenario finds what it names. */
@@ -54,9 +56,10 @@ export function parseScenario(text: string, fileName: string, options: LoadOptio
   if ('problems' in parsed) throw new ScenarioError(inFileOrder(parsed.problems));
   const resolved = resolveScenario(parsed.value, document, libraryOf(parsed.value, document, options));
   if ('problems' in resolved) throw new ScenarioError(inFileOrder(resolved.problems));
-  const problems = checkScenario(resolved.scenario, document);
+  const directory = resolve(options.directory ?? '.');
+  const problems = checkScenario(resolved.scenario, document, directory);
   if (problems.length > 0) throw new ScenarioError(inFileOrder(problems));
-  return { scenario: resolved.scenario, document };
+  return { scenario: resolved.scenario, document, directory };
 }
 
 /** The lab's own library and what the scenario and the command line add to it. */

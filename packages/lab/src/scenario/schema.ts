@@ -16,6 +16,8 @@ export const MAX_LINK_DEPTH = 256;
 export const MAX_MEMORY_BYTES = 16 * 2 ** 30;
 /** What one shared WebAssembly memory can back. */
 export const MAX_WINDOW_BYTES = 4 * 2 ** 30;
+/** A worker does not start with less. */
+const MIN_HEAP_BYTES = 16 * 2 ** 20;
 export const MAX_DURATION_NS = 24 * 3_600_000_000_000;
 
 const windowSchema = z
@@ -97,7 +99,9 @@ const debugSchema = z
 
 const deviceSchema = z
   .strictObject({
-    driver: z.enum(['camera', 'gpu', 'display', 'encoder']).meta({ description: 'what the device does' }),
+    driver: z
+      .union([z.enum(['camera', 'gpu', 'display', 'encoder']), z.string().min(1).max(4096)])
+      .meta({ description: 'camera, gpu, display, encoder, a path such as ./my-isp.ts, or the name of a package' }),
     mapping: z.enum(['per-job', 'held']).default('per-job').meta({
       description:
         'maps a buffer for each job as a DRM driver does, or from its first use until it lets go, as vb2 does',
@@ -134,6 +138,9 @@ const deviceSchema = z
         description: 'it is a program on the CPU, such as a software encoder, and touches frames through cpuCache',
       }),
     parameters: z.record(z.string(), z.unknown()).default({}).meta({ description: 'of the driver' }),
+    memoryLimit: positiveSize('what the heap of its thread may take, at least 16MiB; threads runtime only')
+      .refine((bytes) => bytes >= MIN_HEAP_BYTES, 'expected at least 16MiB')
+      .optional(),
   })
   .meta({ description: 'a device and its driver' });
 

@@ -1,8 +1,7 @@
 /** Drivers that users wrote: loaded, looked at, and put into a pipeline of their own. */
-import { pathToFileURL } from 'node:url';
 import { type AnyDriver, type FrameFormat, planDriver } from '@dmabuf-lab/core/driver';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
-import type { OwnDrivers } from '../run/pipeline.js';
+import { DriverLoadError, loadDriver } from '../loader/index.js';
 import type { ScenarioInput } from '../scenario/index.js';
 
 /** A module under stress. */
@@ -10,10 +9,18 @@ export interface OwnDriver {
   /** The device that it drives. */
   readonly device: string;
   readonly driver: AnyDriver;
-  /** URL of the module. */
+  /** Absolute path of its file, or the name of a package. */
   readonly module: string;
   /** As it was given. */
   readonly path: string;
+}
+
+/** Which modules are put under stress: plain data. */
+export interface OwnDriverPaths {
+  /** Absolute path of where packages are looked for from. */
+  readonly folder: string;
+  /** Absolute paths of files and names of packages, beside how they were given. */
+  readonly modules: readonly { readonly path: string; readonly given: string }[];
 }
 
 /** What a module cannot be used for; the command line ends with 2. */
@@ -22,43 +29,20 @@ export class OwnDriverError extends Error {
   readonly exitCode = 2;
 }
 
-/**
- * Loads modules whose default export is a driver, as `defineDriver` makes it.
- *
- * @param paths absolute, beside how they were given
- * @throws OwnDriverError that says what is wrong with which module
- */
-export async function loadOwnDrivers(
-  paths: readonly { readonly path: string; readonly given: string }[],
-): Promise<OwnDriver[]> {
+/** Loads drivers as a scenario does. @throws DriverLoadError that says what is wrong with which module, and where */
+export async function loadOwnDrivers({ folder, modules }: OwnDriverPaths): Promise<OwnDriver[]> {
   const drivers: OwnDriver[] = [];
-  for (const [i, { path, given }] of paths.entries()) {
-    const module = pathToFileURL(path).href;
-    const driver = await defaultExport(module, given);
-    drivers.push({ device: `own${i + 1}`, driver, module, path: given });
+  for (const [i, { path, given }] of modules.entries()) {
+    try {
+      const { driver } = await loadDriver(path, folder);
+      drivers.push({ device: `own${i + 1}`, driver, module: path, path: given });
+    } catch (error) {
+      if (error instanceof DriverLoadError) throw new DriverLoadError(given, error.problems);
+      throw error;
+    }
   }
   return drivers;
 }
-
-async function defaultExport(module: string, given: string): Promise<AnyDriver> {
-  let loaded: { readonly default?: Partial<AnyDriver> };
-  try {
-    loaded = (await import(module)) as typeof loaded;
-  } catch (error) {
-    throw new OwnDriverError(
-      `Cannot load the driver ${given}: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-  const { run, plan, ports, parameters } = loaded.default ?? {};
-  if (typeof run === 'function' && typeof plan === 'function' && ports !== undefined && parameters !== undefined) {
-    return loaded.default as AnyDriver;
-  }
-  throw new OwnDriverError(`Cannot use the driver ${given}: its default export is not what defineDriver returns`);
-}
-
-/** What the worker pool and the scenario need to know of the modules. */
-export const asOwnDrivers = (drivers: readonly OwnDriver[]): OwnDrivers =>
-  Object.fromEntries(drivers.map(({ device, driver, module }) => [device, { driver, module }]));
 
 const CAMERA = { width: 64, height: 48, rate: 240 };
 
@@ -76,8 +60,8 @@ export function pipelineOf(drivers: readonly OwnDriver[]): Required<Pick<Scenari
   if (needsCamera) devices.camera = { driver: 'camera', parameters: CAMERA };
   const format = planDriver(camera, camera.parameters.parse(CAMERA), {}).outputs.out;
   for (const own of drivers) {
-    const { device, driver } = own;
-    devices[device] = { driver: 'gpu' }; // a name that the schema knows: the module takes its place
+    const { device, driver, module } = own;
+    devices[device] = { driver: module };
     const inputs = inputsOf(driver);
     for (const port of inputs) links.push({ from: 'camera.out', to: `${device}.${port}`, policy: 'drop-oldest' });
     for (const [port, carried] of Object.entries(outputsOf(own, inputs, format)))

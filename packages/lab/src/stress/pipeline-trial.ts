@@ -4,11 +4,13 @@ import { executeRun, type PreparedRun, prepareRun } from '../run/index.js';
 import { parseScenario, type ScenarioInput } from '../scenario/index.js';
 import { BUCKETS } from './latency-histogram.js';
 import { ERRORS, OPERATIONS } from './operations.js';
-import { asOwnDrivers, type OwnDriver, pipelineOf } from './own-drivers.js';
+import { type OwnDriver, pipelineOf } from './own-drivers.js';
 import { faultsOf, type StressPlan, supervisionOf } from './plan.js';
 import type { DeviceTally, TrialResult, TrialViolation } from './trial-result.js';
 
 export interface PipelineTrialOptions {
+  /** Absolute path of where packages are looked for from. */
+  readonly folder: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (nowNs: number) => void;
 }
@@ -20,9 +22,9 @@ export const MAX_PIPELINE_FAULTS = 10_000;
 export async function runPipelineTrial(
   plan: StressPlan,
   drivers: readonly OwnDriver[],
-  { signal, onProgress }: PipelineTrialOptions = {},
+  { folder, signal, onProgress }: PipelineTrialOptions,
 ): Promise<TrialResult> {
-  const prepared = await preparePipeline(plan, drivers);
+  const prepared = await preparePipeline(plan, drivers, folder);
   const startMs = performance.now();
   try {
     const watch = { signal, onProgress: onProgress && (({ nowNs }: { nowNs: number }) => onProgress(nowNs)) };
@@ -37,9 +39,13 @@ export async function runPipelineTrial(
 }
 
 /** Checks all that can be checked before a trial. @throws OwnDriverError, ScenarioError: both end the command line with 2 */
-export async function preparePipeline(plan: StressPlan, drivers: readonly OwnDriver[]): Promise<PreparedRun> {
-  const loaded = parseScenario(JSON.stringify(scenarioOf(plan, drivers)), 'the pipeline of --driver');
-  return await prepareRun(loaded, { drivers: asOwnDrivers(drivers) });
+export async function preparePipeline(
+  plan: StressPlan,
+  drivers: readonly OwnDriver[],
+  folder: string,
+): Promise<PreparedRun> {
+  const text = JSON.stringify(scenarioOf(plan, drivers));
+  return await prepareRun(parseScenario(text, 'the pipeline of --driver', { directory: folder }));
 }
 
 /** The scenario of a trial: pipeline, board, faults and supervision. */

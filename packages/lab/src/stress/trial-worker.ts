@@ -1,6 +1,6 @@
 /** A trial in a worker of the pool. */
 import { divergenceFrom, hashedTrial } from './fingerprints.js';
-import { loadOwnDrivers } from './own-drivers.js';
+import { loadOwnDrivers, type OwnDriverPaths } from './own-drivers.js';
 import { runPipelineTrial } from './pipeline-trial.js';
 import type { StressPlan } from './plan.js';
 import { runTrial } from './run-trial.js';
@@ -12,7 +12,7 @@ export interface TrialTask {
   readonly twice: boolean;
   readonly driverModule?: string;
   /** Modules of users: their pipeline is run, in place of random sharing. */
-  readonly ownDrivers?: readonly { readonly path: string; readonly given: string }[];
+  readonly ownDrivers?: OwnDriverPaths;
 }
 
 /** Runs a trial. That two executions differ is a violation. */
@@ -24,14 +24,12 @@ export async function runTask(task: TrialTask): Promise<TrialResult> {
   return compared(first.result, await divergenceFrom(first, { driverModule }));
 }
 
-async function runPipelineTask(
-  { plan, twice }: TrialTask,
-  own: NonNullable<TrialTask['ownDrivers']>,
-): Promise<TrialResult> {
+async function runPipelineTask({ plan, twice }: TrialTask, own: OwnDriverPaths): Promise<TrialResult> {
   const drivers = await loadOwnDrivers(own);
-  const first = await runPipelineTrial(plan, drivers);
+  const { folder } = own;
+  const first = await runPipelineTrial(plan, drivers, { folder });
   if (!twice) return first;
-  const second = await runPipelineTrial(plan, drivers);
+  const second = await runPipelineTrial(plan, drivers, { folder });
   const isSame = first.fingerprint === second.fingerprint;
   return compared(first, isSame ? undefined : `fingerprints ${first.fingerprint} and ${second.fingerprint}`);
 }

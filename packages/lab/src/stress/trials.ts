@@ -64,7 +64,9 @@ async function runHere(plan: StressPlan, options: TrialsOptions, done: readonly 
     });
   }
   const drivers = await loadOwnDrivers(ownDrivers);
-  return await runPipelineTrial(plan, drivers, { signal, onProgress: (nowNs) => onProgress?.(done, nowNs, undefined) });
+  const { folder } = ownDrivers;
+  const watch = { signal, onProgress: (nowNs: number) => onProgress?.(done, nowNs, undefined) };
+  return await runPipelineTrial(plan, drivers, { folder, ...watch });
 }
 
 async function runPooled(plans: readonly StressPlan[], options: TrialsOptions): Promise<TrialResult[]> {

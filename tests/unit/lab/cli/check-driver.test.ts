@@ -78,8 +78,8 @@ test('check-driver: of a driver that ends its process, says so', async (t) => {
 });
 
 const WRONG: readonly (readonly [args: string[], said: RegExp])[] = [
-  [['no-such.mjs'], /Cannot use the driver no-such\.mjs: Cannot find module/],
-  [[badDriver('filter')], /Cannot use the driver .*filter\.js: it has no default export/],
+  [['no-such.mjs'], /Cannot use the driver no-such\.mjs: there is no file/],
+  [[badDriver('filter')], /Cannot use the driver .*filter\.js:1:1: it has no default export/],
   [[badDriver('good'), '--rule', 'no-such'], /Cannot use --rule no-such: expected one of parameters, plan/],
   [[badDriver('good'), '--seed', '-1'], /Cannot use --seed -1/],
   [[badDriver('good'), '--limit', '1'], /Cannot use --limit 1: expected a time/],

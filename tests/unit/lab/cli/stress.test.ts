@@ -80,10 +80,10 @@ for (const runtime of ['virtual', 'threads']) {
 
 /** A driver that takes frames from a camera, and fails at the third one if it is told to. */
 const takesFrames = (fails: boolean): string => `
-const parameters = { parse: () => ({}), safeParse: () => ({ success: true, data: {} }) };
+import { z } from 'zod';
 export default {
   name: 'takes-frames',
-  parameters,
+  parameters: z.strictObject({}),
   ports: { in: { direction: 'in' } },
   plan: () => ({ outputs: {}, problems: [] }),
   *run(ctx) {
@@ -129,10 +129,13 @@ test('stress --driver: what is no driver, or does not go with it, is refused wit
   await writeFile(join(dir, 'none.mjs'), 'export default 1;');
   const none = await run(dir, ['stress', '--driver', 'none.mjs']);
   t.is(none.code, 2);
-  t.regex(none.stderr, /Cannot use the driver none\.mjs: its default export is not what defineDriver returns/);
+  t.regex(
+    none.stderr,
+    /Cannot use the driver none\.mjs: none\.mjs:1:1: its default export is 1, expected what defineDriver returns/,
+  );
   const missing = await run(dir, ['stress', '--driver', 'missing.mjs']);
   t.is(missing.code, 2);
-  t.regex(missing.stderr, /Cannot load the driver missing\.mjs/);
+  t.regex(missing.stderr, /Cannot use the driver missing\.mjs: there is no file .*missing\.mjs/);
   const needs = takesFrames(false).replace('problems: []', "problems: ['it wants RGBA']");
   await writeFile(join(dir, 'needs.mjs'), needs);
   const unfit = await run(dir, ['stress', '--driver', 'needs.mjs']);

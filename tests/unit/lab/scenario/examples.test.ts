@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { builtInDrivers } from '@dmabuf-lab/drivers';
-import { loadScenario, scenarioJsonSchema, scenarioSchema } from '@dmabuf-lab/lab';
+import { loadDriver, loadScenario, scenarioJsonSchema, scenarioSchema } from '@dmabuf-lab/lab';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import test from 'ava';
 import { parse } from 'yaml';
@@ -12,7 +11,7 @@ const root = new URL('../../../../../', import.meta.url);
 const fileOf = (example: string): URL => new URL(`examples/${example}`, root);
 /** `sharing` holds constraint files too. */
 const isScenario = (example: string): boolean => /^links:/m.test(readFileSync(fileOf(example), 'utf8'));
-const examples = ['', 'boards/', 'sharing/'].flatMap((folder) =>
+const examples = ['', 'boards/', 'drivers/', 'sharing/'].flatMap((folder) =>
   readdirSync(new URL(`examples/${folder}`, root))
     .filter((file) => file.endsWith('.yaml') && isScenario(`${folder}${file}`))
     .map((file) => `${folder}${file}`),
@@ -26,14 +25,11 @@ test('examples: there are the four', (t) => {
 
 for (const example of examples) {
   test(`examples/${example}: loads, is named like its file, and its drivers take their parameters`, async (t) => {
-    const { scenario, document } = await loadScenario(fileOf(example).pathname);
+    const { scenario, document, directory } = await loadScenario(fileOf(example).pathname);
     t.is(`${scenario.name}.yaml`, basename(example));
     for (const [name, { driver, parameters }] of Object.entries(scenario.devices)) {
-      const checked = document.validateWith(builtInDrivers[driver].driver.parameters, parameters, [
-        'devices',
-        name,
-        'parameters',
-      ]);
+      const { driver: loaded } = await loadDriver(driver, directory);
+      const checked = document.validateWith(loaded.parameters, parameters, ['devices', name, 'parameters']);
       t.deepEqual('problems' in checked ? checked.problems : [], []);
     }
   });

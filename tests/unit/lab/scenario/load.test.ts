@@ -88,20 +88,20 @@ complains(
   'keys that mean something to JavaScript are unknown like others',
   '    driver: gpu',
   '    driver: gpu\n    __proto__: { driver: camera }',
-  'x.yaml:17:5: devices.gpu.__proto__: unknown key "__proto__"; known: driver, mapping, importer, pin, profile, constraints, layout, cpu, parameters',
+  'x.yaml:17:5: devices.gpu.__proto__: unknown key "__proto__"; known: driver, mapping, importer, pin, profile, constraints, layout, cpu, parameters, memoryLimit',
 );
 complains('a missing key is reported', 'name: small\n', '', 'x.yaml:1:1: name: missing, expected a text');
 complains(
   'a missing key of a device is reported where the device is',
   '    driver: display',
   '    mapping: held',
-  'x.yaml:17:3: devices.display.driver: missing, expected one of "camera", "gpu", "display", "encoder"',
+  'x.yaml:17:3: devices.display.driver: missing, expected camera, gpu, display, encoder, a path such as ./my-isp.ts, or the name of a package',
 );
 complains(
-  'a choice names the nearest',
+  'a driver that is none names the nearest',
   '    driver: gpu',
   '    driver: gpuu',
-  'x.yaml:16:5: devices.gpu.driver: expected one of "camera", "gpu", "display", "encoder" (did you mean "gpu"?), got "gpuu"',
+  'x.yaml:16:5: devices.gpu.driver: there is no driver and no package "gpuu", did you mean "gpu"?',
 );
 complains(
   'the kind of a heap is a choice',

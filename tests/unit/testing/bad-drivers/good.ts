@@ -2,4 +2,12 @@
 import { defineDriver } from '@dmabuf-lab/core/driver';
 import { filter, parameters, plan, ports } from './filter.js';
 
-export default defineDriver({ name: 'good', parameters, ports, plan, run: (ctx) => filter(ctx) });
+export default defineDriver({
+  name: 'good',
+  parameters,
+  ports,
+  plan,
+  *run(ctx) {
+    yield* filter(ctx);
+  },
+});

@@ -41,5 +41,7 @@ export default defineDriver({
       };
     },
   },
-  run: (ctx) => filter(ctx),
+  *run(ctx) {
+    yield* filter(ctx);
+  },
 });

@@ -10,5 +10,7 @@ export default defineDriver({
     if (format.fourcc === 'H264') throw new Error('bitstream');
     return { outputs: { out: format } };
   },
-  run: (ctx) => filter(ctx),
+  *run(ctx) {
+    yield* filter(ctx);
+  },
 });

@@ -12,5 +12,7 @@ export default defineDriver({
     asked += 1;
     return { outputs: { out: { ...format, sizeBytes: format.sizeBytes + (asked % 2) } } };
   },
-  run: (ctx) => filter(ctx),
+  *run(ctx) {
+    yield* filter(ctx);
+  },
 });

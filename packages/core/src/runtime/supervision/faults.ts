@@ -15,8 +15,10 @@ export type Fault =
 
 /** How deaths are dealt with. */
 export interface Supervision {
-  /** Absent: the dead stay dead, and an actor that throws ends the run. */
+  /** Absent: the dead stay dead. */
   readonly restart?: RestartLimits;
+  /** Whether an actor that throws is dead and the others go on; absent = only where the dead are restarted, else the run ends. */
+  readonly toleratesFailures?: boolean;
   /** An actor that does nothing for so long is reported as late, and left alone. */
   readonly lateNs: Nanoseconds;
   /** An actor that does nothing for so long is ended, and dead from then on; Infinity: never. */

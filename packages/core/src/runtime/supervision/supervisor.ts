@@ -91,7 +91,7 @@ export class Supervisor {
 
   /** Whether an actor that throws is dead, and not the end of the run. */
   get toleratesFailures(): boolean {
-    return this.#policy !== undefined && !this.#gaveUp;
+    return (this.#policy !== undefined || this.#supervision.toleratesFailures === true) && !this.#gaveUp;
   }
 
   /** Starts what the scenario does to its actors. Called at the start of model time. */

@@ -2,6 +2,7 @@ import { type TransferListItem, Worker } from 'node:worker_threads';
 import { fromErrorRecord } from '../../base/index.js';
 import type { ActorOutcome, ActorSpec } from '../actor.js';
 import type { DeathCause } from '../supervision/index.js';
+import { type OutputSink, tellLines } from './worker-output.js';
 import { isWorkerMessage, type RuntimeMessage, type WorkerMessage, type WorkerStart } from './worker-protocol.js';
 
 /** What a worker tells its runtime. */
@@ -11,6 +12,8 @@ export interface WorkerEvents {
   onFailure(worker: ActorWorker, error: Error): void;
   /** It is gone for good: none of its code runs any more. */
   onExit(worker: ActorWorker, code: number): void;
+  /** Its code has printed a line. */
+  readonly onOutput: OutputSink;
 }
 
 /** One life of an actor: its worker thread. */
@@ -33,9 +36,12 @@ export class ActorWorker {
     heapLimitMiB?: number,
   ) {
     const transferList: TransferListItem[] = [...start.peers, ...start.callers].map(({ port }) => port);
-    const limits = heapLimitMiB !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapLimitMiB } };
-    const options = { name: spec.name, workerData: start, transferList, ...limits };
+    const limitMiB = spec.heapLimitMiB ?? heapLimitMiB;
+    const limits = limitMiB !== undefined && { resourceLimits: { maxOldGenerationSizeMb: limitMiB } };
+    const options = { name: spec.name, workerData: start, transferList, stdout: true, stderr: true, ...limits };
     this.#worker = new Worker(new URL('./worker-main.js', import.meta.url), options);
+    tellLines(this.#worker.stdout, spec.name, events.onOutput);
+    tellLines(this.#worker.stderr, spec.name, events.onOutput);
     this.exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         this.isDead = true;

@@ -21,6 +21,7 @@ import { Supervisor } from '../supervision/index.js';
 import { ActorWorker, type WorkerEvents } from './actor-worker.js';
 import { BEAT_MS } from './thread-actor.js';
 import { ThreadsControl, type WorkerHost } from './threads-control.js';
+import { labelToStderr, type OutputSink } from './worker-output.js';
 import type { CallerPort, Pace, PeerPort, WorkerMessage, WorkerStart } from './worker-protocol.js';
 
 export interface ThreadsOptions {
@@ -50,6 +51,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   readonly #supervisor: Supervisor;
   readonly #supervised: ReadonlySet<string>;
   readonly #journals = new Journals();
+  readonly onOutput: OutputSink;
   #epochNs: bigint | undefined;
   #fail: (error: Error) => void = () => {};
   #progressed: () => void = () => {};
@@ -61,6 +63,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   ) {
     this.words = new AtomicWords(new SharedArrayBuffer(spec.controlBytes));
     this.#runtimeWords = new RuntimeWords(this.words);
+    this.onOutput = spec.onOutput ?? labelToStderr;
     const supervised = supervisedActors(spec);
     this.#supervised = new Set(supervised);
     this.#control = new ThreadsControl(this, this.words, { now: () => this.#elapsed() }, options.pace);
