@@ -23,7 +23,17 @@ const PACKAGES = {
 };
 
 /** Folders of core and their rank: a folder imports itself and folders of a lower rank. */
-const CORE_RANKS = { base: 0, memory: 1, constraints: 1, sync: 2, 'dma-buf': 3, migration: 4, runtime: 5, driver: 6 };
+const CORE_RANKS = {
+  base: 0,
+  memory: 1,
+  constraints: 1,
+  sync: 2,
+  'dma-buf': 3,
+  migration: 4,
+  runtime: 5,
+  driver: 6,
+  testing: 7,
+};
 
 /** What a driver sees of core. */
 const DRIVER_PORT = ['driver', 'base', 'constraints'];

@@ -133,7 +133,12 @@ export interface Job extends Disposable {
   /** The pages of a buffer of the job: one view a run. */
   segments(frame: Frame): readonly Uint8Array[];
 
-  /** Ends the job: signals its fence, with an error if it failed, and unmaps. Takes no lock and never waits. */
+  /**
+   * Ends the job: signals its fence, with an error if it failed, and unmaps. Takes no lock and never waits.
+   *
+   * @param error what it wrote is bad: whoever waits for its fence learns of it, and so does whoever gets a frame that the driver
+   *   has still and hands on afterwards
+   */
   end(error?: 'EIO' | 'ECANCELED'): void;
 }
 

@@ -18,6 +18,10 @@ export class LentFrame implements Disposable {
     return isLent;
   }
 
+  get isLent(): boolean {
+    return this.#giveBack !== undefined;
+  }
+
   [Symbol.dispose](): void {
     this.#giveBack?.();
   }

@@ -10,6 +10,7 @@
 import {
   type ActorServices,
   type BufferSlot,
+  ERRNO,
   isErrno,
   type Nanoseconds,
   sleepUntil,
@@ -60,6 +61,8 @@ export interface JobFrame extends Frame {
   /** Tells the frames of one job from each other. */
   readonly row: number;
   readonly acquireFence: DmaFence | undefined;
+  /** The driver has it still; absent = it says nothing of that. */
+  readonly isLent?: boolean;
 }
 
 export class PipelineJob implements Job {
@@ -153,6 +156,7 @@ export class PipelineJob implements Job {
     this.#ended = true;
     for (const [i, { frame, write }] of this.accesses.entries()) {
       this.parts.cpu?.end(this.mappings[i], frame.sequence, write);
+      if (error !== undefined && write && frame.isLent) frame.error = ERRNO[error];
     }
     for (const access of this.#watched) access.end(error === undefined);
     const endNs = this.parts.services.clock.now(); // before anybody who waits for it can begin

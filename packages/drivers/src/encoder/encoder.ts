@@ -127,12 +127,13 @@ interface Coding {
 }
 
 function* encodeFrame(ctx: Context, { job, frame, target, codec, index, random }: Coding): Task<void> {
-  ctx.verify(job, frame);
+  const good = ctx.verify(job, frame);
   if (codec !== undefined) {
     const { luma, chroma } = nv12Of(frame, job.segments(frame));
     const coded = yield* ctx.external(codec.encode({ luma, chroma }, index), 'the H.264 encoder');
     if (target !== undefined && coded !== undefined) writeCoded(ctx, job, target, coded);
   } else if (target !== undefined) writeHeader(ctx, job, target);
+  if (target !== undefined && !good) target.error = ERRNO.EIO; // of a picture that is bad
   yield* ctx.serve(job, ctx.parameters.service, random);
   ctx.arrived('bitstream', frame);
   ctx.count('encoded');

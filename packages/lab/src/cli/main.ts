@@ -2,6 +2,7 @@
 /** The command line of dmabuf-lab. Modules that take time to load are loaded by the command that needs them. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addCheckDriverCommand } from './check-driver-command.js';
 import { addCompareCommand } from './compare-command.js';
 import { addConformCommand } from './conform-command.js';
 import { EXIT } from './errors.js';
@@ -43,6 +44,7 @@ addProgramCommand(program);
 addCompareCommand(program);
 addStressCommand(program);
 addNewDriverCommand(program);
+addCheckDriverCommand(program);
 addCheckCommand(program);
 addSchemaCommand(program);
 addProfilesCommand(program);

@@ -1,4 +1,5 @@
 /** Where relative paths lead, and whether files can be written there. */
+import { existsSync } from 'node:fs';
 import { mkdtemp, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from './errors.js';
@@ -12,6 +13,12 @@ import { InputError } from './errors.js';
 export function userPath(path: string, env: NodeJS.ProcessEnv = process.env): string {
   const base = env.npm_lifecycle_event === 'start' ? undefined : env.INIT_CWD;
   return resolve(base ?? process.cwd(), path);
+}
+
+/** What names a module. On the command line a path need not begin with `./`: what looks like a file is one. */
+export function modulePath(given: string): string {
+  const isFile = /^\.{0,2}\/|\.[cm]?[jt]s$/.test(given) || existsSync(userPath(given));
+  return isFile ? userPath(given) : given;
 }
 
 /**

@@ -1,11 +1,10 @@
 /** `dmabuf-lab stress`: drivers do random things with shared buffers, die and hang, and a checker follows every buffer. */
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { PlanChoices, StressResult, TrialsOptions } from '../stress/index.js';
 import { describeError, EXIT, InputError } from './errors.js';
 import { catchInterrupt } from './interrupt.js';
-import { userPath } from './paths.js';
+import { modulePath, userPath } from './paths.js';
 
 const HELP = `
 Rates are events a second of model time, of all drivers together: 2/s, 0.5/s. On threads model time is real time.
@@ -166,12 +165,6 @@ async function checkDrivers(
   const own = { folder, modules: driver.map((given) => ({ path: modulePath(given), given })) };
   await preparePipeline(fixedPlan(choices), await loadOwnDrivers(own), folder);
   return own;
-}
-
-/** On the command line a path need not begin with `./`: what looks like a file is one. */
-function modulePath(given: string): string {
-  const isFile = /^\.{0,2}\/|\.[cm]?[jt]s$/.test(given) || existsSync(userPath(given));
-  return isFile ? userPath(given) : given;
 }
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {

@@ -1,6 +1,6 @@
 /** Runs a prepared scenario on the runtime it names. */
 import { isErrno } from '@dmabuf-lab/core/base';
-import { PipelineWaits } from '@dmabuf-lab/core/driver';
+import { EXPORTER_ACTOR, PipelineWaits } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { ActorError, type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
@@ -8,7 +8,6 @@ import { HistoryWords, historyReport } from '../history/index.js';
 import { historyLines } from '../report/history-text.js';
 import type { RunOptions, RunOutcome } from '../result/index.js';
 import { ageLimitsOf, watchAges } from './age-limits.js';
-import { EXPORTER_ID } from './exporter-actor.js';
 import { faultsOf, supervisionOf } from './faults.js';
 import { buildOutcome, namesOf } from './outcome.js';
 import type { PreparedRun } from './prepare.js';
@@ -33,7 +32,7 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     trace: collectTrace,
     ...(faults.length > 0 && { faults }),
     ...(supervision && { supervision }),
-    waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ID),
+    waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ACTOR),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
     ...(onOutput && { onOutput }),

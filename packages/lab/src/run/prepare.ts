@@ -1,14 +1,19 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
-import { type ActorId, actorId, WordLayout } from '@dmabuf-lab/core/base';
+import { WordLayout } from '@dmabuf-lab/core/base';
 import { type AllocationRequest, type CpuTouch, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
   type AnyDriver,
   type DriverStart,
+  deviceActor,
+  EXPORTER_ACTOR,
+  firstTimelineOf,
+  LANES_PER_DEVICE,
+  type LaidOutPipeline,
   type LinkSpec,
-  layOutTables,
+  layOutPipeline,
   type PipelineOwners,
-  type PoolRegion,
-  type PoolSpec,
+  type PoolShape,
+  portsOf,
   type SharedTables,
 } from '@dmabuf-lab/core/driver';
 import { PAGE_SIZE, pageAlign } from '@dmabuf-lab/core/memory';
@@ -20,14 +25,11 @@ import { ageLimitsOf } from './age-limits.js';
 import { boardOf, bytesOfHeap } from './board.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type DriverMemorySpec, placeDriverMemory, windowsWith } from './driver-memory.js';
-import { EXPORTER_ID, type ExporterStart, firstTimelineOf, LANES_PER_DEVICE } from './exporter-actor.js';
+import type { ExporterStart } from './exporter-actor.js';
 import { corruptionsOf, exhaustionsOf, mayDie, restartsExporter } from './faults.js';
-import { endpoint, type PlannedDevice, planDevices } from './pipeline.js';
+import { type PlannedDevice, planDevices } from './pipeline.js';
 import { type LayoutFinding, layOutFrames } from './pool-layout.js';
 import { presenceOf, usersOf } from './topology.js';
-
-/** Mappings that an actor may have open beyond one held and one of a job for each frame of the run. */
-const USES_BESIDE_FRAMES = 8 * LANES_PER_DEVICE;
 
 /** A scenario that can run. */
 export interface PreparedRun {
@@ -70,33 +72,25 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
   const findings: LayoutFinding[] = [];
   const memories = placeDriverMemory(loaded, planned);
   checkHeapsOfDrivers(loaded, memories);
-  const pools = layOutPools(scenario, planned, findings, memories, options.allocate);
+  const pools = poolsOf(scenario, planned, findings, memories, options.allocate);
   checkHeapSizes(loaded, pools);
   checkExpected(loaded, planned);
-  const links = scenario.links.map((_, index) => layOutLink(scenario, planned, pools, index));
   const names = Object.keys(scenario.devices);
-  const poolCount = pools.size;
-  const frames = [...pools.values()].reduce((sum, pool) => sum + pool.region.limit, 0);
-  // What a dead owner has left is there until the last consumer lets go of it, beside what its next life makes.
-  const lives = mayDie(scenario) ? 4 : 1;
-  const tables = layOutTables({
-    actors: names.length + 1,
-    buffers: Math.max(1, frames) * lives,
-    attachments: Math.max(1, frames) * lives * (names.length + 1),
-    timelines: (names.length + 1) * LANES_PER_DEVICE,
-    pools: Math.max(1, poolCount),
-    frames: Math.max(1, frames),
-    rings: scenario.links.map((link, i) => link.depth ?? links[i].pool.limit),
-    ...(ageLimitsOf(scenario) && { usesPerActor: 2 * Math.max(1, frames) + USES_BESIDE_FRAMES }),
+  const laidOut = layOutPipeline({
+    devices: names,
+    pools,
+    links: scenario.links,
+    forwards: forwardsOf(planned),
+    mayDie: mayDie(scenario),
+    agesUses: ageLimitsOf(scenario) !== undefined,
   });
+  const { tables, links, owners } = laidOut;
   const history = scenario.debug.history ? historyBoard(tables, names.length + 1) : undefined;
-  const owners = ownersOf(names, pools, links);
-  const senders = names.map((name, i): [string, ActorId] => [name, deviceId(i)]);
-  const actors: ActorSpec[] = [exporterActor(scenario, tables, owners, senders, memories, history)];
+  const actors: ActorSpec[] = [exporterActor(scenario, laidOut, memories, history)];
   const windows = windowsWith(scenario.memory.windows, memories);
-  for (const [i, name] of names.entries()) {
+  for (const name of names) {
     const device = planned.get(name);
-    if (device !== undefined) actors.push(deviceActor(scenario, tables, device, deviceId(i), pools, links, history));
+    if (device !== undefined) actors.push(actorOf(scenario, laidOut, device, history));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
   return { scenario, windows, tables, owners, actors, links, drivers, findings, ...(history && { history }) };
@@ -111,14 +105,12 @@ function historyBoard(tables: SharedTables, actors: number): HistoryBoard {
 
 function exporterActor(
   scenario: Scenario,
-  tables: SharedTables,
-  owners: PipelineOwners,
-  senders: ExporterStart['senders'],
+  { tables, owners, actors }: LaidOutPipeline,
   memories: readonly DriverMemorySpec[],
   history: HistoryBoard | undefined,
 ): ActorSpec {
   const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
-  const id = EXPORTER_ID;
+  const id = EXPORTER_ACTOR;
   const data: ExporterStart = {
     actor: id,
     tables,
@@ -128,7 +120,7 @@ function exporterActor(
     bandwidths: { copyBytesPerSecond, zeroBytesPerSecond },
     owners,
     exhaustions: exhaustionsOf(scenario),
-    senders,
+    senders: [...actors],
     quarantine: { messages: quarantine.after, windowNs: quarantine.within },
     ...(scenario.debug.sanitizer && { sanitize: true }),
     ...(history && { history }),
@@ -145,35 +137,14 @@ function exporterActor(
   };
 }
 
-/** The actor of a device, by its place among the devices. */
-const deviceId = (index: number): ActorId => actorId(index + 2);
-
-/** Who is at which end of what, for the one that cleans up after the dead. */
-function ownersOf(
-  names: readonly string[],
-  pools: ReadonlyMap<string, PoolSpec>,
-  links: readonly LinkSpec[],
-): PipelineOwners {
-  const idOf = (end: string): ActorId => deviceId(names.indexOf(endpoint(end).device));
-  return {
-    links: links.map(({ index, from, to, pool, consumer }) => {
-      return { ring: index, producer: idOf(from), consumer: idOf(to), pool, place: consumer };
-    }),
-    pools: [...pools.values()].map(({ name, region }) => ({ owner: idOf(name), region })),
-    lanesPerActor: LANES_PER_DEVICE,
-  };
-}
-
-function deviceActor(
+function actorOf(
   scenario: Scenario,
-  tables: SharedTables,
+  laidOut: LaidOutPipeline,
   device: PlannedDevice,
-  id: ActorId,
-  pools: ReadonlyMap<string, PoolSpec>,
-  links: readonly LinkSpec[],
   history: HistoryBoard | undefined,
 ): ActorSpec {
   const { name } = device;
+  const id = deviceActor(Object.keys(scenario.devices).indexOf(name));
   const spec = scenario.devices[name];
   const corruptions = corruptionsOf(scenario, name);
   const start: DriverStart = {
@@ -185,16 +156,8 @@ function deviceActor(
     },
     ...(spec.cpu && !scenario.cpuCache.coherent && { cpu: cpuTouchOf(scenario, spec.cpu.sync) }),
     parameters: device.parameters,
-    tables,
-    inputs: links
-      .filter((link) => endpoint(link.to).device === name)
-      .map((link) => ({ port: endpoint(link.to).port, link })),
-    outputs: Object.entries(device.outputs).map(([port, format]) => ({
-      port,
-      format: pools.get(`${name}.${port}`)?.format ?? formatOfLinks(links, `${name}.${port}`) ?? format,
-      pool: pools.get(`${name}.${port}`),
-      links: links.filter((link) => link.from === `${name}.${port}`),
-    })),
+    tables: laidOut.tables,
+    ...portsOf(laidOut, name, device.outputs),
     presence: presenceOf(scenario, name),
     reqbufsNs: scenario.timeline.flatMap((event) =>
       'reqbufs' in event && event.reqbufs === name && event.at < scenario.duration ? [event.at] : [],
@@ -228,16 +191,15 @@ function cpuTouchOf({ cpuCache }: Scenario, sync: boolean): CpuTouch {
   return { sync, capacityPages, cleanNsPerPage: clean, invalidateNsPerPage: invalidate };
 }
 
-/** Gives every output that owns its frames a pool. */
-function layOutPools(
+/** A pool for every output that owns its frames. */
+function poolsOf(
   scenario: Scenario,
   planned: ReadonlyMap<string, PlannedDevice>,
   findings: LayoutFinding[],
   memories: readonly DriverMemorySpec[],
   allocate?: PrepareOptions['allocate'],
-): Map<string, PoolSpec> {
-  const pools = new Map<string, PoolSpec>();
-  let firstFrame = 0;
+): PoolShape[] {
+  const pools: PoolShape[] = [];
   for (const device of planned.values()) {
     for (const [port, format] of Object.entries(device.outputs)) {
       if (device.forwards[port] !== undefined) continue;
@@ -249,12 +211,9 @@ function layOutPools(
       const given = { ...asWritten, ...allocate?.(usersOf(scenario, planned, name)) };
       const laidOut = layOutFrames(scenario, name, format, usersOf(scenario, planned, name));
       findings.push(...laidOut.findings);
-      const limit = given.growTo ?? given.buffers;
-      const region: PoolRegion = { row: pools.size, firstFrame, limit };
-      firstFrame += limit;
-      pools.set(name, {
+      pools.push({
         name,
-        region,
+        limit: given.growTo ?? given.buffers,
         initialBuffers: given.buffers,
         format: laidOut.format,
         allocate: allocationOf(scenario, given.allocate),
@@ -267,9 +226,12 @@ function layOutPools(
   return pools;
 }
 
-/** What an output passes on has the format of the pool that its links carry. */
-function formatOfLinks(links: readonly LinkSpec[], output: string): LinkSpec['format'] | undefined {
-  return links.find((link) => link.from === output)?.format;
+function forwardsOf(planned: ReadonlyMap<string, PlannedDevice>): Map<string, string> {
+  const forwards = new Map<string, string>();
+  for (const { name, forwards: own } of planned.values()) {
+    for (const [output, input] of Object.entries(own)) forwards.set(`${name}.${output}`, `${name}.${input}`);
+  }
+  return forwards;
 }
 
 type PoolInput = Scenario['pools'][string];
@@ -307,44 +269,6 @@ function checkExpected({ scenario, document }: LoadedScenario, planned: Readonly
   if (problems.length > 0) throw new ScenarioError(problems);
 }
 
-function layOutLink(
-  scenario: Scenario,
-  planned: ReadonlyMap<string, PlannedDevice>,
-  pools: ReadonlyMap<string, PoolSpec>,
-  index: number,
-): LinkSpec {
-  const { from, to, policy } = scenario.links[index];
-  const pool = poolOf(scenario, planned, pools, from);
-  // Every link that carries frames of one pool has a place of its own for release fences.
-  const sharing = scenario.links.filter((other) => poolOf(scenario, planned, pools, other.from) === pool);
-  return {
-    index,
-    from,
-    to,
-    policy,
-    pool: pool.region,
-    consumer: sharing.indexOf(scenario.links[index]),
-    initialBuffers: pool.initialBuffers,
-    format: pool.format,
-  };
-}
-
-/** The pool whose frames an output carries: its own, or that of the input it forwards. */
-function poolOf(
-  scenario: Scenario,
-  planned: ReadonlyMap<string, PlannedDevice>,
-  pools: ReadonlyMap<string, PoolSpec>,
-  output: string,
-): PoolSpec {
-  const own = pools.get(output);
-  if (own !== undefined) return own;
-  const { device, port } = endpoint(output);
-  const input = planned.get(device)?.forwards[port];
-  const link = scenario.links.find((candidate) => candidate.to === `${device}.${input}`);
-  if (link === undefined) throw new Error(`output ${output} forwards an input that is linked to nothing`);
-  return poolOf(scenario, planned, pools, link.from);
-}
-
 /** Pools that name the memory of a driver which has none. */
 function checkHeapsOfDrivers({ scenario, document }: LoadedScenario, memories: readonly DriverMemorySpec[]): void {
   const names = [...scenario.heaps, ...memories.map(({ heap }) => ({ name: heap }))].map(({ name }) => name);
@@ -357,8 +281,8 @@ function checkHeapsOfDrivers({ scenario, document }: LoadedScenario, memories: r
 }
 
 /** A heap that cannot hold even one buffer is a mistake in the file, where it is named or the only one. */
-function checkHeapSizes({ scenario, document }: LoadedScenario, pools: ReadonlyMap<string, PoolSpec>): void {
-  const problems = [...pools.values()].flatMap((pool) => {
+function checkHeapSizes({ scenario, document }: LoadedScenario, pools: readonly PoolShape[]): void {
+  const problems = pools.flatMap((pool) => {
     const sizeBytes = pageAlign(pool.format.sizeBytes);
     const { allocate } = pool;
     const tooSmall = scenario.heaps.flatMap((heap, i) => {

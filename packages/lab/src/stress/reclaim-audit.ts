@@ -2,8 +2,8 @@
 import { type ActorId, bufferSlot } from '@dmabuf-lab/core/base';
 import type { ExportedBuffer } from '@dmabuf-lab/core/dma-buf';
 import type { OpenTables } from '@dmabuf-lab/core/driver';
+import { firstTimelineOf, LANES_PER_DEVICE } from '@dmabuf-lab/core/driver';
 import { fenceStatus } from '@dmabuf-lab/core/sync';
-import { firstTimelineOf, LANES_PER_DEVICE } from '../run/exporter-actor.js';
 
 /**
  * Looks for locks, pending fences and attachments of a dead actor. Its next life has not begun: a restart waits for the reclaim.

@@ -1,7 +1,7 @@
 /** One trial: a plan on a runtime, and what came of it. */
 import { actorId } from '@dmabuf-lab/core/base';
 import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
-import { layOutTables, type PipelineOwners, PipelineWaits } from '@dmabuf-lab/core/driver';
+import { firstTimelineOf, layOutTables, type PipelineOwners, PipelineWaits } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import {
   type ActorSpec,
@@ -14,7 +14,6 @@ import {
   VirtualRuntime,
 } from '@dmabuf-lab/core/runtime';
 import { historyOf } from '../history/index.js';
-import { firstTimelineOf } from '../run/exporter-actor.js';
 import { ERRORS, OPERATIONS } from './operations.js';
 import {
   bandwidthsOf,

@@ -9,6 +9,7 @@ import {
 } from '@dmabuf-lab/core/dma-buf';
 import {
   DeviceStatistics,
+  firstTimelineOf,
   type JobParts,
   type OpenTables,
   openTables,
@@ -19,7 +20,6 @@ import { PAGE_SIZE, PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type ActorHost, RuntimeWords } from '@dmabuf-lab/core/runtime';
 import { DmaResv, ResvUsage, Timeline } from '@dmabuf-lab/core/sync';
 import type { Touch } from '../history/index.js';
-import { firstTimelineOf } from '../run/exporter-actor.js';
 import { OperationCounter } from './operation-counter.js';
 import { choose } from './operation-mix.js';
 import { DEVICES, listingsOf, pauseOf, type StressDevice } from './plan.js';

@@ -2,10 +2,11 @@
 import { type BufferSlot, bufferSlot, sleepUntil, type Task } from '@dmabuf-lab/core/base';
 import type { AttachReply, AttachRequest, MapReply, MapRequest } from '@dmabuf-lab/core/dma-buf';
 import { generationOf } from '@dmabuf-lab/core/dma-buf';
+import type { OpenExporter } from '@dmabuf-lab/core/driver';
 import { type ActorHost, PEER_DIED, type PeerDeath, RuntimeWords } from '@dmabuf-lab/core/runtime';
 import { DmaResv, ResvUsage } from '@dmabuf-lab/core/sync';
 import { EVENT, logDeath } from '../history/index.js';
-import { type ExporterStart, type OpenExporter, openExporter } from '../run/exporter-actor.js';
+import { type ExporterStart, openExporter } from '../run/exporter-actor.js';
 import { pressHeap } from './heap-pressure.js';
 import { OPERATIONS } from './operations.js';
 import { boundOf, driverActor, listingsOf, nameOfActor, pauseOf, type StressPlan } from './plan.js';

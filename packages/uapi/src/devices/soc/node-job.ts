@@ -1,5 +1,5 @@
 /** A job behind a device node: the memory of its frames is mapped already, and its fence was published at submission. */
-import type { Nanoseconds, Task } from '@dmabuf-lab/core/base';
+import { ERRNO, type Nanoseconds, type Task } from '@dmabuf-lab/core/base';
 import type { Access, Job } from '@dmabuf-lab/core/driver';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import { pageRuns } from '../../kernel/pages.js';
@@ -49,7 +49,11 @@ export class NodeJob implements Job {
   end(error?: 'EIO' | 'ECANCELED'): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const { frame, write } of this.accesses) if (write) frame.writtenByDevice();
+    for (const { frame, write } of this.accesses) {
+      if (!write) continue;
+      frame.writtenByDevice();
+      if (error !== undefined && frame.isLent) frame.error = ERRNO[error];
+    }
     for (const work of this.work) work.end(error);
   }
 

@@ -1,0 +1,70 @@
+/** A driver with a monitor around it: what the rig runs in place of the driver under test. */
+import type { Task } from '../base/index.js';
+import { type AnyDriver, type DriverContext, type OpenTables, runDriver, setUpDriver } from '../driver/index.js';
+import { fenceStatus } from '../sync/index.js';
+import { CheckedContext } from './checked-context.js';
+import type { FencedFrame } from './checked-frame.js';
+import type { Monitor } from './monitor.js';
+
+/** What happened to the stays of a driver, in order. */
+export interface Stay {
+  readonly beganNs: number;
+  endedNs?: number;
+  /** It has inputs, none of which had ended. */
+  tooEarly?: boolean;
+}
+
+export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenTables, stays: Stay[]): AnyDriver {
+  const isPending = ({ acquireFence }: FencedFrame): boolean =>
+    acquireFence !== undefined && fenceStatus(tables.timelines, acquireFence) === 0;
+  const wrap = (inner: DriverContext): CheckedContext => new CheckedContext(monitor, inner, driver.ports, isPending);
+  let told: CheckedContext | undefined;
+  return {
+    ...driver,
+    ...(driver.moveNotify && {
+      moveNotify: (_: never, bufferNumber: number) => {
+        monitor.during(() => driver.moveNotify?.(told as never, bufferNumber));
+      },
+    }),
+    *setup(inner: never): Task<unknown> {
+      const context = wrap(inner);
+      try {
+        return yield* monitor.drive(setUpDriver(driver, context));
+      } catch (error) {
+        monitor.threw(error);
+        return FAILED;
+      }
+    },
+    *run(inner: never, state: never): Task<void> {
+      if ((state as unknown) === FAILED) return;
+      const real = inner as DriverContext;
+      const context = wrap(real);
+      told = context;
+      const stay: Stay = { beganNs: real.now() };
+      stays.push(stay);
+      let thrown = false;
+      try {
+        yield* monitor.drive(monitor.during(() => runDriver(driver, context, state)));
+      } catch (error) {
+        thrown = true;
+        monitor.threw(error);
+      }
+      stay.endedNs = real.now();
+      stay.tooEarly = !thrown && isTooEarly(real, driver);
+      context.endStay(thrown);
+      monitor.endStay(thrown);
+    },
+  };
+}
+
+const FAILED: unique symbol = Symbol('set-up failed');
+
+/** Whether a driver with inputs has returned while all of them may still bring frames. */
+function isTooEarly({ ports }: DriverContext, driver: AnyDriver): boolean {
+  const inputs = Object.entries(driver.ports).filter(([, { direction }]) => direction === 'in');
+  const linked = inputs.flatMap(([name]) => {
+    const port = ports[name] as { readonly ended: boolean } | undefined;
+    return port === undefined ? [] : [port];
+  });
+  return linked.length > 0 && linked.every(({ ended }) => !ended);
+}

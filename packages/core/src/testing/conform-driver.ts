@@ -1,0 +1,171 @@
+/** The suite that any driver must pass. */
+import type { FrameFormat } from '../driver/index.js';
+import { type CaseGroup, GROUPS, PLAIN, type Suite } from './cases.js';
+import { conformText } from './conform-text.js';
+import { type Finding, Findings } from './findings.js';
+import type { MonitorOptions } from './monitor.js';
+import { RULE_NAMES, RULES, type RuleName } from './rules.js';
+import { type Case, type CaseOutcome, type RunContext, runCase } from './run-case.js';
+import { ConformInputError, type DriverSource, openSubject } from './subject.js';
+
+export interface ConformOptions {
+  /** As a scenario would give them; absent = none. */
+  readonly parameters?: unknown;
+  /** Formats of inputs; absent = the first that the driver takes, of NV12, AB24 and H264 at 64x48. */
+  readonly inputs?: Readonly<Record<string, FrameFormat>>;
+  /** Only these; absent = all. */
+  readonly rules?: readonly RuleName[];
+  /** Only the runs that were made for these rules, and the plain stream; absent = every run that may tell of `rules`. */
+  readonly runsFor?: readonly RuleName[];
+  /** Of everything random; absent = 1. */
+  readonly seed?: number;
+  /** Told of each run as it begins, and of each call that the driver makes. */
+  readonly onRun?: (run: Pick<Case, 'name' | 'throwing' | 'hanging'>) => void;
+  readonly onCall?: MonitorOptions['onCall'];
+}
+
+/** What became of a rule: plain data. */
+export interface RuleVerdict {
+  readonly rule: RuleName;
+  readonly verdict: 'pass' | 'fail' | 'skipped';
+  /** What a good driver does. */
+  readonly checks: string;
+  readonly remedy: string;
+  readonly findings: readonly (Finding & {
+    /** The run in which it was seen first. */
+    readonly run: string;
+  })[];
+}
+
+/** What became of a driver: plain data. */
+export interface ConformResult {
+  readonly driver: string;
+  readonly ok: boolean;
+  readonly seed: number;
+  readonly runs: number;
+  readonly rules: readonly RuleVerdict[];
+  /** What could not be looked at, and why. */
+  readonly notes: readonly string[];
+  /** All of it for a terminal or a failed assertion. */
+  readonly text: string;
+}
+
+/** The rules without which the others say nothing. */
+const GROUND: readonly RuleName[] = ['run', 'end-of-stream', 'turn'];
+
+/**
+ * Runs a driver through the suite, in virtual time.
+ *
+ * @param source a driver, or a function that makes a fresh instance of it for each life of its device
+ * @throws ConformInputError when there is nothing to check: no driver, parameters missing, no format that it takes
+ */
+export async function conformDriver(source: DriverSource, options: ConformOptions = {}): Promise<ConformResult> {
+  const { parameters, inputs = {}, rules = RULE_NAMES, runsFor, seed = 1, onRun, onCall } = options;
+  const unknown = [...rules, ...(runsFor ?? [])].find((rule) => !(rule in RULES));
+  if (unknown !== undefined) throw new ConformInputError(`Cannot check rule ${unknown}: ${noSuchRule}`);
+  const record = new Verdicts(rules);
+  const still = new Findings();
+  onRun?.({ name: NO_RUN, throwing: 'plan', hanging: 'plan' });
+  const subject = await openSubject(source, parameters, inputs, still);
+  record.take(NO_RUN, still);
+  const context: RunContext = { subject, seed, onCall };
+  const quietly = (spec: Case): Promise<CaseOutcome> => {
+    onRun?.(spec);
+    record.runs += 1;
+    record.lastRun = spec.name;
+    return runCase(context, spec);
+  };
+  const run = async (spec: Case): Promise<CaseOutcome> => {
+    const outcome = await quietly(spec);
+    record.take(spec.name, outcome.findings);
+    return outcome;
+  };
+  const plain = await run(PLAIN);
+  const isSound = plain.outcome !== undefined && !record.all.some(({ rule }) => GROUND.includes(rule));
+  const groups = isSound ? GROUPS.filter((group) => isWanted(group, rules, runsFor)) : [];
+  for (const group of groups) {
+    const own = new Findings();
+    const isBroken = (name: RuleName): boolean => record.all.some(({ rule }) => rule === name);
+    const suite: Suite = { ...context, run, quietly, findings: own, plain, isBroken };
+    await group.run(suite);
+    record.take(record.lastRun, own);
+  }
+  return record.result(subject.driver.name, seed, isSound);
+}
+
+/** What is asked of a driver without running it. */
+const NO_RUN = 'none: asked without one';
+
+const noSuchRule = `there is none of that name; there are ${RULE_NAMES.join(', ')}`;
+
+/** Rules that any run may show to be broken. */
+const EVERYWHERE: readonly RuleName[] = [
+  'ports-only',
+  'turn',
+  'frames',
+  'jobs',
+  'memory',
+  'read-only',
+  'seal',
+  'ledger',
+];
+
+function isWanted(group: CaseGroup, rules: readonly RuleName[], runsFor: ConformOptions['runsFor']): boolean {
+  const isFor = (rule: RuleName): boolean => group.rules.includes(rule);
+  return runsFor?.some(isFor) ?? rules.some((rule) => isFor(rule) || EVERYWHERE.includes(rule));
+}
+
+/** The result for a driver that has broken off the check: it does not come back, or has taken its process with it. */
+export function brokenOff(
+  { driver, seed, rules = RULE_NAMES }: Pick<ConformResult, 'driver' | 'seed'> & Pick<ConformOptions, 'rules'>,
+  rule: RuleName,
+  run: string,
+  what: string,
+  where?: string,
+): ConformResult {
+  const record = new Verdicts([...rules, rule]);
+  const findings = new Findings();
+  findings.all.push({ rule, what, ...(where !== undefined && { where }) });
+  record.take(run, findings);
+  record.answered = [];
+  record.runs = 1;
+  return record.result(driver, seed, false);
+}
+
+type Told = RuleVerdict['findings'][number];
+
+class Verdicts {
+  readonly all: Told[] = [];
+  runs = 0;
+  lastRun = '';
+  /** Rules of which something is known, though the plain stream does not pass. */
+  answered: readonly RuleName[] = ['parameters', 'plan', ...GROUND];
+  readonly #notes = new Set<string>();
+
+  constructor(private readonly wanted: readonly RuleName[]) {}
+
+  /** Takes over what a run has found, but for what is known: the same rule at the same place, or the same throw. */
+  take(run: string, { all, notes }: Findings): void {
+    for (const note of notes) this.#notes.add(note);
+    for (const finding of all) {
+      const { rule, what, where } = finding;
+      const isSame = (one: Told): boolean =>
+        where === undefined
+          ? one.rule === rule && one.what === what
+          : one.where === where && (one.rule === rule || one.what === what);
+      if (!this.all.some(isSame)) this.all.push({ ...finding, run });
+    }
+  }
+
+  result(driver: string, seed: number, isSound: boolean): ConformResult {
+    const rules = RULE_NAMES.filter((rule) => this.wanted.includes(rule)).map((rule): RuleVerdict => {
+      const findings = this.all.filter((one) => one.rule === rule);
+      const isSkipped = !isSound && !this.answered.includes(rule);
+      const verdict = findings.length > 0 ? 'fail' : isSkipped ? 'skipped' : 'pass';
+      return { rule, verdict, ...RULES[rule], findings };
+    });
+    const ok = rules.every(({ verdict }) => verdict === 'pass');
+    const plain = { driver, ok, seed, runs: this.runs, rules, notes: [...this.#notes] };
+    return { ...plain, text: conformText(plain) };
+  }
+}

@@ -1,0 +1,33 @@
+/** The verdicts of a driver as text. */
+import type { ConformResult, RuleVerdict } from './conform-driver.js';
+
+/** Findings of one rule that are told. */
+const TOLD = 3;
+
+export function conformText({ driver, ok, rules, runs, seed, notes }: Omit<ConformResult, 'text'>): string {
+  const failed = rules.filter(({ verdict }) => verdict === 'fail').length;
+  const skipped = rules.filter(({ verdict }) => verdict === 'skipped').length;
+  const sum = [
+    `${rules.length - failed - skipped} pass`,
+    `${failed} FAIL`,
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+  ];
+  const verdict = ok ? 'conforms' : 'does not conform';
+  const last = `driver ${driver} ${verdict}: ${sum.join(', ')} (${runs} runs, seed ${seed})`;
+  const told = notes.map((note) => `note  ${note}`);
+  return `${[...rules.flatMap(linesOf), ...told, last].join('\n')}\n`;
+}
+
+function linesOf({ rule, verdict, checks, remedy, findings }: RuleVerdict): string[] {
+  if (verdict === 'pass') return [`pass  ${rule}`];
+  if (verdict === 'skipped') return [`skip  ${rule}`];
+  const told = findings
+    .slice(0, TOLD)
+    .flatMap(({ what, where, run }) => [
+      `FAIL  ${rule}: ${what}`,
+      ...(where === undefined ? [] : [`      at ${where}`]),
+      `      in the run "${run}"`,
+    ]);
+  const more = findings.length - TOLD;
+  return [...told, ...(more > 0 ? [`      and ${more} more`] : []), `      rule: ${checks}`, `      remedy: ${remedy}`];
+}

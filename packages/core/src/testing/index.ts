@@ -1,0 +1,11 @@
+export {
+  brokenOff,
+  type ConformOptions,
+  type ConformResult,
+  conformDriver,
+  type RuleVerdict,
+} from './conform-driver.js';
+export { conformText } from './conform-text.js';
+export type { Finding } from './findings.js';
+export { RULE_NAMES, RULES, type Rule, type RuleName } from './rules.js';
+export { ConformInputError, type DriverSource } from './subject.js';

@@ -1,0 +1,180 @@
+/** Follows one life of a driver: which of its generators is being stepped, what each waits in, what it holds. */
+import { ErrnoError, type Task } from '../base/index.js';
+import type { Payload } from '../driver/index.js';
+import type { CheckedFrame } from './checked-frame.js';
+import type { CheckedJob } from './checked-job.js';
+import type { Findings } from './findings.js';
+import { at, isDriversOwn, Place } from './place.js';
+import type { RuleName } from './rules.js';
+import { Traps } from './traps.js';
+
+/**
+ * How pages are handed out.
+ *
+ * `quarantined`  copies in shared memory, as real pages are; poisoned at the end of the job and looked at later
+ * `detached`     copies of their own, detached at the end of the job: most touches throw
+ * `guarded`      as detached, behind a proxy that notices touches by index as well; not every library takes it
+ */
+export type PageViews = 'quarantined' | 'detached' | 'guarded';
+
+/** What the monitor of a life is told. */
+export interface MonitorOptions {
+  readonly views: PageViews;
+  readonly payload: Payload;
+  /** The rule that an error thrown by the driver breaks. */
+  readonly throwing: RuleName;
+  /** The rule that a driver breaks which never ends. */
+  readonly hanging: RuleName;
+  /** What quarantined pages are filled with; absent = 0xa5. */
+  readonly poison?: number;
+  /** Which calls of `begin` and `acquireForTick` find no memory, from 0, counted over the life. */
+  readonly shortages?: { readonly begin?: number; readonly acquire?: number };
+  /** Told of each call of the driver, for whoever watches from outside. */
+  readonly onCall?: (call: string, place: Place) => void;
+}
+
+/** More calls than this without an end of the step: it never ends. */
+const CALLS_PER_STEP = 50_000;
+
+/** A step of the driver that does not end. */
+export class EndlessStepError extends Error {
+  override readonly name = 'EndlessStepError';
+}
+
+/** One generator of the driver. */
+export class Strand {
+  /** Jobs whose fences it owes. */
+  readonly owed = new Set<CheckedJob>();
+  /** What it waits in; absent while it runs. */
+  waitsIn: { readonly call: string; readonly place: Place | undefined } | undefined;
+}
+
+export class Monitor {
+  readonly strands: Strand[] = [];
+  readonly frames = new Set<CheckedFrame>();
+  readonly jobs = new Set<CheckedJob>();
+  #current: Strand | undefined;
+  #callsInStep = 0;
+  #home: string | undefined;
+  readonly #traps: Traps;
+
+  constructor(
+    readonly findings: Findings,
+    readonly options: MonitorOptions,
+  ) {
+    this.#traps = new Traps((what, place) => {
+      if (isDriversOwn(place.file, this.#home)) findings.add('ports-only', `the driver uses ${what}`, place);
+    });
+  }
+
+  /** Notes a call of the driver. @returns where it was made */
+  call(name: string): Place {
+    const place = Place.ofDriver();
+    this.#home ??= place.file;
+    this.options.onCall?.(name, place);
+    if (this.#current === undefined) {
+      this.findings.add('turn', `${name} is called from outside the driver’s generators`, place);
+      throw new ErrnoError('EPROTO', name, `${name} is called from outside the driver's generators`);
+    }
+    this.#callsInStep += 1;
+    if (this.#callsInStep > CALLS_PER_STEP) {
+      throw new EndlessStepError(`the driver calls ${name}${at(place)} for ever without waiting`);
+    }
+    return place;
+  }
+
+  /** The generator that is being stepped. */
+  get current(): Strand | undefined {
+    return this.#current;
+  }
+
+  /** Runs a call of the framework that may wait, and remembers that the generator is in it. */
+  *waiting<T>(call: string, place: Place | undefined, task: Task<T>): Task<T> {
+    const strand = this.#current;
+    if (strand !== undefined) strand.waitsIn = { call, place };
+    try {
+      return yield* task;
+    } finally {
+      if (strand !== undefined) strand.waitsIn = undefined;
+    }
+  }
+
+  /** A wait for somebody whom the fences of this generator may hold up. */
+  mayWait(call: string, place: Place | undefined): void {
+    const [job] = this.#current?.owed ?? [];
+    if (job === undefined) return;
+    this.findings.add('no-wait', `${call} may wait while the fence of the job begun${at(job.place)} is owed`, place);
+  }
+
+  /** Steps a generator of the driver with the traps set. */
+  *drive<T>(task: Task<T>): Task<T> {
+    const strand = new Strand();
+    this.strands.push(strand);
+    let next = (): IteratorResult<unknown, T> => task.next();
+    for (;;) {
+      const result = this.#step(strand, next);
+      if (result.done === true) return result.value;
+      try {
+        const value: unknown = yield result.value as never;
+        next = () => task.next(value);
+      } catch (error) {
+        next = () => task.throw(error);
+      }
+    }
+  }
+
+  #step<T>(strand: Strand, step: () => T): T {
+    const before = this.#current;
+    this.#current = strand;
+    this.#callsInStep = 0;
+    try {
+      return this.#traps.during(step);
+    } finally {
+      this.#current = before;
+    }
+  }
+
+  /** Runs something of the driver's that is no generator. */
+  during<T>(step: () => T): T {
+    return this.#step(new Strand(), step);
+  }
+
+  /** What the driver waits in, for a run that does not end. */
+  describeWaits(): string[] {
+    return this.strands.flatMap(({ waitsIn }) => {
+      if (waitsIn === undefined) return [];
+      const { call, place } = waitsIn;
+      return [`${call}${at(place)}`];
+    });
+  }
+
+  /** The first place in which the driver waits. */
+  get waitPlace(): Place | undefined {
+    return this.strands.find(({ waitsIn }) => waitsIn?.place !== undefined)?.waitsIn?.place;
+  }
+
+  /** The driver has thrown. */
+  threw(error: unknown): void {
+    const thrown = error instanceof Error ? error : new Error(String(error));
+    const place = Place.ofDriver(thrown);
+    if (thrown instanceof EndlessStepError) {
+      this.findings.add(this.options.hanging, thrown.message);
+      return;
+    }
+    if (this.findings.all.some(({ rule }) => rule === 'turn') && /outside/.test(thrown.message)) return;
+    const isTouch = /detached ArrayBuffer|neutered/.test(thrown.message);
+    if (isTouch) this.findings.add('memory', 'the pages of a job are touched after its end', place);
+    else if (this.options.views === 'guarded') {
+      this.findings.note(`the run that guards each byte of the pages has ended early: ${thrown.message}${at(place)}`);
+    } else this.findings.add(this.options.throwing, `the driver has thrown: ${thrown.message}`, place);
+  }
+
+  /** The stay of the driver is over: whatever it has not given back, is a breach, and is given back for it. */
+  endStay(thrown: boolean): void {
+    for (const job of this.jobs) job.abandon(thrown);
+    for (const frame of this.frames) frame.abandon(thrown);
+    this.jobs.clear();
+    this.frames.clear();
+    this.strands.length = 0;
+  }
+}

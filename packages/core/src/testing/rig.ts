@@ -1,0 +1,258 @@
+/**
+ * The rig: a real pipeline around the driver under test, in virtual time.
+ *
+ * The runtime, the exporter, the mover, the rings and the importers are those of every run; sources and sinks are drivers like
+ * any other; the heap is small and real.
+ */
+import { actorId, type Nanoseconds } from '../base/index.js';
+import { type DmaHeap, EXPORTER } from '../dma-buf/index.js';
+import {
+  type AnyDriver,
+  type DeviceReport,
+  type DriverStart,
+  EXPORTER_ACTOR,
+  type FrameFormat,
+  firstTimelineOf,
+  LANES_PER_DEVICE,
+  type LaidOutPipeline,
+  type LinkShape,
+  layOutPipeline,
+  type MemoryPlace,
+  type Payload,
+  PipelineWaits,
+  type PoolShape,
+  type Presence,
+  portsOf,
+} from '../driver/index.js';
+import { type MemoryWindow, PhysicalMemory } from '../memory/index.js';
+import {
+  type ActorSpec,
+  DEFAULT_QUARANTINE,
+  DEFAULT_SUPERVISION,
+  type Fault,
+  type RunReport,
+  VirtualRuntime,
+} from '../runtime/index.js';
+import type { RigActorStart, RigExporterReport, TestedDriver } from './rig-actors.js';
+import { RigHeap, type RigHeapKind } from './rig-heap.js';
+
+/** A device of the rig. */
+export interface RigDevice {
+  readonly name: string;
+  /** A helper's driver, or what makes the lives of the one under test. */
+  readonly runs: AnyDriver | TestedDriver;
+  readonly parameters: unknown;
+  readonly outputs: Readonly<Record<string, FrameFormat>>;
+  readonly forwards?: Readonly<Record<string, string>>;
+  /** Absent = from the start to the end. */
+  readonly presence?: readonly Presence[];
+  /** How it imports; absent = static. */
+  readonly importer?: 'static' | 'dynamic';
+  /** Memory that it exports its buffers from; absent = it has none. */
+  readonly memory?: { readonly sizeBytes: number; open(place: MemoryPlace): DmaHeap };
+  /** It reaches contiguous memory only: buffers that it attaches to have to move. */
+  readonly contiguous?: boolean;
+}
+
+export interface RigSpec {
+  readonly devices: readonly RigDevice[];
+  readonly links: readonly LinkShape[];
+  readonly payload: Payload;
+  readonly durationNs: Nanoseconds;
+  readonly seed: number;
+  readonly ties?: 'fifo' | 'seed';
+  readonly faults?: readonly Fault[];
+  /** When the run is asked to end early. */
+  readonly stopNs?: Nanoseconds;
+  readonly buffers?: number;
+  /** How the exporter moves buffers; absent = for the first map of a late device, and with patience. */
+  readonly moves?: { readonly at: 'first-map' | 'attach'; readonly timeoutNs: Nanoseconds };
+}
+
+export interface RigOutcome {
+  readonly endNs: Nanoseconds;
+  readonly fingerprint: string;
+  /** By device; of one that was dead at the end there is none. */
+  readonly devices: ReadonlyMap<string, DeviceReport>;
+  readonly exporter: RigExporterReport;
+}
+
+/** A run that went beyond all bounds. */
+export class EndlessRunError extends Error {
+  override readonly name = 'EndlessRunError';
+}
+
+const MIB = 1 << 20;
+/** Where the memory of devices lies, each a GiB. */
+const OWN_BASE = 0x1_0000_0000;
+const OWN_STRIDE = 0x4000_0000;
+const WINDOWS = [
+  { name: 'scattered', base: 0x4000_0000 },
+  { name: 'contiguous', base: 0x8000_0000 },
+] as const;
+const BUFFERS = 4;
+const MOVE_TIMEOUT_NS = 2_000_000_000;
+/** Model time and events beyond which a run does not end any more. */
+const GRACE_NS = 20_000_000_000;
+const MOST_EVENTS = 400_000;
+
+/** @throws EndlessRunError, or what the runtime throws when an actor fails or everybody waits */
+export async function runRig(spec: RigSpec): Promise<RigOutcome> {
+  const mayDie = spec.faults !== undefined;
+  const pools = poolsOf(spec);
+  const laidOut = layOutPipeline({
+    devices: spec.devices.map(({ name }) => name),
+    pools,
+    links: spec.links,
+    forwards: forwardsOf(spec),
+    mayDie,
+  });
+  const windows = windowsOf(spec, Math.max(2 * MIB, bytesOf(pools) * (mayDie ? 4 : 2)));
+  const memory = PhysicalMemory.create(windows);
+  let events = 0;
+  const runtime = new VirtualRuntime(
+    {
+      actors: actorsOf(spec, laidOut, mayDie),
+      memory: memory.handle,
+      controlBytes: laidOut.tables.sizeBytes,
+      seed: spec.seed,
+      trace: false,
+      waits: (words) => new PipelineWaits(words, laidOut.tables, laidOut.owners, EXPORTER_ACTOR),
+      ...(mayDie && { faults: spec.faults, supervision: SUPERVISION }),
+    },
+    {
+      ties: spec.ties ?? 'fifo',
+      onEvent: (timeNs) => {
+        events += 1;
+        if (events > MOST_EVENTS) throw new EndlessRunError(`it goes on at ${timeNs} ns without an end`);
+        if (timeNs > spec.durationNs + GRACE_NS) throw new EndlessRunError(`it has not ended after ${timeNs} ns`);
+      },
+    },
+  );
+  return outcomeOf(await runtime.run());
+}
+
+const SUPERVISION = {
+  ...DEFAULT_SUPERVISION,
+  restart: {
+    strategy: 'one-for-one',
+    restarts: 100,
+    withinNs: 1_000_000_000,
+    backoffNs: 1_000_000,
+    maxBackoffNs: 1_000_000,
+  },
+} as const;
+
+function outcomeOf({ outcomes, endNs, fingerprint }: RunReport): RigOutcome {
+  const devices = new Map<string, DeviceReport>();
+  let exporter: RigExporterReport | undefined;
+  for (const { name, report } of outcomes) {
+    if (name === EXPORTER) exporter = report as RigExporterReport;
+    else if (report !== undefined) devices.set(name, report as DeviceReport);
+  }
+  return { endNs, fingerprint: fingerprint ?? '', devices, exporter: exporter as RigExporterReport };
+}
+
+/** System memory of both kinds, and that of each device which has some. */
+function windowsOf({ devices }: RigSpec, sizeBytes: number): MemoryWindow[] {
+  const own = devices.flatMap(({ name, memory }, i) =>
+    memory === undefined ? [] : [{ name: heapOf(name), base: OWN_BASE + i * OWN_STRIDE, sizeBytes: memory.sizeBytes }],
+  );
+  return [...WINDOWS.map((window) => ({ ...window, sizeBytes })), ...own];
+}
+
+const heapOf = (device: string): string => `${device}.memory`;
+
+function openHeaps({ devices }: RigSpec, memory: PhysicalMemory): DmaHeap[] {
+  return memory.handle.windows.map((window) => {
+    const owner = devices.find(({ name }) => heapOf(name) === window.name);
+    if (owner?.memory === undefined) return new RigHeap(window.name, window.name as RigHeapKind, window, memory);
+    return owner.memory.open({ heap: window.name, device: owner.name, memory, window });
+  });
+}
+
+function poolsOf({ devices, buffers = BUFFERS }: RigSpec): PoolShape[] {
+  return devices.flatMap(({ name, outputs, memory, forwards = {} }) =>
+    Object.entries(outputs)
+      .filter(([port]) => forwards[port] === undefined)
+      .map(([port, format]) => ({
+        name: `${name}.${port}`,
+        limit: buffers,
+        initialBuffers: buffers,
+        format,
+        allocate: memory === undefined ? ('deferred' as const) : { heap: heapOf(name) },
+        movable: true,
+        expect: [],
+        expectTimeoutNs: 0,
+      })),
+  );
+}
+
+function forwardsOf({ devices }: RigSpec): Map<string, string> {
+  const pairs = devices.flatMap(({ name, forwards = {} }) =>
+    Object.entries(forwards).map(([to, from]): [string, string] => [`${name}.${to}`, `${name}.${from}`]),
+  );
+  return new Map(pairs);
+}
+
+function bytesOf(pools: readonly PoolShape[]): number {
+  const bytes = pools.reduce(
+    (sum, { format, limit }) => sum + limit * (Math.ceil(format.sizeBytes / 4096) + 1) * 4096,
+    0,
+  );
+  return Math.ceil(bytes / MIB) * MIB;
+}
+
+function actorsOf(spec: RigSpec, laidOut: LaidOutPipeline, mayDie: boolean): ActorSpec[] {
+  const module = new URL('./rig-actors.js', import.meta.url).href;
+  const make = (name: string, id: ActorSpec['id'], data: RigActorStart, own: Partial<ActorSpec>): ActorSpec => {
+    return { name, id, module, data, calls: [EXPORTER], ...own };
+  };
+  const { tables, owners, actors } = laidOut;
+  const { at: moveAt = 'first-map', timeoutNs = MOVE_TIMEOUT_NS } = spec.moves ?? {};
+  const exporter: RigActorStart = {
+    kind: 'exporter',
+    openHeaps: (memory) => openHeaps(spec, memory),
+    start: {
+      actor: EXPORTER_ACTOR,
+      ...{ tables, owners, senders: [...actors], quarantine: DEFAULT_QUARANTINE, sanitize: true },
+      policy: { onBusy: 'wait', timeoutNs, moveAt, moveBack: 'never' },
+    },
+  };
+  const specs = [make(EXPORTER, EXPORTER_ACTOR, exporter, { calls: [], supervised: false, reclaims: true })];
+  for (const device of spec.devices) {
+    const start = startOf(spec, laidOut, device);
+    const data: RigActorStart =
+      'begin' in device.runs
+        ? { kind: 'tested', tested: device.runs, start }
+        : { kind: 'helper', driver: device.runs, start };
+    specs.push(make(device.name, start.actor, data, { supervised: mayDie && 'begin' in device.runs }));
+  }
+  if (spec.stopNs !== undefined) {
+    const id = actorId(spec.devices.length + 2);
+    specs.push(make('operator', id, { kind: 'operator', stopNs: spec.stopNs }, { calls: [], supervised: false }));
+  }
+  return specs;
+}
+
+function startOf(spec: RigSpec, laidOut: LaidOutPipeline, device: RigDevice): DriverStart {
+  const { name, contiguous, importer } = device;
+  const actor = laidOut.actors.get(name) ?? EXPORTER_ACTOR;
+  return {
+    actor,
+    device: {
+      ...{ name, constraints: { device: name, ...(contiguous && { contiguous }) }, mapping: 'per-job' },
+      ...(importer === 'dynamic' && { importer }),
+    },
+    parameters: device.parameters,
+    tables: laidOut.tables,
+    ...portsOf(laidOut, name, device.outputs),
+    presence: device.presence ?? [{ fromNs: 0 }],
+    reqbufsNs: [],
+    payload: spec.payload,
+    durationNs: spec.durationNs,
+    runtime: 'virtual',
+    firstTimeline: firstTimelineOf(actor),
+    timelineCount: LANES_PER_DEVICE,
+  };
+}

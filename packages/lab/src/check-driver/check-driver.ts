@@ -1,0 +1,82 @@
+/** Checks a driver in a process of its own, which is ended when the driver does not come back from a step. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { brokenOff, type ConformResult } from '@dmabuf-lab/core/testing';
+import { CHANNEL, type CheckMessage, type CheckRequest } from './protocol.js';
+
+/** What cannot be checked; the command line ends with 2. */
+export class CheckRefusedError extends Error {
+  override readonly name = 'CheckRefusedError';
+  readonly exitCode = 2;
+}
+
+export interface CheckOptions {
+  /** A driver that neither calls anything nor comes back for so long, hangs. */
+  readonly limitMs: number;
+  /** Told of each run as it begins. */
+  readonly onRun?: (name: string) => void;
+}
+
+/** How long the process may take to begin and to load the driver, which has a limit of its own there. */
+const START_MS = 60_000;
+
+type Run = Extract<CheckMessage, { readonly run: string }>;
+
+const ENTRY = fileURLToPath(new URL('./check-process.js', import.meta.url));
+
+/** @throws CheckRefusedError when there is nothing to check; Error when the check itself fails */
+export async function checkDriver(request: CheckRequest, options: CheckOptions): Promise<ConformResult> {
+  // What the driver prints, is the user's to read and not part of the result.
+  const stdio: ('ignore' | 'inherit' | 'pipe' | number)[] = ['ignore', process.stderr.fd, 'pipe'];
+  stdio[CHANNEL] = 'pipe';
+  const child = spawn(process.execPath, [ENTRY, JSON.stringify(request)], { stdio });
+  let run: Run = { run: 'loading', throwing: 'run', hanging: 'run' };
+  let last = '';
+  let answer: ConformResult | undefined;
+  let refused: string | undefined;
+  let hangs = false;
+  const end = (): void => {
+    hangs = true;
+    child.kill('SIGKILL');
+  };
+  let watchdog = setTimeout(end, START_MS);
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    process.stderr.write(chunk);
+    said = (said + chunk.toString()).slice(-4096);
+  });
+  const lines = createInterface({ input: child.stdio[CHANNEL] as Readable });
+  lines.on('line', (line) => {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(end, options.limitMs);
+    const message = JSON.parse(line) as CheckMessage;
+    if ('run' in message) {
+      run = message;
+      options.onRun?.(message.run);
+    } else if ('call' in message) last = `${message.call}${message.place === undefined ? '' : ` at ${message.place}`}`;
+    else if ('result' in message) answer = message.result;
+    else refused = message.refused;
+  });
+  try {
+    const code = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (status, signal) => resolve(status ?? signal ?? 0));
+    });
+    if (answer !== undefined) return answer;
+    if (refused !== undefined) throw new CheckRefusedError(refused);
+    const { driver, seed } = { driver: request.given, seed: request.seed };
+    const since = last === '' ? 'since it was loaded' : `since it called ${last}`;
+    const seconds = options.limitMs / 1000;
+    const what = hangs
+      ? `a step of the driver does not end: nothing for ${seconds} s ${since}`
+      : `the driver has ended its process (${code}); the last that it called was ${last || 'nothing'}`;
+    const where = / at (.+)$/.exec(last)?.[1];
+    if (!hangs && said.includes('check-process')) throw new Error(`The check has failed (${code})`);
+    return brokenOff({ driver, seed, rules: request.rules }, hangs ? run.hanging : run.throwing, run.run, what, where);
+  } finally {
+    clearTimeout(watchdog);
+    child.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,36 @@
+/** The process in which a driver is checked: whatever the driver does to it, the one that watches can tell. */
+import { writeSync } from 'node:fs';
+import { conformDriver } from '@dmabuf-lab/core/testing';
+import { driverModule } from './driver-module.js';
+import { CHANNEL, type CheckMessage, type CheckRequest } from './protocol.js';
+
+/** At once, since the next step may never end. */
+const tell = (message: CheckMessage): void => {
+  const line = Buffer.from(`${JSON.stringify(message)}\n`);
+  for (let at = 0; at < line.length; ) at += writeSome(line, at);
+};
+
+function writeSome(line: Buffer, at: number): number {
+  try {
+    return writeSync(CHANNEL, line, at);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
+    throw error;
+  }
+}
+
+const { given, specifier, fromFolder, ...options } = JSON.parse(process.argv[2]) as CheckRequest;
+process.setSourceMapsEnabled(true);
+try {
+  const source = await driverModule({ given, specifier, fromFolder });
+  const result = await conformDriver(source, {
+    ...options,
+    onRun: ({ name, throwing, hanging }) => tell({ run: name, throwing, hanging }),
+    onCall: (call, { text: place }) => tell({ call, ...(place !== undefined && { place }) }),
+  });
+  tell({ result });
+} catch (error) {
+  if ((error as { readonly exitCode?: unknown }).exitCode !== 2) throw error;
+  tell({ refused: (error as Error).message });
+}
+process.exit(); // a driver may have left timers behind

@@ -1,0 +1,139 @@
+import { type AnyDriver, frameFormat } from '@dmabuf-lab/core/driver';
+import { conformDriver, RULE_NAMES, type RuleName } from '@dmabuf-lab/core/testing';
+import { builtInDrivers } from '@dmabuf-lab/drivers';
+import test from 'ava';
+
+/** The rules that each bad driver breaks: the one that it is for, and what cannot be broken without. */
+const BAD: Readonly<Record<string, readonly RuleName[]>> = {
+  parameters: ['parameters'],
+  plan: ['plan'],
+  'plan-throws': ['plan'],
+  run: ['run'],
+  'ports-only': ['ports-only'],
+  turn: ['turn'],
+  frames: ['frames'],
+  'frames-twice': ['frames'],
+  jobs: ['jobs', 'fences'], // who gives back the frame of a job that never ends, gives it back too early
+  memory: ['memory'],
+  'memory-writes': ['memory'],
+  'memory-unguarded': ['memory'],
+  'read-only': ['read-only'],
+  seal: ['seal'],
+  'seal-never': ['seal'],
+  fences: ['fences'],
+  'pending-read': ['pending-read'],
+  'no-wait': ['no-wait'],
+  errors: ['errors'],
+  'end-of-stream': ['end-of-stream'],
+  'end-too-early': ['end-of-stream'],
+  stop: ['stop'],
+  enomem: ['enomem'],
+  'slow-consumer': ['slow-consumer'],
+  'late-attach': ['late-attach'],
+  moves: ['moves'],
+  formats: ['formats'],
+  'optional-ports': ['optional-ports'],
+  restart: ['restart'],
+  determinism: ['determinism'],
+  instances: ['instances'],
+  ledger: ['ledger'],
+};
+
+const NV12 = frameFormat('NV12', 64, 48, { num: 100, den: 1 });
+
+async function badDriver(name: string): Promise<AnyDriver> {
+  const module = (await import(`./bad-drivers/${name}.js`)) as { readonly default: AnyDriver };
+  return module.default;
+}
+
+for (const [name, broken] of Object.entries(BAD)) {
+  test(`conformDriver › of the bad driver ${name}, finds what is wrong and nothing else`, async (t) => {
+    const { ok, rules, text } = await conformDriver(await badDriver(name), { runsFor: broken });
+    const failed = rules.filter(({ verdict }) => verdict === 'fail').map(({ rule }) => rule);
+    t.deepEqual(failed, broken, text);
+    t.false(ok);
+  });
+}
+
+test('conformDriver › every rule is broken by a bad driver', (t) => {
+  const broken = new Set(Object.values(BAD).flat());
+  t.deepEqual(
+    RULE_NAMES.filter((rule) => !broken.has(rule)),
+    [],
+  );
+});
+
+test('conformDriver › of a good driver, finds nothing', async (t) => {
+  const { ok, rules, text } = await conformDriver(await badDriver('good'));
+  t.true(ok, text);
+  t.true(rules.every(({ verdict }) => verdict === 'pass'));
+});
+
+test('conformDriver › of an exporter that lets two devices in and no third, finds nothing', async (t) => {
+  const { ok, text } = await conformDriver(await badDriver('good-exporter'), { runsFor: ['moves', 'restart'] });
+  t.true(ok, text);
+});
+
+for (const [driver, parameters] of [
+  ['camera', { width: 64, height: 48, rate: 100 }],
+  ['gpu', {}],
+  ['gpu', { mode: 'in-place', servers: 2 }],
+  ['display', {}],
+  ['encoder', {}],
+] as const) {
+  test(`conformDriver › of the built-in ${driver} with ${JSON.stringify(parameters)}, finds nothing`, async (t) => {
+    const { ok, text } = await conformDriver(builtInDrivers[driver].driver, { parameters });
+    t.true(ok, text);
+  });
+}
+
+test('conformDriver › of a breach, names the place in the driver, the run and the remedy', async (t) => {
+  const { rules, text } = await conformDriver(await badDriver('frames'), { runsFor: ['frames'] });
+  const finding = rules.find(({ rule }) => rule === 'frames')?.findings[0];
+  t.regex(finding?.where ?? '', /bad-drivers\/frames\.[jt]s:\d+$/);
+  t.is(finding?.run, 'plain stream');
+  t.regex(
+    text,
+    /FAIL {2}frames: frame 2 \(in\.take at .*\) is never given back\n {6}at .*\n {6}in the run "plain stream"/,
+  );
+  t.regex(text, /remedy: give each frame back on every path/);
+});
+
+test('conformDriver › asked twice, gives the same result, which is plain data', async (t) => {
+  const driver = await badDriver('enomem');
+  const check = () => conformDriver(driver, { runsFor: ['enomem'] });
+  const [first, second] = [await check(), await check()];
+  t.deepEqual(first, second);
+  t.deepEqual(JSON.parse(JSON.stringify(first)), first);
+});
+
+test('conformDriver › with one rule, tells of no other', async (t) => {
+  const { rules, ok, runs } = await conformDriver(await badDriver('enomem'), { rules: ['errors'] });
+  t.true(runs < 5);
+  t.deepEqual(
+    rules.map(({ rule }) => rule),
+    ['errors'],
+  );
+  t.true(ok);
+});
+
+test('conformDriver › of pages that cannot be guarded, says so', async (t) => {
+  const { notes } = await conformDriver(await badDriver('memory-unguarded'), { runsFor: ['memory'] });
+  t.regex(notes.join(), /guards each byte of the pages has ended early: .*memory-unguarded/);
+});
+
+test('conformDriver › leaves the globals as they were', async (t) => {
+  const before = [Date, Math.random, setTimeout, performance.now, process.hrtime, Atomics.load];
+  await conformDriver(await badDriver('ports-only'), { runsFor: ['ports-only'] });
+  t.deepEqual([Date, Math.random, setTimeout, performance.now, process.hrtime, Atomics.load], before);
+});
+
+test('conformDriver › of parameters that are missing, unknown rules and things that are no driver, says so', async (t) => {
+  const driver = await badDriver('good');
+  const refused = (run: Promise<unknown>, message: RegExp) =>
+    t.throwsAsync(run, { name: 'ConformInputError', message });
+  await refused(conformDriver(driver, { parameters: { service: 'long' } }), /good: parameters service: /);
+  await refused(conformDriver(driver, { rules: ['no-such' as RuleName] }), /no-such.*there are parameters, plan/);
+  await refused(conformDriver({} as AnyDriver), /not what defineDriver returns/);
+  await refused(conformDriver(builtInDrivers.display.driver, { inputs: { in: NV12 } }), /display: it takes AB24/);
+});
