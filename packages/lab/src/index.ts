@@ -6,6 +6,7 @@ export * from './history/index.js';
 export * from './library/index.js';
 export * from './loader/index.js';
 export { type MachineOptions, PROGRAM_WINDOWS, startKernel } from './machine/index.js';
+export * from './new-driver/index.js';
 export * from './program/index.js';
 export * from './report/index.js';
 export * from './result/index.js';

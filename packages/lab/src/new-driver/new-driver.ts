@@ -22,6 +22,11 @@ export interface NewDriverOptions {
   readonly folder: string;
   /** Told what takes a while. */
   readonly onProgress?: (what: string) => void;
+  /**
+   * How the driver depends on each package of dmabuf-lab; may write into the folder of the new package. By default their versions,
+   * or from a checkout tarballs.
+   */
+  readonly packages?: (folder: string, onProgress?: (what: string) => void) => Promise<Record<string, string>>;
 }
 
 const PACKAGE = new URL('../../', import.meta.url);
@@ -39,14 +44,14 @@ const VENDOR = 'vendor';
  * @throws InputError when the name will not do, or something is in the way
  */
 export async function newDriver(options: NewDriverOptions): Promise<readonly string[]> {
-  const { name, kind, language, folder } = options;
+  const { name, kind, language, folder, onProgress, packages = packagesOf } = options;
   checkName(name);
   await checkFree(folder);
   const parent = dirname(folder);
   await mkdir(parent, { recursive: true });
   const made = await mkdtemp(join(parent, `.${basename(folder)}-`));
   try {
-    const dependencies = await dependenciesIn(made, options);
+    const dependencies = await packages(made, onProgress);
     const versions = JSON.parse(await readTemplate('versions.json')) as DriverProjectSpec['versions'];
     const templates: Record<string, string> = {};
     for (const template of templatesOf(kind)) templates[template] = await readTemplate(template);
@@ -86,7 +91,7 @@ async function checkFree(folder: string): Promise<void> {
 }
 
 /** How the driver depends on the packages of dmabuf-lab: by version, or from a checkout by tarballs in its own folder. */
-async function dependenciesIn(folder: string, { onProgress }: NewDriverOptions): Promise<Record<string, string>> {
+async function packagesOf(folder: string, onProgress?: (what: string) => void): Promise<Record<string, string>> {
   const names = ['core', 'heaps', 'drivers', 'uapi', 'lab'].map((name) => `@dmabuf-lab/${name}`);
   if (!existsSync(PACK_SCRIPT)) {
     const { version } = JSON.parse(await readFile(new URL('package.json', PACKAGE), 'utf8')) as { version: string };

@@ -26,7 +26,7 @@ export default defineDriver({
       new DriverHeap(place, {
         // Its own struct dma_buf_ops: the ops that are not here are those of plain pages.
         ops: (base) => {
-          const attached = new Map<object, number>();
+          const attached = new Map();
           return {
             attach(storage, device) {
               const count = attached.get(storage) ?? 0;
