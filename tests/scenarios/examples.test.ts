@@ -7,10 +7,13 @@ const VIRTUAL = { runtime: 'virtual', payload: 'stamp' } as const;
 
 /** `sharing` holds constraint files too. */
 const isScenario = (name: string): boolean => /^links:/m.test(readFileSync(`${ROOT}examples/${name}`, 'utf8'));
+/** Meant to fail, which a test of its own shows. */
+const FAILS = 'drivers/fence-deadlock.yaml';
 const examples = ['', 'boards/', 'drivers/', 'sharing/'].flatMap((folder) =>
   readdirSync(`${ROOT}examples/${folder}`)
     .filter((name) => name.endsWith('.yaml') && isScenario(`${folder}${name}`))
-    .map((name) => `${folder}${name}`),
+    .map((name) => `${folder}${name}`)
+    .filter((name) => name !== FAILS),
 );
 
 for (const file of examples) {

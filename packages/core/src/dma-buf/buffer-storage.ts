@@ -110,12 +110,18 @@ export class BufferStorage implements MovableStorage {
     this.#attachments.drop(slot);
   }
 
-  /** Tells the storage who is attached to it now; after each change of either. */
-  settle(buffer: ExportedBuffer): void {
+  /**
+   * Tells the storage who is attached to it now; after each change of either.
+   *
+   * @param newcomer the device that is attaching
+   * @throws ErrnoError of `DmaBufOps.attach` for the newcomer
+   */
+  settle(buffer: ExportedBuffer, newcomer?: AttachmentSlot): void {
     const { allocation } = buffer;
     this.#attachments.settle(
       buffer,
       (constraints) => allocation !== undefined && this.violation(allocation, constraints) === undefined,
+      newcomer,
     );
   }
 

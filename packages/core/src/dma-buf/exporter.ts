@@ -202,9 +202,9 @@ export class Exporter<M extends Mover = Mover> {
     buffer.attachments.set(slot, attached);
     buffer.arriving = slot;
     try {
-      this.#storage.settle(buffer);
+      this.#storage.settle(buffer, slot);
     } catch (error) {
-      // The ops of the storage do not let it in.
+      // Its ops will not have the device, e.g. a driver's own.
       this.#dropAttachment(buffer, slot);
       buffer.arriving = undefined;
       if (target !== undefined) this.#storage.release(target);

@@ -5,7 +5,7 @@
  * `DmaBufOps` balanced over all of that. An attachment is mapped once for each storage, and stays so until the storage
  * changes or the device detaches: what a job maps and unmaps are the shared words.
  */
-import type { AttachmentSlot } from '../base/index.js';
+import { type AttachmentSlot, type ErrnoError, isErrno } from '../base/index.js';
 import type { DeviceConstraints } from '../constraints/index.js';
 import type { SgTable } from '../memory/index.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
@@ -24,20 +24,32 @@ export class StorageAttachments {
 
   /**
    * Tells the ops of a buffer's storage who is attached: detaches everybody from what it was, attaches to what it is those
-   * that reach it.
+   * that reach it. Whom the ops refuse now, when the storage changes, they refuse again at its map.
    *
-   * @throws ErrnoError of `DmaBufOps.attach`
+   * @param newcomer the device that is attaching: of it a refusal is told
+   * @throws ErrnoError of `DmaBufOps.attach` for the newcomer; all others are settled
    */
-  settle(buffer: ExportedBuffer, reaches: (constraints: DeviceConstraints) => boolean): void {
+  settle(
+    buffer: ExportedBuffer,
+    reaches: (constraints: DeviceConstraints) => boolean,
+    newcomer?: AttachmentSlot,
+  ): void {
     const { allocation } = buffer;
+    let refusal: ErrnoError | undefined;
     for (const { slot, constraints } of buffer.attachments.values()) {
       const known = this.#known.get(slot);
       if (known?.storage === allocation) continue;
       this.drop(slot);
       if (allocation === undefined || !reaches(constraints)) continue;
-      this.heap(allocation.heap).ops.attach?.(allocation, constraints);
-      this.#known.set(slot, { storage: allocation, constraints, mapped: undefined });
+      try {
+        this.heap(allocation.heap).ops.attach?.(allocation, constraints);
+        this.#known.set(slot, { storage: allocation, constraints, mapped: undefined });
+      } catch (error) {
+        if (!isErrno(error)) throw error;
+        if (slot === newcomer) refusal = error;
+      }
     }
+    if (refusal !== undefined) throw refusal;
   }
 
   /** The pages for an attachment that is settled. @throws ErrnoError of `DmaBufOps.mapDmaBuf` */

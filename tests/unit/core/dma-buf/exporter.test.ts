@@ -1,4 +1,4 @@
-import { bufferSlot } from '@dmabuf-lab/core/base';
+import { bufferSlot, ErrnoError } from '@dmabuf-lab/core/base';
 import { DmaResv, ResvUsage } from '@dmabuf-lab/core/sync';
 import test from 'ava';
 import { CAMERA, ENCODER, GPU, TableTop } from './table-top.js';
@@ -267,6 +267,55 @@ test('Exporter.reclaim, of an actor that died while it had a buffer mapped, lets
   };
   t.notThrows(() => table.run(encoder.map(late, table.lane())));
   t.is(table.heapOf(buffer), 'cma');
+});
+
+test('Exporter.attach, refused by the ops of the storage, leaves no attachment, and nobody waits for one', (t) => {
+  const table = new TableTop();
+  const buffer = table.create({ heap: 'cma' });
+  const { ops } = table.cma;
+  const attach = ops.attach.bind(ops);
+  ops.attach = (storage, constraints) => {
+    if (constraints.device === GPU.device)
+      throw new ErrnoError('EBUSY', 'dma_buf_attach', 'it has ports for one device');
+    attach(storage, constraints);
+  };
+  const camera = table.importer(CAMERA);
+  const attachment = table.run(camera.attach(buffer));
+  const gpu = table.importer(GPU);
+  t.throws(() => table.run(gpu.attach(buffer)), { code: 'EBUSY', message: 'it has ports for one device' } as object);
+  t.is(gpu.attachmentOf(buffer), undefined);
+  camera.unmap(table.run(camera.map(attachment, table.lane())));
+  table.run(camera.detach(attachment));
+  table.run(table.exporter.destroy({ buffer }));
+  t.is(table.cma.stats().usedBytes, 0);
+  t.deepEqual(
+    table.exporter.records.attaches.map(({ device, outcome }) => [device, outcome]),
+    [
+      [CAMERA.device, 'compatible'],
+      [GPU.device, 'refused'],
+    ],
+  );
+});
+
+test('Exporter.map, whose placement the ops refuse one of two devices, places for the other and refuses that one', (t) => {
+  const table = new TableTop();
+  const buffer = table.create();
+  for (const { ops } of [table.system, table.cma]) {
+    const attach = ops.attach.bind(ops);
+    ops.attach = (storage, constraints) => {
+      if (constraints.device === GPU.device) throw new ErrnoError('EPERM', 'dma_buf_attach', 'not this one');
+      attach(storage, constraints);
+    };
+  }
+  const [camera, gpu] = [table.importer(CAMERA), table.importer(GPU)];
+  const attachment = table.run(camera.attach(buffer));
+  const refused = table.run(gpu.attach(buffer));
+  camera.unmap(table.run(camera.map(attachment, table.lane())));
+  t.throws(() => table.run(gpu.map(refused, table.lane())), { code: 'EPERM' } as object);
+  table.run(gpu.detach(refused));
+  table.run(camera.detach(attachment));
+  table.run(table.exporter.destroy({ buffer }));
+  t.is(table.system.stats().usedBytes + table.cma.stats().usedBytes, 0);
 });
 
 test('Exporter.attach, of a second late device that cannot reach what is reserved for the first, reserves anew', (t) => {
