@@ -122,15 +122,18 @@ export abstract class DeviceContext<Parameters = unknown, Declared extends PortD
   }
 
   verify(job: Job, frame: Frame): boolean {
-    if (this.payload === 'timing' && frame.error === 0) return true;
-    const good = frame.error === 0 && this.#contentIsGood(job, frame);
+    if (frame.error !== 0) {
+      this.count('failedFrames'); // its fence has said so: nobody was deceived
+      return false;
+    }
+    if (this.payload === 'timing') return true;
+    const good = this.#contentIsGood(job, frame);
     this.count(good ? 'checksPassed' : 'checksFailed');
     if (!good) this.sequence('failedChecks', frame.sequence);
     return good;
   }
 
   #contentIsGood(job: Job, frame: Frame): boolean {
-    if (this.payload === 'timing') return true;
     const segments = job.segments(frame);
     if (this.payload === 'stamp') return badStamps(segments, frame.bufferNumber, frame.sequence) === 0;
     return imageChecksum(segments, frame.format) === frame.checksum;

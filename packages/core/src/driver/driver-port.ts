@@ -188,7 +188,11 @@ export interface DriverContext<Parameters = unknown, Declared extends PortDeclar
 
   /** Marks what a job has written, so that readers can tell whether they see just that. */
   seal(job: Job, frame: Frame): void;
-  /** Checks what a job is about to read. @returns false, counted, when it is torn, stale or failed */
+  /**
+   * Checks what a job is about to read.
+   *
+   * @returns false when it is torn or stale (counted as checksFailed), or its fence has ended with an error (as failedFrames)
+   */
   verify(job: Job, frame: Frame): boolean;
 
   /** Counts something for the report. */

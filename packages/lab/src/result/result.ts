@@ -47,8 +47,8 @@ const deviceSchema = z.strictObject({
     .record(z.string(), z.number())
     .describe(
       'by driver; camera: ticks; display: shown, repeatedVblanks, lateVblanks (a new picture was due and not there); ' +
-        'encoder: encoded, refused, videoFrames; every driver: checksPassed, checksFailed; a dynamic importer: ' +
-        'moveNotify (moves that it was told of), pins (calls of dma_buf_pin); a program on a CPU without coherent caches: ' +
+        'encoder: encoded, refused, videoFrames; every driver: checksPassed, checksFailed (torn or stale), ' +
+        'failedFrames (their fences ended with an error); a dynamic importer: moveNotify (moves that it was told of), pins (calls of dma_buf_pin); a program on a CPU without coherent caches: ' +
         'cpuSyncNs (model time of cache maintenance)',
     ),
   sequences: z.record(z.string(), ranges).describe('which frames went where, e.g. shown, encoded'),

@@ -1,0 +1,66 @@
+/** The guide for driver authors, from its first step to its last: writes its files and runs its commands in an empty folder. */
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { run } from '../unit/lab/cli/command-line.js';
+import { ROOT } from './run-file.js';
+
+const PAGE = readFileSync(`${ROOT}docs/writing-a-driver.md`, 'utf8');
+/** A file with its name, or commands with what they print. */
+const BLOCK = /^(?:## (\d+\..*)|```(ts|yaml|console)(?: (\S+))?\n([\s\S]*?)^```)$/gm;
+
+/** What a command ended with stands behind it: `$ dmabuf-lab check wrong.yaml # ends with 2`. */
+const COMMAND = /^\$ dmabuf-lab (.*?)(?: +# ends with (\d+))?$/;
+
+interface Command {
+  readonly words: readonly string[];
+  readonly code: number;
+  readonly shown: string[];
+}
+
+function commandsOf(block: string): Command[] {
+  const commands: Command[] = [];
+  for (const line of block.trimEnd().split('\n')) {
+    const found = COMMAND.exec(line);
+    if (found !== null) commands.push({ words: found[1].split(' '), code: Number(found[2] ?? 0), shown: [] });
+    else commands.at(-1)?.shown.push(line);
+  }
+  return commands;
+}
+
+/** Whether text is as shown: a line `...` stands for any lines, `...` in a line for any text. */
+function isAsShown(text: string, shown: readonly string[]): boolean {
+  const pattern = shown
+    .map((line) => {
+      if (line === '...') return '(?:.*\n)*?';
+      return `${line.split('...').map(escaped).join('.*')}\n`;
+    })
+    .join('');
+  return new RegExp(`^${pattern}$`).test(text);
+}
+
+const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+test.serial('docs/writing-a-driver.md, each step in order, does what the page says', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'dmabuf-lab-guide-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  let step = '';
+  let commands = 0;
+  for (const [, heading, kind, name, content] of PAGE.matchAll(BLOCK)) {
+    if (heading !== undefined) step = heading;
+    else if (name !== undefined) await writeFile(join(folder, name), content);
+    else if (kind === 'console') {
+      for (const { words, code, shown } of commandsOf(content)) {
+        const ended = await run(folder, words);
+        const text = ended.stdout + ended.stderr;
+        const what = `step ${step}: dmabuf-lab ${words.join(' ')}`;
+        t.is(ended.code, code, `${what}\n${text}`);
+        t.true(isAsShown(text, shown), `${what} printed\n${text}\nthe page shows\n${shown.join('\n')}`);
+        commands += 1;
+      }
+    }
+  }
+  t.true(commands >= 9, `${commands} commands`);
+});
