@@ -99,6 +99,16 @@ test('conformDriver › of a breach, names the place in the driver, the run and 
   t.regex(text, /remedy: give each frame back on every path/);
 });
 
+test('conformDriver › of a move that waits in vain, names the job that was open', async (t) => {
+  const { rules } = await conformDriver(await badDriver('moves'), { runsFor: ['moves'] });
+  const [finding] = rules.flatMap(({ findings }) => findings);
+  t.regex(finding.where ?? '', /bad-drivers\/moves\.[jt]s:\d+$/);
+  t.regex(
+    finding.what,
+    /a move of source-tested-in\.out\[0\] has waited .* it is mapped by tested; a job of it was open for 5\d\d ms/,
+  );
+});
+
 test('conformDriver › asked twice, gives the same result, which is plain data', async (t) => {
   const driver = await badDriver('enomem');
   const check = () => conformDriver(driver, { runsFor: ['enomem'] });

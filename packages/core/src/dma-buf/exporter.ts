@@ -206,6 +206,7 @@ export class Exporter<M extends Mover = Mover> {
     } catch (error) {
       // Its ops will not have the device, e.g. a driver's own.
       this.#dropAttachment(buffer, slot);
+      buffer.arriving = undefined;
       if (target !== undefined) this.#storage.release(target);
       if (isErrno(error)) this.records.attach(buffer, device, 'refused', error.message, [], atNs);
       throw error;

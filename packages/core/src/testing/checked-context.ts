@@ -225,7 +225,8 @@ export class CheckedContext implements DriverContext {
     place: Place | undefined,
   ): CheckedJob {
     const known = accesses.map(({ frame, write }) => ({ frame: frame as CheckedFrame, write }));
-    return new CheckedJob(this.monitor, job, known, options?.publish !== false, place, this.monitor.current);
+    const now = (): Nanoseconds => this.inner.now();
+    return new CheckedJob(this.monitor, job, known, options?.publish !== false, place, this.monitor.current, now);
   }
 
   #noMemory(): boolean {

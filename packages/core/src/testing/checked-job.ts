@@ -23,6 +23,7 @@ export class CheckedJob implements Job {
     readonly publishes: boolean,
     readonly place: Place | undefined,
     private readonly strand: Strand | undefined,
+    private readonly now: () => Nanoseconds,
   ) {
     monitor.jobs.add(this);
     if (publishes) strand?.owed.add(this);
@@ -115,6 +116,8 @@ export class CheckedJob implements Job {
     this.#ended = true;
     this.#endedAt = place;
     this.strand?.owed.delete(this);
+    const ns = this.now() - this.inner.startNs;
+    if (ns > this.monitor.longest.ns) this.monitor.longest = { ns, place: this.place };
     for (const access of this.accesses) this.#settle(access, error !== undefined, place);
     this.inner.end(error);
     for (const copies of this.#pages.values()) copies.retire();

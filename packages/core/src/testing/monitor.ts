@@ -1,5 +1,5 @@
 /** Follows one life of a driver: which of its generators is being stepped, what each waits in, what it holds. */
-import { ErrnoError, type Task } from '../base/index.js';
+import { ErrnoError, type Nanoseconds, type Task } from '../base/index.js';
 import type { Payload } from '../driver/index.js';
 import type { CheckedFrame } from './checked-frame.js';
 import type { CheckedJob } from './checked-job.js';
@@ -53,6 +53,8 @@ export class Monitor {
   readonly strands: Strand[] = [];
   readonly frames = new Set<CheckedFrame>();
   readonly jobs = new Set<CheckedJob>();
+  /** The job that was open longest. */
+  longest: { readonly ns: Nanoseconds; readonly place: Place | undefined } = { ns: -1, place: undefined };
   #current: Strand | undefined;
   #callsInStep = 0;
   #home: string | undefined;

@@ -111,7 +111,7 @@ export async function runCase({ subject, seed, onCall }: RunContext, spec: Case)
     explainFailure(error, spec, monitors, findings);
   }
   const seen = outcome === undefined ? new Map<string, SeenFrame[]>() : seenOf(outcome);
-  if (outcome !== undefined) checkOutcome(outcome, seen, findings);
+  if (outcome !== undefined) checkOutcome(outcome, seen, monitors, findings);
   if (stays.some(({ tooEarly }) => tooEarly === true) && spec.presence === undefined && spec.stopNs === undefined) {
     findings.add(spec.hanging, 'run returns while its inputs go on');
   }
@@ -209,6 +209,7 @@ function seenOf({ devices }: RigOutcome): Map<string, SeenFrame[]> {
 function checkOutcome(
   { devices, exporter }: RigOutcome,
   seen: ReadonlyMap<string, readonly SeenFrame[]>,
+  monitors: readonly Monitor[],
   findings: Findings,
 ): void {
   const isBreach = (rule: RuleName): boolean => findings.all.some((one) => one.rule === rule);
@@ -227,7 +228,10 @@ function checkOutcome(
   }
   for (const { outcome, buffer, error } of exporter.moves) {
     const isHeld = outcome === 'timed-out' && error?.holders.some((holder) => holder === TESTED);
-    if (isHeld) findings.add('moves', `a move of ${buffer} has waited for the driver in vain: ${error?.message}`);
+    if (!isHeld) continue;
+    const [{ longest }] = monitors;
+    const what = `a move of ${buffer} has waited for the driver in vain: ${error?.message}`;
+    findings.add('moves', `${what}; a job of it was open for ${Math.round(longest.ns / 1e6)} ms`, longest.place);
   }
 }
 

@@ -28,9 +28,16 @@ export default {
 }
 
 test('check-driver: of a good driver, ends with 0', async (t) => {
-  const { code, stdout, stderr } = await run(await scratch(t), ['check-driver', badDriver('good')]);
+  const { code, stdout, stderr } = await run(await scratch(t), [
+    'check-driver',
+    badDriver('good'),
+    '--rule',
+    'plan',
+    '--rule',
+    'run',
+  ]);
   t.is(code, 0, stderr);
-  t.regex(stdout, /^pass {2}parameters\npass {2}plan\n/);
+  t.regex(stdout, /^pass {2}plan\npass {2}run\n/);
   t.regex(stdout, /driver good conforms: \d+ pass, 0 FAIL \(\d+ runs, seed 1\)\n$/);
 });
 
