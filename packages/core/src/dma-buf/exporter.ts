@@ -67,6 +67,7 @@ export class Exporter<M extends Mover = Mover> {
     this.records = new ExporterRecords(journal);
     this.leaks = journal.restore<LeakedMappings>(LEAKED);
     parts.watch?.keepIn(journal);
+    parts.sanitizer?.keepIn(journal);
     this.#storage = new BufferStorage(parts, this.#table, this.records);
     this.mover = parts.mover(this.#storage);
     this.#moves = new BufferMoves(parts, this.#storage, this.mover);
