@@ -87,3 +87,36 @@ test('corrupt, a number of messages for words, is refused before anything starts
   const text = preview('{ at: 300ms, corrupt: gpu, what: words, messages: 2 }');
   t.throws(() => parseScenario(text, 'test.yaml'), { message: /messages goes with what: messages/ });
 });
+
+/** A preview whose exporter and devices come back. */
+const supervised = (events: string, seed: number): string =>
+  preview(events, { seed }).replace('timeline:', 'supervision: { restart: one-for-one, backoff: 1ms }\ntimeline:');
+
+for (const [when, atMs] of [
+  ['before anybody has looked', 310],
+  ['when it has been found', 600],
+] as const) {
+  test(`corrupt words, and the exporter dies ${when}: its next life knows`, async (t) => {
+    for (const device of ['camera', 'gpu', 'display']) {
+      for (let seed = 1; seed <= 2; seed += 1) {
+        const which = `${device}, seed ${seed}`;
+        const events = `{ at: 300ms, corrupt: ${device}, what: words }, { at: 500ms, attach: encoder }`;
+        const { result } = await runText(supervised(`${events}, { at: ${atMs}ms, kill: exporter }`, seed));
+        t.is(result.corruptions?.length, 1, which);
+        t.regex(result.corruptions?.[0].what ?? '', /its guard word 1[45] holds 0x/, which);
+        t.is(checksFailed(result), 0, which);
+        t.true(result.ledger.empty, `${which}: ${JSON.stringify(result.ledger)}`);
+        t.deepEqual(result.history?.violations, [], which);
+      }
+    }
+  });
+}
+
+test('corrupt words, and whose attachment it was dies: found when it is reclaimed', async (t) => {
+  for (let seed = 1; seed <= 8; seed += 1) {
+    const events = '{ at: 300ms, corrupt: gpu, what: words }, { at: 301ms, kill: gpu }';
+    const { result } = await runText(supervised(events, seed));
+    t.is(result.corruptions?.length, 1, `seed ${seed}`);
+    t.true(result.ledger.empty, `seed ${seed}: ${JSON.stringify(result.ledger)}`);
+  }
+});

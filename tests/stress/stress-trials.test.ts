@@ -90,6 +90,20 @@ test('stress: threads end without a violation and with an empty ledger', async (
   t.true(trial.operations > 0);
 });
 
+test('stress: trials side by side that are told to stop, end in order within their run, the one that is executed twice too', async (t) => {
+  const controller = new AbortController();
+  const given = choices({ operations: undefined, durationNs: 3600e9, killsPerSecond: 20, seed: 20 });
+  const running = runTrials(given, { trials: 2, draw: false, signal: controller.signal });
+  setTimeout(() => controller.abort(), 3000);
+  const done = await running;
+  t.true(done.length > 0);
+  t.true(done.every(({ interrupted }) => interrupted));
+  const result = stressResult({ choices: given, trials: 2, draw: false }, done, 1e9);
+  t.is(result.endedBy, 'interrupted');
+  t.is(result.violationCount, 0);
+  t.true(result.ledger !== null && Object.values(result.ledger).every((left) => left === 0));
+});
+
 test('stress: a run that is told to stop ends in order and says so', async (t) => {
   const controller = new AbortController();
   const given = choices({ operations: undefined, durationNs: 60e9, killsPerSecond: 20, hangsPerSecond: 2 });

@@ -178,7 +178,7 @@ export function linkBoard(options: LinkBoardOptions, mutant?: LinkMutant): Board
         carried[row] = push;
       });
       const frame = new PipelineFrame(opened.frames, pool, row, FORMAT, FRAME_OWNER, 0);
-      frame.lend(() => opened.frames.release(pool, row, FRAME_OWNER, 0));
+      frame.lend(() => opened.frames.release(pool, row, FRAME_OWNER, 0), output);
       yield* output.push(frame);
     }
     for (const link of links) opened.ring(link).close();

@@ -123,10 +123,15 @@ export class BufferTable {
    * Takes over what an earlier life has left.
    *
    * @param adopt takes pages over from the heap that had handed them out
+   * @param isGivenUp whether a buffer has STATE 0 because a wild write was found in its row
    * @returns the buffers, in the order of their slots
    */
-  restore(adopt: (stored: StoredAllocation) => HeapAllocation, atNs: Nanoseconds): readonly ExportedBuffer[] {
-    const buffers = this.journal.restoreBuffers(adopt, atNs);
+  restore(
+    adopt: (stored: StoredAllocation) => HeapAllocation,
+    isGivenUp: (buffer: BufferHandle) => boolean,
+    atNs: Nanoseconds,
+  ): readonly ExportedBuffer[] {
+    const buffers = this.journal.restoreBuffers(adopt, isGivenUp, atNs);
     for (const buffer of buffers) {
       this.#live.set(buffer.slot, buffer);
       this.#bufferSlots.claim(buffer.slot);

@@ -21,6 +21,7 @@ import type {
   HeapStats,
   StoredAllocation,
 } from './dma-heap.js';
+import type { ExporterJournal } from './exporter-journal.js';
 
 /** What freed pages hold. No pixel of a test pattern, no stamp and no zeroed page looks like it. */
 export const POISON_BYTE = 0xa9;
@@ -28,6 +29,8 @@ const POISON_WORD = 0xa9a9_a9a9_a9a9_a9a9n;
 export const DEFAULT_QUARANTINE_BYTES = 64 * 1024 * 1024;
 /** More are counted only. */
 const MAX_FINDINGS = 100;
+/** In the journal: each damage, with its finding unless there were too many. */
+const DAMAGE = 'damage/';
 
 /** Somebody wrote to pages that it no longer had. */
 export interface SanitizerFinding {
@@ -69,6 +72,7 @@ export class DmaSanitizer {
   readonly #users = new Map<HeapAllocation, Users>();
   #quarantine: Quarantined[] = [];
   #heldBytes = 0;
+  #journal: Pick<ExporterJournal, 'append'> | undefined;
 
   /** @param limitBytes most bytes kept from reuse; one allocation that is longer is looked at at once */
   constructor(
@@ -76,6 +80,14 @@ export class DmaSanitizer {
     private readonly now: () => Nanoseconds,
     private readonly limitBytes = DEFAULT_QUARANTINE_BYTES,
   ) {}
+
+  /** What earlier lives of the exporter have found comes first, and what is found from here on is kept for the next. */
+  keepIn(journal: Pick<ExporterJournal, 'append' | 'restore'>): void {
+    this.#journal = journal;
+    const known = journal.restore<{ readonly finding?: SanitizerFinding }>(DAMAGE);
+    this.damaged = known.length;
+    this.findings.push(...known.flatMap(({ finding }) => finding ?? []));
+  }
 
   /** A heap whose freed pages go through the quarantine. */
   wrap(heap: DmaHeap): DmaHeap {
@@ -123,9 +135,12 @@ export class DmaSanitizer {
     this.checkedBytes += storage.sgTable.lengthBytes;
     if (damage === undefined) return;
     this.damaged += 1;
-    if (this.findings.length >= MAX_FINDINGS) return;
+    if (this.findings.length >= MAX_FINDINGS) {
+      this.#journal?.append(DAMAGE, {});
+      return;
+    }
     const users = this.#users.get(storage);
-    this.findings.push({
+    const finding: SanitizerFinding = {
       heap: storage.heap,
       ...damage,
       ...(users && { buffer: users.buffer }),
@@ -133,7 +148,9 @@ export class DmaSanitizer {
       devices: [...(users?.devices ?? [])],
       freedNs,
       seenNs: this.now(),
-    });
+    };
+    this.findings.push(finding);
+    this.#journal?.append(DAMAGE, { finding });
   }
 }
 

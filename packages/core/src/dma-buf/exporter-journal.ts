@@ -13,7 +13,7 @@ import type { BufferWords } from './buffer-words.js';
 import { generationOf } from './buffer-words.js';
 import { type HeapAllocation, type StoredAllocation, storedOf } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer, type MoveRecord, type Placement } from './exported-buffer.js';
-import type { CreateRequest } from './protocol.js';
+import type { BufferHandle, CreateRequest } from './protocol.js';
 
 /** A buffer as its entry describes it: plain data. */
 interface BufferEntry {
@@ -106,11 +106,16 @@ export class ExporterJournal {
    * Rebuilds the buffers of the life before: settles their words, and takes over the pages that are theirs.
    *
    * @param adopt takes pages over from the heap that had handed them out
+   * @param isGivenUp whether a buffer has STATE 0 because a wild write was found in its row
    */
-  restoreBuffers(adopt: (stored: StoredAllocation) => HeapAllocation, nowNs: Nanoseconds): ExportedBuffer[] {
+  restoreBuffers(
+    adopt: (stored: StoredAllocation) => HeapAllocation,
+    isGivenUp: (buffer: BufferHandle) => boolean,
+    nowNs: Nanoseconds,
+  ): ExportedBuffer[] {
     return [...(this.journal?.restored ?? [])].flatMap(([key, value]) => {
       if (!key.startsWith(BUFFER)) return [];
-      const buffer = this.#rebuild(value as BufferEntry, adopt, nowNs);
+      const buffer = this.#rebuild(value as BufferEntry, adopt, isGivenUp, nowNs);
       if (buffer === undefined) this.journal?.set(key, undefined);
       return buffer === undefined ? [] : [buffer];
     });
@@ -119,10 +124,13 @@ export class ExporterJournal {
   #rebuild(
     entry: BufferEntry,
     adopt: (stored: StoredAllocation) => HeapAllocation,
+    isGivenUp: (buffer: BufferHandle) => boolean,
     atNs: Nanoseconds,
   ): ExportedBuffer | undefined {
     const { slot, life, request, sizeBytes, present, incoming, reserved } = entry;
-    if (this.words.life(slot) !== life) return undefined; // it was freed, and the entry came after it
+    const opened = this.words.life(slot) - life;
+    // It was freed, perhaps opened anew, and the entry came after it. Any other life is a wild write, and the pages are in use.
+    if (opened === 1 || opened === 2) return undefined;
     const generation = generationOf(this.words.recoverState(slot));
     const buffer = new ExportedBuffer(slot, life, request, sizeBytes);
     buffer.awaited.clear();
@@ -132,7 +140,7 @@ export class ExporterJournal {
     buffer.moves.push(...entry.moves);
     buffer.firstMap = entry.firstMap;
     // A buffer that has been placed and has STATE 0 was given up, whatever the entry says.
-    buffer.orphaned = entry.orphaned || (generation === 0 && present !== undefined);
+    buffer.orphaned = entry.orphaned || (generation === 0 && present !== undefined && !isGivenUp(entry));
     buffer.dying = buffer.orphaned; // whoever else had asked to destroy it lives, and asks again
     const storage = storageOf(generation, entry);
     buffer.generation = generation > 0 ? generation : (present?.generation ?? 0);

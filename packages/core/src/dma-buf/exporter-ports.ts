@@ -75,7 +75,7 @@ export interface ExporterParts<M extends Mover = Mover> extends StorageParts {
   /** Where it writes what its next life needs; absent = there is none. */
   readonly journal?: Journal;
   /** Told which device gets which pages; absent = nobody looks for writes to pages that were given back. */
-  readonly sanitizer?: Pick<DmaSanitizer, 'mapped'>;
+  readonly sanitizer?: Pick<DmaSanitizer, 'mapped' | 'keepIn'>;
   /** Looks for control words that were overwritten; absent = nobody does. */
   readonly watch?: SlotWatch;
 }

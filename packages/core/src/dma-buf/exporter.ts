@@ -66,6 +66,8 @@ export class Exporter<M extends Mover = Mover> {
     const { journal } = this.#table;
     this.records = new ExporterRecords(journal);
     this.leaks = journal.restore<LeakedMappings>(LEAKED);
+    parts.watch?.keepIn(journal);
+    parts.sanitizer?.keepIn(journal);
     this.#storage = new BufferStorage(parts, this.#table, this.records);
     this.mover = parts.mover(this.#storage);
     this.#moves = new BufferMoves(parts, this.#storage, this.mover);
@@ -80,12 +82,12 @@ export class Exporter<M extends Mover = Mover> {
   restore(): void {
     this.parts.queues.reset();
     const adopt = (stored: Parameters<DmaHeap['adopt']>[0]): HeapAllocation => this.heap(stored.heap).adopt(stored);
-    for (const buffer of this.#table.restore(adopt, this.parts.services.clock.now())) this.#resume(buffer);
-    // It may have died between opening a slot and guarding it.
-    for (const buffer of this.#table.live) {
-      this.parts.watch?.openedBuffer(buffer);
-      for (const slot of buffer.attachments.keys()) this.parts.watch?.openedAttachment(buffer, slot);
-    }
+    const { watch, services } = this.parts;
+    const isGivenUp = (buffer: BufferHandle): boolean => watch?.isGivenUp(buffer) === true;
+    const buffers = this.#table.restore(adopt, isGivenUp, services.clock.now());
+    // An entry names only slots that are guarded already: what does not hold their guards was overwritten.
+    for (const buffer of buffers) watch?.look(buffer);
+    for (const buffer of buffers) this.#resume(buffer);
   }
 
   #resume(buffer: ExportedBuffer): void {
@@ -317,7 +319,7 @@ export class Exporter<M extends Mover = Mover> {
     const buffer = this.#table.lookUp(request.buffer, 'dma_buf_detach');
     const attached = buffer.attachments.get(request.attachment);
     if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
-    if (!isMoving(this.parts.buffers.state(buffer.slot))) this.parts.watch?.look(buffer);
+    this.#lookUnlessMoving(buffer);
     const leaked = this.parts.buffers.mappings(attached.slot) + this.parts.buffers.pinsOf(attached.slot);
     if (leaked > 0) {
       const leak: LeakedMappings = { device: attached.device, buffer: buffer.name, mappings: leaked };
@@ -371,7 +373,9 @@ export class Exporter<M extends Mover = Mover> {
     this.#deaths.set(dead, (this.#deaths.get(dead) ?? 0) + 1);
     for (const buffer of this.#table.live) {
       for (const attached of [...buffer.attachments.values()]) {
-        if (attached.actor === dead) this.#dropAttachment(buffer, attached.slot);
+        if (attached.actor !== dead) continue;
+        this.#lookUnlessMoving(buffer);
+        this.#dropAttachment(buffer, attached.slot);
       }
       if (buffer.request.actor !== dead || buffer.orphaned) continue;
       buffer.orphaned = true;
@@ -416,6 +420,10 @@ export class Exporter<M extends Mover = Mover> {
     this.#table.giveAttachmentSlot(slot);
     this.parts.buffers.reclaimMappings(slot);
     this.parts.queues.changed(buffer.slot);
+  }
+
+  #lookUnlessMoving(buffer: ExportedBuffer): void {
+    if (!isMoving(this.parts.buffers.state(buffer.slot))) this.parts.watch?.look(buffer);
   }
 
   #refuseCorrupt(buffer: ExportedBuffer, op: string): void {

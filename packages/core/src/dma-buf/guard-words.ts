@@ -21,7 +21,8 @@
  *   I2  Guards of different slots, lives or columns differ, so that a row copied over another is found too.
  *
  * Only the exporter reads and writes them, so no interleaving needs arguing; a wild write is no protocol.
- * Crash     An exporter that starts over opens the slots of buffers that it goes on with; guards of timelines it finds as they are.
+ * Crash     An exporter that starts over finds all guards as they are, and looks at them: a buffer enters its journal after its
+ *           guards were written.
  * Shown by  tests/unit/core/dma-buf/slot-watch.test.ts.
  */
 import type { AtomicWords, AttachmentSlot, BufferSlot, TableRegion, TimelineSlot } from '../base/index.js';

@@ -7,7 +7,9 @@ import { type ActorId, actorId, ERRNO, type Nanoseconds, type TimelineSlot, time
 import type { ResvWords, TimelineWords } from '../sync/index.js';
 import { type BufferWords, isMoving } from './buffer-words.js';
 import type { ExportedBuffer } from './exported-buffer.js';
+import type { ExporterJournal } from './exporter-journal.js';
 import type { GuardWords } from './guard-words.js';
+import type { BufferHandle } from './protocol.js';
 
 /** Control words that were overwritten. */
 export interface CorruptionRecord {
@@ -23,6 +25,15 @@ export interface CorruptionRecord {
   readonly devices: readonly string[];
 }
 
+/** A record as the journal keeps it, with the slot that it is of. */
+interface KeptRecord {
+  readonly record: CorruptionRecord;
+  readonly buffer?: BufferHandle;
+  readonly timeline?: TimelineSlot;
+}
+
+const CORRUPTION = 'corruption/';
+
 export interface SlotWatchParts {
   readonly guards: GuardWords;
   readonly buffers: BufferWords;
@@ -37,10 +48,28 @@ export interface SlotWatchParts {
 
 export class SlotWatch {
   readonly records: CorruptionRecord[] = [];
-  readonly #corrupt = new Map<ExportedBuffer, string>();
+  /** What is wrong with buffers that were given up, by slot and life. */
+  readonly #corrupt = new Map<string, string>();
   readonly #condemned = new Set<TimelineSlot>();
+  #journal: Pick<ExporterJournal, 'append'> | undefined;
 
   constructor(private readonly parts: SlotWatchParts) {}
+
+  /** What earlier lives of the exporter have found is known again, and what is found from here on is kept for the next. */
+  keepIn(journal: Pick<ExporterJournal, 'append' | 'restore'>): void {
+    this.#journal = journal;
+    for (const { record, buffer, timeline } of journal.restore<KeptRecord>(CORRUPTION)) {
+      this.records.push(record);
+      if (buffer !== undefined) this.#corrupt.set(keyOf(buffer), record.what);
+      if (timeline !== undefined && this.parts.timelines.failure(timeline) !== 0 && this.#isDamaged(timeline))
+        this.#condemned.add(timeline);
+    }
+  }
+
+  /** Whether a buffer has been given up. */
+  isGivenUp(buffer: BufferHandle): boolean {
+    return this.#corrupt.has(keyOf(buffer));
+  }
 
   /** A buffer's slot has been opened. */
   openedBuffer({ slot, life }: ExportedBuffer): void {
@@ -66,14 +95,15 @@ export class SlotWatch {
    */
   look(buffer: ExportedBuffer): string | undefined {
     for (const { actor } of buffer.attachments.values()) this.lookAtTimelines(actor);
-    const known = this.#corrupt.get(buffer);
+    const known = this.#corrupt.get(keyOf(buffer));
     if (known !== undefined) return known;
     const what = this.#damage(buffer);
     if (what === undefined) return undefined;
-    this.#corrupt.set(buffer, what);
+    this.#corrupt.set(keyOf(buffer), what);
     const { name, request, attachments, slot, life } = buffer;
     const devices = [...attachments.values()].map(({ device }) => device);
-    this.records.push({ buffer: name, pool: request.pool, what, seenNs: this.parts.now(), devices });
+    const record = { buffer: name, pool: request.pool, what, seenNs: this.parts.now(), devices };
+    this.#note({ record, buffer: { slot, life } });
     this.parts.buffers.condemn(slot, life);
     this.parts.resv.mend(slot, this.parts.lastActor);
     return what;
@@ -90,7 +120,7 @@ export class SlotWatch {
       timelines.condemn(slot, ERRNO.EIO);
       const device = nameOf(actor);
       const what = `timeline slot ${slot}, lane ${lane} of ${device}: ${damage}`;
-      this.records.push({ timeline: { device, lane }, what, seenNs: now(), devices: [] });
+      this.#note({ record: { timeline: { device, lane }, what, seenNs: now(), devices: [] }, timeline: slot });
     }
   }
 
@@ -105,6 +135,15 @@ export class SlotWatch {
     for (const [, slot] of this.#lanes(actor)) {
       if (this.#condemned.delete(slot)) this.parts.guards.openTimeline(slot);
     }
+  }
+
+  #note(kept: KeptRecord): void {
+    this.records.push(kept.record);
+    this.#journal?.append(CORRUPTION, kept);
+  }
+
+  #isDamaged(timeline: TimelineSlot): boolean {
+    return this.parts.guards.timelineDamage(timeline) !== undefined;
   }
 
   *#lanes(actor: ActorId): Generator<readonly [lane: number, slot: TimelineSlot]> {
@@ -137,3 +176,5 @@ export class SlotWatch {
     return wrong === undefined ? undefined : `it counts ${wrong} mappings or pins`;
   }
 }
+
+const keyOf = ({ slot, life }: BufferHandle): string => `${slot}/${life}`;

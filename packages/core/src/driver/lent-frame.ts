@@ -5,17 +5,24 @@
  */
 export class LentFrame implements Disposable {
   #giveBack: (() => void) | undefined;
+  #lender: unknown;
 
-  /** It is the driver's from here on. @param giveBack takes it back unused; ends the loan by `surrender` */
-  lend(giveBack: () => void): void {
+  /**
+   * It is the driver's from here on.
+   *
+   * @param giveBack takes it back unused; ends the loan by `surrender`
+   * @param lender the port that lends it, where a driver has several
+   */
+  lend(giveBack: () => void, lender?: unknown): void {
     this.#giveBack = giveBack;
+    this.#lender = lender;
   }
 
-  /** It is the driver's no longer. @returns false when it was not */
-  surrender(): boolean {
-    const isLent = this.#giveBack !== undefined;
+  /** It is the driver's no longer. @returns false when it was not, or somebody else has lent it: nothing has changed then */
+  surrender(lender?: unknown): boolean {
+    if (this.#giveBack === undefined || this.#lender !== lender) return false;
     this.#giveBack = undefined;
-    return isLent;
+    return true;
   }
 
   get isLent(): boolean {

@@ -103,7 +103,7 @@ export function openPipelineExporter(
     },
   };
   const checks = new MessageChecks(exporter, new Map(start.senders));
-  const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine);
+  const guard = new GuardedServices(host.clock, (...call) => checks.faultOf(...call), start.quarantine, journal);
   const reclaim = (death: PeerDeath): Task<void> => {
     guard.pardon(death.name);
     onDeath?.(death);

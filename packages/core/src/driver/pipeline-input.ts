@@ -8,6 +8,9 @@ import type { PipelineJob } from './pipeline-job.js';
 import type { LinkSpec, PortParts } from './port-parts.js';
 import { RING_ENDED, type RingEntry, type RingWords } from './ring-words.js';
 
+/** Who has lent a frame that leaves by an output without a pool. */
+export const HANDED_OVER: unique symbol = Symbol('handed over');
+
 /** An input of a pipeline: the end of a link's ring. */
 export class PipelineInput implements InputPort {
   readonly #ring: RingWords;
@@ -71,7 +74,10 @@ export class PipelineInput implements InputPort {
   }
 
   #surrender(frame: PipelineFrame, op: string): void {
-    if (frame.surrender() && this.#held.delete(frame.row)) return;
+    if (frame.surrender(this)) {
+      this.#held.delete(frame.row);
+      return;
+    }
     throw new ErrnoError('EINVAL', op, `Cannot ${op} frame ${frame.sequence} of ${this.link.to}: it is not held`);
   }
 
@@ -85,9 +91,9 @@ export class PipelineInput implements InputPort {
   handOver(frame: PipelineFrame): void {
     this.#surrender(frame, 'hand over');
     frame.lend(() => {
-      frame.surrender();
+      frame.surrender(HANDED_OVER);
       this.#giveBack(frame, undefined);
-    });
+    }, HANDED_OVER);
   }
 
   get heldCount(): number {
@@ -134,7 +140,7 @@ export class PipelineInput implements InputPort {
     this.parts.statistics.framesIn += 1;
     const { frames } = this.parts.tables;
     const frame = new PipelineFrame(frames, this.link.pool, entry.frame, this.format, this.#holder, nowNs);
-    frame.lend(() => this.drop(frame));
+    frame.lend(() => this.drop(frame), this);
     return frame;
   }
 }

@@ -15,6 +15,7 @@ import type { OutputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
 import { FRAME_OWNER, linkHolder } from './frame-words.js';
 import { PipelineFrame } from './pipeline-frame.js';
+import { HANDED_OVER } from './pipeline-input.js';
 import type { PipelineLane } from './pipeline-lane.js';
 import type { LinkSpec, PoolSpec, PortParts } from './port-parts.js';
 import type { RingWords } from './ring-words.js';
@@ -235,7 +236,7 @@ export class PipelineOutput implements OutputPort {
       for (const fence of frames.releaseFences(row)) yield* this.#awaitRelease(timelines, fence);
     }
     yield* this.#hold(frame, lane);
-    frame.lend(() => this.cancel(frame));
+    frame.lend(() => this.cancel(frame), this);
     return frame;
   }
 
@@ -315,7 +316,7 @@ export class PipelineOutput implements OutputPort {
     this.#inherited.delete(row);
     const renewed = new PipelineFrame(frames, pool.region, row, this.format, holder, frame.takenNs);
     yield* this.#hold(renewed, lane);
-    renewed.lend(() => this.cancel(renewed));
+    renewed.lend(() => this.cancel(renewed), this);
     return renewed;
   }
 
@@ -367,9 +368,14 @@ export class PipelineOutput implements OutputPort {
   }
 
   #surrender(frame: PipelineFrame, op: string): void {
-    if (frame.surrender()) return;
-    const message = `Cannot ${op} frame ${frame.sequence} at output ${this.name}: it is not the driver's`;
+    if (frame.surrender(this) || (this.#passesOn(frame) && frame.surrender(HANDED_OVER))) return;
+    const message = `Cannot ${op} frame ${frame.sequence} at output ${this.name}: it is not one of its own that the driver has`;
     throw new ErrnoError('EINVAL', op, message);
+  }
+
+  /** Whether frames of that pool leave here without being this output's. */
+  #passesOn(frame: PipelineFrame): boolean {
+    return this.pool === undefined && this.#links.every(({ spec }) => spec.pool.row === frame.pool.row);
   }
 
   #ownPool(): PoolSpec {

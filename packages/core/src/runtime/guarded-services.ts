@@ -4,7 +4,7 @@
  * A broken message is answered with EPROTO, naming the sender, the field and what was expected, and reaches no service. A
  * sender of too many within a window of model time is quarantined: all its further calls are answered at once, unread.
  */
-import { type CallHandler, type Clock, ErrnoError, type Nanoseconds, type Task } from '../base/index.js';
+import { type CallHandler, type Clock, ErrnoError, type Journal, type Nanoseconds, type Task } from '../base/index.js';
 import { BROKEN_MESSAGE, type BrokenMessage } from './actor.js';
 
 /** When a sender of broken messages is not listened to any more. */
@@ -17,6 +17,8 @@ export interface QuarantineLimits {
 export const DEFAULT_QUARANTINE: QuarantineLimits = { messages: 8, windowNs: 1_000_000_000 };
 
 const MAX_REASON_LENGTH = 200;
+/** In the journal: the record of a sender, by its name. */
+const BROKEN = 'broken/';
 
 /** What is kept of a sender of broken messages: one record, however many it sends. */
 export interface BrokenMessages {
@@ -51,11 +53,19 @@ interface Sender {
 export class GuardedServices {
   readonly #senders = new Map<string, Sender>();
 
+  /** @param journal where records outlive the actor: its next life goes on with them, and listens to everybody again */
   constructor(
     private readonly clock: Clock,
     private readonly check: MessageCheck,
     private readonly limits: QuarantineLimits = DEFAULT_QUARANTINE,
-  ) {}
+    private readonly journal?: Journal,
+  ) {
+    for (const [key, value] of journal?.restored ?? []) {
+      if (!key.startsWith(BROKEN)) continue;
+      const { quarantinedNs: _, ...record } = value as BrokenMessages;
+      this.#senders.set(record.actor, { record, recentNs: [] });
+    }
+  }
 
   /** Those who sent broken messages, in the order of their first. */
   get records(): readonly BrokenMessages[] {
@@ -121,5 +131,6 @@ export class GuardedServices {
     const isOften =
       sender.recentNs.length === this.limits.messages && nowNs - sender.recentNs[0] <= this.limits.windowNs;
     if (isOften) sender.record.quarantinedNs = nowNs;
+    this.journal?.set(`${BROKEN}${from}`, sender.record);
   }
 }

@@ -10,6 +10,7 @@ import { drawnPlan, fixedPlan, type PlanChoices, type StressPlan } from './plan.
 import { runTrial } from './run-trial.js';
 import type { StressWords } from './stress-words.js';
 import type { TrialResult } from './trial-result.js';
+import { TrialStopWords } from './trial-stop-words.js';
 import type { TrialTask } from './trial-worker.js';
 
 /** Of the virtual trials one of so many is executed twice. */
@@ -76,16 +77,20 @@ async function runPooled(plans: readonly StressPlan[], options: TrialsOptions): 
     maxThreads: Math.min(plans.length, availableParallelism()),
   });
   const done: TrialResult[] = [];
+  const words = new TrialStopWords();
+  const onAbort = (): void => words.stop();
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
     const waiting = [...plans];
     const work = async (): Promise<void> => {
       for (let plan = waiting.shift(); plan !== undefined && signal?.aborted !== true; plan = waiting.shift()) {
-        done.push(await pool.run({ plan, twice: isTwice(plan), driverModule, ownDrivers }));
+        done.push(await pool.run({ plan, twice: isTwice(plan), driverModule, ownDrivers, stop: words.memory }));
         options.onProgress?.(done, 0, undefined);
       }
     };
     await Promise.all(Array.from({ length: pool.options.maxThreads }, work));
   } finally {
+    signal?.removeEventListener('abort', onAbort);
     await pool.destroy();
   }
   return done.sort((a, b) => a.seed - b.seed);

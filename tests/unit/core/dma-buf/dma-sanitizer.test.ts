@@ -1,5 +1,5 @@
 import { assert } from '@dmabuf-lab/core/base';
-import { DEFAULT_QUARANTINE_BYTES, type DmaSanitizer, POISON_BYTE } from '@dmabuf-lab/core/dma-buf';
+import { DEFAULT_QUARANTINE_BYTES, DmaSanitizer, POISON_BYTE } from '@dmabuf-lab/core/dma-buf';
 import test from 'ava';
 import { CAMERA, ENCODER, GPU, TableTop } from './table-top.js';
 
@@ -145,4 +145,20 @@ test('DmaSanitizer, storage that no device ever got, is told without a buffer', 
   const [finding] = found(sanitizer);
   t.is(finding.buffer, undefined);
   t.deepEqual(finding.devices, []);
+});
+
+test('DmaSanitizer, the next life of the exporter, has the findings of the one before', (t) => {
+  const { table, sanitizer } = sanitized();
+  const kept: unknown[] = [];
+  const journal = { append: (_: string, value: unknown) => kept.push(structuredClone(value)), restore: () => kept };
+  sanitizer.keepIn(journal as never);
+  const { view, destroy } = withStaleView(table, 'cma');
+  destroy();
+  view[100] = 1;
+  const findings = [...found(sanitizer)];
+  t.is(findings.length, 1);
+  const next = new DmaSanitizer(table.memory, () => 0);
+  next.keepIn(journal as never);
+  t.deepEqual(next.findings, findings);
+  t.is(next.damaged, 1);
 });

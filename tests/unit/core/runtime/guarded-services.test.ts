@@ -1,4 +1,4 @@
-import type { CallHandler, Task } from '@dmabuf-lab/core/base';
+import type { CallHandler, Journal, Task } from '@dmabuf-lab/core/base';
 import { BROKEN_MESSAGE, GuardedServices, type QuarantineLimits } from '@dmabuf-lab/core/runtime';
 import test from 'ava';
 
@@ -11,10 +11,10 @@ class Guarded {
   readonly guard: GuardedServices;
   readonly #services: Record<string, CallHandler>;
 
-  constructor(limits?: QuarantineLimits) {
+  constructor(limits?: QuarantineLimits, journal?: Journal) {
     const check = (_method: string, args: unknown) =>
       typeof args === 'number' ? undefined : { field: 'args', expected: 'a number', got: typeof args };
-    this.guard = new GuardedServices({ now: () => this.nowNs }, check, limits);
+    this.guard = new GuardedServices({ now: () => this.nowNs }, check, limits, journal);
     const serve = (): number => {
       this.served += 1;
       return this.served;
@@ -102,4 +102,17 @@ test('GuardedServices, calls of unknown services and what is no call, count too'
   for (let i = 0; i < 5; i += 1) guarded.refusal(call, 'gpu', BROKEN_MESSAGE);
   t.is(guarded.refusal(call, 'gpu', BROKEN_MESSAGE), 'EPROTO', 'unread');
   t.is(guarded.guard.records.length, 1, 'one record, however many messages');
+});
+
+test('GuardedServices, the next life of its actor, has the records of the one before, and listens to everybody', (t) => {
+  const restored = new Map<string, unknown>();
+  const journal: Journal = { restored, set: (key, value) => restored.set(key, structuredClone(value)) };
+  const before = new Guarded(undefined, journal);
+  for (let i = 0; i < 9; i += 1) before.refusal('x');
+  const after = new Guarded(undefined, journal);
+  const reason = 'double: args: expected a number, got string';
+  t.deepEqual(after.guard.records, [{ actor: 'camera', count: 8, firstNs: 0, reason, unread: 0 }]);
+  t.is(after.call(1), 2);
+  after.refusal('x');
+  t.is(after.guard.records[0].count, 9);
 });
