@@ -31,22 +31,25 @@ export default defineDriver({
       const [first, second] = ctx.parameters.order === 'left-first' ? [l, r] : [r, l];
       const accesses = [first, second].map((frame) => ({ frame, write: true }));
       if (ctx.parameters.together) {
-        using job = yield* ctx.begin(lane, accesses);
+        using job = yield* ctx.tryBegin(lane, accesses);
+        if (job === undefined) continue;
         yield* ctx.sleepUntil(ctx.now() + 2_000_000);
         job.end();
       } else {
         // Maps both, so that the jobs below wait for fences alone.
-        using warm = yield* ctx.begin(
+        using warm = yield* ctx.tryBegin(
           lane,
           accesses.map(({ frame }) => ({ frame, write: false })),
         );
+        if (warm === undefined) continue;
         warm.end();
         yield* ctx.sleepUntil(ctx.now() + 1_000_000);
-        using one = yield* ctx.begin(lane, [accesses[0]]); // publishes a fence on the first
+        using one = yield* ctx.tryBegin(lane, [accesses[0]]); // publishes a fence on the first
+        if (one === undefined) continue;
         yield* ctx.sleepUntil(ctx.now() + 1_000_000);
-        using two = yield* ctx.begin(lane, [accesses[1]]); // waits for the fence on the second
+        using two = yield* ctx.tryBegin(lane, [accesses[1]]); // waits for the fence on the second
         one.end();
-        two.end();
+        two?.end();
       }
       ctx.count('both');
     }

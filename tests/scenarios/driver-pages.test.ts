@@ -1,13 +1,13 @@
-/** The guide for driver authors, from its first step to its last: writes its files and runs its commands in an empty folder. */
+/** The pages for driver authors: writes their files, runs their commands, and compares what is printed. */
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { run } from '../unit/lab/cli/command-line.js';
 import { ROOT } from './run-file.js';
 
-const PAGE = readFileSync(`${ROOT}docs/writing-a-driver.md`, 'utf8');
+const pageOf = (name: string): string => readFileSync(`${ROOT}docs/${name}.md`, 'utf8');
 /** A file with its name, or commands with what they print. */
 const BLOCK = /^(?:## (\d+\..*)|```(ts|yaml|console)(?: (\S+))?\n([\s\S]*?)^```)$/gm;
 
@@ -43,24 +43,33 @@ function isAsShown(text: string, shown: readonly string[]): boolean {
 
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-test.serial('docs/writing-a-driver.md, each step in order, does what the page says', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'dmabuf-lab-guide-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+/** @returns how many commands there were */
+async function runPage(t: ExecutionContext, page: string, folder: string): Promise<number> {
   let step = '';
   let commands = 0;
-  for (const [, heading, kind, name, content] of PAGE.matchAll(BLOCK)) {
+  for (const [, heading, kind, name, content] of pageOf(page).matchAll(BLOCK)) {
     if (heading !== undefined) step = heading;
     else if (name !== undefined) await writeFile(join(folder, name), content);
     else if (kind === 'console') {
       for (const { words, code, shown } of commandsOf(content)) {
         const ended = await run(folder, words);
         const text = ended.stdout + ended.stderr;
-        const what = `step ${step}: dmabuf-lab ${words.join(' ')}`;
+        const what = `${page}, ${step}: dmabuf-lab ${words.join(' ')}`;
         t.is(ended.code, code, `${what}\n${text}`);
         t.true(isAsShown(text, shown), `${what} printed\n${text}\nthe page shows\n${shown.join('\n')}`);
         commands += 1;
       }
     }
   }
-  t.true(commands >= 9, `${commands} commands`);
+  return commands;
+}
+
+test('docs/writing-a-driver.md, each step in order in an empty folder, does what the page says', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'dmabuf-lab-guide-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  t.true((await runPage(t, 'writing-a-driver', folder)) >= 9);
+});
+
+test('docs/finding-a-deadlock.md, in the repository, does what the page says', async (t) => {
+  t.is(await runPage(t, 'finding-a-deadlock', ROOT), 2);
 });
