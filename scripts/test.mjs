@@ -4,6 +4,7 @@
  *   npm test                     lint and format, layers, tidiness, the model in short, then all tests
  *   npm test -- unit/core seqno  only the test files whose path contains one of the words
  *   npm test -- --match='*EBUSY*' options go to ava
+ *   npm run test:drivers         the tests of drivers of one's own, which take longer (tests/drivers)
  *
  * `TEST_SEED=n` reaches the tests, and `TEST_RUNS=1` makes all runs of the properties. The last line is
  * `N passed, N failed`, where each check that is not a test counts as one; the exit code is 0 only if nothing failed and at
@@ -123,13 +124,17 @@ async function runSourceChecks(total) {
   return false;
 }
 
-async function runAva(total, files, options) {
+/** The option that chooses a suite of tests/ava.config.mjs. */
+const DRIVERS = '--drivers';
+
+async function runAva(total, files, options, suite) {
   const tests = join(repositoryRoot, 'tests');
   const ava = join(tests, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
   const report = new AvaReport();
   const color = process.stdout.isTTY ? ['--color'] : [];
   const { exitCode, interrupted } = await runChild(process.execPath, [ava, ...color, ...options, ...files], {
     cwd: tests,
+    env: { ...process.env, TEST_SUITE: suite },
     stdio: ['ignore', 'pipe', 'inherit'],
     onStdout: (text) => {
       process.stdout.write(text);
@@ -144,11 +149,13 @@ async function runAva(total, files, options) {
 
 /** @returns {Promise<number>} the exit code */
 async function main(args) {
-  const options = args.filter((arg) => arg.startsWith('-'));
+  const isOfDrivers = args.includes(DRIVERS);
+  const options = args.filter((arg) => arg.startsWith('-') && arg !== DRIVERS);
   const words = args.filter((arg) => !arg.startsWith('-'));
   const total = { passed: 0, failed: 0 };
 
-  let interrupted = words.length === 0 && options.length === 0 && (await runSourceChecks(total));
+  const isWhole = words.length === 0 && options.length === 0 && !isOfDrivers;
+  let interrupted = isWhole && (await runSourceChecks(total));
   if (!interrupted) {
     const tests = join(repositoryRoot, 'tests');
     const compiled = walkFiles(join(tests, 'dist'), (path) => path.endsWith('.test.js'));
@@ -161,7 +168,8 @@ async function main(args) {
       console.log(`  ✘ [fail]: Cannot run the tests: none of ${compiled.length} compiled test files${wanted}`);
       total.failed += 1;
     } else {
-      interrupted = await runAva(total, words.length === 0 ? [] : files, options);
+      const suite = isOfDrivers ? 'drivers' : words.length === 0 ? 'short' : 'all';
+      interrupted = await runAva(total, words.length === 0 ? [] : files, options, suite);
     }
   }
   if (interrupted) {

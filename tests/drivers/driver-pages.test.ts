@@ -4,8 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { ROOT } from '../scenarios/run-file.js';
 import { run } from '../unit/lab/cli/command-line.js';
-import { ROOT } from './run-file.js';
 
 const pageOf = (name: string): string => readFileSync(`${ROOT}docs/${name}.md`, 'utf8');
 /** A file with its name, or commands with what they print. */

@@ -6,7 +6,7 @@ import { NS_PER_SECOND } from '@dmabuf-lab/core/base';
 import { pageAlign } from '@dmabuf-lab/core/memory';
 import { runScenario } from '@dmabuf-lab/lab';
 import test from 'ava';
-import { CLIP, clipIsThere, example, ROOT, runFile } from './run-file.js';
+import { CLIP, clipIsThere, example, ROOT, runFile } from '../scenarios/run-file.js';
 
 const VIRTUAL = { runtime: 'virtual', payload: 'pixels' } as const;
 

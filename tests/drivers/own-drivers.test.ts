@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { loadScenario, prepareRun, ScenarioError } from '@dmabuf-lab/lab';
 import test from 'ava';
+import { runFile } from '../scenarios/run-file.js';
 import { run } from '../unit/lab/cli/command-line.js';
 import { driverFolder, sink } from '../unit/lab/loader/driver-folder.js';
-import { runFile } from './run-file.js';
 
 interface Device {
   readonly driver: string;

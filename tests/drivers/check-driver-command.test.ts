@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConformResult } from '@dmabuf-lab/core/testing';
 import test, { type ExecutionContext } from 'ava';
-import { run, scratch } from './command-line.js';
+import { run, scratch } from '../unit/lab/cli/command-line.js';
 
 const badDriver = (name: string): string =>
-  fileURLToPath(new URL(`../../testing/bad-drivers/${name}.js`, import.meta.url));
+  fileURLToPath(new URL(`../unit/testing/bad-drivers/${name}.js`, import.meta.url));
 
 /** A driver that does something to itself at its third frame. */
 async function writeDriver(t: ExecutionContext, doing: string): Promise<string> {
