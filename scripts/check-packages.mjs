@@ -19,13 +19,20 @@ const SCENARIO = 'late-encoder.yaml';
 const NPM = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 const INSTALL = ['install', '--no-audit', '--no-fund', '--prefer-offline'];
 
+/** What a user's shell has, also where npm has started this: the command line would take npm's folder for the user's. */
+function userEnvironment() {
+  const { INIT_CWD: _, npm_lifecycle_event: __, ...env } = process.env;
+  return env;
+}
+
 /** Runs a command; its output is part of the error. */
 async function run(command, args, cwd) {
   let output = '';
   const onStdout = (text) => {
     output += text;
   };
-  const ended = await runChild(command, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'], onStdout });
+  const env = userEnvironment();
+  const ended = await runChild(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'], onStdout });
   if (ended.exitCode !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${ended.exitCode}:\n${output}`);
   return output;
 }
