@@ -4,11 +4,14 @@ import { type RunResult, runResultSchema } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { ended, run, scratch, start } from './command-line.js';
 
+/** What is told beside the progress, of which a slow machine shows some. */
+const told = (stderr: string): string => stderr.replaceAll(/^.* of model time \(\d+ %\)\n/gm, '');
+
 test('run: says what happened, writes nothing and ends with 0', async (t) => {
   const dir = await scratch(t);
   const { code, stdout, stderr } = await run(dir, ['run', 'small.yaml']);
   t.is(code, 0, stderr);
-  t.is(stderr, '');
+  t.is(told(stderr), '');
   t.regex(stdout, /^small: 500 ms of model time on a virtual clock/);
   t.regex(stdout, /Ledger: empty/);
   t.deepEqual(await readdir(dir), ['small.yaml']);
@@ -18,7 +21,7 @@ test('run --json: prints the result and nothing else, the same bytes each time',
   const dir = await scratch(t);
   const [first, second] = await Promise.all([1, 2].map(() => run(dir, ['run', 'small.yaml', '--json'])));
   t.is(first.code, 0);
-  t.is(first.stderr, '');
+  t.is(told(first.stderr), '');
   t.is(first.stdout, second.stdout);
   const result = runResultSchema.parse(JSON.parse(first.stdout));
   t.is(result.devices.camera.framesOut, 15, '30 a second for half a second');
