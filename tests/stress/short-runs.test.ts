@@ -2,10 +2,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import test from 'ava';
 import { shortRuns } from './short-runs.js';
 
-test('eight short runs on threads in one process, each ends with an empty ledger and good content', async (t) => {
+test('four short runs on threads in one process, each ends with an empty ledger and good content', async (t) => {
   let runs = 0;
   const threads: number[] = [];
-  for await (const { run, empty, checksFailed, shown, damaged } of shortRuns(8)) {
+  for await (const { run, empty, checksFailed, shown, damaged } of shortRuns(4)) {
     t.true(empty, `run ${run}`);
     t.is(checksFailed, 0, `run ${run}`);
     t.is(damaged, 0, `run ${run}: nobody writes to freed pages`);
@@ -13,6 +13,6 @@ test('eight short runs on threads in one process, each ends with an empty ledger
     runs += 1;
     if (existsSync('/proc/self/task')) threads.push(readdirSync('/proc/self/task').length);
   }
-  t.is(runs, 8);
+  t.is(runs, 4);
   t.true(threads.length === 0 || Math.max(...threads) <= threads[0], `threads after each run: ${threads.join(' ')}`);
 });

@@ -12,7 +12,7 @@ import fc from 'fast-check';
 const PAGE = 4096;
 
 /** How many runs of each property `npm test` makes, as a part of the full number; `TEST_RUNS=1` makes all, 10 ten times. */
-const PART = Number(process.env.TEST_RUNS ?? 0.4);
+const PART = Number(process.env.TEST_RUNS ?? 0.2);
 
 /** Parameters of a property: its full number of runs, of which `npm test` makes a part; the seed of TEST_SEED if there is one. */
 export function repeated(fullRuns: number): { numRuns: number; seed?: number } {
