@@ -5,7 +5,7 @@
  *
  * Run it: `npm run -s lab -- run examples/drivers/exporter.yaml --out out/exporter`.
  */
-import { ErrnoError, tickTime } from '@dmabuf-lab/core/base';
+import { ErrnoError, firstTickAt, tickTime } from '@dmabuf-lab/core/base';
 import { defineDriver, frameFormat, output, rateSchema } from '@dmabuf-lab/core/driver';
 import { rgbaOf } from '@dmabuf-lab/drivers/pixels';
 import { DriverHeap } from '@dmabuf-lab/heaps';
@@ -55,8 +55,10 @@ export default defineDriver({
   *run(ctx) {
     const { out } = ctx.ports;
     const lane = ctx.lane();
+    // Whoever comes late, or again after a death, begins with the next tick.
+    const first = firstTickAt(ctx.backPressured ? 0 : ctx.now(), ctx.parameters.rate);
     for (let sequence = 0; ; sequence += 1) {
-      const tickNs = tickTime(sequence, ctx.parameters.rate);
+      const tickNs = tickTime(first + sequence, ctx.parameters.rate);
       if (!(yield* ctx.tick(tickNs))) return;
       using frame = yield* out.acquireForTick(lane);
       if (frame === undefined) {

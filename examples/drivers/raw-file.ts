@@ -5,7 +5,7 @@
  * Run it: `npm run -s lab -- run examples/drivers/raw-file.yaml --out out/raw`.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { tickTime } from '@dmabuf-lab/core/base';
+import { firstTickAt, tickTime } from '@dmabuf-lab/core/base';
 import { defineDriver, frameFormat, output, rateSchema } from '@dmabuf-lab/core/driver';
 import { nv12Of } from '@dmabuf-lab/drivers/pixels';
 import { z } from 'zod';
@@ -60,8 +60,10 @@ export default defineDriver({
     const { width, height, rate, frames = Number.POSITIVE_INFINITY } = ctx.parameters;
     const picture = new Uint8Array((width * height * 3) / 2).fill(128);
     const lane = ctx.lane();
+    // Whoever comes late, or again after a death, begins with the next tick, and with the first picture.
+    const first = firstTickAt(ctx.backPressured ? 0 : ctx.now(), rate);
     for (let sequence = 0; sequence < frames; sequence += 1) {
-      const tickNs = tickTime(sequence, rate);
+      const tickNs = tickTime(first + sequence, rate);
       if (!(yield* ctx.tick(tickNs))) break; // the run ends
       using frame = yield* out.acquireForTick(lane);
       if (frame === undefined) {

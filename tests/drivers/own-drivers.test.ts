@@ -170,3 +170,49 @@ test.serial('in virtual time process.exit of a driver ends the run with its name
   const error = await t.throwsAsync(runFile(join(folder, 'own.yaml'), { overrides: { runtime: 'virtual' } }));
   t.regex(String(error?.message), /^isp failed: isp called process\.exit\(0\)/);
 });
+
+const withMembers = (members: string): string =>
+  sink('const data: { promise: Promise<never> } = { promise: new Promise(() => {}) };').replace(
+    '  ports:',
+    `  ${members}\n  ports:`,
+  );
+
+test.serial('a driver whose prepare never ends, is told of, and the command ends with 1', async (t) => {
+  const own = withMembers('prepare: () => data.promise,');
+  const folder = driverFolder(t, { 'own.ts': own, 'own.yaml': scenario({ one: { driver: './own.ts' } }) });
+  const { code, stderr } = await run(folder, ['check', 'own.yaml']);
+  t.is(code, 1, stderr);
+  t.regex(stderr, /a promise never came, such as that of the prepare of a driver/);
+});
+
+test.serial('a driver that leaves a timer at its top level, does not keep the command from ending', async (t) => {
+  const own = sink('setInterval(() => {}, 1000);');
+  const folder = driverFolder(t, { 'own.ts': own, 'own.yaml': scenario({ one: { driver: './own.ts' } }) });
+  const checked = await run(folder, ['check', 'own.yaml']);
+  t.is(checked.code, 0, checked.stderr);
+  const ran = await run(folder, ['run', 'own.yaml', '--runtime', 'virtual', '--json']);
+  t.is(ran.code, 0, ran.stderr);
+  t.notThrows(() => JSON.parse(ran.stdout), 'nothing of it is cut off');
+});
+
+test.serial('what a driver says of memory and importer, is looked at before the run', async (t) => {
+  for (const [members, reason] of [
+    ["importer: 'dynamc' as never,", /its importer: expected static or dynamic, got "dynamc"/],
+    ['memory: { bytes: 4096 } as never,', /its memory: expected \{ sizeBytes\(\), openHeap\(\) \}/],
+    ['moveNotify: 3 as never,', /its moveNotify: expected a function, got 3/],
+    [
+      "memory: { sizeBytes: () => { throw new Error('oh'); }, openHeap: () => undefined as never },",
+      /sizeBytes .* throws: oh/,
+    ],
+    ['prepare: async () => ({ gain: 1, table: () => 1 }) as never,', /its parameters have to be plain data/],
+  ] as const) {
+    const folder = driverFolder(t, {
+      'own.ts': withMembers(members),
+      'own.yaml': scenario({ one: { driver: './own.ts' } }),
+    });
+    const { code, stderr } = await run(folder, ['check', 'own.yaml']);
+    t.is(code, 2, `${members}\n${stderr}`);
+    t.regex(stderr, reason);
+    t.regex(stderr, /own\.yaml:\d+:\d+: /);
+  }
+});

@@ -38,17 +38,17 @@ export class DriverHeap extends RegionHeap {
 
 function mergeOps(base: DmaBufOps, own: Partial<DmaBufOps>): DmaBufOps {
   return {
-    attach: own.attach ?? ((storage, device) => base.attach?.(storage, device)),
-    detach: own.detach ?? ((storage, device) => base.detach?.(storage, device)),
-    pin: own.pin ?? ((storage) => base.pin?.(storage)),
-    unpin: own.unpin ?? ((storage) => base.unpin?.(storage)),
-    mapDmaBuf: own.mapDmaBuf ?? ((storage, device) => base.mapDmaBuf(storage, device)),
-    unmapDmaBuf: own.unmapDmaBuf ?? ((storage, device) => base.unmapDmaBuf?.(storage, device)),
-    beginCpuAccess: own.beginCpuAccess ?? ((storage, direction) => base.beginCpuAccess(storage, direction)),
-    endCpuAccess: own.endCpuAccess ?? ((storage, direction) => base.endCpuAccess(storage, direction)),
-    mmap: own.mmap ?? ((storage) => base.mmap(storage)),
-    vmap: own.vmap ?? ((storage) => base.vmap(storage)),
-    vunmap: own.vunmap ?? ((storage) => base.vunmap(storage)),
-    release: own.release ?? ((storage) => base.release(storage)),
+    attach: own.attach?.bind(own) ?? ((storage, device) => base.attach?.(storage, device)),
+    detach: own.detach?.bind(own) ?? ((storage, device) => base.detach?.(storage, device)),
+    pin: own.pin?.bind(own) ?? ((storage) => base.pin?.(storage)),
+    unpin: own.unpin?.bind(own) ?? ((storage) => base.unpin?.(storage)),
+    mapDmaBuf: own.mapDmaBuf?.bind(own) ?? ((storage, device) => base.mapDmaBuf(storage, device)),
+    unmapDmaBuf: own.unmapDmaBuf?.bind(own) ?? ((storage, device) => base.unmapDmaBuf?.(storage, device)),
+    beginCpuAccess: own.beginCpuAccess?.bind(own) ?? ((storage, direction) => base.beginCpuAccess(storage, direction)),
+    endCpuAccess: own.endCpuAccess?.bind(own) ?? ((storage, direction) => base.endCpuAccess(storage, direction)),
+    mmap: own.mmap?.bind(own) ?? ((storage) => base.mmap(storage)),
+    vmap: own.vmap?.bind(own) ?? ((storage) => base.vmap(storage)),
+    vunmap: own.vunmap?.bind(own) ?? ((storage) => base.vunmap(storage)),
+    release: own.release?.bind(own) ?? ((storage) => base.release(storage)),
   };
 }

@@ -11,6 +11,7 @@ import {
   type ActorServices,
   type BufferSlot,
   ERRNO,
+  ErrnoError,
   isErrno,
   type Nanoseconds,
   sleepUntil,
@@ -195,8 +196,11 @@ export class PipelineJob implements Job {
     return this.mappings[this.#indexOf(frame)];
   }
 
-  #indexOf({ row }: JobFrame): number {
-    return this.accesses.findIndex(({ frame }) => frame.row === row);
+  #indexOf({ row, sequence }: JobFrame): number {
+    const index = this.accesses.findIndex(({ frame }) => frame.row === row);
+    if (index >= 0) return index;
+    const message = `Cannot reach frame ${sequence}: it is not one of those that this job was begun on`;
+    throw new ErrnoError('EINVAL', 'segments', message);
   }
 }
 

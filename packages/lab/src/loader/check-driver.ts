@@ -27,7 +27,9 @@ function shapeProblems(value: unknown): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return [`its default export is ${showValue(value)}, ${EXPECTED}`];
   }
-  const { name, parameters, ports, plan, run, prepare, setup } = value as Partial<Record<keyof AnyDriver, unknown>>;
+  const { name, parameters, ports, plan, run, prepare, setup, importer, memory, moveNotify } = value as Partial<
+    Record<keyof AnyDriver, unknown>
+  >;
   const problems: string[] = [];
   if (typeof name !== 'string' || name === '') problems.push(`its name: expected a text, got ${showValue(name)}`);
   if (!isSchema(parameters)) problems.push(`its parameters: expected a schema of zod 4, got ${kindOf(parameters)}`);
@@ -39,6 +41,16 @@ function shapeProblems(value: unknown): string[] {
   }
   if (prepare !== undefined && typeof prepare !== 'function') {
     problems.push(`its prepare: expected a function, got ${kindOf(prepare)}`);
+  }
+  if (importer !== undefined && importer !== 'static' && importer !== 'dynamic') {
+    problems.push(`its importer: expected static or dynamic, got ${showValue(importer)}`);
+  }
+  if (moveNotify !== undefined && typeof moveNotify !== 'function') {
+    problems.push(`its moveNotify: expected a function, got ${kindOf(moveNotify)}`);
+  }
+  const { sizeBytes, openHeap } = (memory ?? {}) as { readonly sizeBytes?: unknown; readonly openHeap?: unknown };
+  if (memory !== undefined && (typeof sizeBytes !== 'function' || typeof openHeap !== 'function')) {
+    problems.push(`its memory: expected { sizeBytes(), openHeap() }, got ${kindOf(memory)} without both`);
   }
   return problems;
 }

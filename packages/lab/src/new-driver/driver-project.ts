@@ -105,7 +105,9 @@ function manifestOf({ name, kind, language, dependencies, versions }: DriverProj
       start: 'dmabuf-lab run scenario.yaml --out out',
       check: `dmabuf-lab check-driver ${source}`,
       pretest: 'npm run build',
-      test: `node --test ${isTyped ? 'dist/test/' : 'test/'}`,
+      // A file by name: what Node makes of a folder differs between its versions.
+      test: `node --test ${isTyped ? 'dist/test' : 'test'}/${name}.test.js`,
+      prepack: 'npm run build',
     },
     dependencies: { ...ranges(needed), zod: versions.zod },
     devDependencies: {

@@ -1,6 +1,6 @@
 /** Makes the package of a new driver: `dmabuf-lab new-driver`. */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
@@ -61,6 +61,7 @@ export async function newDriver(options: NewDriverOptions): Promise<readonly str
       await writeFile(join(made, path), text);
     }
     if (existsSync(folder)) await rmdir(folder); // it is empty
+    await chmod(made, 0o777 & ~process.umask()); // what mkdtemp makes is its maker's alone
     await rename(made, folder);
     return Object.keys(files).sort();
   } catch (error) {
@@ -78,6 +79,10 @@ function checkName(name: string): void {
   }
   if (Object.hasOwn(builtInDrivers, name)) {
     throw new InputError(`Cannot make a driver ${name}: a built-in driver has that name, expected another`);
+  }
+  // A scenario keeps the one, and the package would depend on itself by the others.
+  if (['exporter', 'zod', 'typescript', 'esbuild'].includes(name)) {
+    throw new InputError(`Cannot make a driver ${name}: that name is taken, expected another, such as my-${name}`);
   }
 }
 

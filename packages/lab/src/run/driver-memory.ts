@@ -38,7 +38,14 @@ export function placeDriverMemory(
   const problems: ScenarioProblem[] = [];
   const specs: DriverMemorySpec[] = [];
   for (const { name: device, driver, module, parameters } of planned.values()) {
-    const sizeBytes = driver.memory?.sizeBytes(parameters as never) ?? 0;
+    let sizeBytes: number;
+    try {
+      sizeBytes = driver.memory?.sizeBytes(parameters as never) ?? 0;
+    } catch (error) {
+      const what = `the memory.sizeBytes of driver ${driver.name} throws: ${(error as Error).message}`;
+      problems.push(document.problemAt(['devices', device, 'driver'], what));
+      continue;
+    }
     if (sizeBytes === 0) continue;
     if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0 || sizeBytes % PAGE_SIZE !== 0) {
       const what = `driver ${driver.name} has memory of ${sizeBytes} bytes, expected whole pages of ${PAGE_SIZE}`;
@@ -91,14 +98,18 @@ export function* loadMemoryDrivers(
   return drivers;
 }
 
-/** The heaps over the memory that drivers bring. @throws whatever a driver's `openHeap` throws */
+/** The heaps over the memory that drivers bring. @throws Error that names the device, when its `openHeap` throws */
 export function openDriverHeaps(
   specs: readonly DriverMemorySpec[],
   drivers: ReadonlyMap<string, AnyDriver>,
   memory: PhysicalMemory,
 ): DmaHeap[] {
   return specs.flatMap(({ heap, device, parameters, window }) => {
-    const opened = drivers.get(device)?.memory?.openHeap({ heap, device, memory, window }, parameters as never);
-    return opened === undefined ? [] : [opened];
+    try {
+      const opened = drivers.get(device)?.memory?.openHeap({ heap, device, memory, window }, parameters as never);
+      return opened === undefined ? [] : [opened];
+    } catch (error) {
+      throw new Error(`the memory.openHeap of ${device} throws: ${(error as Error).message}`, { cause: error });
+    }
   });
 }

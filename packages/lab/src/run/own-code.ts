@@ -7,11 +7,18 @@ type Refuse = (problem: string) => void;
 
 /** The parameters with what the driver adds to them. What a built-in driver throws is for the user as it is. */
 export async function completedParameters(loaded: LoadedDriver, checked: unknown, refuse: Refuse): Promise<unknown> {
+  let completed: unknown;
   try {
-    return await prepareDriver(loaded.driver, checked);
+    completed = await prepareDriver(loaded.driver, checked);
   } catch (error) {
     if (isBuiltIn(loaded)) throw error;
     refuse(thrown(loaded, 'prepare', error));
+    return checked;
+  }
+  try {
+    return structuredClone(completed); // they go to another thread
+  } catch (error) {
+    refuse(said(loaded, `its parameters have to be plain data: ${(error as Error).message}`));
     return checked;
   }
 }

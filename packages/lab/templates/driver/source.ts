@@ -1,5 +1,5 @@
 /** DRIVER_TITLE: a source of NV12 frames, a bar that wanders over grey, at the ticks of its own clock. */
-import { tickTime } from '@dmabuf-lab/core/base';
+import { firstTickAt, tickTime } from '@dmabuf-lab/core/base';
 import { defineDriver, frameFormat, output, rateSchema } from '@dmabuf-lab/core/driver';
 import { nv12Of } from '@dmabuf-lab/drivers/pixels';
 import { z } from 'zod';
@@ -25,8 +25,10 @@ export default defineDriver({
   *run(ctx) {
     const { out } = ctx.ports;
     const lane = ctx.lane();
+    // Whoever comes late, or again after a death, begins with the next tick.
+    const first = firstTickAt(ctx.backPressured ? 0 : ctx.now(), ctx.parameters.rate);
     for (let sequence = 0; ; sequence += 1) {
-      const tickNs = tickTime(sequence, ctx.parameters.rate);
+      const tickNs = tickTime(first + sequence, ctx.parameters.rate);
       if (!(yield* ctx.tick(tickNs))) return; // the run ends
       // At the end of the scope a frame that is still here goes back, and a job that has not ended fails.
       using frame = yield* out.acquireForTick(lane);

@@ -37,7 +37,7 @@ test('newDriver, of a name that will not do, or a folder that is not empty, refu
   const place = await folderFor(t);
   const make = (name: string) =>
     newDriver({ name, kind: 'filter', language: 'ts', folder: join(place, name), packages });
-  for (const name of ['My_Isp', '1st', 'a--b', '', 'gpu', 'x'.repeat(65)]) {
+  for (const name of ['My_Isp', '1st', 'a--b', '', 'gpu', 'exporter', 'zod', 'x'.repeat(65)]) {
     await t.throwsAsync(make(name), { message: /^Cannot make a driver / }, name);
   }
   await mkdir(join(place, 'taken'));
