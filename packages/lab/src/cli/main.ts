@@ -63,7 +63,7 @@ process.once('exit', (code) => {
   const what =
     'a promise never came, such as that of the prepare of a driver, or one that it has given to ctx.external';
   writeSync(process.stderr.fd, `The command cannot go on: ${what}\n`);
-  process.exitCode = EXIT.failed;
+  process.exit(EXIT.failed);
 });
 
 try {
