@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command line of dmabuf-lab. Modules that take time to load are loaded by the command that needs them. */
-import { readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addCheckDriverCommand } from './check-driver-command.js';
 import { addCompareCommand } from './compare-command.js';
@@ -54,28 +54,28 @@ for (const command of program.commands) {
   for (const nested of command.commands) nested.copyInheritedSettings(command);
 }
 
-/** What Node ends with when nothing is left to do and the promise of the command has not settled. */
-const UNSETTLED = 13;
-
-let isDone = false;
-process.once('exit', (code) => {
-  if (isDone || code !== UNSETTLED) return;
+// A promise of a driver's own may never come: then nothing is left to do, and the command has not ended.
+process.once('beforeExit', () => {
   const what =
     'a promise never came, such as that of the prepare of a driver, or one that it has given to ctx.external';
-  writeSync(process.stderr.fd, `The command cannot go on: ${what}\n`);
-  process.exit(EXIT.failed);
+  process.stderr.write(`The command cannot go on: ${what}\n`);
+  process.exitCode = EXIT.failed;
 });
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  // It has said what is wrong; help and version that were asked for come by here too.
-  process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
+void main();
+
+/** Without an await at the top level, which Node would end for by a code of its own. */
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // It has said what is wrong; help and version that were asked for come by here too.
+    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
+  }
+  // What a driver has left behind, such as a timer of its module, keeps nobody here.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit()));
 }
-isDone = true;
-// What a driver has left behind, such as a timer of its module, keeps nobody here.
-process.stdout.write('', () => process.stderr.write('', () => process.exit()));
 
 function version(): string {
   const manifest = new URL('../../package.json', import.meta.url);
