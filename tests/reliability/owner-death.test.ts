@@ -193,12 +193,12 @@ function bothDead(): { words: MortalWords; tables: ReturnType<typeof openTables>
   for (const slot of [2, 4]) new Timeline(timelines, timelineSlot(slot)).next();
   resv.lockStep(bufferSlot(1), resv.acquireContext(actorId(3)));
   resv.lockStep(bufferSlot(2), resv.acquireContext(actorId(2)));
-  const parts = {
+  const parts: ReclaimParts = {
     services: { clock: { now: () => 5 }, words },
     tables,
     owners: OWNERS,
     reclaimBuffers: () => {},
-  } as unknown as ReclaimParts;
+  };
   const reclaim = (dead: 2 | 3): void => {
     const task = reclaimActor(parts, { actor: actorId(dead), name: `${dead}`, deaths: 1, returns: true });
     for (let step = task.next(); step.done !== true; step = task.next(true)) {

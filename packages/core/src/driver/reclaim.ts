@@ -40,7 +40,7 @@ export interface PipelineOwners {
 }
 
 export interface ReclaimParts {
-  readonly services: ActorServices;
+  readonly services: Pick<ActorServices, 'clock' | 'words'>;
   readonly tables: OpenTables;
   readonly owners: PipelineOwners;
   /** Takes back mappings, pins and attachments, and disowns the buffers that the dead had exported. */

@@ -103,9 +103,9 @@ export class Traps {
         if (args.length === 0) used('new Date()');
         return Reflect.construct(target, args, self) as object;
       },
-      apply(target, self, args) {
+      apply(target) {
         used('Date()');
-        return Reflect.apply(target as unknown as Callable, self, args) as unknown;
+        return target();
       },
       get(target, key) {
         if (key === 'now') used('Date.now');

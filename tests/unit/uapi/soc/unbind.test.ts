@@ -1,6 +1,5 @@
 /** Devices that are unbound while programs are blocked in calls on them: row 9 of docs/reliability.md. */
 import type { Task } from '@dmabuf-lab/core/base';
-import type { Driver } from '@dmabuf-lab/core/driver';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import {
   addCaptureNode,
@@ -83,7 +82,7 @@ const optionsOf = (kind: keyof typeof builtInDrivers, parameters: object, pages:
   return {
     name: kind,
     path,
-    driver: driver as unknown as Driver,
+    driver,
     parameters: driver.parameters.parse(parameters),
     pages,
   };
