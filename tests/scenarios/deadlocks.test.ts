@@ -95,10 +95,10 @@ test('a move that waits for mappings held while their device waits for who asked
 });
 
 test('the same on threads: named while it lasts', async (t) => {
-  const ON_THREADS = HELD.replace('virtual', 'threads\nexporter: { timeout: 5s }')
+  const ON_THREADS = HELD.replace('virtual', 'threads\nexporter: { timeout: 1min }')
     .replace('{ buffers: 4 }', '{ buffers: 4, allocate: system, movable: true }') // so that the encoder comes late in any case
-    .replace('duration: 1s', 'duration: 3500ms')
-    .replace('[{ at: 500ms, attach: encoder }]', '[{ at: 100ms, attach: encoder }, { at: 3s, kill: encoder }]');
+    .replace('duration: 1s', 'duration: 3100ms')
+    .replace('[{ at: 500ms, attach: encoder }]', '[{ at: 100ms, attach: encoder }, { at: 3s, kill: camera }]');
   const { result } = await runText(ON_THREADS);
   const [first] = result.incidents.filter(({ kind }) => kind === 'deadlock' || kind === 'died');
   t.is(first.kind, 'deadlock', 'before the death that ends it');
