@@ -69,7 +69,7 @@ async function guardedPages({ run, quietly, findings, subject, plain }: Suite): 
   findings.add('memory', `what is in pages after their job matters: ${differenceOf(plain, other)}`);
 }
 
-async function earlyFrames({ run }: Suite): Promise<void> {
+export async function earlyFrames({ run }: Suite): Promise<void> {
   await run({ ...PLAIN, name: 'frames handed on early', payload: 'stamp', sources: { lateByNs: 3 * MS } });
 }
 
@@ -82,7 +82,7 @@ async function endsOfStreams({ run, subject }: Suite): Promise<void> {
   for (const port of inputs) await run({ ...end, name: `${port} ends first`, sourceOf: { [port]: { frames: 2 } } });
 }
 
-async function badContent({ run, subject, findings }: Suite): Promise<void> {
+export async function badContent({ run, subject, findings }: Suite): Promise<void> {
   if (Object.keys(subject.inputs).length === 0) return;
   const { seen } = await run({
     ...{ name: 'bad content', throwing: 'errors', hanging: 'errors' },

@@ -7,6 +7,7 @@ import type { MonitorOptions } from './monitor.js';
 import { RULE_NAMES, RULES, type RuleName } from './rules.js';
 import { type Case, type CaseOutcome, type RunContext, runCase } from './run-case.js';
 import { ConformInputError, type DriverSource, openSubject } from './subject.js';
+import { PLAIN_ON_THREADS, THREAD_GROUPS, THREAD_RULES } from './thread-cases.js';
 
 export interface ConformOptions {
   /** As a scenario would give them; absent = none. */
@@ -19,6 +20,15 @@ export interface ConformOptions {
   readonly runsFor?: readonly RuleName[];
   /** Of everything random; absent = 1. */
   readonly seed?: number;
+  /**
+   * Where the driver runs; absent = virtual. On threads, each device in a worker of its own, runs what does not depend on the
+   * speed of the machine.
+   */
+  readonly runtime?: 'virtual' | 'threads';
+  /** URL of the module whose default export is the driver: workers import it. For threads alone, and needed there. */
+  readonly module?: string | URL;
+  /** What a run on threads may take beyond its duration, in milliseconds of real time; absent = 20 000. */
+  readonly limitMs?: number;
   /** Told of each run as it begins, and of each call that the driver makes. */
   readonly onRun?: (run: Pick<Case, 'name' | 'throwing' | 'hanging'>) => void;
   readonly onCall?: MonitorOptions['onCall'];
@@ -41,6 +51,7 @@ export interface RuleVerdict {
 export interface ConformResult {
   readonly driver: string;
   readonly ok: boolean;
+  readonly runtime: 'virtual' | 'threads';
   readonly seed: number;
   readonly runs: number;
   readonly rules: readonly RuleVerdict[];
@@ -53,22 +64,26 @@ export interface ConformResult {
 /** The rules without which the others say nothing. */
 const GROUND: readonly RuleName[] = ['run', 'end-of-stream', 'turn'];
 
+const LIMIT_MS = 20_000;
+
 /**
- * Runs a driver through the suite, in virtual time.
+ * Runs a driver through the suite, in virtual time or on threads.
  *
  * @param source a driver, or a function that makes a fresh instance of it for each life of its device
- * @throws ConformInputError when there is nothing to check: no driver, parameters missing, no format that it takes
+ * @throws ConformInputError when there is nothing to check: no driver, parameters missing, no format that it takes, a rule that
+ *   there is not, or of which runs on threads do not tell
  */
 export async function conformDriver(source: DriverSource, options: ConformOptions = {}): Promise<ConformResult> {
-  const { parameters, inputs = {}, rules = RULE_NAMES, runsFor, seed = 1, onRun, onCall } = options;
-  const unknown = [...rules, ...(runsFor ?? [])].find((rule) => !(rule in RULES));
-  if (unknown !== undefined) throw new ConformInputError(`Cannot check rule ${unknown}: ${noSuchRule}`);
-  const record = new Verdicts(rules);
+  const { parameters, inputs = {}, runtime = 'virtual', runsFor, seed = 1, onRun, onCall } = options;
+  const rules = options.rules ?? rulesOf(runtime);
+  for (const rule of [...rules, ...(runsFor ?? [])]) checkRule(rule, runtime);
+  const threads = runtime === 'threads' ? threadsOf(options) : undefined;
+  const record = new Verdicts(rules, runtime);
   const still = new Findings();
   onRun?.({ name: NO_RUN, throwing: 'plan', hanging: 'plan' });
   const subject = await openSubject(source, parameters, inputs, still);
   record.take(NO_RUN, still);
-  const context: RunContext = { subject, seed, onCall };
+  const context: RunContext = { subject, seed, onCall, ...(threads && { threads }) };
   const quietly = (spec: Case): Promise<CaseOutcome> => {
     onRun?.(spec);
     record.runs += 1;
@@ -80,9 +95,10 @@ export async function conformDriver(source: DriverSource, options: ConformOption
     record.take(spec.name, outcome.findings);
     return outcome;
   };
-  const plain = await run(PLAIN);
+  const plain = await run(threads === undefined ? PLAIN : PLAIN_ON_THREADS);
   const isSound = plain.outcome !== undefined && !record.all.some(({ rule }) => GROUND.includes(rule));
-  const groups = isSound ? GROUPS.filter((group) => isWanted(group, rules, runsFor)) : [];
+  const all = threads === undefined ? GROUPS : THREAD_GROUPS;
+  const groups = isSound ? all.filter((group) => isWanted(group, rules, runsFor)) : [];
   for (const group of groups) {
     const own = new Findings();
     const isBroken = (name: RuleName): boolean => record.all.some(({ rule }) => rule === name);
@@ -96,7 +112,25 @@ export async function conformDriver(source: DriverSource, options: ConformOption
 /** What is asked of a driver without running it. */
 const NO_RUN = 'none: asked without one';
 
-const noSuchRule = `there is none of that name; there are ${RULE_NAMES.join(', ')}`;
+/** The rules of which runs tell, in the order in which they are reported. */
+const rulesOf = (runtime: ConformResult['runtime']): readonly RuleName[] =>
+  runtime === 'virtual' ? RULE_NAMES : RULE_NAMES.filter((rule) => THREAD_RULES.includes(rule));
+
+function checkRule(rule: RuleName, runtime: ConformResult['runtime']): void {
+  const known = rulesOf(runtime);
+  if (known.includes(rule)) return;
+  const why =
+    rule in RULES ? 'runs on threads do not tell of it; they tell of' : 'there is none of that name; there are';
+  throw new ConformInputError(`Cannot check rule ${rule}: ${why} ${known.join(', ')}`);
+}
+
+function threadsOf({ module, limitMs = LIMIT_MS }: ConformOptions): NonNullable<RunContext['threads']> {
+  if (module === undefined) {
+    const why = 'workers import it, so `module` has to be the URL of the module whose default export it is';
+    throw new ConformInputError(`Cannot check the driver on threads: ${why}`);
+  }
+  return { module: String(module), limitNs: limitMs * 1_000_000 };
+}
 
 /** Rules that any run may show to be broken. */
 const EVERYWHERE: readonly RuleName[] = [
@@ -117,13 +151,18 @@ function isWanted(group: CaseGroup, rules: readonly RuleName[], runsFor: Conform
 
 /** The result for a driver that has broken off the check: it does not come back, or has taken its process with it. */
 export function brokenOff(
-  { driver, seed, rules = RULE_NAMES }: Pick<ConformResult, 'driver' | 'seed'> & Pick<ConformOptions, 'rules'>,
+  {
+    driver,
+    seed,
+    runtime = 'virtual',
+    rules = rulesOf(runtime),
+  }: Pick<ConformResult, 'driver' | 'seed'> & Pick<ConformOptions, 'rules' | 'runtime'>,
   rule: RuleName,
   run: string,
   what: string,
   where?: string,
 ): ConformResult {
-  const record = new Verdicts([...rules, rule]);
+  const record = new Verdicts([...rules, rule], runtime);
   const findings = new Findings();
   findings.all.push({ rule, what, ...(where !== undefined && { where }) });
   record.take(run, findings);
@@ -142,7 +181,10 @@ class Verdicts {
   answered: readonly RuleName[] = ['parameters', 'plan', ...GROUND];
   readonly #notes = new Set<string>();
 
-  constructor(private readonly wanted: readonly RuleName[]) {}
+  constructor(
+    private readonly wanted: readonly RuleName[],
+    private readonly runtime: ConformResult['runtime'],
+  ) {}
 
   /** Takes over what a run has found, but for what is known: the same rule at the same place, or the same throw. */
   take(run: string, { all, notes }: Findings): void {
@@ -165,7 +207,8 @@ class Verdicts {
       return { rule, verdict, ...RULES[rule], findings };
     });
     const ok = rules.every(({ verdict }) => verdict === 'pass');
-    const plain = { driver, ok, seed, runs: this.runs, rules, notes: [...this.#notes] };
+    const { runtime } = this;
+    const plain = { driver, ok, runtime, seed, runs: this.runs, rules, notes: [...this.#notes] };
     return { ...plain, text: conformText(plain) };
   }
 }

@@ -11,6 +11,9 @@ export interface CheckRequest {
   readonly parameters?: unknown;
   readonly rules?: readonly RuleName[];
   readonly seed: number;
+  readonly runtime: 'virtual' | 'threads';
+  /** Real time after which the driver hangs. */
+  readonly limitMs: number;
 }
 
 export type CheckMessage =
