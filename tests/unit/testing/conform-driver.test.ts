@@ -30,6 +30,8 @@ const BAD: Readonly<Record<string, readonly RuleName[]>> = {
   enomem: ['enomem'],
   'slow-consumer': ['slow-consumer'],
   'late-attach': ['late-attach'],
+  'first-tick': ['first-tick'],
+  'first-capture': ['first-tick'],
   moves: ['moves'],
   formats: ['formats'],
   'optional-ports': ['optional-ports'],

@@ -49,7 +49,7 @@ export const GROUPS: readonly CaseGroup[] = [
   { rules: ['enomem'], run: shortages },
   { rules: ['stop', 'late-attach'], run: leaves },
   { rules: ['stop'], run: stops },
-  { rules: ['late-attach'], run: lateAttach },
+  { rules: ['late-attach', 'first-tick'], run: lateAttach },
   { rules: ['moves'], run: moves },
   { rules: ['formats'], run: formats },
   { rules: ['optional-ports'], run: optionalPorts },

@@ -31,14 +31,18 @@ export class CheckedContext implements DriverContext {
     private readonly inner: DriverContext,
     declared: PortDeclarations,
     isPending: IsPending,
+    private readonly beganNs: Nanoseconds,
   ) {
+    const hasInput = Object.keys(inner.ports).some((name) => declared[name].direction === 'in');
+    // On threads a device has begun a little late before it can look at the clock.
+    const earliestNs = hasInput || inner.runtime === 'threads' ? 0 : beganNs;
     const ports: Record<string, InputPort | OutputPort> = {};
     for (const [name, port] of Object.entries(inner.ports) as [string, InputPort | OutputPort | undefined][]) {
       if (port === undefined) continue;
       if (declared[name].direction === 'in') {
         ports[name] = new CheckedInput(monitor, name, port as InputPort, isPending);
       } else {
-        const output = new CheckedOutput(monitor, name, port as OutputPort, () => this.#noBuffer());
+        const output = new CheckedOutput(monitor, name, port as OutputPort, earliestNs, () => this.#noBuffer());
         this.#outputs.push(output);
         ports[name] = output;
       }
@@ -98,7 +102,12 @@ export class CheckedContext implements DriverContext {
   }
 
   tick(timeNs: Nanoseconds): Task<boolean> {
-    return this.#wait('ctx.tick', this.inner.tick(timeNs));
+    const place = this.monitor.call('ctx.tick');
+    if (timeNs < this.beganNs && this.inner.runtime === 'virtual') {
+      const what = `the tick at ${timeNs} ns is waited for, and the device began at ${this.beganNs} ns`;
+      this.monitor.findings.add('first-tick', what, place);
+    }
+    return this.monitor.waiting('ctx.tick', place, this.inner.tick(timeNs));
   }
 
   external<T>(promise: PromiseLike<T>, what: string): Task<T> {

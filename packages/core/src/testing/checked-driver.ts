@@ -16,7 +16,8 @@ export interface StayLog {
 export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenTables, stays: StayLog): AnyDriver {
   const isPending = ({ acquireFence }: FencedFrame): boolean =>
     acquireFence !== undefined && fenceStatus(tables.timelines, acquireFence) === 0;
-  const wrap = (inner: DriverContext): CheckedContext => new CheckedContext(monitor, inner, driver.ports, isPending);
+  const wrap = (inner: DriverContext, beganNs: Nanoseconds): CheckedContext =>
+    new CheckedContext(monitor, inner, driver.ports, isPending, beganNs);
   let told: CheckedContext | undefined;
   return {
     ...driver,
@@ -26,7 +27,7 @@ export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenT
       },
     }),
     *setup(inner: never): Task<unknown> {
-      const context = wrap(inner);
+      const context = wrap(inner, 0);
       try {
         return yield* monitor.drive(setUpDriver(driver, context));
       } catch (error) {
@@ -37,9 +38,10 @@ export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenT
     *run(inner: never, state: never): Task<void> {
       if ((state as unknown) === FAILED) return;
       const real = inner as DriverContext;
-      const context = wrap(real);
+      const beganNs = real.now();
+      const context = wrap(real, beganNs);
       told = context;
-      stays.began(real.now());
+      stays.began(beganNs);
       let thrown = false;
       try {
         yield* monitor.drive(monitor.during(() => runDriver(driver, context, state)));

@@ -1,5 +1,5 @@
 /** The ports of the driver under test: every frame that passes is followed. */
-import type { Task } from '../base/index.js';
+import type { Nanoseconds, Task } from '../base/index.js';
 import type { Frame, FrameFormat, InputPort, Job, Lane, OutputPort } from '../driver/index.js';
 import { CheckedFrame, type FencedFrame } from './checked-frame.js';
 import type { CheckedJob } from './checked-job.js';
@@ -102,6 +102,8 @@ export class CheckedOutput implements OutputPort {
     private readonly monitor: Monitor,
     private readonly name: string,
     private readonly inner: OutputPort,
+    /** No frame of this stay can have been captured before. */
+    private readonly earliestNs: Nanoseconds,
     private readonly shortage: () => boolean,
   ) {}
 
@@ -194,6 +196,11 @@ export class CheckedOutput implements OutputPort {
   #checkContent(frame: CheckedFrame, place: Place | undefined): void {
     if (frame.gone !== undefined) return;
     const { findings, options } = this.monitor;
+    const { capturedNs } = frame.inner;
+    if (capturedNs < this.earliestNs) {
+      const what = `${frame.text} is described as captured at ${capturedNs} ns, and the device began at ${this.earliestNs} ns`;
+      findings.add('first-tick', what, place);
+    }
     const job = unfenced(frame);
     if (job !== undefined) {
       const what = `${frame.text} is pushed while the job${begunAt(job)} is at work on it, without its fence`;
