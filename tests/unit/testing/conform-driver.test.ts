@@ -1,4 +1,4 @@
-import { type AnyDriver, frameFormat } from '@dmabuf-lab/core/driver';
+import { type AnyDriver, type FrameFormat, frameFormat } from '@dmabuf-lab/core/driver';
 import { conformDriver, RULE_NAMES, type RuleName } from '@dmabuf-lab/core/testing';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import test from 'ava';
@@ -56,6 +56,36 @@ for (const [name, broken] of Object.entries(BAD)) {
     t.false(ok);
   });
 }
+
+test('conformDriver › of state that is sized by the first format, finds the stay after a change', async (t) => {
+  let copies = 0;
+  const fresh = async (): Promise<AnyDriver> => {
+    copies += 1;
+    const url = new URL(`./bad-drivers/format-change.js?copy=${copies}`, import.meta.url);
+    return ((await import(url.href)) as { readonly default: AnyDriver }).default;
+  };
+  const { rules, text } = await conformDriver(fresh, { runsFor: ['formats'] });
+  const failed = rules.filter(({ verdict }) => verdict === 'fail');
+  t.deepEqual(
+    failed.map(({ rule }) => rule),
+    ['formats'],
+    text,
+  );
+  t.is(failed[0].findings[0].run, 'its stream ends, then NV12 96x64');
+});
+
+test('conformDriver › of a driver that takes one size alone, says that no change was tried', async (t) => {
+  const { driver } = builtInDrivers.gpu;
+  const plan: AnyDriver['plan'] = (parameters, inputs) => {
+    const [{ strideBytes, heightPixels }] = Object.values(inputs as Record<string, FrameFormat>);
+    const answer = driver.plan(parameters as never, inputs as never);
+    if (strideBytes === 64 && heightPixels === 48) return answer;
+    return { ...answer, problems: ['it takes 48 rows of 64 bytes alone'] };
+  };
+  const { ok, notes, text } = await conformDriver({ ...driver, plan } as AnyDriver, { runsFor: ['formats'] });
+  t.true(ok, text);
+  t.regex(notes.join(), /no change of format between two stays was tried/);
+});
 
 test('conformDriver › every rule is broken by a bad driver', (t) => {
   const broken = new Set(Object.values(BAD).flat());

@@ -52,6 +52,7 @@ export const GROUPS: readonly CaseGroup[] = [
   { rules: ['late-attach', 'first-tick'], run: lateAttach },
   { rules: ['moves'], run: moves },
   { rules: ['formats'], run: formats },
+  { rules: ['formats'], run: changeOfFormat },
   { rules: ['optional-ports'], run: optionalPorts },
   { rules: ['restart', 'ledger'], run: kills },
   { rules: ['determinism'], run: repeats },
@@ -172,6 +173,44 @@ async function formats({ run, subject, findings }: Suite): Promise<void> {
     await run({ ...PLAIN, name, inputs, frames: 3, throwing: 'formats', hanging: 'formats', views: 'detached' });
   }
 }
+
+/** What V4L2 calls a source change: one stay with the first format, and the next of the same instance with another. */
+async function changeOfFormat({ run, quietly, subject, findings, isBroken }: Suite): Promise<void> {
+  if (isSource(subject)) return; // its formats come from its parameters
+  const inputs = otherInputs(subject, findings).find((other) => isOtherSize(other, subject.inputs));
+  if (inputs === undefined) {
+    findings.note('no change of format between two stays was tried: plan takes no other size');
+    return;
+  }
+  const [{ fourcc, widthPixels, heightPixels }] = Object.values(inputs);
+  const [device, fromNs] = [`${TESTED}-2`, Math.round(durationOf(subject) * 0.75) + 770_000];
+  const durationNs = fromNs + durationOf(subject);
+  const change = { device, inputs, fromNs };
+  const two = { ...PLAIN, throwing: 'formats', hanging: 'formats', views: 'detached', durationNs } as const;
+  const untilNs = Math.round(durationOf(subject) / 2);
+  const alone = await quietly({ ...two, name: 'the second stay alone', devices: [], change });
+  for (const [how, first] of [
+    ['its stream ends', { frames: 4 }],
+    ['it is asked to leave', { presence: [{ fromNs: 0, untilNs }] }],
+  ] as const) {
+    const name = `${how}, then ${fourcc} ${widthPixels}x${heightPixels}`;
+    const { seen, outcome } = await run({ ...two, ...first, name, change });
+    if (outcome === undefined || alone.outcome === undefined || isBroken('formats') || isBroken('instances')) return;
+    for (const [port, frames] of seen) {
+      if (!port.startsWith(`${device}-`)) continue;
+      const good = frames.filter((frame) => frame.error === 0 && frame.good).length;
+      const expected = alone.seen.get(port)?.filter((frame) => frame.error === 0 && frame.good).length ?? 0;
+      if (good >= Math.min(expected, first.frames ?? expected)) continue;
+      findings.add(
+        'formats',
+        `${good} good frames leave ${port} instead of ${expected}, after a stay with another size`,
+      );
+    }
+  }
+}
+
+const isOtherSize = (some: Subject['inputs'], others: Subject['inputs']): boolean =>
+  Object.entries(some).some(([port, { sizeBytes }]) => sizeBytes !== others[port]?.sizeBytes);
 
 async function optionalPorts({ run, subject }: Suite): Promise<void> {
   const { ports } = subject.driver;

@@ -1,26 +1,17 @@
 /** Runs the driver under test once in the rig, and looks at what has become of everything. */
 import { isErrno, type Nanoseconds } from '../base/index.js';
-import type { DmaHeap } from '../dma-buf/index.js';
-import {
-  type DeviceReport,
-  type FrameFormat,
-  type LinkShape,
-  type Payload,
-  type Presence,
-  planDriver,
-  type QueuePolicy,
-} from '../driver/index.js';
+import type { DeviceReport, Payload, Presence, QueuePolicy } from '../driver/index.js';
 import { ActorError, type Fault } from '../runtime/index.js';
+import { caseRig } from './case-rig.js';
 import { Findings } from './findings.js';
 import type { MonitorOptions, PageViews } from './monitor.js';
 import { Place } from './place.js';
-import type { RigDevice, RigOutcome, RigSpec } from './rig.js';
-import type { OpenHeap } from './rig-actors.js';
+import type { RigOutcome, RigSpec } from './rig.js';
 import type { RuleName } from './rules.js';
 import { EndlessRunError, runOnThreads, runVirtually } from './run-rig.js';
 import type { Subject } from './subject.js';
-import { type SeenFrame, seenIn, type TestSinkParameters, testSink } from './test-sink.js';
-import { type TestSourceParameters, testSource } from './test-source.js';
+import { type SeenFrame, seenIn, type TestSinkParameters } from './test-sink.js';
+import type { TestSourceParameters } from './test-source.js';
 import { type Followed, followHere, followInWorker, type Stay } from './tested-driver.js';
 
 /** One run. */
@@ -56,6 +47,8 @@ export interface Case {
   readonly ties?: 'fifo' | 'seed';
   /** Names of the devices that the driver drives; absent = one. */
   readonly devices?: readonly string[];
+  /** One more device of the same instance comes with other formats: the next stay after a change of the source. */
+  readonly change?: { readonly device: string; readonly inputs: Subject['inputs']; readonly fromNs: Nanoseconds };
   /** On threads: the run is told to stop once the driver is at work in this stay of this life; absent = it has its duration. */
   readonly untilAtWork?: { readonly life: number; readonly stay: number };
 }
@@ -85,10 +78,10 @@ export interface RunContext {
 
 /** The device that the driver drives. */
 export const TESTED = 'tested';
-const FRAMES = 8;
+/** Ticks of each source. */
+export const FRAMES = 8;
 const FRAME_NS = 10_000_000;
 const MOST_INTERVAL_NS = 250_000_000;
-const NEWCOMER_NS = 25_000_000;
 
 /** How long a run lasts: eight frames of the slowest port, or so many. */
 export function durationOf({ inputs, plan }: Subject, frames = FRAMES): Nanoseconds {
@@ -107,7 +100,7 @@ export async function runCase(context: RunContext, spec: Case): Promise<CaseOutc
   const durationNs = spec.durationNs ?? durationOf(subject);
   const followed = await follow(context, spec, payload, findings);
   const rig: RigSpec = {
-    ...rigOf(context, spec, followed.tested),
+    ...caseRig(subject, spec, followed.tested, threads?.module),
     ...{ payload, durationNs, faults: spec.faults, stopNs: spec.stopNs, ties: spec.ties, moves: spec.moves },
     seed: spec.seed ?? seed,
   };
@@ -147,76 +140,6 @@ async function follow(
   if (threads !== undefined) return followInWorker(threads.module, options, findings);
   const lives = await Promise.all(Array.from({ length: faults === undefined ? 1 : 3 }, () => subject.load()));
   return followHere(lives, { ...options, onCall }, findings);
-}
-
-/** Sources, the driver's devices, and sinks. */
-function rigOf(
-  { subject, threads }: RunContext,
-  spec: Case,
-  runs: RigDevice['runs'],
-): Pick<RigSpec, 'devices' | 'links' | 'runtime'> {
-  const { driver, parameters } = subject;
-  const isLinked = (port: string): boolean => spec.unlinked?.includes(port) !== true;
-  const inputs = Object.entries(spec.inputs ?? subject.inputs).filter(([port]) => isLinked(port));
-  const { outputs, forwards } = planDriver(driver, parameters, Object.fromEntries(inputs));
-  const { policy = 'block', depth } = spec;
-  const devices: RigDevice[] = [];
-  const links: LinkShape[] = [];
-  const link = (from: string, to: string, by: QueuePolicy): void => {
-    links.push({ from, to, policy: by, ...(depth !== undefined && { depth }) });
-  };
-  const newcomer = (from: string): void => {
-    if (spec.newcomers !== true) return;
-    const name = `newcomer-${from.replace('.', '-')}`;
-    const presence = [{ fromNs: NEWCOMER_NS }];
-    devices.push({ name, runs: 'sink', parameters: {}, outputs: {}, contiguous: true, presence });
-    link(from, `${name}.in`, 'block');
-  };
-  for (const name of spec.devices ?? [TESTED]) {
-    for (const [port, format] of inputs) {
-      const source = `source-${name}-${port}`;
-      const own = { frames: spec.frames ?? FRAMES, ...spec.sources, ...spec.sourceOf?.[port] };
-      const given = testSource.parameters.parse({ format, ...own });
-      devices.push({ name: source, runs: 'source', parameters: given, outputs: { out: format } });
-      link(`${source}.out`, `${name}.${port}`, 'block');
-      newcomer(`${source}.out`);
-    }
-    const wanted = Object.fromEntries(Object.entries(outputs).filter(([port]) => isLinked(port)));
-    devices.push({
-      name,
-      runs,
-      parameters,
-      outputs: wanted,
-      forwards: pick(forwards, wanted),
-      ...traitsOf(subject, spec, threads?.module),
-    });
-    for (const port of Object.keys(wanted)) {
-      const sink = `sink-${name}-${port}`;
-      const given = testSink.parameters.parse(spec.sink ?? {});
-      devices.push({ name: sink, runs: 'sink', parameters: given, outputs: {} });
-      link(`${name}.${port}`, `${sink}.in`, policy);
-      if (forwards[port] === undefined) newcomer(`${name}.${port}`);
-    }
-  }
-  return { devices, links, runtime: threads === undefined ? 'virtual' : 'threads' };
-}
-
-function pick(forwards: Readonly<Record<string, string>>, wanted: Readonly<Record<string, FrameFormat>>) {
-  return Object.fromEntries(Object.entries(forwards).filter(([port]) => wanted[port] !== undefined));
-}
-
-function traitsOf({ driver, parameters }: Subject, { presence }: Case, module: string | undefined): Partial<RigDevice> {
-  const { memory, importer } = driver;
-  const sizeBytes = memory?.sizeBytes(parameters as never) ?? 0;
-  const heap = (): OpenHeap =>
-    module === undefined
-      ? { open: (place) => driver.memory?.openHeap(place, parameters as never) as DmaHeap }
-      : { module, parameters };
-  return {
-    ...(presence && { presence }),
-    ...(importer && { importer }),
-    ...(sizeBytes > 0 && { memory: { sizeBytes, heap: heap() } }),
-  };
 }
 
 /** The run has failed: who, and in what. */
