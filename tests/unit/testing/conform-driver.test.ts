@@ -28,6 +28,7 @@ const BAD: Readonly<Record<string, readonly RuleName[]>> = {
   'end-too-early': ['end-of-stream'],
   stop: ['stop'],
   enomem: ['enomem'],
+  'enomem-masked': ['enomem'],
   'slow-consumer': ['slow-consumer'],
   'late-attach': ['late-attach'],
   'first-tick': ['first-tick'],
@@ -85,6 +86,17 @@ test('conformDriver › of a driver that takes one size alone, says that no chan
   const { ok, notes, text } = await conformDriver({ ...driver, plan } as AnyDriver, { runsFor: ['formats'] });
   t.true(ok, text);
   t.regex(notes.join(), /no change of format between two stays was tried/);
+});
+
+test('conformDriver › of a driver that keeps its frame when acquire finds no memory, says so', async (t) => {
+  const { rules, text } = await conformDriver(await badDriver('enomem-acquire'), { runsFor: ['enomem'] });
+  const failed = rules.filter(({ verdict }) => verdict === 'fail');
+  t.deepEqual(
+    failed.map(({ rule, findings }) => [rule, findings.map(({ run }) => run)]),
+    [['frames', ['no memory at acquire 2']]],
+    text,
+  );
+  t.regex(failed[0].findings[0].what, /frame 1 \(in\.take at .*enomem-acquire\.[jt]s:\d+\) is never given back/);
 });
 
 test('conformDriver › every rule is broken by a bad driver', (t) => {
