@@ -171,6 +171,29 @@ test('conformDriver › with one rule, tells of no other', async (t) => {
   t.true(ok);
 });
 
+test('conformDriver › of a rule that is skipped, says why', async (t) => {
+  const { rules, text } = await conformDriver(await badDriver('run'), { rules: ['moves'] });
+  t.deepEqual(
+    rules.map(({ rule, verdict }) => [rule, verdict]),
+    [['moves', 'skipped']],
+  );
+  t.regex(
+    text,
+    /^skip {2}moves\n {6}skipped, since the run "plain stream" does not pass: run: the driver has thrown: .* at .*bad-drivers\/run\.[jt]s:\d+$/m,
+  );
+});
+
+test('conformDriver › of a plan that throws at its first question, names what and where', async (t) => {
+  const driver = await badDriver('good');
+  const plan = (): never => {
+    throw new Error('no such pipeline');
+  };
+  await t.throwsAsync(conformDriver({ ...driver, plan }), {
+    name: 'ConformInputError',
+    message: /^Cannot check driver good: its plan throws: no such pipeline at .*conform-driver\.test\.[jt]s:\d+$/,
+  });
+});
+
 test('conformDriver › of pages that cannot be guarded, says so', async (t) => {
   const { notes } = await conformDriver(await badDriver('memory-unguarded'), { runsFor: ['memory'] });
   t.regex(notes.join(), /guards each byte of the pages has ended early: .*memory-unguarded/);

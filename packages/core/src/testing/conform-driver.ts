@@ -41,6 +41,8 @@ export interface RuleVerdict {
   /** What a good driver does. */
   readonly checks: string;
   readonly remedy: string;
+  /** Of a rule that was skipped: what was in the way. */
+  readonly why?: string;
   readonly findings: readonly (Finding & {
     /** The run in which it was seen first. */
     readonly run: string;
@@ -199,12 +201,20 @@ class Verdicts {
     }
   }
 
+  /** What keeps the rules from being asked. */
+  #obstacle(): string {
+    const found = this.all.find(({ rule }) => GROUND.includes(rule)) ?? this.all.at(0);
+    if (found === undefined) return 'the plain stream does not pass';
+    const { rule, what, where, run } = found;
+    return `the run "${run}" does not pass: ${rule}: ${what}${where === undefined ? '' : ` at ${where}`}`;
+  }
+
   result(driver: string, seed: number, isSound: boolean): ConformResult {
     const rules = RULE_NAMES.filter((rule) => this.wanted.includes(rule)).map((rule): RuleVerdict => {
       const findings = this.all.filter((one) => one.rule === rule);
       const isSkipped = !isSound && !this.answered.includes(rule);
       const verdict = findings.length > 0 ? 'fail' : isSkipped ? 'skipped' : 'pass';
-      return { rule, verdict, ...RULES[rule], findings };
+      return { rule, verdict, ...RULES[rule], ...(verdict === 'skipped' && { why: this.#obstacle() }), findings };
     });
     const ok = rules.every(({ verdict }) => verdict === 'pass');
     const { runtime } = this;

@@ -15,7 +15,9 @@ export function conformText({ driver, ok, runtime, rules, runs, seed, notes }: O
   const verdict = `${ok ? 'conforms' : 'does not conform'}${runtime === 'threads' ? ' on threads' : ''}`;
   const last = `driver ${driver} ${verdict}: ${sum.join(', ')} (${runs} runs, seed ${seed})`;
   const told = notes.map((note) => `note  ${note}`);
-  return `${[...rules.flatMap(linesOf), ...told, last].join('\n')}\n`;
+  const why = new Set(rules.flatMap((one) => one.why ?? []));
+  const skips = [...why].map((text) => `      skipped, since ${text}`);
+  return `${[...rules.flatMap(linesOf), ...skips, ...told, last].join('\n')}\n`;
 }
 
 function linesOf({ rule, verdict, checks, remedy, findings }: RuleVerdict): string[] {

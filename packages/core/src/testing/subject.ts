@@ -57,10 +57,17 @@ export async function openSubject(
   const inputs = inputsOf(driver, parameters, formats, findings);
   const plan = planOf(driver, parameters, inputs, findings);
   if (plan === undefined || plan.problems.length > 0) {
-    const why = plan?.problems.map(({ message }) => message).join('; ') ?? 'its plan throws';
+    const why = plan?.problems.map(({ message }) => message).join('; ') ?? thrownByPlan(findings);
     throw new ConformInputError(`Cannot check driver ${driver.name}: ${why}`);
   }
   return { load, driver, parameters, inputs, plan };
+}
+
+const PLAN_THROWS = 'plan throws: ';
+
+function thrownByPlan({ all }: Findings): string {
+  const { what, where } = all.find((one) => one.what.startsWith(PLAN_THROWS)) ?? { what: PLAN_THROWS };
+  return `its ${what}${where === undefined ? '' : ` at ${where}`}`;
 }
 
 function checkShape(driver: Partial<AnyDriver> | undefined): void {
@@ -170,7 +177,7 @@ export function planOf(
     return first;
   } catch (error) {
     const thrown = error instanceof Error ? error : new Error(String(error));
-    findings.add('plan', `plan throws: ${thrown.message}`, Place.ofDriver(thrown));
+    findings.add('plan', `${PLAN_THROWS}${thrown.message}`, Place.ofDriver(thrown));
     return undefined;
   }
 }
