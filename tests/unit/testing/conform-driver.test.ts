@@ -16,6 +16,8 @@ const BAD: Readonly<Record<string, readonly RuleName[]>> = {
   jobs: ['jobs', 'fences'], // who gives back the frame of a job that never ends, gives it back too early
   memory: ['memory'],
   'memory-writes': ['memory'],
+  'memory-helper': ['memory'],
+  'memory-method': ['memory'],
   'memory-unguarded': ['memory'],
   'read-only': ['read-only'],
   seal: ['seal'],
@@ -141,6 +143,24 @@ test('conformDriver › of a breach, names the place in the driver, the run and 
     /FAIL {2}frames: frame 2 \(in\.take at .*\) is never given back\n {6}at .*\n {6}in the run "plain stream"/,
   );
   t.regex(text, /remedy: give each frame back on every path/);
+});
+
+test('conformDriver › of a breach inside a helper of the laboratory, names the line of the driver', async (t) => {
+  const { rules } = await conformDriver(await badDriver('memory-helper'), { runsFor: ['memory'] });
+  const places = rules.flatMap(({ findings }) => findings.map(({ where }) => where ?? ''));
+  t.true(places.length > 0);
+  for (const where of places) t.regex(where, /bad-drivers\/memory-helper\.[jt]s:\d+$/);
+});
+
+test.serial('conformDriver › of a program with stacks of its own form, names the place all the same', async (t) => {
+  const before = Error.prepareStackTrace;
+  t.teardown(() => {
+    Error.prepareStackTrace = before;
+  });
+  Error.prepareStackTrace = (_, sites) => sites;
+  const { rules } = await conformDriver(await badDriver('frames'), { runsFor: ['frames'] });
+  const [finding] = rules.flatMap(({ findings }) => findings);
+  t.regex(finding.where ?? '', /bad-drivers\/frames\.[jt]s:\d+$/);
 });
 
 test('conformDriver › of a move that waits in vain, names the job that was open', async (t) => {
