@@ -270,7 +270,7 @@ async function instances({ quietly, findings, subject, isBroken }: Suite): Promi
   const both = await quietly({ ...few, name: 'two devices', devices: names });
   for (const { rule, what, where } of both.findings.all) {
     if (isBroken(rule)) continue;
-    findings.all.push({ rule: 'instances', what, ...(where !== undefined && { where }) });
+    findings.take({ rule: 'instances', what, ...(where !== undefined && { where }) });
   }
   if (both.outcome === undefined || both.findings.all.length > 0) return;
   if (isBroken('determinism') || isBroken('plan')) return; // then no two runs can be compared

@@ -3,7 +3,7 @@ import { isErrno, type Nanoseconds } from '../base/index.js';
 import type { DeviceReport, Payload, Presence, QueuePolicy } from '../driver/index.js';
 import { ActorError, type Fault } from '../runtime/index.js';
 import { caseRig } from './case-rig.js';
-import { Findings } from './findings.js';
+import { Findings, type FindingsWatch } from './findings.js';
 import type { MonitorOptions, PageViews } from './monitor.js';
 import { Place } from './place.js';
 import type { RigOutcome, RigSpec } from './rig.js';
@@ -93,9 +93,10 @@ export function durationOf({ inputs, plan }: Subject, frames = FRAMES): Nanoseco
 /** Calls that the driver has made when it is at work, and not just begun. */
 const AT_WORK_CALLS = 12;
 
-export async function runCase(context: RunContext, spec: Case): Promise<CaseOutcome> {
+/** @param watch told at once of what is found, in virtual time; on threads once the run is over */
+export async function runCase(context: RunContext, spec: Case, watch?: FindingsWatch): Promise<CaseOutcome> {
   const { subject, seed, threads } = context;
-  const findings = new Findings();
+  const findings = new Findings(watch);
   const payload = spec.payload ?? 'stamp';
   const durationNs = spec.durationNs ?? durationOf(subject);
   const followed = await follow(context, spec, payload, findings);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { brokenOff, type ConformResult } from '@dmabuf-lab/core/testing';
+import { brokenOff, type ConformResult, NO_RUN, type RuleName, type ToldFinding } from '@dmabuf-lab/core/testing';
 import { CHANNEL, type CheckMessage, type CheckRequest } from './protocol.js';
 
 /** What cannot be checked; the command line ends with 2. */
@@ -39,6 +39,7 @@ export async function checkDriver(request: CheckRequest, options: CheckOptions =
   const child = spawn(process.execPath, [ENTRY, JSON.stringify(request)], { stdio });
   let run: Run = { run: 'loading', throwing: 'run', hanging: 'run' };
   let last = '';
+  const known = { found: [] as ToldFinding[], notes: [] as string[], answered: [] as RuleName[], runs: 0 };
   let answer: ConformResult | undefined;
   let refused: string | undefined;
   let hangs = false;
@@ -59,8 +60,12 @@ export async function checkDriver(request: CheckRequest, options: CheckOptions =
     const message = JSON.parse(line) as CheckMessage;
     if ('run' in message) {
       run = message;
+      if (message.run !== NO_RUN) known.runs += 1;
       options.onRun?.(message.run);
-    } else if ('call' in message) last = `${message.call}${message.place === undefined ? '' : ` at ${message.place}`}`;
+    } else if ('found' in message) known.found.push(message.found);
+    else if ('note' in message) known.notes.push(message.note);
+    else if ('answered' in message) known.answered.push(...message.answered);
+    else if ('call' in message) last = `${message.call}${message.place === undefined ? '' : ` at ${message.place}`}`;
     else if ('result' in message) answer = message.result;
     else refused = message.refused;
   });
@@ -79,7 +84,9 @@ export async function checkDriver(request: CheckRequest, options: CheckOptions =
       : `the driver has ended its process (${code}); the last that it called was ${last || 'nothing'}`;
     const where = / at (.+)$/.exec(last)?.[1];
     if (!hangs && said.includes('check-process')) throw new Error(`The check has failed (${code})`);
-    return brokenOff({ driver, seed, runtime, rules }, hangs ? run.hanging : run.throwing, run.run, what, where);
+    const rule = hangs ? run.hanging : run.throwing;
+    const told: ToldFinding = { rule, run: run.run, what, ...(where !== undefined && { where }) };
+    return brokenOff({ driver, seed, runtime, rules }, known, told);
   } finally {
     clearTimeout(watchdog);
     child.kill('SIGKILL');

@@ -26,6 +26,9 @@ try {
   const result = await conformDriver(load, {
     ...{ ...options, module },
     onRun: ({ name, throwing, hanging }) => tell({ run: name, throwing, hanging }),
+    onFound: (found) => tell({ found }),
+    onNote: (note) => tell({ note }),
+    onAnswered: (answered) => tell({ answered }),
     onCall: (call, { text: place }) => tell({ call, ...(place !== undefined && { place }) }),
   });
   tell({ result });
