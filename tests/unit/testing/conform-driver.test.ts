@@ -231,6 +231,12 @@ test('conformDriver › of parameters that are missing, unknown rules and things
     t.throwsAsync(run, { name: 'ConformInputError', message });
   await refused(conformDriver(driver, { parameters: { service: 'long' } }), /good: parameters service: /);
   await refused(conformDriver(driver, { rules: ['no-such' as RuleName] }), /no-such.*there are parameters, plan/);
-  await refused(conformDriver({} as AnyDriver), /not what defineDriver returns/);
+  await refused(
+    conformDriver({} as AnyDriver),
+    /not what defineDriver returns: its name: expected a text, got nothing/,
+  );
+  const run: AnyDriver['run'] = (context, state) => driver.run(context, state);
+  await refused(conformDriver({ ...driver, run }), /its run: expected a generator function \(\*run\), got a function/);
+  await refused(conformDriver({ ...driver, ports: {} }), /its ports: expected at least one input\(\) or output\(\)/);
   await refused(conformDriver(builtInDrivers.display.driver, { inputs: { in: NV12 } }), /display: it takes AB24/);
 });

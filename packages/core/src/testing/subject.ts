@@ -4,6 +4,7 @@ import {
   type AnyDriver,
   bitstreamFormat,
   type CheckedPlan,
+  driverShapeProblems,
   type Fourcc,
   type FrameFormat,
   frameFormat,
@@ -51,7 +52,7 @@ export async function openSubject(
   findings: Findings,
 ): Promise<Subject> {
   const load = async (): Promise<AnyDriver> => (typeof source === 'function' ? await source() : source);
-  const driver = await load();
+  const driver: AnyDriver = await load();
   checkShape(driver);
   const parameters = await parametersOf(driver, given ?? {}, findings);
   const inputs = inputsOf(driver, parameters, formats, findings);
@@ -70,11 +71,10 @@ function thrownByPlan({ all }: Findings): string {
   return `its ${what}${where === undefined ? '' : ` at ${where}`}`;
 }
 
-function checkShape(driver: Partial<AnyDriver> | undefined): void {
-  const { name, run, plan, ports, parameters } = driver ?? {};
-  const isDriver = typeof run === 'function' && typeof plan === 'function' && ports !== undefined;
-  if (isDriver && typeof name === 'string' && typeof parameters?.safeParse === 'function') return;
-  throw new ConformInputError('Cannot check what is not what defineDriver returns');
+function checkShape(value: unknown): asserts value is AnyDriver {
+  const problems = driverShapeProblems(value);
+  if (problems.length === 0) return;
+  throw new ConformInputError(`Cannot check what is not what defineDriver returns: ${problems.join('; ')}`);
 }
 
 const UNKNOWN = 'noSuchParameter';
