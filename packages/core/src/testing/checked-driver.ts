@@ -22,8 +22,8 @@ export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenT
   return {
     ...driver,
     ...(driver.moveNotify && {
-      moveNotify: (_: never, bufferNumber: number) => {
-        monitor.during(() => driver.moveNotify?.(told as never, bufferNumber));
+      moveNotify: (_: never, bufferNumber: number, state: never) => {
+        monitor.during(() => driver.moveNotify?.(told as never, bufferNumber, state));
       },
     }),
     *setup(inner: never): Task<unknown> {

@@ -29,6 +29,7 @@ import {
   supervisedActors,
 } from '../actor.js';
 import { advance } from '../advance.js';
+import { everybodyWaits } from '../deadlocks.js';
 import { Journals } from '../journals.js';
 import { Returns } from '../returns.js';
 import { RuntimeWords } from '../runtime-words.js';
@@ -407,12 +408,6 @@ export class VirtualRuntime {
   #everybodyWaits(): Error {
     const waits = [...this.#lives.all].flatMap((actor) => actor.describeWaits());
     const deadlocks = this.#watch?.present ?? [];
-    const closed = deadlocks.length === 0 ? '' : `; deadlock: ${deadlocks.join('; ')}`;
-    return new ErrnoError(
-      'EDEADLK',
-      'run',
-      `The run cannot go on at ${this.#now} ns: everybody waits (${waits.join('; ')})${closed}`,
-      { nowNs: this.#now, waits, deadlocks },
-    );
+    return everybodyWaits(this.#now, waits, deadlocks);
   }
 }
