@@ -94,8 +94,9 @@ export class PipelineJob implements Job {
   /**
    * Begins a job.
    *
-   * @throws ErrnoError as `DmaBufImporter.mapAll` and `attach`; EIO when the content of a frame ended with an error.
-   *   Nothing is mapped and no fence is owed then
+   * A frame whose content ended with an error begins like any other: `Frame.error` says so.
+   *
+   * @throws ErrnoError as `DmaBufImporter.mapAll` and `attach`. Nothing is mapped and no fence is owed then
    */
   static *begin(
     parts: JobParts,
