@@ -28,6 +28,7 @@ import type { Payload } from './payload.js';
 import { type ContextParts, PipelineContext } from './pipeline-context.js';
 import { PipelineInput } from './pipeline-input.js';
 import { PipelineOutput } from './pipeline-output.js';
+import { PlainLocks } from './plain-locks.js';
 import type { LinkSpec, PoolSpec } from './port-parts.js';
 import { runDriver, setUpDriver } from './run-driver.js';
 import { openTables, type SharedTables } from './shared-tables.js';
@@ -104,6 +105,8 @@ class DriverActor {
       uses === undefined
         ? new DmaBufImporter(host, tables.buffers, memory, start.device)
         : new WatchedImporter(host, tables.buffers, memory, start.device, uses);
+    const { resv, lockOrders: orders } = tables;
+    const plainLocks = orders && new PlainLocks({ services: host, resv, orders, life: host.life, now });
     const { payload, durationNs, firstTimeline, timelineCount, runtime } = start;
     const cpu = start.cpu && new CpuFrameCache(start.cpu, tables.buffers, payload !== 'timing');
     this.#parts = {
@@ -113,6 +116,7 @@ class DriverActor {
       statistics: this.#statistics,
       ...(cpu && { cpu }),
       ...(uses && { uses }),
+      ...(plainLocks && { plainLocks }),
       ...(start.callSitesFrom && { callSites: new CallSites(folderAbove(import.meta.url, 2), start.callSitesFrom) }),
       ...(watch && { watch }),
       stopWord: host.stopWord,

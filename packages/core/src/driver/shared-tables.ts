@@ -11,7 +11,14 @@ import {
   UseWords,
 } from '../dma-buf/index.js';
 import { RUNTIME_WORDS } from '../runtime/index.js';
-import { RESV_ROW_WORDS, ResvWords, TIMELINE_ROW_WORDS, TimelineWords } from '../sync/index.js';
+import {
+  LOCK_ORDER_ROW_WORDS,
+  LockOrderWords,
+  RESV_ROW_WORDS,
+  ResvWords,
+  TIMELINE_ROW_WORDS,
+  TimelineWords,
+} from '../sync/index.js';
 import { FRAME_ROW_WORDS, FrameWords, POOL_ROW_WORDS } from './frame-words.js';
 import { JOB_ROW_WORDS, JobWords } from './job-words.js';
 import { RingWords, ringRowWords } from './ring-words.js';
@@ -28,6 +35,8 @@ export interface TableCounts {
   readonly rings: readonly number[];
   /** Mappings that an actor can have open at once, where their ages are watched; absent = they are not. */
   readonly usesPerActor?: number;
+  /** Orders of locks that there is room for, where reservations are locked plainly; absent = they are not. */
+  readonly lockOrders?: number;
 }
 
 /** Where everything lies: plain data, the same for every actor. */
@@ -45,6 +54,8 @@ export interface SharedTables {
   readonly rings: readonly { readonly region: TableRegion; readonly depth: number }[];
   /** Absent = nobody watches how long mappings and fences last. */
   readonly uses?: { readonly region: TableRegion; readonly rowsPerActor: number };
+  /** Absent = reservations are locked with acquire contexts. */
+  readonly lockOrders?: TableRegion;
 }
 
 export function layOutTables(counts: TableCounts): SharedTables {
@@ -62,12 +73,13 @@ export function layOutTables(counts: TableCounts): SharedTables {
     jobs: layout.table(counts.actors + 1, JOB_ROW_WORDS),
     rings: counts.rings.map((depth) => ({ region: layout.table(1, ringRowWords(depth)), depth })),
   };
-  const { actors, usesPerActor } = counts;
+  const { actors, usesPerActor, lockOrders: orders } = counts;
   const uses = usesPerActor && {
     region: layout.table((actors + 1) * usesPerActor, USE_ROW_WORDS),
     rowsPerActor: usesPerActor,
   };
-  return { ...tables, ...(uses && { uses }), sizeBytes: layout.sizeBytes };
+  const lockOrders = orders && layout.table(orders + 1, LOCK_ORDER_ROW_WORDS);
+  return { ...tables, ...(uses && { uses }), ...(lockOrders && { lockOrders }), sizeBytes: layout.sizeBytes };
 }
 
 /** The tables as an actor uses them. */
@@ -81,6 +93,8 @@ export interface OpenTables {
   readonly jobs: JobWords;
   /** Absent = nobody watches how long mappings and fences last. */
   readonly uses?: UseWords;
+  /** Absent = reservations are locked with acquire contexts. */
+  readonly lockOrders?: LockOrderWords;
   ring(index: number): RingWords;
 }
 
@@ -94,6 +108,7 @@ export function openTables(words: AtomicWords, tables: SharedTables, actor: Acto
     frames: new FrameWords(words, tables.pools, tables.frames),
     jobs: new JobWords(words, tables.jobs, actor),
     ...(tables.uses && { uses: new UseWords(words, tables.uses.region, tables.uses.rowsPerActor) }),
+    ...(tables.lockOrders && { lockOrders: new LockOrderWords(words, tables.lockOrders) }),
     ring: (index) => new RingWords(words, tables.rings[index].region, tables.rings[index].depth),
   };
 }

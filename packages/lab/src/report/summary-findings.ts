@@ -36,9 +36,10 @@ function roomText({ devices, heaps }: RunResult): string[] {
   ];
 }
 
-function unwatchedText({ unwatchedMappings = 0 }: RunResult): string[] {
-  if (unwatchedMappings === 0) return [];
-  return [`Not watched: ${plural(unwatchedMappings, 'mapping')} for whose age there was no room.`];
+function unwatchedText({ unwatchedMappings = 0, unwatchedLockOrders = 0 }: RunResult): string[] {
+  const mappings = `Not watched: ${plural(unwatchedMappings, 'mapping')} for whose age there was no room.`;
+  const orders = `Not watched: ${plural(unwatchedLockOrders, 'order')} of two locks for which there was no room.`;
+  return [...(unwatchedMappings > 0 ? [mappings] : []), ...(unwatchedLockOrders > 0 ? [orders] : [])];
 }
 
 function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: BrokenMessages): string {

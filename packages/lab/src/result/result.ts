@@ -269,11 +269,22 @@ const leakSchema = z.strictObject({
 
 const incidentSchema = z.strictObject({
   kind: z
-    .enum(['died', 'late', 'reclaimed', 'restarted', 'gave-up', 'deadlock', 'fence-overdue', 'mapping-overlong'])
+    .enum([
+      'died',
+      'late',
+      'reclaimed',
+      'restarted',
+      'gave-up',
+      'deadlock',
+      'lock-order',
+      'fence-overdue',
+      'mapping-overlong',
+    ])
     .describe(
       'died: it was never stepped again; late: it did nothing for long, and was left alone; reclaimed: nothing is left of ' +
         'what it held; restarted: its next life began; gave-up: the supervisor has ended the run; deadlock: from here on it ' +
-        'waited, by way of others, for itself (virtual runtime only); fence-overdue: a fence that it published was not ' +
+        'waited, by way of others, for itself (virtual runtime only); lock-order: it took two reservations in an order that ' +
+        'contradicts another (debug.reservationLocks: plain); fence-overdue: a fence that it published was not ' +
         'signalled by its deadline; mapping-overlong: it had a buffer mapped for too long',
     ),
   device: z.string(),
@@ -283,7 +294,10 @@ const incidentSchema = z.strictObject({
     .enum(['killed', 'hung', 'failed', 'stopped'])
     .optional()
     .describe('of a death: an event; silence; an error that it threw; for the sake of another (restart strategy)'),
-  why: z.string().optional().describe('of a deadlock: who waits for what of whom, back to the first'),
+  why: z
+    .string()
+    .optional()
+    .describe('of a deadlock: who waits for what of whom, back to the first; of lock-order: who took which, likewise'),
   sinceNs: timeNs
     .optional()
     .describe('of late: since when it had done nothing; of a fence: when it was published; of a mapping: its begin'),
@@ -349,12 +363,15 @@ export const runResultSchema = z
     incidents: z
       .array(incidentSchema)
       .describe(
-        'deaths, restarts, silences and deadlocks of devices, fences and mappings that lasted too long, in order; counters of a ' +
-          'device are those of its last life',
+        'deaths, restarts, silences and deadlocks of devices, orders of locks that contradict each other, fences and mappings that ' +
+          'lasted too long, in order; counters of a device are those of its last life',
       ),
     unwatchedMappings: count
       .optional()
       .describe('mappings for whose age there was no room to be watched (debug); absent = none'),
+    unwatchedLockOrders: count
+      .optional()
+      .describe('orders of two locks for which there was no room to be watched (debug); absent = none'),
     bytesCopied: sizeBytes.describe('by the framework; all of them by moving buffers'),
     moves: count.describe('moves that succeeded'),
     controlCalls: count.describe('calls to the exporter; they do not grow with the number of frames'),

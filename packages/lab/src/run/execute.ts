@@ -1,5 +1,5 @@
 /** Runs a prepared scenario on the runtime it names. */
-import { isErrno } from '@dmabuf-lab/core/base';
+import { type AtomicWords, isErrno } from '@dmabuf-lab/core/base';
 import { EXPORTER_ACTOR, PipelineWaits } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { ActorError, type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
@@ -9,6 +9,7 @@ import { historyLines } from '../report/history-text.js';
 import type { RunOptions, RunOutcome } from '../result/index.js';
 import { ageLimitsOf, watchAges } from './age-limits.js';
 import { faultsOf, supervisionOf } from './faults.js';
+import { lockOrdersOf } from './lock-orders.js';
 import { buildOutcome, namesOf } from './outcome.js';
 import type { PreparedRun } from './prepare.js';
 
@@ -45,10 +46,10 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
       : new ThreadsRuntime(spec, { pace: scenario.pace, ...(isWatched && { onBeat: look }) });
   const ages = watchAges(prepared, runtime.words);
   const report = await runtime.run().catch((error: unknown) => {
-    throw withHistory(prepared, withDriver(error, prepared));
+    throw withHistory(prepared, withLockOrders(prepared, runtime.words, withDriver(error, prepared)));
   });
   ages?.look(report.endNs);
-  return buildOutcome(prepared, report, signal?.aborted === true, ages);
+  return buildOutcome(prepared, report, { words: runtime.words, interrupted: signal?.aborted === true, ages });
 }
 
 /** Adds to the failure of a device which driver it ran, where that is one of the user's. */
@@ -56,6 +57,14 @@ function withDriver(error: unknown, { drivers }: PreparedRun): unknown {
   if (!(error instanceof ActorError) || !Object.hasOwn(drivers, error.actor)) return error;
   const driver = drivers[error.actor];
   return Object.hasOwn(builtInDrivers, driver) ? error : Object.assign(error, { driver });
+}
+
+/** Adds to the error of a run that stood still which orders of locks contradict each other. */
+function withLockOrders(prepared: PreparedRun, words: AtomicWords, error: unknown): unknown {
+  if (!isErrno(error, 'EDEADLK', 'ETIMEDOUT') || !(error instanceof Error)) return error;
+  const found = lockOrdersOf(prepared, words)?.incidents ?? [];
+  if (found.length > 0) error.message += `; lock order: ${found.map(({ why }) => why).join('; ')}`;
+  return error;
 }
 
 /** An error that a run ends with, and what the histories of its buffers show by then (`history`, lines). */

@@ -1,5 +1,5 @@
 /** Puts the reports of all actors together into one result. */
-import type { TraceEvent } from '@dmabuf-lab/core/base';
+import type { AtomicWords, TraceEvent } from '@dmabuf-lab/core/base';
 import { type AgeWatch, EXPORTER } from '@dmabuf-lab/core/dma-buf';
 import type { DeviceReport, SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { RunReport } from '@dmabuf-lab/core/runtime';
@@ -23,6 +23,7 @@ import {
 } from './buffer-results.js';
 import type { ExporterReport } from './exporter-actor.js';
 import { leaksOf } from './leaks.js';
+import { lockOrdersOf } from './lock-orders.js';
 import { endpoint } from './pipeline.js';
 import type { PreparedRun } from './prepare.js';
 
@@ -45,12 +46,19 @@ const NO_REPORT: DeviceReport = {
   left: { pendingFences: 0, iovaRanges: 0, frames: 0, mappings: 0, faults: 0 },
 };
 
-/** @param ages what was looked at for its age; absent = nothing */
+/** What a run has left beside the reports of its actors. */
+export interface RunRemains {
+  /** Its control memory. */
+  readonly words: AtomicWords;
+  readonly interrupted: boolean;
+  /** What was looked at for its age; absent = nothing. */
+  readonly ages: Pick<AgeWatch, 'overdue' | 'unwatched'> | undefined;
+}
+
 export function buildOutcome(
   prepared: PreparedRun,
   run: RunReport,
-  interrupted: boolean,
-  ages?: Pick<AgeWatch, 'overdue' | 'unwatched'>,
+  { words, interrupted, ages }: RunRemains,
 ): RunOutcome {
   const { scenario, drivers } = prepared;
   const exporter = run.outcomes.find(({ name }) => name === EXPORTER)?.report as ExporterReport;
@@ -60,6 +68,7 @@ export function buildOutcome(
     if (outcome !== undefined) devices.set(name, (outcome.report as DeviceReport | undefined) ?? NO_REPORT);
   }
   const leaks = leaksOf(exporter, devices);
+  const lockOrders = lockOrdersOf(prepared, words, exporter);
   const unfinished: RunResult = {
     version: 1,
     scenario: scenario.name,
@@ -85,8 +94,12 @@ export function buildOutcome(
     pools: [...devices.values()].flatMap(({ pools }) =>
       Object.entries(pools).map(([name, pool]) => ({ name, ...pool })),
     ),
-    incidents: incidents(run, ageIncidents(ages?.overdue ?? [], prepared, exporter)),
+    incidents: incidents(run, [
+      ...ageIncidents(ages?.overdue ?? [], prepared, exporter),
+      ...(lockOrders?.incidents ?? []),
+    ]),
     ...(ages !== undefined && ages.unwatched > 0 && { unwatchedMappings: ages.unwatched }),
+    ...(lockOrders !== undefined && lockOrders.lost > 0 && { unwatchedLockOrders: lockOrders.lost }),
     bytesCopied: exporter.bytesCopied,
     moves: exporter.buffers.reduce(
       (sum, { moves }) => sum + moves.filter(({ outcome }) => outcome === 'moved').length,
@@ -109,10 +122,10 @@ export function buildOutcome(
   return { result, trace, artefacts: artefacts(devices) };
 }
 
-/** Those of lives and those of ages, in order of time. */
-function incidents(run: RunReport, ages: RunResult['incidents']): RunResult['incidents'] {
+/** Those of lives and those that somebody watched for, in order of time. */
+function incidents(run: RunReport, watched: RunResult['incidents']): RunResult['incidents'] {
   const lives = run.incidents.map(({ actor, ...incident }) => ({ device: actor, ...incident }));
-  return [...lives, ...ages].sort((a, b) => a.atNs - b.atNs);
+  return [...lives, ...watched].sort((a, b) => a.atNs - b.atNs);
 }
 
 function deviceResult(driver: string, report: DeviceReport): RunResult['devices'][string] {

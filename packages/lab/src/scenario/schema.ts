@@ -91,6 +91,14 @@ const debugSchema = z
     heldMappingLimit: positiveDuration(
       'report mappings that devices with mapping: held have open for longer, from job to job',
     ).optional(),
+    reservationLocks: z
+      .enum(['ww', 'plain'])
+      .default('ww')
+      .meta({
+        description:
+          'ww: jobs lock the reservations of their buffers with an acquire context, and the younger backs off; plain: one after ' +
+          'the other, as the driver named them, and two orders that contradict each other are reported',
+      }),
     history: z.boolean().default(false).meta({
       description: 'follow each buffer and fail the run in which somebody breaks the rules of sharing',
     }),
