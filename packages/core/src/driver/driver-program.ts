@@ -200,7 +200,13 @@ class DriverActor {
     const { host } = this;
     const { atNs } = corruption;
     if (corruption.what === 'messages') return sendBroken(host, this.#statistics, atNs, corruption.messages);
-    return writeWildly(host, this.start.tables, this.#importer, this.#statistics, atNs);
+    const { tables, inputs, outputs } = this.start;
+    const links = [...inputs.map(({ link }) => link), ...outputs.flatMap((output) => output.links)];
+    const own = outputs.flatMap(({ pool }) => (pool === undefined ? [] : [pool.region]));
+    const pools = new Map([...own, ...links.map(({ pool }) => pool)].map((pool) => [pool.row, pool]));
+    const rings = links.map(({ index }) => index);
+    const reach = { tables, importer: this.#importer, pools: [...pools.values()], rings };
+    return writeWildly(host, reach, this.#statistics, atNs, corruption.of);
   }
 
   /** Attaches to the buffers of every input and opens the links. @returns false when it is refused: a late device, or a buffer that never moves */

@@ -88,6 +88,7 @@ export function layOutPipeline(shape: PipelineShape): LaidOutPipeline {
     frames,
     rings: shape.links.map(({ depth }, i) => depth ?? links[i].pool.limit),
     ...(shape.agesUses === true && { usesPerActor: 2 * frames + USES_BESIDE_FRAMES }),
+    guarded: true,
     ...(shape.locksPlainly === true && { lockOrders: MAX_LOCK_ORDERS }),
   });
   const actors = new Map(devices.map((name, i) => [name, deviceActor(i)]));

@@ -7,6 +7,7 @@ import {
   ExporterWords,
   GuardWords,
   QUEUE_ROW_WORDS,
+  RowGuards,
   USE_ROW_WORDS,
   UseWords,
 } from '../dma-buf/index.js';
@@ -37,6 +38,8 @@ export interface TableCounts {
   readonly usesPerActor?: number;
   /** Orders of locks that there is room for, where reservations are locked plainly; absent = they are not. */
   readonly lockOrders?: number;
+  /** The exporter opens the guard words of frames, pools, rings and queues, and everybody looks at them; absent = nobody does. */
+  readonly guarded?: boolean;
 }
 
 /** Where everything lies: plain data, the same for every actor. */
@@ -56,6 +59,8 @@ export interface SharedTables {
   readonly uses?: { readonly region: TableRegion; readonly rowsPerActor: number };
   /** Absent = reservations are locked with acquire contexts. */
   readonly lockOrders?: TableRegion;
+  /** Absent = nobody opens or looks at the guard words of frames, pools, rings and queues. */
+  readonly guarded?: true;
 }
 
 export function layOutTables(counts: TableCounts): SharedTables {
@@ -79,7 +84,13 @@ export function layOutTables(counts: TableCounts): SharedTables {
     rowsPerActor: usesPerActor,
   };
   const lockOrders = orders && layout.table(orders + 1, LOCK_ORDER_ROW_WORDS);
-  return { ...tables, ...(uses && { uses }), ...(lockOrders && { lockOrders }), sizeBytes: layout.sizeBytes };
+  return {
+    ...tables,
+    ...(uses && { uses }),
+    ...(lockOrders && { lockOrders }),
+    ...(counts.guarded === true && { guarded: true }),
+    sizeBytes: layout.sizeBytes,
+  };
 }
 
 /** The tables as an actor uses them. */
@@ -98,17 +109,37 @@ export interface OpenTables {
   ring(index: number): RingWords;
 }
 
+/** The guards of the tables whose rows are the same in the whole run; undefined where nobody looks at them. */
+export function rowGuardsOf(words: AtomicWords, tables: SharedTables): TableGuards | undefined {
+  if (tables.guarded === undefined) return undefined;
+  return {
+    queues: new RowGuards(words, tables.queues),
+    pools: new RowGuards(words, tables.pools),
+    frames: new RowGuards(words, tables.frames),
+    rings: tables.rings.map(({ region }) => new RowGuards(words, region)),
+  };
+}
+
+export interface TableGuards {
+  readonly queues: RowGuards;
+  readonly pools: RowGuards;
+  readonly frames: RowGuards;
+  /** One for each ring. */
+  readonly rings: readonly RowGuards[];
+}
+
 export function openTables(words: AtomicWords, tables: SharedTables, actor: ActorId): OpenTables {
+  const guards = rowGuardsOf(words, tables);
   return {
     buffers: new BufferWords(words, tables.buffers, tables.attachments),
     guards: new GuardWords(words, tables.buffers, tables.attachments, tables.resv, tables.timelines),
     timelines: new TimelineWords(words, tables.timelines),
     resv: new ResvWords(words, tables.resv, wordAt(tables.tickets, 0, 0)),
     queues: new ExporterWords(words, tables.queues),
-    frames: new FrameWords(words, tables.pools, tables.frames),
+    frames: new FrameWords(words, tables.pools, tables.frames, guards),
     jobs: new JobWords(words, tables.jobs, actor),
     ...(tables.uses && { uses: new UseWords(words, tables.uses.region, tables.uses.rowsPerActor) }),
     ...(tables.lockOrders && { lockOrders: new LockOrderWords(words, tables.lockOrders) }),
-    ring: (index) => new RingWords(words, tables.rings[index].region, tables.rings[index].depth),
+    ring: (index) => new RingWords(words, tables.rings[index].region, tables.rings[index].depth, guards?.rings[index]),
   };
 }

@@ -1,5 +1,6 @@
 /** What a run has shown that nobody asked about: buffers mapped too early, and what works only by luck. */
 import type { RunResult } from '../result/index.js';
+import { corruptionSubject } from './corruption-text.js';
 import { wrap } from './text-layout.js';
 import { formatBytes, formatList, formatMoment, plural } from './units.js';
 
@@ -51,10 +52,9 @@ function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: B
 }
 
 function corruptionText(record: NonNullable<RunResult['corruptions']>[number]): string {
-  const { buffer, timeline, what, seenNs, devices } = record;
+  const { what, seenNs, devices } = record;
   const whom = devices.length === 0 ? '' : `; attached were ${formatList(devices)}`;
-  const given = timeline === undefined ? buffer : `a timeline of ${timeline.device}`;
-  return `Control words overwritten: ${given} was given up at ${formatMoment(seenNs)}: ${what}${whom}.`;
+  return `Control words overwritten: ${corruptionSubject(record)} at ${formatMoment(seenNs)}: ${what}${whom}.`;
 }
 
 /** The first of them, and how many more there are. */

@@ -48,7 +48,7 @@ const deviceSchema = z.strictObject({
     .describe(
       'by driver; camera: ticks; display: shown, repeatedVblanks, lateVblanks (a new picture was due and not there); ' +
         'encoder: encoded, refused, videoFrames; every driver: checksPassed, checksFailed (torn or stale), ' +
-        'failedFrames (their fences ended with an error); a dynamic importer: moveNotify (moves that it was told of), pins (calls of dma_buf_pin); a program on a CPU without coherent caches: ' +
+        'failedFrames (their fences ended with an error), refusedEIO (frames whose buffer or row was given up), endedEIO (links whose ring was overwritten); a dynamic importer: moveNotify (moves that it was told of), pins (calls of dma_buf_pin); a program on a CPU without coherent caches: ' +
         'cpuSyncNs (model time of cache maintenance)',
     ),
   sequences: z.record(z.string(), ranges).describe('which frames went where, e.g. shown, encoded'),
@@ -191,12 +191,21 @@ const brokenMessagesSchema = z.strictObject({
 });
 
 const corruptionSchema = z.strictObject({
-  buffer: z.string().optional().describe('that was given up; absent for a timeline'),
-  pool: z.string().optional(),
+  buffer: z.string().optional().describe('that was given up; absent for what is none'),
+  pool: z.string().optional().describe("the buffer's or the frame's; alone: that was given up"),
   timeline: z
     .strictObject({ device: z.string(), lane: count.describe('which of its lanes, from 0') })
     .optional()
-    .describe('that was given up; absent for a buffer'),
+    .describe('that was given up'),
+  frame: count.optional().describe('of the pool, from 0: that was given up'),
+  link: z
+    .strictObject({ from: z.string(), to: z.string() })
+    .optional()
+    .describe('whose ring is at its end, for its producer and its consumer'),
+  queue: z
+    .string()
+    .optional()
+    .describe('the buffer whose services wait in it, or the copy engine; nobody was kept from being served'),
   what: z.string().describe('the slot and what was seen there'),
   seenNs: timeNs,
   devices: z.array(z.string()).describe('attached to the buffer at that time'),
@@ -384,7 +393,7 @@ export const runResultSchema = z
       .array(corruptionSchema)
       .optional()
       .describe(
-        'buffers and timelines whose control words somebody has overwritten, and that were given up; absent = none',
+        'buffers, timelines, frames, pools, links and queues whose control words somebody has overwritten; absent = none',
       ),
     sanitizer: sanitizerSchema
       .optional()

@@ -1,7 +1,7 @@
 /** Puts the reports of all actors together into one result. */
 import type { AtomicWords, TraceEvent } from '@dmabuf-lab/core/base';
 import { type AgeWatch, EXPORTER } from '@dmabuf-lab/core/dma-buf';
-import type { DeviceReport, SequenceRanges } from '@dmabuf-lab/core/driver';
+import type { DeviceReport, RowWatch, SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { RunReport } from '@dmabuf-lab/core/runtime';
 import { HistoryWords, historyReport } from '../history/index.js';
 import {
@@ -26,6 +26,7 @@ import { leaksOf } from './leaks.js';
 import { lockOrdersOf } from './lock-orders.js';
 import { endpoint } from './pipeline.js';
 import type { PreparedRun } from './prepare.js';
+import { rowDamages } from './row-damages.js';
 
 /** Of a device that was dead at the end: what it knew went with it. */
 const NO_REPORT: DeviceReport = {
@@ -53,12 +54,14 @@ export interface RunRemains {
   readonly interrupted: boolean;
   /** What was looked at for its age; absent = nothing. */
   readonly ages: Pick<AgeWatch, 'overdue' | 'unwatched'> | undefined;
+  /** Rows whose guard words were overwritten. */
+  readonly rows: Pick<RowWatch, 'damages'>;
 }
 
 export function buildOutcome(
   prepared: PreparedRun,
   run: RunReport,
-  { words, interrupted, ages }: RunRemains,
+  { words, interrupted, ages, rows }: RunRemains,
 ): RunOutcome {
   const { scenario, drivers } = prepared;
   const exporter = run.outcomes.find(({ name }) => name === EXPORTER)?.report as ExporterReport;
@@ -108,7 +111,7 @@ export function buildOutcome(
     controlCalls: Object.values(run.controlCalls).reduce((sum, count) => sum + count, 0),
     controlCallsByMethod: sorted(run.controlCalls),
     ...brokenMessages(exporter),
-    ...corruptions(exporter),
+    ...corruptions(exporter, rowDamages(rows.damages, prepared, exporter)),
     ...sanitizer(exporter),
     ...historyOfRun(prepared, run),
     ledger: ledger(exporter, devices),
@@ -197,9 +200,13 @@ function brokenMessages({ brokenMessages: records }: ExporterReport): Pick<RunRe
   return { brokenMessages: records.map(({ actor, ...record }) => ({ device: actor, ...record })) };
 }
 
-function corruptions({ corruptions: records }: ExporterReport): Pick<RunResult, 'corruptions'> {
-  if (records.length === 0) return {};
-  return { corruptions: records.map((record) => ({ ...record, devices: [...record.devices] })) };
+/** Those that the exporter has found and those of the tables that it does not look at, in order of time. */
+function corruptions(
+  { corruptions: records }: ExporterReport,
+  rows: NonNullable<RunResult['corruptions']>,
+): Pick<RunResult, 'corruptions'> {
+  const all = [...records.map((record) => ({ ...record, devices: [...record.devices] })), ...rows];
+  return all.length === 0 ? {} : { corruptions: all.sort((a, b) => a.seenNs - b.seenNs) };
 }
 
 function sanitizer({ sanitizer: report }: ExporterReport): Pick<RunResult, 'sanitizer'> {

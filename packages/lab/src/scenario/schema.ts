@@ -242,6 +242,9 @@ const eventSchema = z
         description: 'it sends the exporter broken control messages, or writes over the control words of a buffer',
       }),
       messages: z.int().min(1).max(1000).optional().meta({ description: 'how many; absent = 3' }),
+      of: z.enum(['buffers', 'frames', 'pools', 'rings', 'queues']).optional().meta({
+        description: 'with what: words, which control words; absent = buffers, which are those of attachments too',
+      }),
     }),
     z.strictObject({
       at,
