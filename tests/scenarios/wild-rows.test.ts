@@ -165,7 +165,7 @@ test('corrupt rows, the same seed, writes at the same place', async (t) => {
 
 test('guards, whoever takes the first step, are no reason not to attach: ties by seed', async (t) => {
   for (let seed = 1; seed <= 4; seed += 1) {
-    const text = preview({ of: 'queues', device: 'camera', seed }).replace(/- \{ at: 300ms.*\n/, '');
+    const text = preview({ of: 'queues', device: 'camera', seed }).replace(/ {2}- \{ at: 300ms.*\n/, '');
     const { result } = await runText(text, { overrides: { ties: 'seed' } });
     t.is(result.corruptions, undefined);
     t.true(result.devices.display.counters.shown >= 30, `seed ${seed}: ${result.devices.display.counters.shown}`);
