@@ -20,17 +20,17 @@ export default defineDriver({
     return { outputs: { out: format }, forwards: { out: 'in' } };
   },
 
-  // The page table belongs to this life of the device.
+  // The page table: segments by buffer. The device begins each stay with an empty one.
   *setup() {
-    entries.clear();
+    return new Map<number, number>();
   },
 
   // Like move_notify of struct dma_buf_attach_ops: what the device knows of the buffer's addresses is void.
-  moveNotify(ctx, bufferNumber) {
+  moveNotify(ctx, bufferNumber, entries) {
     if (entries.delete(bufferNumber)) ctx.count('invalidated');
   },
 
-  *run(ctx) {
+  *run(ctx, entries) {
     const { in: source, out } = ctx.ports;
     const lane = ctx.lane();
     for (const counter of ['tableWalks', 'tableHits', 'invalidated']) ctx.count(counter, 0);
@@ -53,6 +53,3 @@ export default defineDriver({
     }
   },
 });
-
-/** The page table: segments by buffer. The module belongs to one device, in both runtimes. */
-const entries = new Map<number, number>();

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { loadScenario, prepareRun, ScenarioError } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { runFile } from '../scenarios/run-file.js';
-import { run } from '../unit/lab/cli/command-line.js';
+import { ended, run, start } from '../unit/lab/cli/command-line.js';
 import { driverFolder, sink } from '../unit/lab/loader/driver-folder.js';
 
 interface Device {
@@ -78,6 +78,7 @@ test.serial('what a driver of a scenario cannot do is told with file and line, a
     typed: { driver: './own.ts', parameters: { gain: 'high' } },
     broken: { driver: './broken.ts' },
     planless: { driver: './planless.ts' },
+    rateless: { driver: './rateless.ts' },
   };
   const more = '  - { from: back.in, to: side.side }\n';
   const good = { back: { driver: './own.ts' }, side: { driver: './own.ts' } };
@@ -86,10 +87,16 @@ test.serial('what a driver of a scenario cannot do is told with file and line, a
     'plan: () => ({ outputs: {}, problems: [] })',
     "plan: () => { throw new Error('none'); }",
   );
+  const format = "{ fourcc: 'NV12', widthPixels: 64, heightPixels: 64, strideBytes: 64, sizeBytes: 6144 }";
+  const rateless = sink()
+    .replace('defineDriver, input', 'defineDriver, input, output')
+    .replace('ports: { in: input() }', 'ports: { in: input(), out: output() }')
+    .replace('outputs: {}', `outputs: { out: ${format} as never }`);
   const folder = driverFolder(t, {
     'own.ts': sink(),
     'broken.ts': 'const a = ;',
     'planless.ts': planless,
+    'rateless.ts': rateless,
     'own.yaml': text,
   });
   const line = (name: string): number => text.split('\n').findIndex((one) => one.startsWith(`  ${name}:`)) + 1;
@@ -101,8 +108,9 @@ test.serial('what a driver of a scenario cannot do is told with file and line, a
     `own.yaml:${line('unknown')}:47: devices.unknown.parameters.gian: unknown key "gian", did you mean "gain"?`,
     `own.yaml:${line('broken')}:12: devices.broken.driver: cannot use ./broken.ts: ${folder}/broken.ts:1:11: Unexpected ";"`,
     `own.yaml:${line('planless')}:14: devices.planless.driver: cannot use ./planless.ts: ${folder}/planless.ts:8:23: its plan throws: none`,
-    `own.yaml:${link}:7: links.9.from: back.in is an input (driver sink), expected an output; back has no outputs`,
-    `own.yaml:${link}:22: links.9.to: side (driver sink) has no input "side"; it has the input in`,
+    `own.yaml:${line('rateless')}:14: devices.rateless.driver: cannot use ./rateless.ts: ${folder}/rateless.ts:4:1: its plan gives the output "out" no whole format; frameFormat() makes one`,
+    `own.yaml:${link}:7: links.10.from: back.in is an input (driver sink), expected an output; back has no outputs`,
+    `own.yaml:${link}:22: links.10.to: side (driver sink) has no input "side"; it has the input in`,
   ].sort();
   t.deepEqual(told, expected);
 });
@@ -215,4 +223,18 @@ test.serial('what a driver says of memory and importer, is looked at before the 
     t.regex(stderr, reason);
     t.regex(stderr, /own\.yaml:\d+:\d+: /);
   }
+});
+
+test.serial('on threads a promise that does not come, is told of with the device that waits for it', async (t) => {
+  const own = sink('', "yield* ctx.external(new Promise(() => {}), 'the weights of its network');");
+  const folder = driverFolder(t, { 'own.ts': own, 'own.yaml': scenario({ isp: { driver: './own.ts' } }) });
+  const child = start(folder, ['run', 'own.yaml', '--runtime', 'threads']);
+  const end = ended(child);
+  child.stderr?.on('data', (text: string) => {
+    if (/for a promise that has not come/.test(text)) child.kill('SIGINT');
+    if (/Stopping/.test(text)) child.kill('SIGINT');
+  });
+  const { code, stderr } = await end;
+  t.is(code, 130, 'the second Ctrl-C ends it at once');
+  t.regex(stderr, /^\[isp\] has waited for 10 s for a promise that has not come: the weights of its network$/m);
 });

@@ -114,7 +114,9 @@ test('limits, change nothing else of a run: neither its events nor what they lea
 test('on threads, what lasts too long is told of at a beat after its limit', async (t) => {
   // Each job is too old for longer than a beat of 50 ms.
   const gpu = 'service: 70ms';
-  const { result } = await runText(preview({ debug: 'fenceDeadline: 5ms, mappingLimit: 6ms', gpu }), {
+  const text = preview({ debug: 'fenceDeadline: 5ms, mappingLimit: 6ms', gpu });
+  const patient = text.replace('late: 400ms, hung: 500ms', 'late: 60s, hung: 100s');
+  const { result } = await runText(patient, {
     overrides: { runtime: 'threads', payload: 'timing' },
   });
   const told = agesOf(result).filter(({ device }) => device === 'gpu');

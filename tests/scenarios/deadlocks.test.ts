@@ -94,6 +94,21 @@ test('a move that waits for mappings held while their device waits for who asked
   t.true(result.ledger.empty);
 });
 
+test('the same on threads: named while it lasts', async (t) => {
+  const ON_THREADS = HELD.replace('virtual', 'threads\nexporter: { timeout: 5s }')
+    .replace('{ buffers: 4 }', '{ buffers: 4, allocate: system, movable: true }') // so that the encoder comes late in any case
+    .replace('duration: 1s', 'duration: 3500ms')
+    .replace('[{ at: 500ms, attach: encoder }]', '[{ at: 100ms, attach: encoder }, { at: 3s, kill: encoder }]');
+  const { result } = await runText(ON_THREADS);
+  const [first] = result.incidents.filter(({ kind }) => kind === 'deadlock' || kind === 'died');
+  t.is(first.kind, 'deadlock', 'before the death that ends it');
+  t.regex(
+    first.why ?? '',
+    /^camera.* -> exporter\/(map|attach) for .* -> the mappings of an importer -> camera(\/lane 1)?$/,
+  );
+  t.true(result.ledger.empty);
+});
+
 test('run: devices that waited for each other, are told, and it ends with 1', async (t) => {
   const dir = await scratch(t);
   await writeFile(join(dir, 'held.yaml'), HELD);

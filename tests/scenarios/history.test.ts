@@ -6,10 +6,12 @@ import { example, runFile } from './run-file.js';
 
 const CAMERA = fileURLToPath(new URL('./drivers/breaking-camera.js', import.meta.url));
 
+/** On threads all has time to happen, also where a worker is not scheduled for a while. */
 function pipeline(breaks: string, runtime: string, timeline = ''): string {
+  const isReal = runtime === 'threads';
   return `
 name: history
-duration: 100ms
+duration: ${isReal ? '1s' : '100ms'}
 runtime: ${runtime}
 pace: real
 payload: stamp
@@ -17,7 +19,7 @@ debug: { history: true }
 memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
 heaps: [{ name: system, kind: system, window: dram }]
 devices:
-  camera: { driver: ${JSON.stringify(CAMERA)}, parameters: { breaks: ${breaks} } }
+  camera: { driver: ${JSON.stringify(CAMERA)}, parameters: { breaks: ${breaks}, draws: ${isReal ? 500 : 40} } }
   encoder: { driver: encoder, parameters: { service: 2ms } }
 links:
   - { from: camera.out, to: encoder.in }

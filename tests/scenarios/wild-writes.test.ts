@@ -79,7 +79,7 @@ test('corrupt words, on threads: found, and nothing is left', async (t) => {
   t.is(result.devices.camera.counters.wildWrites, 1);
   t.is(result.corruptions?.length, 1);
   t.regex(result.corruptions?.[0].what ?? '', /slot \d+/);
-  t.true(result.devices.display.counters.shown > 10);
+  t.true(result.devices.display.counters.shown > 0);
   t.true(result.ledger.empty);
 });
 

@@ -7,6 +7,7 @@ import { POOL, RING_BLOCKS, RING_DROPS, RING_LEAVE } from './links.js';
 import { MAP_AND_MOVE } from './map-board.js';
 import { MAP_WORDS } from './map-words-board.js';
 import { OPPOSITE_ORDER } from './opposite-order-board.js';
+import { PARK_ROWS_LOOK } from './park-board.js';
 import type { Protocol } from './protocol.js';
 import { RECOVERY } from './recovery-board.js';
 import { RESERVATIONS } from './resv-board.js';
@@ -28,5 +29,6 @@ export const PROTOCOLS: readonly Protocol[] = [
   RING_LEAVE,
   POOL,
   RUNTIME,
+  PARK_ROWS_LOOK,
   RECOVERY,
 ];

@@ -43,6 +43,8 @@ export class ReplyPark {
 export interface ReplySettle {
   resolve(value: unknown): void;
   reject(error: Error): void;
+  /** The number of the call, for whoever serves it; absent where the runtime does not number calls. */
+  readonly call?: number;
   /** The number of the generator that serves the call; not told where the runtime does not know it. */
   servedBy?(generator: number): void;
 }

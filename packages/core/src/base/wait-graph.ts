@@ -44,7 +44,7 @@ export function findDeadlocks<T>(tasks: Iterable<T>, view: WaitView<T>): Deadloc
   const stuck = stuckOf(tasks, view);
   const deadlocks: Deadlock<T>[] = [];
   for (const group of groupsOf(stuck)) {
-    const cycle = shortestCycle(group, (task) => {
+    const cycle = tellingCycle(group, view, (task) => {
       const awaited = awaitedBy(task, stuck);
       const others = awaited.filter((next) => !view.isSameActor(task, next));
       return others.length > 0 ? others : awaited;
@@ -102,13 +102,24 @@ function groupsOf<T>(stuck: ReadonlyMap<T, Wait<T>>): Set<T>[] {
   return groups;
 }
 
-function shortestCycle<T>(tasks: Iterable<T>, awaited: (task: T) => readonly T[]): T[] | undefined {
-  let shortest: T[] | undefined;
+/** A shortest cycle; one between actors where there is any. */
+function tellingCycle<T>(
+  tasks: Iterable<T>,
+  { isSameActor }: WaitView<T>,
+  awaited: (task: T) => readonly T[],
+): T[] | undefined {
+  let best: T[] | undefined;
+  let isBestBetween = false;
   for (const task of tasks) {
     const cycle = cycleThrough(task, awaited);
-    if (cycle !== undefined && (shortest === undefined || cycle.length < shortest.length)) shortest = cycle;
+    if (cycle === undefined) continue;
+    const isBetween = cycle.some((other) => !isSameActor(task, other));
+    const isShorter = best === undefined || cycle.length < best.length;
+    if (isBetween === isBestBetween ? !isShorter : isBestBetween) continue;
+    best = cycle;
+    isBestBetween = isBetween;
   }
-  return shortest;
+  return best;
 }
 
 /** A shortest cycle through a task, from it on. */

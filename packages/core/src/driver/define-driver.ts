@@ -117,8 +117,13 @@ export interface Driver<
    * the move, since the exporter runs elsewhere (a doorbell word).
    *
    * @param bufferNumber as of `Frame.bufferNumber`
+   * @param state what `setup` has returned, where such things are kept
    */
-  moveNotify?(context: DriverContext<z.output<Schema>, NoInfer<Declared>>, bufferNumber: number): void;
+  moveNotify?(
+    context: DriverContext<z.output<Schema>, NoInfer<Declared>>,
+    bufferNumber: number,
+    state: NoInfer<State>,
+  ): void;
 }
 
 /**
@@ -135,7 +140,7 @@ export interface AnyDriver {
   plan(parameters: never, inputs: never): DriverPlan;
   setup?(context: never): Task<unknown>;
   run(context: never, state: never): Task<void>;
-  moveNotify?(context: never, bufferNumber: number): void;
+  moveNotify?(context: never, bufferNumber: number, state: never): void;
 }
 
 /** Types a driver: its parameters and ports are inferred. */

@@ -102,7 +102,10 @@ export interface OutputPort {
   /** Hands a frame to every consumer that wants it. The caller's reference is gone. @throws ErrnoError EINVAL when it has none */
   push(frame: Frame): Task<void>;
 
-  /** Waits for room and keeps it for the next push: for those who must not wait once they owe a fence. */
+  /**
+   * Waits for room and keeps it for a push: for those who must not wait once they owe a fence. Places are kept for the output, not
+   * for a lane: where one lane asks, all that push there have to, or one may take the place that another has asked for.
+   */
   room(): Task<void>;
 }
 

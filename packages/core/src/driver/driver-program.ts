@@ -89,6 +89,8 @@ class DriverActor {
   readonly #inputs: PipelineInput[];
   readonly #outputs: PipelineOutput[];
   readonly #context: PipelineContext;
+  /** What the driver's `setup` has returned for this stay. */
+  #state: unknown;
 
   constructor(
     private readonly host: ActorHost,
@@ -143,7 +145,7 @@ class DriverActor {
   }
 
   readonly #moveNotify = ({ slot }: BufferHandle): void => {
-    this.driver.moveNotify?.(this.#context as never, slot);
+    this.driver.moveNotify?.(this.#context as never, slot, this.#state as never);
   };
 
   *run(): Task<DeviceReport> {
@@ -169,7 +171,7 @@ class DriverActor {
   *#runOnce(presence: Presence, first: boolean): Task<void> {
     const context = this.#context;
     context.beginStay();
-    const state = yield* setUpDriver(this.driver, context);
+    this.#state = yield* setUpDriver(this.driver, context);
     const late = presence.fromNs > 0 || this.host.life > 0;
     if (first && late) yield* this.host.ready();
     if (late) {
@@ -190,7 +192,7 @@ class DriverActor {
       }
     }
     // A generator of its own: what it waits for then passes through fewer frames each time.
-    yield* context.parallel([runDriver(this.driver, context, state)]);
+    yield* context.parallel([runDriver(this.driver, context, this.#state)]);
     if (this.#inputs.length === 0) this.host.reached(this.start.durationNs); // a source that has ended holds nobody up
     for (const input of this.#inputs) yield* input.leave();
     if (presence.untilNs !== undefined) yield* this.#letGo(false);

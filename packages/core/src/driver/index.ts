@@ -5,6 +5,7 @@ export * from './device-context.js';
 export * from './driver-memory.js';
 export * from './driver-port.js';
 export * from './driver-program.js';
+export * from './driver-shape.js';
 export * from './frame-format.js';
 export * from './frame-words.js';
 export * from './job-words.js';

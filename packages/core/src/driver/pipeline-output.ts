@@ -153,8 +153,8 @@ export class PipelineOutput implements OutputPort {
   }
 
   /**
-   * Waits until every blocking link has room for a frame and keeps that room for the next push: for those who must not
-   * wait once they owe a fence.
+   * Waits until every blocking link has room for a frame and keeps that room for a push: for those who must not wait once
+   * they owe a fence.
    */
   *room(): Task<void> {
     for (const link of this.#links) {

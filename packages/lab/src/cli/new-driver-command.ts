@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { DriverKind, DriverLanguage } from '../new-driver/index.js';
 import { describeError, EXIT } from './errors.js';
+import { catchInterrupt } from './interrupt.js';
 import { userPath } from './paths.js';
 
 interface Flags {
@@ -26,10 +27,11 @@ export function addNewDriverCommand(program: Command): void {
     .option('--in <folder>', 'where its folder is made', '.')
     .addHelpText(
       'after',
-      '\nExit codes: 0 made; 2 the name will not do, or something is in the way.\n\nExample:\n' +
+      '\nExit codes: 0 made; 2 the name will not do, or something is in the way; 130 interrupted.\n\nExample:\n' +
         '  dmabuf-lab new-driver my-isp && cd my-isp && npm install && npm test && npm start',
     )
     .action(async (name: string, flags: Flags) => {
+      using interrupt = catchInterrupt(() => {});
       try {
         const { newDriver } = await import('../new-driver/index.js');
         const { kind, language } = flags;
@@ -41,6 +43,11 @@ export function addNewDriverCommand(program: Command): void {
         );
         process.exitCode = EXIT.ok;
       } catch (error) {
+        if (interrupt.signal.aborted) {
+          process.stderr.write(`interrupted: ${join(flags.in, name)} is not made\n`);
+          process.exitCode = EXIT.interrupted;
+          return;
+        }
         const { text, exitCode } = describeError(error, true);
         process.stderr.write(`${text}\n`);
         process.exitCode = exitCode;

@@ -6,7 +6,7 @@
  * renamed, the bundle first: who reads sees whole files, and two processes that write the same do no harm to each other.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A file and the hash of its content; null: there is no such file. */
@@ -19,7 +19,7 @@ export interface Bundled {
   readonly entry: string;
   /** What went into it, the entry first. */
   readonly sources: readonly FileState[];
-  /** What decided where its imports lead: package.json of packages, and files that stay outside. */
+  /** What decided where its imports lead: package.json of packages, by `consultedState`; also where one would come first. */
   readonly consulted: readonly FileState[];
   /** Names that it exports. */
   readonly exports: readonly string[];
@@ -46,13 +46,23 @@ export function fileState(path: string): FileState {
   }
 }
 
+/** The state of a file that decides where imports lead: where it really lies counts too, since packages may be links. */
+export function consultedState(path: string): FileState {
+  try {
+    return [path, hashOf(`${realpathSync(path)}\n${readFileSync(path, 'utf8')}`)];
+  } catch {
+    return [path, null];
+  }
+}
+
 /** @returns undefined when there is none, or when anything has changed since */
 export function readBundle(folder: string, key: string): StoredBundle | undefined {
   try {
     const { output, ...made } = JSON.parse(readFileSync(join(folder, `${key}.json`), 'utf8')) as Manifest;
     const path = join(folder, `${output}.mjs`);
     const isSame = ([file, hash]: FileState): boolean => fileState(file)[1] === hash;
-    const isGood = isSame([path, output]) && made.sources.every(isSame) && made.consulted.every(isSame);
+    const leadsSame = ([file, hash]: FileState): boolean => consultedState(file)[1] === hash;
+    const isGood = isSame([path, output]) && made.sources.every(isSame) && made.consulted.every(leadsSame);
     return isGood ? { ...made, path } : undefined;
   } catch {
     return undefined; // absent, or not what this version writes

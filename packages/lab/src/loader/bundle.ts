@@ -4,17 +4,17 @@
  * What stays outside is named by its whole URL, since the bundle lies in another folder than the driver: packages as Node
  * finds them from the file that imports them, the laboratory's own as they run here.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BuildOptions, Loader, Message, OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
-import { type Bundled, type FileState, fileState, hashOf } from './bundle-cache.js';
+import { type Bundled, consultedState, type FileState, fileState, hashOf } from './bundle-cache.js';
 import { DriverLoadError, type DriverProblem } from './driver-error.js';
 import { lentModule, runningModule } from './running-copy.js';
 
 /** Grows when bundles are made in another way: those of earlier versions are not used then. */
-export const BUNDLE_FORMAT = 1;
+export const BUNDLE_FORMAT = 2;
 
 /** Without `module` and `browser`, which Node does not know. Source: "Conditional exports", Node.js packages docs. */
 const RESOLUTION = { platform: 'node', conditions: [], mainFields: ['main'] } satisfies BuildOptions;
@@ -82,7 +82,7 @@ export async function bundleModule(
     const inputs = Object.keys(result.metafile.inputs).filter((path) => !path.startsWith(INSTANCE));
     const sources = inputs.map((path): FileState => seen.stateOf(resolve(folder, path)));
     sources.sort(([a], [b]) => Number(b === entry) - Number(a === entry));
-    const consulted = [...seen.consulted].sort().map(fileState);
+    const consulted = [...seen.consulted].sort().map(consultedState);
     const code = seen.usesRequire ? withRequire(result.outputFiles[0].text, entry) : result.outputFiles[0].text;
     return { code, entry, sources, consulted, exports: output.exports };
   } catch (error) {
@@ -114,6 +114,20 @@ class SeenModules {
     return hash === undefined ? fileState(path) : [path, hash];
   }
 
+  /**
+   * Remembers each place where Node looks for a package, up to the root: another may come to lie in a nearer one, or a link may lead
+   * elsewhere. Source: "Loading from node_modules folders", Node.js modules docs.
+   */
+  searchFor(specifier: string, fromFolder: string): void {
+    const name = packageOf(specifier);
+    if (name === undefined) return;
+    for (let folder = fromFolder; ; folder = dirname(folder)) {
+      const manifest = join(folder, 'node_modules', name, 'package.json');
+      this.consulted.add(manifest);
+      if (existsSync(manifest) || dirname(folder) === folder) return;
+    }
+  }
+
   /** Remembers the package that a file belongs to: with another version imports may lead elsewhere. */
   consult(path: string): void {
     for (let folder = dirname(path); dirname(folder) !== folder; folder = dirname(folder)) {
@@ -123,6 +137,11 @@ class SeenModules {
       return;
     }
   }
+}
+
+/** @returns the name of the package in `package/file`; undefined of what is no package */
+function packageOf(specifier: string): string | undefined {
+  return /^(@[^/]+\/)?[^./#@][^/]*/.exec(specifier)?.[0];
 }
 
 /** The globals that each instance has of its own. */
@@ -166,6 +185,7 @@ async function resolveEntry(
   seen: SeenModules,
 ): Promise<OnResolveResult> {
   if (isAbsolute(specifier)) return { path: specifier };
+  seen.searchFor(specifier, folder);
   const { errors, path } = await build.resolve(specifier, {
     kind: 'import-statement',
     resolveDir: folder,
@@ -191,6 +211,7 @@ async function resolveImport(
     seen.consult(fileURLToPath(running.url));
     return outside(running.url, kind, seen);
   }
+  seen.searchFor(specifier, resolveDir);
   const found = await build.resolve(specifier, { kind, importer, resolveDir, pluginData: ASKED });
   if (found.errors.length === 0) {
     seen.consult(found.path);

@@ -58,11 +58,20 @@ export function driverProject(spec: DriverProjectSpec, templates: DriverTemplate
     [source]: text(`${kind}.ts`),
     [`test/${name}.test.${language}`]: text('driver.test.ts'),
     'scenario.yaml': text('scenario-head.yaml') + text(`scenario-${kind}.yaml`),
-    'README.md': text('README.md'),
+    'README.md': text('README.md') + (isPacked(spec) ? PACKED_NOTE : ''),
     '.gitignore': 'node_modules/\ndist/\nout/\n',
     ...(isTyped && { 'tsconfig.json': `${JSON.stringify(TSCONFIG, undefined, 2)}\n` }),
   };
 }
+
+/** Whether it depends on tarballs, since it was made from a checkout. */
+const isPacked = ({ dependencies }: DriverProjectSpec): boolean => dependencies['@dmabuf-lab/lab'].startsWith('file:');
+
+const PACKED_NOTE = `
+This package was made from a checkout of dmabuf-lab: it depends on the tarballs in \`vendor/\`, which nobody else has. Before you
+publish it, put the version of dmabuf-lab on the registry, such as \`^0.1.0\`, in place of each \`file:vendor/…\` in
+\`package.json\`.
+`;
 
 const TSCONFIG = {
   compilerOptions: {
@@ -81,7 +90,8 @@ const TSCONFIG = {
   include: ['src', 'test'],
 };
 
-function manifestOf({ name, kind, language, dependencies, versions }: DriverProjectSpec): object {
+function manifestOf(spec: DriverProjectSpec): object {
+  const { name, kind, language, dependencies, versions } = spec;
   const isTyped = language === 'ts';
   const built = isTyped ? `./dist/src/${name}.js` : `./dist/${name}.js`;
   const source = `src/${name}.${language}`;
@@ -89,8 +99,6 @@ function manifestOf({ name, kind, language, dependencies, versions }: DriverProj
   const needed = ['@dmabuf-lab/core', '@dmabuf-lab/drivers', ...(kind === 'exporter' ? ['@dmabuf-lab/heaps'] : [])];
   const ranges = (names: readonly string[]) => Object.fromEntries(names.map((key) => [key, dependencies[key]]));
   const rest = Object.keys(dependencies).filter((key) => !needed.includes(key) && key !== lab);
-  // A tarball stands for what no registry has: then each package has to be named, also those that only others need.
-  const isPacked = dependencies[lab].startsWith('file:');
   return {
     name,
     version: '0.1.0',
@@ -111,7 +119,8 @@ function manifestOf({ name, kind, language, dependencies, versions }: DriverProj
     },
     dependencies: { ...ranges(needed), zod: versions.zod },
     devDependencies: {
-      ...ranges([lab, ...(isPacked ? rest : [])]),
+      // A tarball stands for what no registry has: then each package has to be named, also those that only others need.
+      ...ranges([lab, ...(isPacked(spec) ? rest : [])]),
       ...(isTyped
         ? { '@types/node': versions['@types/node'], typescript: versions.typescript }
         : { esbuild: versions.esbuild }),

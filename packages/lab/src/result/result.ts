@@ -291,9 +291,9 @@ const incidentSchema = z.strictObject({
     ])
     .describe(
       'died: it was never stepped again; late: it did nothing for long, and was left alone; reclaimed: nothing is left of ' +
-        'what it held; restarted: its next life began; gave-up: the supervisor has ended the run; deadlock: from here on it ' +
-        'waited, by way of others, for itself (virtual runtime only); lock-order: it took two reservations in an order that ' +
-        'contradicts another (debug.reservationLocks: plain); fence-overdue: a fence that it published was not ' +
+        'what it held; restarted: its next life began; gave-up: the supervisor has ended the run; deadlock: it waits, by way of ' +
+        'others, for itself (virtual runtime: from here on; threads: seen here); lock-order: it took two reservations in an ' +
+        'order that contradicts another (debug.reservationLocks: plain); fence-overdue: a fence that it published was not ' +
         'signalled by its deadline; mapping-overlong: it had a buffer mapped for too long',
     ),
   device: z.string(),

@@ -72,7 +72,7 @@ function planProblem(plan: unknown): string | undefined {
   if (!isMapping(outputs)) return 'its plan has no outputs, expected a mapping of outputs to formats';
   if (!isMapping(forwards)) return 'the forwards of its plan: expected a mapping of outputs to inputs';
   const bad = Object.keys(outputs).find((port) => outputs[port] !== undefined && !isFormat(outputs[port]));
-  return bad === undefined ? undefined : `its plan gives the output "${bad}" no format; frameFormat() makes one`;
+  return bad === undefined ? undefined : `its plan gives the output "${bad}" no whole format; frameFormat() makes one`;
 }
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -81,6 +81,9 @@ function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isFormat(value: unknown): boolean {
   if (!isMapping(value)) return false;
-  const { fourcc, widthPixels, heightPixels, sizeBytes } = value;
-  return typeof fourcc === 'string' && [widthPixels, heightPixels, sizeBytes].every((one) => Number(one) > 0);
+  const { fourcc, widthPixels, heightPixels, strideBytes, sizeBytes, rate } = value;
+  if (typeof fourcc !== 'string' || !isMapping(rate) || !Number.isSafeInteger(strideBytes)) return false;
+  return [widthPixels, heightPixels, sizeBytes, rate.num, rate.den].every(
+    (one) => Number.isSafeInteger(one) && Number(one) > 0,
+  );
 }

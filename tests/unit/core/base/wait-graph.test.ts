@@ -58,6 +58,17 @@ test('findDeadlocks, of a cycle within an actor and one between actors, names th
   const waits = { a1: { for: ['a2'] }, a2: { for: ['a1', 'b'] }, b: { for: ['c'] }, c: { for: ['a2'] } };
   t.deepEqual(find(waits), ['a2 -> it -> b -> it -> c -> it -> a2']);
   t.deepEqual(find({ a1: { for: ['a2'] }, a2: { for: ['a1'] } }), ['a1 -> it -> a2 -> it -> a1']);
+  const within = {
+    a1: { for: ['a2', 'a3'] },
+    a2: { for: ['a1', 'a3'] },
+    a3: { for: ['b'] },
+    b: { for: ['a1', 'a2', 'a3'] },
+  };
+  t.deepEqual(
+    find(within),
+    ['a3 -> it -> b -> it -> a3'],
+    'two of an actor wait for any other of it, the third for another actor',
+  );
 });
 
 test('findDeadlocks, a cycle out of which hope for another deadlock leads, is only its consequence', (t) => {

@@ -19,7 +19,7 @@ test('stress: reports operations, faults, moves and the ledger, and ends with 0'
 test('stress --json: prints the result and nothing else, with the same fingerprint each time', async (t) => {
   const dir = await scratch(t);
   const [a, b] = await Promise.all([1, 2].map(() => run(dir, [...SMALL, '--json', '--seed', '5'])));
-  t.is(a.stderr, '');
+  t.is(a.stderr.replaceAll(/^.* operations.*\n/gm, ''), '', 'but how far it has come, where it takes long');
   const [first, second] = [a, b].map(({ stdout }) => stressResultSchema.parse(JSON.parse(stdout)));
   t.is(first.fingerprint, second.fingerprint);
   t.deepEqual(first.operations.byKind, second.operations.byKind);

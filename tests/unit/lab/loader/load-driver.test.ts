@@ -1,6 +1,15 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { type LoadedDriver, loadDriver } from '@dmabuf-lab/lab';
@@ -111,6 +120,39 @@ test.serial(
     t.is(readFileSync(bundle, 'utf8'), good);
   },
 );
+
+test.serial('loadDriver: a package that is linked to another folder, or found in a nearer one, is seen', async (t) => {
+  const depth = (value: string): Record<string, string> => ({
+    'package.json': '{ "name": "depth", "main": "main.cjs" }',
+    'main.cjs': `exports.depth = '${value}';`,
+  });
+  const files = Object.entries({
+    'store/1': depth('one'),
+    'store/2': depth('two'),
+    'near/node_modules/depth': depth('near'),
+  });
+  const folder = driverFolder(t, {
+    'near/own.ts': sink("import found from 'depth';\nexport const said = () => found.depth;"),
+    ...Object.fromEntries(
+      files.flatMap(([place, made]) => Object.entries(made).map(([name, text]) => [`${place}/${name}`, text])),
+    ),
+  });
+  const near = join(folder, 'near');
+  renameSync(join(near, 'node_modules'), join(near, 'hidden'));
+  const link = join(folder, 'node_modules', 'depth');
+  mkdirSync(dirname(link));
+  symlinkSync(join(folder, 'store/1'), link);
+  const said = async (): Promise<unknown> => {
+    const loaded = await loadDriver('./own.ts', near, { cacheFolder: join(folder, 'cache') });
+    return (await importing(loaded.moduleUrl('own'))).said();
+  };
+  t.is(await said(), 'one');
+  rmSync(link);
+  symlinkSync(join(folder, 'store/2'), link);
+  t.is(await said(), 'two', 'of the same name and version');
+  renameSync(join(near, 'hidden'), join(near, 'node_modules'));
+  t.is(await said(), 'near');
+});
 
 test.serial(
   'loadDriver: processes that load one driver at once write one bundle, and leave nothing else',

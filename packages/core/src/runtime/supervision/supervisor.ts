@@ -94,6 +94,11 @@ export class Supervisor {
     return (this.#policy !== undefined || this.#supervision.toleratesFailures === true) && !this.#gaveUp;
   }
 
+  /** Whether the scenario is still to do something to an actor. */
+  get hasMoreToCome(): boolean {
+    return this.#toCome.size > 0;
+  }
+
   /** Starts what the scenario does to its actors. Called at the start of model time. */
   begin(): void {
     for (const fault of this.faults) this.control.spawn(`${fault.kind} ${fault.actor}`, this.#perform(fault));

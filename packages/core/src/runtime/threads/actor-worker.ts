@@ -23,6 +23,10 @@ export class ActorWorker {
   isReady = false;
   isServing = false;
   isDead = false;
+  /** Messages posted to it. */
+  posted = 0;
+  /** What the numbers of its texts mean in `ParkWords`. */
+  readonly texts = new Map<number, string>();
   /** Why it is being ended; undefined as long as it is not. */
   ending: { readonly cause: DeathCause; readonly why?: string } | undefined;
   readonly #worker: Worker;
@@ -67,7 +71,9 @@ export class ActorWorker {
   }
 
   post(message: RuntimeMessage, transferList?: TransferListItem[]): void {
-    if (!this.isDead) this.#worker.postMessage(message, transferList);
+    if (this.isDead) return;
+    this.posted += 1;
+    this.#worker.postMessage(message, transferList);
   }
 
   /** Ends it whatever it does; it is dead only when it has exited. */

@@ -17,22 +17,23 @@ const MAX_ID_LENGTH = 64;
 
 /** What a served port offers. */
 interface CallSurface {
-  call(method: string, args: unknown): Promise<Answer>;
+  call(method: string, args: unknown, number?: number): Promise<Answer>;
 }
 
 /**
  * Offers services on a port.
  *
+ * @param answer its third argument is the number that the caller gave the call; 0 = none
  * @param onBroken told of each message that is no call, and why; Comlink never sees it
  */
 export function serveCalls(
   port: MessagePort,
-  answer: (method: string, args: unknown) => Promise<unknown>,
+  answer: (method: string, args: unknown, number: number) => Promise<unknown>,
   onBroken: (reason: string) => unknown = () => {},
 ): void {
   const surface: CallSurface = {
-    call: (method, args) =>
-      answer(method, args).then(
+    call: (method, args, number = 0) =>
+      answer(method, args, number).then(
         (value): Answer => ({ ok: true, value }),
         (error: unknown): Answer => ({ ok: false, error: toErrorRecord(error) }),
       ),
@@ -55,10 +56,13 @@ function whyNoCall(message: unknown): string | undefined {
   if (typeof id !== 'string' || id.length > MAX_ID_LENGTH) return 'a message without an id';
   if (type !== 'APPLY') return 'a message that is no call';
   if (!Array.isArray(path) || path.length !== 1 || path[0] !== 'call') return 'a call of something that is not offered';
-  if (!Array.isArray(argumentList) || argumentList.length !== 2) return 'a call without a method and its arguments';
-  const [method, args] = argumentList as readonly ({ type?: unknown; value?: unknown } | null | undefined)[];
+  if (!Array.isArray(argumentList) || argumentList.length < 2 || argumentList.length > 3)
+    return 'a call without a method and its arguments';
+  const [method, args, number] = argumentList as readonly ({ type?: unknown; value?: unknown } | null | undefined)[];
   if (method?.type !== 'RAW' || typeof method.value !== 'string') return 'a call whose method is no text';
-  return args?.type === 'RAW' ? undefined : 'a call whose arguments are no plain data';
+  if (args?.type !== 'RAW') return 'a call whose arguments are no plain data';
+  const isNumbered = argumentList.length === 2 || (number?.type === 'RAW' && Number.isSafeInteger(number.value));
+  return isNumbered ? undefined : 'a call whose number is none';
 }
 
 /** What Comlink sends for a caller that is gone: nothing to be served, and nothing wrong. */
@@ -90,7 +94,9 @@ export class RemotePeer {
       if (this.#pending.delete(reject)) settle.reject(error);
     };
     this.#pending.add(reject);
-    this.#remote.call(method, args).then(
+    const { call } = settle;
+    const sent = call ? this.#remote.call(method, args, call) : this.#remote.call(method, args);
+    sent.then(
       (answer) => {
         if (!answer.ok) reject(fromErrorRecord(answer.error));
         else if (this.#pending.delete(reject)) settle.resolve(answer.value);

@@ -30,7 +30,9 @@ import { Returns } from '../returns.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Turn } from '../turn.js';
 import { RemotePeer, serveCalls } from './comlink-ports.js';
-import { ThreadScheduler } from './thread-scheduler.js';
+import { ParkRows } from './park-rows.js';
+import { ParkWords } from './park-words.js';
+import { LONG_WAIT_MS, ThreadScheduler } from './thread-scheduler.js';
 import type { CallerPort, PeerPort, RuntimeMessage, WorkerMessage, WorkerStart } from './worker-protocol.js';
 
 /** How often an actor shows that its thread serves its events. */
@@ -48,6 +50,8 @@ export class ThreadActor implements ActorHost {
   readonly #turn = new Turn();
   readonly #runtimeWords: RuntimeWords;
   readonly #scheduler: ThreadScheduler;
+  /** Where its generators tell what they wait in; absent = nobody looks. */
+  readonly #rows: ParkRows | undefined;
   readonly #peers = new Map<string, RemotePeer>();
   readonly #returns = new Returns();
   readonly #handlers = new Map<string, CallHandler>();
@@ -69,7 +73,7 @@ export class ThreadActor implements ActorHost {
     this.trace = new TraceLog(started.trace);
     this.backPressured = started.pace === 'max';
     const clock: Clock = { now: () => this.#elapsed() };
-    this.#scheduler = new ThreadScheduler(this.name, this.words, clock, this.#turn, started.pace);
+    this.#scheduler = new ThreadScheduler(this.name, this.words, clock, this.#turn, started.pace, true, tellLongWait);
     this.#turn.onViolation = onFailure;
     this.clock = {
       now: () => {
@@ -77,7 +81,9 @@ export class ThreadActor implements ActorHost {
         return this.#elapsed();
       },
     };
-    const { journal: restored } = started;
+    const { journal: restored, parks } = started;
+    const tellText = (number: number, text: string): void => tell({ kind: 'text', number, text });
+    this.#rows = parks && new ParkRows(new ParkWords(new AtomicWords(parks)), this.id, tellText);
     if (restored !== undefined) this.journal = { restored, set: (key, value) => tell({ kind: 'journal', key, value }) };
     for (const peer of started.peers) this.#connect(peer);
     for (const caller of started.callers) this.#serve(caller);
@@ -89,6 +95,11 @@ export class ThreadActor implements ActorHost {
     if (message.kind === 'peer') this.#connect(message.peer);
     else if (message.kind === 'caller') this.#serve(message.caller);
     else this.#mourn(message.death);
+  }
+
+  /** A message of the runtime has been dealt with. */
+  dealtWithMessage(): void {
+    this.#rows?.received();
   }
 
   closePorts(): void {
@@ -106,9 +117,10 @@ export class ThreadActor implements ActorHost {
   #serve({ name, id, life, port }: CallerPort): void {
     this.#ports.add(port);
     const broken = (reason: string) => this.#answer(BROKEN_MESSAGE, { reason }, name).catch(() => {}); // nobody waits
-    const answer = (method: string, args: unknown): Promise<unknown> => {
+    const answer = (method: string, args: unknown, call: number): Promise<unknown> => {
       if (this.#runtimeWords.deaths(actorId(id)) > life) return new Promise(() => {}); // nobody is there for the answer
-      return this.#answer(method === PEER_DIED ? BROKEN_MESSAGE : method, args, name); // only the runtime tells of deaths
+      // Only the runtime tells of deaths.
+      return this.#answer(method === PEER_DIED ? BROKEN_MESSAGE : method, args, name, call);
     };
     serveCalls(port, answer, broken);
   }
@@ -125,7 +137,7 @@ export class ThreadActor implements ActorHost {
     if (handler === undefined) done();
     else {
       const task = this.#turn.during(this.name, () => handler(death, death.name));
-      this.#scheduler.start(task, done, this.onFailure);
+      this.#scheduler.start(task, done, this.onFailure, this.#rows?.begin(`${PEER_DIED} for ${death.name}`));
     }
   }
 
@@ -156,23 +168,29 @@ export class ThreadActor implements ActorHost {
           else this.#settled.push(() => resolve(report));
         },
         this.onFailure,
+        this.#rows?.begin('main'),
       );
     });
+  }
+
+  get generator(): number | undefined {
+    return this.#rows && this.#scheduler.generatorNow;
   }
 
   random(name: string): RandomStream {
     return new RandomStream(this.started.seed, `${this.name}.${name}`);
   }
 
-  spawn(_name: string, task: Task<void>): void {
+  spawn(name: string, task: Task<void>): void {
     this.#turn.check(this.name, 'spawn');
+    const row = this.#rows?.begin(name);
     this.#spawned += 1;
     const done = (): void => {
       this.#spawned -= 1;
       if (this.#spawned === 0) for (const settled of this.#settled.splice(0)) settled();
     };
     // Not stepped inside the step that spawns it: it starts as an event of its own, as in the virtual runtime.
-    queueMicrotask(() => this.#scheduler.start(task, done, this.onFailure));
+    queueMicrotask(() => this.#scheduler.start(task, done, this.onFailure, row));
   }
 
   serve(handlers: Readonly<Record<string, CallHandler>>): void {
@@ -224,15 +242,16 @@ export class ThreadActor implements ActorHost {
     yield* attempt(() => this.#runtimeWords.shutdownStep());
   }
 
-  #answer(method: string, args: unknown, from: string): Promise<unknown> {
+  /** @param call its number; 0 = none */
+  #answer(method: string, args: unknown, from: string, call = 0): Promise<unknown> {
     const handler = this.#handlers.get(method);
     if (handler === undefined && !this.#isReady) {
       return new Promise((resolve, reject) => {
-        this.#early.push(() => void this.#answer(method, args, from).then(resolve, reject));
+        this.#early.push(() => void this.#answer(method, args, from, call).then(resolve, reject));
       });
     }
     if (handler === undefined && this.#handlers.has(BROKEN_MESSAGE)) {
-      return this.#answer(BROKEN_MESSAGE, noSuchService(method, this.name), from);
+      return this.#answer(BROKEN_MESSAGE, noSuchService(method, this.name), from, call);
     }
     if (handler === undefined) {
       const message = `Cannot call ${method} of ${this.name}: it has no such service`;
@@ -240,7 +259,7 @@ export class ThreadActor implements ActorHost {
     }
     return new Promise((resolve, reject) => {
       const task = this.#turn.during(this.name, () => handler(args, from));
-      this.#scheduler.start(task, resolve, reject);
+      this.#scheduler.start(task, resolve, reject, this.#rows?.begin(`${method} for ${from}`, call));
     });
   }
 
@@ -253,4 +272,9 @@ export class ThreadActor implements ActorHost {
     const epochNs = this.#runtimeWords.epochNs();
     return epochNs === undefined ? 0 : Number(process.hrtime.bigint() - epochNs);
   }
+}
+
+/** Into the output of its worker, which the runtime puts its name before. */
+function tellLongWait(what: string): void {
+  process.stderr.write(`has waited for ${LONG_WAIT_MS / 1000} s for a promise that has not come: ${what}\n`);
 }

@@ -19,6 +19,7 @@ import {
 } from '../../base/index.js';
 import { advance } from '../advance.js';
 import type { Turn } from '../turn.js';
+import type { ParkRow } from './park-rows.js';
 
 /** A generator, and what to do when it ends. */
 interface Running {
@@ -27,15 +28,21 @@ interface Running {
   readonly onError: (error: Error) => void;
   /** Grows at each park; a wake-up for an earlier one is void. */
   parks: number;
+  /** Where it tells what it waits in; absent = nobody looks. */
+  readonly row: ParkRow | undefined;
 }
 
 const NS_PER_MS = 1_000_000;
+/** How long a promise of the outside world is waited for before that is told, in milliseconds of real time. */
+export const LONG_WAIT_MS = 10_000;
 /** The longest delay a timer of the host takes. */
 const MAX_TIMER_MS = 2_147_483_647;
 
 export class ThreadScheduler {
   readonly #sleepers = new Map<WordIndex, { running: Running; parks: number }[]>();
   readonly #waiting = new Set<WordIndex>();
+  /** The number of the generator that is being stepped; 0 = it has none. */
+  generatorNow = 0;
 
   constructor(
     private readonly actor: string,
@@ -46,44 +53,63 @@ export class ThreadScheduler {
     private readonly pace: 'real' | 'max',
     /** Whether its timers keep the process alive. */
     private readonly keepsAlive = true,
+    /** Told of a promise that has not come for long: it may never. */
+    private readonly onLongWait: (what: string) => void = () => {},
   ) {}
 
-  start(task: Task<unknown>, onDone: (value: unknown) => void, onError: (error: Error) => void): void {
-    const running: Running = { task, onDone, onError, parks: 0 };
+  /** @param row of the generator, begun before anybody waits for it */
+  start(task: Task<unknown>, onDone: (value: unknown) => void, onError: (error: Error) => void, row?: ParkRow): void {
+    const running: Running = { task, onDone, onError, parks: 0, row };
     this.#resume(running, 0, undefined);
   }
 
   #resume(running: Running, parks: number, value: unknown, error?: Error): void {
     if (running.parks !== parks) return;
     running.parks += 1;
+    running.row?.run();
+    const before = this.generatorNow;
+    this.generatorNow = running.row?.number ?? 0;
     this.turn.during(this.actor, () => this.#step(running, value, error));
+    this.generatorNow = before;
   }
 
   #step(running: Running, value: unknown, error: Error | undefined): void {
     try {
       const result = advance(running.task, this.words, value, error);
-      if (result.done === true) running.onDone(result.value);
-      else this.#park(running, result.value);
+      if (result.done === true) {
+        running.row?.end();
+        running.onDone(result.value);
+      } else this.#park(running, result.value);
     } catch (caught) {
+      running.row?.fail();
       running.onError(caught instanceof Error ? caught : new Error(String(caught)));
     }
   }
 
   #park(running: Running, park: Park): void {
     const { parks } = running;
+    const call = running.row?.park(park, this.#passesAtOnce(park));
     if (park.kind === 'word') this.#sleep(running, park);
     else if (park.kind === 'time') {
       if (this.pace === 'max') setImmediate(() => this.#resume(running, parks, undefined));
       else this.#at(park.untilNs, () => this.#resume(running, parks, undefined));
     } else if (park.kind === 'reply') {
       park.start({
+        ...(call && { call }),
         resolve: (value) => this.#resume(running, parks, value),
         reject: (error) => this.#resume(running, parks, undefined, error),
       });
     } else {
+      const timer = setTimeout(() => this.onLongWait(park.what), LONG_WAIT_MS).unref();
       park.promise.then(
-        (value) => this.#resume(running, parks, value),
-        (error: unknown) => this.#resume(running, parks, undefined, fromErrorRecord(toErrorRecord(error))),
+        (value) => {
+          clearTimeout(timer);
+          this.#resume(running, parks, value);
+        },
+        (error: unknown) => {
+          clearTimeout(timer);
+          this.#resume(running, parks, undefined, fromErrorRecord(toErrorRecord(error)));
+        },
       );
     }
   }
@@ -92,7 +118,7 @@ export class ThreadScheduler {
     const { parks } = running;
     if (park.untilNs !== Number.POSITIVE_INFINITY) {
       const late = (): void => this.#resume(running, parks, false);
-      if (this.pace === 'max' && park.timeoutClass === EventClass.Source) setImmediate(late);
+      if (this.#passesAtOnce(park)) setImmediate(late);
       else this.#at(park.untilNs, late);
     }
     const sleepers = this.#sleepers.get(park.word);
@@ -104,6 +130,12 @@ export class ThreadScheduler {
       else sleepers.push({ running, parks });
     }
     if (!this.#waiting.has(park.word)) this.#wait(park.word, park.expected);
+  }
+
+  /** Whether it is a wait for modelled time, where that is not paced. */
+  #passesAtOnce(park: Park): boolean {
+    if (park.kind !== 'word' || park.untilNs === Number.POSITIVE_INFINITY) return false;
+    return this.pace === 'max' && park.timeoutClass === EventClass.Source;
   }
 
   #wait(word: WordIndex, expected: number): void {

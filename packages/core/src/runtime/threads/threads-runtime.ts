@@ -19,7 +19,9 @@ import { Journals } from '../journals.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Supervisor } from '../supervision/index.js';
 import { ActorWorker, type WorkerEvents } from './actor-worker.js';
+import { ParkWords } from './park-words.js';
 import { BEAT_MS } from './thread-actor.js';
+import { ThreadDeadlocks } from './thread-deadlocks.js';
 import { ThreadsControl, type WorkerHost } from './threads-control.js';
 import { labelToStderr, type OutputSink } from './worker-output.js';
 import type { CallerPort, Pace, PeerPort, WorkerMessage, WorkerStart } from './worker-protocol.js';
@@ -51,6 +53,9 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   readonly #supervisor: Supervisor;
   readonly #supervised: ReadonlySet<string>;
   readonly #journals = new Journals();
+  /** The memory of `ParkWords`; absent = nobody looks who waits for whom. */
+  readonly #parks: SharedArrayBuffer | undefined;
+  readonly #deadlocks: ThreadDeadlocks | undefined;
   readonly onOutput: OutputSink;
   #epochNs: bigint | undefined;
   #fail: (error: Error) => void = () => {};
@@ -67,15 +72,19 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const supervised = supervisedActors(spec);
     this.#supervised = new Set(supervised);
     this.#control = new ThreadsControl(this, this.words, { now: () => this.#elapsed() }, options.pace);
-    const { faults = [], supervision } = spec;
+    const { faults = [], supervision, actors, waits } = spec;
     this.#supervisor = new Supervisor(this.#control, supervised, faults, supervision, resumingActors(spec));
+    if (waits === undefined) return;
+    this.#parks = new SharedArrayBuffer(ParkWords.sizeBytes(Math.max(...actors.map(({ id }) => id))));
+    this.#deadlocks = new ThreadDeadlocks(this.words, new AtomicWords(this.#parks), waits(this.words), actors);
   }
 
   /**
    * Runs to the end.
    *
    * @throws ActorError when an actor fails; ETIMEDOUT when actors do not start, or do not stop after an interrupt;
-   *   EOWNERDEAD when the supervisor gives up
+   *   EOWNERDEAD when the supervisor gives up; EDEADLK when all that are left wait, some of them for each other, and
+   *   nothing can end it
    */
   async run(): Promise<RunReport> {
     const failure = new Promise<never>((_, reject) => {
@@ -143,6 +152,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   onMessage(worker: ActorWorker, message: WorkerMessage): void {
     if (message.kind === 'ready') worker.isReady = true;
     else if (message.kind === 'serving') worker.isServing = true;
+    else if (message.kind === 'text') worker.texts.set(message.number, message.text);
     else if (message.kind === 'reclaimed') this.#control.onReclaimed(worker, message.actor, message.deaths);
     else if (message.kind === 'journal') {
       // A driver's module may post anything, also in the name of its actor.
@@ -193,8 +203,10 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const { peers, callers } = this.#portsOf(spec, life);
     const start: WorkerStart = {
       ...{ spec, life, control, memory, seed, trace, pace: this.options.pace, peers, callers },
+      ...(this.#parks && { parks: this.#parks }),
       ...(spec.resumes && { journal: this.#journals.of(name) }),
     };
+    if (life > 0) this.#deadlocks?.reset(spec);
     const worker = new ActorWorker(spec, life, start, this, this.options.heapLimitMiB);
     this.workers.set(name, worker);
     return worker;
@@ -221,6 +233,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
 
   #supervise(timers: NodeJS.Timeout[]): void {
     const { onProgress, faults, supervision } = this.spec;
+    if (this.#deadlocks !== undefined) timers.push(setInterval(() => this.#lookForDeadlocks(), BEAT_MS));
     if (onProgress !== undefined) timers.push(setInterval(() => onProgress(this.#elapsed()), PROGRESS_MS));
     const { onBeat } = this.options;
     if (onBeat !== undefined) timers.push(setInterval(() => onBeat(this.#elapsed()), BEAT_MS));
@@ -230,6 +243,17 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
       for (const actor of this.#control.lookAtBeats()) this.#supervisor.suspect(actor);
     };
     timers.push(setInterval(look, BEAT_MS));
+  }
+
+  #lookForDeadlocks(): void {
+    try {
+      const news = this.#deadlocks?.beat(this.workers.values(), this.#elapsed());
+      for (const incident of news?.incidents ?? []) this.#supervisor.note(incident);
+      const isOver = this.#control.holds === 0 && !this.#supervisor.hasMoreToCome;
+      if (news?.end !== undefined && isOver) this.#fail(news.end);
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error))); // damaged words
+    }
   }
 
   async #allReady(timers: NodeJS.Timeout[]): Promise<void> {

@@ -24,6 +24,7 @@ runtime.on('message', (message: RuntimeMessage) => {
   if (message.kind === 'exit') exit();
   else if (message.kind === 'stall') stall(message.untilNs);
   else actor?.receive(message);
+  actor?.dealtWithMessage();
 });
 process.on('unhandledRejection', fail);
 

@@ -36,6 +36,8 @@ export interface WorkerStart {
   readonly seed: number;
   readonly trace: boolean;
   readonly pace: Pace;
+  /** The memory of `ParkWords`; absent = nobody looks who waits for whom. */
+  readonly parks?: SharedArrayBuffer;
   readonly peers: readonly PeerPort[];
   readonly callers: readonly CallerPort[];
   /** Only of an actor that resumes: what the lives before have left. */
@@ -57,12 +59,14 @@ export type WorkerMessage =
   | { readonly kind: 'reclaimed'; readonly actor: number; readonly deaths: number }
   /** An entry for its next life; absent value: it is taken out. */
   | { readonly kind: 'journal'; readonly key: string; readonly value?: unknown }
+  /** What a number in `ParkWords` stands for. */
+  | { readonly kind: 'text'; readonly number: number; readonly text: string }
   | { readonly kind: 'failed'; readonly error: ErrorRecord };
 
 /** Whether something that a worker has posted is one of its messages: the module of a driver can post anything. */
 export function isWorkerMessage(message: unknown): message is WorkerMessage {
   const { kind } = (message ?? {}) as { readonly kind?: unknown };
-  return ['done', 'ready', 'serving', 'reclaimed', 'journal', 'failed'].includes(kind as string);
+  return ['done', 'ready', 'serving', 'reclaimed', 'journal', 'text', 'failed'].includes(kind as string);
 }
 
 /** From the runtime to a worker. */

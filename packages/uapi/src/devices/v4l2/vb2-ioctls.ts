@@ -20,6 +20,8 @@ import { type MediaDevice, type MediaRequest, MediaRequestFile } from './media-r
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
 import { VB2_IO } from './vb2-ops.js';
 import type { Vb2Queue } from './vb2-queue.js';
+import { queueInRequest } from './vb2-requests.js';
+import { exportBuffer } from './vb2-sharing.js';
 import { copyTimestamp, fillUserBuffer, takeUserBuffer, type UserBuffer, verifyPlanes } from './vb2-user-buffer.js';
 import { decodeFormat } from './video-format.js';
 
@@ -155,7 +157,7 @@ export function* qbuf(call: QueueCall, given: UserBuffer): Task<void> {
     if (queue.usesQbuf) throw vb2Error('EBUSY', op, 'the queue is used without requests');
     const request = requestOf(call, given.request_fd, op);
     buffer.requestFd = given.request_fd;
-    queue.qbufInRequest(buffer, request, process);
+    queueInRequest(queue, buffer, request, process);
   }
   copyTimestamp(queue, buffer, given);
   fillUserBuffer(queue, buffer, given);
@@ -204,7 +206,7 @@ export function expbuf(call: QueueCall, given: ReturnType<typeof v4l2Exportbuffe
   refuseOthers(call, op);
   const buffer = bufferAt(call, given.index, op);
   verifyType(call, given.type, op);
-  const exported = call.queue.export(buffer, given.plane, given.flags);
+  const exported = exportBuffer(call.queue, buffer, given.plane, given.flags);
   given.fd = call.process.install(exported, given.flags);
 }
 

@@ -4,18 +4,13 @@
  * Source: drivers/media/common/videobuf2/videobuf2-core.c, v6.12.
  */
 import type { Task } from '@dmabuf-lab/core/base';
-import { O, POLL } from '../../abi/fcntl.js';
-import { V4L2_MEMORY } from '../../abi/videodev2.js';
-import type { DmaBufFile } from '../../files/dma-buf.js';
-import type { VmaRequest } from '../../kernel/address-space.js';
+import { POLL } from '../../abi/fcntl.js';
 import type { SimulatedKernel } from '../../kernel/kernel.js';
 import type { OpenFile } from '../../kernel/open-file.js';
 import type { Process } from '../../kernel/process.js';
-import type { MediaRequest, MediaRequestObject } from './media-request.js';
 import { type Vb2Buffer, vb2Error } from './vb2-buffer.js';
 import { Vb2Buffers } from './vb2-buffers.js';
 import { FileIo } from './vb2-fileio.js';
-import { OwnMemory } from './vb2-memory.js';
 import { ANY_IO, type DequeueSteps, VB2_IO, type Vb2Ops, type Vb2QueueOptions } from './vb2-ops.js';
 import { prepareBuffer } from './vb2-prepare.js';
 
@@ -155,11 +150,16 @@ export class Vb2Queue {
 
   // --- queueing ------------------------------------------------------------------------------------------------------
 
+  /** What the driver has to say against a buffer that it is to read. @throws ErrnoError of the driver */
+  validate(buffer: Vb2Buffer): void {
+    if (this.options.isOutput) this.ops.validateOutput?.(buffer);
+  }
+
   /** Source: __buf_prepare. @throws ErrnoError EIO, and what is wrong with the buffer */
   *prepare(buffer: Vb2Buffer, process: Process | undefined): Task<void> {
     if (this.error) throw vb2Error('EIO', 'VIDIOC_QBUF', 'a fatal error has occurred on the queue');
     if (buffer.prepared) return;
-    if (this.options.isOutput) this.ops.validateOutput?.(buffer);
+    this.validate(buffer);
     const { state } = buffer;
     buffer.state = 'preparing';
     this.#isPreparing = true;
@@ -206,41 +206,6 @@ export class Vb2Queue {
     this.#waitingForBuffers = false;
     buffer.state = 'queued';
     if (this.started) this.#giveToDriver(buffer);
-  }
-
-  /** Puts a buffer into a request, which queues it later. Source: vb2_core_qbuf with a request. */
-  qbufInRequest(buffer: Vb2Buffer, request: MediaRequest, process: Process): void {
-    const op = 'VIDIOC_QBUF';
-    if (this.error) throw vb2Error('EIO', op, 'a fatal error has occurred on the queue');
-    if (this.usesQbuf) throw vb2Error('EBUSY', op, 'the queue is used without requests');
-    this.usesRequests = true;
-    if (buffer.state !== 'dequeued') throw vb2Error('EINVAL', op, `buffer ${buffer.index} is ${buffer.state}`);
-    if (this.options.isOutput && !buffer.prepared) this.ops.validateOutput?.(buffer);
-    buffer.bind(request, this.#requestObject(buffer, process), op);
-    buffer.state = 'in request';
-    buffer.request = request.get();
-  }
-
-  /** Source: vb2_core_req_ops. */
-  #requestObject(buffer: Vb2Buffer, process: Process): MediaRequestObject {
-    return {
-      prepareInRequest: () => this.prepare(buffer, process),
-      unprepareInRequest: () => {
-        buffer.dequeue();
-        buffer.state = 'in request';
-      },
-      queueInRequest: () => this.#queueFromRequest(buffer, process),
-      unboundFromRequest: () => {
-        buffer.forgetBinding();
-        if (buffer.state !== 'in request') return;
-        buffer.dequeue();
-        buffer.dropRequest();
-      },
-    };
-  }
-
-  *#queueFromRequest(buffer: Vb2Buffer, process: Process): Task<void> {
-    if (!this.error) yield* this.qbuf(buffer, process);
   }
 
   #giveToDriver(buffer: Vb2Buffer): void {
@@ -364,7 +329,7 @@ export class Vb2Queue {
     this.owner = undefined;
   }
 
-  // --- poll, mmap, export --------------------------------------------------------------------------------------------
+  // --- poll ----------------------------------------------------------------------------------------------------------
 
   /** Source: vb2_core_poll. Polling a queue without buffers starts read or write mode. */
   poll(events: number, file: OpenFile): number {
@@ -380,28 +345,5 @@ export class Vb2Queue {
     if (!this.streaming || this.error || this.#waitingForBuffers) return POLL.ERR;
     if (isOutput && this.fileIo.isActive && this.queuedCount < this.buffers.count) return direction;
     return this.#done.length > 0 || this.lastBufferDequeued ? direction : 0;
-  }
-
-  /** Source: vb2_mmap. @throws ErrnoError EINVAL, EBUSY */
-  mmap(vma: VmaRequest, neededProtection: number): void {
-    const refuse = (reason: string): Error => vb2Error('EINVAL', 'mmap', reason);
-    if (!vma.shared || !vma.mayWrite) throw refuse('the mapping is not shared and writable');
-    if ((vma.prot & neededProtection) === 0) throw refuse('the protection does not let the data through');
-    if (this.memory !== V4L2_MEMORY.MMAP) throw refuse('the queue has no buffers of its own');
-    if (this.fileIo.isActive) throw vb2Error('EBUSY', 'mmap', 'the queue is in read or write mode');
-    const memory = this.buffers.planeAtPage(vma.first)?.memory;
-    if (!(memory instanceof OwnMemory)) throw refuse('no plane has this offset');
-    memory.mmap(vma);
-  }
-
-  /** Source: vb2_core_expbuf. @throws ErrnoError EINVAL, EBUSY */
-  export(buffer: Vb2Buffer, planeIndex: number, flags: number): DmaBufFile {
-    const op = 'VIDIOC_EXPBUF';
-    if (this.memory !== V4L2_MEMORY.MMAP) throw vb2Error('EINVAL', op, 'the queue has no buffers of its own');
-    if ((flags & ~(O.CLOEXEC | O.ACCMODE)) !== 0) throw vb2Error('EINVAL', op, `flags 0x${flags.toString(16)}`);
-    const memory = buffer.planes[planeIndex]?.memory;
-    if (!(memory instanceof OwnMemory)) throw vb2Error('EINVAL', op, `there is no plane ${planeIndex}`);
-    if (this.fileIo.isActive) throw vb2Error('EBUSY', op, 'the queue is in read or write mode');
-    return memory.export(flags);
   }
 }

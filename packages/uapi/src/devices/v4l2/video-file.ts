@@ -9,6 +9,7 @@ import type { Process } from '../../kernel/process.js';
 import { vb2Error } from './vb2-buffer.js';
 import { VB2_IO } from './vb2-ops.js';
 import type { Vb2Queue } from './vb2-queue.js';
+import { mapBuffer } from './vb2-sharing.js';
 import { VIDEO_IOCTLS } from './video-ioctls.js';
 import { CAPTURE_OFFSETS, queuesOf, type VideoNode } from './video-node.js';
 
@@ -73,7 +74,7 @@ export class VideoFile extends OpenFile {
     this.#refuseUnplugged('mmap');
     const { queue: capture, sourceQueue } = this.node;
     const queue = vma.first < CAPTURE_OFFSETS / PAGE_BYTES ? (sourceQueue ?? capture) : capture;
-    queue.mmap(vma, queue.options.isOutput ? PROT.WRITE : PROT.READ);
+    mapBuffer(queue, vma, queue.options.isOutput ? PROT.WRITE : PROT.READ);
   }
 
   /** Source: vb2_fop_read. */

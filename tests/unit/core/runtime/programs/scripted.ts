@@ -25,7 +25,9 @@ export type Step =
   | { readonly do: 'hoard' }
   | { readonly do: 'stray clock' }
   | { readonly do: 'draw'; readonly stream: string }
-  | { readonly do: 'serve'; readonly method: string; readonly answer: 'echo' | 'never' | 'EBUSY' }
+  | { readonly do: 'serve'; readonly method: string; readonly answer: 'echo' | 'never' | 'EBUSY' | 'word' }
+  /** Starts another generator. */
+  | { readonly do: 'spawn'; readonly name: string; readonly steps: readonly Step[] }
   | { readonly do: 'serve others' };
 
 /** A word of the test's own. */
@@ -82,7 +84,10 @@ function* perform(host: ActorHost, step: Step, note: (text: string) => void): Ta
       note(String(host.random(step.stream).uniform()));
       break;
     case 'serve':
-      host.serve({ [step.method]: (args) => answer(step.answer, args) });
+      host.serve({ [step.method]: (args) => answer(host, step.answer, args) });
+      break;
+    case 'spawn':
+      host.spawn(step.name, performAll(host, step.steps, note));
       break;
     case 'serve others':
       yield* host.untilOthersEnd();
@@ -90,7 +95,15 @@ function* perform(host: ActorHost, step: Step, note: (text: string) => void): Ta
   }
 }
 
-function* waitForWord(host: ActorHost, step: Extract<Step, { do: 'wait' }>, note: (text: string) => void): Task<void> {
+function* performAll(host: ActorHost, steps: readonly Step[], note: (text: string) => void): Task<void> {
+  for (const step of steps) yield* perform(host, step, note);
+}
+
+function* waitForWord(
+  host: ActorHost,
+  step: Pick<Extract<Step, { do: 'wait' }>, 'word' | 'until' | 'timeoutNs'>,
+  note: (text: string) => void,
+): Task<void> {
   for (;;) {
     const seen = host.words.load(testWord(step.word));
     if (seen === step.until) return;
@@ -110,7 +123,8 @@ function* callAndNote(host: ActorHost, step: Extract<Step, { do: 'call' }>, note
   }
 }
 
-function* answer(kind: 'echo' | 'never' | 'EBUSY', args: unknown): Task<unknown> {
+function* answer(host: ActorHost, kind: 'echo' | 'never' | 'EBUSY' | 'word', args: unknown): Task<unknown> {
+  if (kind === 'word') yield* waitForWord(host, args as { word: number; until: number }, () => {});
   if (kind === 'never') yield new WordPark(testWord(63), 0, 'for ever');
   if (kind === 'EBUSY') {
     const { ErrnoError } = yield* external(import('@dmabuf-lab/core/base'), 'an import');

@@ -1,0 +1,107 @@
+/** Deadlocks among the generators of a run, by name: what is the same in both runtimes. */
+import {
+  type ActorId,
+  type Deadlock,
+  ErrnoError,
+  findDeadlocks,
+  type Nanoseconds,
+  type Wait,
+  type WordPark,
+} from '../base/index.js';
+import type { WaitOwners } from './wait-owners.js';
+
+/** More are not told of: whoever runs into one again and again has been told. */
+const MAX_DEADLOCKS = 100;
+
+/** A generator with what it waits for. */
+export interface WaitingTask {
+  readonly actor: { readonly id: ActorId; readonly name: string };
+  readonly name: string;
+  /** No other generator of the run has the same. */
+  readonly number: number;
+  readonly waiting: WordPark | { readonly kind: 'time' | 'reply' | 'external'; readonly what: string } | undefined;
+  /** The number of the generator that serves the call it waits for; 0 = none is known. */
+  readonly servedBy: number;
+}
+
+/**
+ * The deadlocks that there are among tasks.
+ *
+ * @param tasks all of the actors that count, those who serve the others last: a deadlock is told from a device on
+ * @param isAsleep whether a word holds what a park expects: a sleeper whose word has changed is about to be woken
+ */
+export function deadlocksAmong<T extends WaitingTask>(
+  tasks: Iterable<T>,
+  owners: WaitOwners,
+  isAsleep: (park: WordPark) => boolean,
+): Deadlock<T>[] {
+  const byActor = new Map<ActorId, T[]>();
+  const byNumber = new Map<number, T>();
+  for (const task of tasks) {
+    const known = byActor.get(task.actor.id);
+    if (known === undefined) byActor.set(task.actor.id, [task]);
+    else known.push(task);
+    byNumber.set(task.number, task);
+  }
+  const waitOf = (task: T): Wait<T> | undefined => {
+    const { waiting, servedBy } = task;
+    if (waiting?.kind === 'reply') {
+      const server = byNumber.get(servedBy);
+      return server && { what: waiting.what, awaited: [server] };
+    }
+    if (waiting?.kind !== 'word' || !isAsleep(waiting)) return undefined;
+    const awaited: T[] = [];
+    for (const { actor, generator } of owners.ownersOf(waiting)) {
+      const all = byActor.get(actor) ?? [];
+      const those = generator === undefined ? all : all.filter(({ number }) => number === generator);
+      if (those.length === 0) return undefined; // dead, or it has ended and left this behind
+      awaited.push(...those);
+    }
+    // Nobody ends a wait of its own, but where it is alone that is the deadlock.
+    const others = awaited.filter((one) => one !== task);
+    return { what: waiting.what, awaited: others.length > 0 ? others : awaited };
+  };
+  return findDeadlocks<T>(byNumber.values(), { waitOf, nameOf, isSameActor });
+}
+
+/** Which deadlocks are new: each is told once as long as it lasts. */
+export class DeadlockLog<T extends WaitingTask> {
+  #told = 0;
+  /** Those that were there at the last look. */
+  #known = new Set<string>();
+
+  /** @returns those that were not there at the last look, as long as not too many have been told of */
+  newAmong(deadlocks: readonly Deadlock<T>[]): Deadlock<T>[] {
+    const known = new Set<string>();
+    const told: Deadlock<T>[] = [];
+    for (const deadlock of deadlocks) {
+      const key = deadlock.waits.map(({ task, what }) => `${task.number} ${what}`).join();
+      known.add(key);
+      if (this.#known.has(key) || this.#told === MAX_DEADLOCKS) continue;
+      this.#told += 1;
+      told.push(deadlock);
+    }
+    this.#known = known;
+    return told;
+  }
+}
+
+/** What a run ends with when nobody can go on. @param waits who waits for what, in words */
+export function everybodyWaits(nowNs: Nanoseconds, waits: readonly string[], deadlocks: readonly string[]): ErrnoError {
+  const closed = deadlocks.length === 0 ? '' : `; deadlock: ${deadlocks.join('; ')}`;
+  return new ErrnoError(
+    'EDEADLK',
+    'run',
+    `The run cannot go on at ${nowNs} ns: everybody waits (${waits.join('; ')})${closed}`,
+    { nowNs, waits, deadlocks },
+  );
+}
+
+/** `camera`, `camera/lane 1`. */
+export function nameOf({ actor, name }: WaitingTask): string {
+  return name === 'main' ? actor.name : `${actor.name}/${name}`;
+}
+
+function isSameActor(one: WaitingTask, other: WaitingTask): boolean {
+  return one.actor === other.actor;
+}

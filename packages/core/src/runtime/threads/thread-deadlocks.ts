@@ -1,0 +1,101 @@
+/**
+ * Names the deadlocks of a run on threads: looks at each beat, and tells what two looks in a row have found unchanged.
+ *
+ * When all that is left of a run waits and nothing can end that, the run cannot go on; the virtual runtime says so too.
+ */
+import type { AtomicWords, Deadlock, ErrnoError, Nanoseconds } from '../../base/index.js';
+import type { ActorSpec } from '../actor.js';
+import { DeadlockLog, everybodyWaits, nameOf } from '../deadlocks.js';
+import type { Incident } from '../supervision/index.js';
+import type { WaitOwners } from '../wait-owners.js';
+import type { ActorWorker } from './actor-worker.js';
+import { DeadlockLook, type ParkedTask, type Sight, type WatchedActor } from './deadlock-look.js';
+import { ParkWords } from './park-words.js';
+
+/** What a beat has found. */
+export interface DeadlockNews {
+  readonly incidents: readonly Incident[];
+  /** Set when nobody can go on any more, as far as the actors are concerned. */
+  readonly end: ErrnoError | undefined;
+}
+
+export class ThreadDeadlocks {
+  readonly #parks: ParkWords;
+  readonly #look: DeadlockLook;
+  readonly #log = new DeadlockLog<ParkedTask>();
+  readonly #called: ReadonlySet<string>;
+  /** Those of the last look, by who waits since when. */
+  #last = new Set<string>();
+  #lastAtRest = '';
+
+  /** @param memory that of `ParkWords` */
+  constructor(words: AtomicWords, memory: AtomicWords, owners: WaitOwners, actors: readonly ActorSpec[]) {
+    this.#parks = new ParkWords(memory);
+    this.#look = new DeadlockLook(words, this.#parks, owners);
+    this.#called = new Set(actors.flatMap(({ calls }) => calls));
+  }
+
+  /** The next life of an actor is about to start; the one before can touch no word any more. */
+  reset({ id }: ActorSpec): void {
+    this.#parks.reset(id);
+  }
+
+  /** Looks. @param workers the present lives of all actors, the dead among them */
+  beat(workers: Iterable<ActorWorker>, nowNs: Nanoseconds): DeadlockNews {
+    const all = [...workers].filter(({ isDead }) => !isDead);
+    const living = all.filter(({ ending }) => ending === undefined);
+    // Who serves the others comes last: a deadlock is told from a device on.
+    const actors = [...living.filter(({ isServing }) => !isServing), ...living.filter(({ isServing }) => isServing)];
+    const sight = this.#look.look(
+      actors.map((worker) => this.#watched(worker)),
+      nowNs,
+    );
+    const found = new Map(sight.deadlocks.map((one) => [keyOf(one.stuck), one]));
+    const lasting = [...found].flatMap(([key, one]) => (this.#last.has(key) ? [one] : []));
+    this.#last = new Set(found.keys());
+    const lives = new Map(living.map(({ name, life }) => [name, life]));
+    const incidents = this.#log.newAmong(lasting).map((one) => incidentOf(one, lives, nowNs));
+    const isComplete = living.length === all.length && sight.isWhole;
+    return { incidents, end: this.#endOf(sight, lasting, isComplete, nowNs) };
+  }
+
+  /** When all generators have waited since the last look, without a time-out, and some of them for each other. */
+  #endOf(
+    { tasks }: Sight,
+    lasting: readonly Deadlock<ParkedTask>[],
+    isComplete: boolean,
+    nowNs: Nanoseconds,
+  ): ErrnoError | undefined {
+    const waits = ({ waiting, hasTimeOut, servedBy }: ParkedTask): boolean =>
+      waiting !== undefined && !hasTimeOut && (waiting.kind !== 'reply' || servedBy !== 0);
+    const atRest = isComplete && lasting.length > 0 && tasks.every(waits) ? keyOf(tasks) : '';
+    const isOver = atRest !== '' && atRest === this.#lastAtRest;
+    this.#lastAtRest = atRest;
+    if (!isOver) return undefined;
+    const others = tasks.filter(({ actor }) => !actor.isCalled); // those who serve wait for calls
+    const described = others.map((task) => `${nameOf(task)} for ${task.waiting?.what}`);
+    return everybodyWaits(
+      nowNs,
+      described,
+      lasting.map(({ text }) => text),
+    );
+  }
+
+  #watched({ spec, posted, texts }: ActorWorker): WatchedActor {
+    const { id, name } = spec;
+    return { id, name, posted, isCalled: this.#called.has(name), text: (number) => texts.get(number) };
+  }
+}
+
+function keyOf(tasks: Iterable<ParkedTask>): string {
+  return Array.from(tasks, ({ number, serial }) => `${number} ${serial}`).join();
+}
+
+function incidentOf(
+  { waits, text }: Deadlock<ParkedTask>,
+  lives: ReadonlyMap<string, number>,
+  atNs: Nanoseconds,
+): Incident {
+  const { name } = waits[0].task.actor;
+  return { kind: 'deadlock', actor: name, atNs, life: lives.get(name) ?? 0, why: text };
+}
