@@ -78,6 +78,23 @@ test('check-driver: of a step that never ends, says after which call, and ends',
   t.regex(stdout, /skip {2}frames/);
 });
 
+test('check-driver: of a step that never ends late in the suite, tells what was found and asked before', async (t) => {
+  const dir = await writeDriver(t, "Math.random(); if (ctx.payload === 'timing') for (;;) {}");
+  const { code, stdout } = await run(dir, ['check-driver', 'mine.mjs', '--limit', '3s']);
+  t.is(code, 1);
+  t.regex(
+    stdout,
+    /FAIL {2}ports-only: the driver uses Math\.random\n {6}at mine\.mjs:\d+\n {6}in the run "plain stream"/,
+  );
+  t.regex(
+    stdout,
+    /FAIL {2}stop: a step of the driver does not end: .*\n {6}at .*mine\.mjs:\d+\n {6}in the run "asked to leave/,
+  );
+  t.regex(stdout, /^pass {2}enomem$/m);
+  t.regex(stdout, /^skip {2}restart$/m);
+  t.regex(stdout, /skipped, since the run "asked to leave at .* ms" does not pass: stop: a step/);
+});
+
 test('check-driver: of a driver that ends its process, says so', async (t) => {
   const { code, stdout } = await run(await writeDriver(t, 'process.exit(3);'), ['check-driver', 'mine.mjs']);
   t.is(code, 1);

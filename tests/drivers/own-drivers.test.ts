@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { loadScenario, prepareRun, ScenarioError } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { runFile } from '../scenarios/run-file.js';
-import { run } from '../unit/lab/cli/command-line.js';
+import { ended, run, start } from '../unit/lab/cli/command-line.js';
 import { driverFolder, sink } from '../unit/lab/loader/driver-folder.js';
 
 interface Device {
@@ -223,4 +223,18 @@ test.serial('what a driver says of memory and importer, is looked at before the 
     t.regex(stderr, reason);
     t.regex(stderr, /own\.yaml:\d+:\d+: /);
   }
+});
+
+test.serial('on threads a promise that does not come, is told of with the device that waits for it', async (t) => {
+  const own = sink('', "yield* ctx.external(new Promise(() => {}), 'the weights of its network');");
+  const folder = driverFolder(t, { 'own.ts': own, 'own.yaml': scenario({ isp: { driver: './own.ts' } }) });
+  const child = start(folder, ['run', 'own.yaml', '--runtime', 'threads']);
+  const end = ended(child);
+  child.stderr?.on('data', (text: string) => {
+    if (/for a promise that has not come/.test(text)) child.kill('SIGINT');
+    if (/Stopping/.test(text)) child.kill('SIGINT');
+  });
+  const { code, stderr } = await end;
+  t.is(code, 130, 'the second Ctrl-C ends it at once');
+  t.regex(stderr, /^\[isp\] has waited for 10 s for a promise that has not come: the weights of its network$/m);
 });

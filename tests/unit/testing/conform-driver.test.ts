@@ -1,4 +1,4 @@
-import { type AnyDriver, frameFormat } from '@dmabuf-lab/core/driver';
+import { type AnyDriver, type FrameFormat, frameFormat } from '@dmabuf-lab/core/driver';
 import { conformDriver, RULE_NAMES, type RuleName } from '@dmabuf-lab/core/testing';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import test from 'ava';
@@ -16,6 +16,8 @@ const BAD: Readonly<Record<string, readonly RuleName[]>> = {
   jobs: ['jobs', 'fences'], // who gives back the frame of a job that never ends, gives it back too early
   memory: ['memory'],
   'memory-writes': ['memory'],
+  'memory-helper': ['memory'],
+  'memory-method': ['memory'],
   'memory-unguarded': ['memory'],
   'read-only': ['read-only'],
   seal: ['seal'],
@@ -28,8 +30,11 @@ const BAD: Readonly<Record<string, readonly RuleName[]>> = {
   'end-too-early': ['end-of-stream'],
   stop: ['stop'],
   enomem: ['enomem'],
+  'enomem-masked': ['enomem'],
   'slow-consumer': ['slow-consumer'],
   'late-attach': ['late-attach'],
+  'first-tick': ['first-tick'],
+  'first-capture': ['first-tick'],
   moves: ['moves'],
   formats: ['formats'],
   'optional-ports': ['optional-ports'],
@@ -54,6 +59,47 @@ for (const [name, broken] of Object.entries(BAD)) {
     t.false(ok);
   });
 }
+
+test('conformDriver › of state that is sized by the first format, finds the stay after a change', async (t) => {
+  let copies = 0;
+  const fresh = async (): Promise<AnyDriver> => {
+    copies += 1;
+    const url = new URL(`./bad-drivers/format-change.js?copy=${copies}`, import.meta.url);
+    return ((await import(url.href)) as { readonly default: AnyDriver }).default;
+  };
+  const { rules, text } = await conformDriver(fresh, { runsFor: ['formats'] });
+  const failed = rules.filter(({ verdict }) => verdict === 'fail');
+  t.deepEqual(
+    failed.map(({ rule }) => rule),
+    ['formats'],
+    text,
+  );
+  t.is(failed[0].findings[0].run, 'its stream ends, then NV12 96x64');
+});
+
+test('conformDriver › of a driver that takes one size alone, says that no change was tried', async (t) => {
+  const { driver } = builtInDrivers.gpu;
+  const plan: AnyDriver['plan'] = (parameters, inputs) => {
+    const [{ strideBytes, heightPixels }] = Object.values(inputs as Record<string, FrameFormat>);
+    const answer = driver.plan(parameters as never, inputs as never);
+    if (strideBytes === 64 && heightPixels === 48) return answer;
+    return { ...answer, problems: ['it takes 48 rows of 64 bytes alone'] };
+  };
+  const { ok, notes, text } = await conformDriver({ ...driver, plan } as AnyDriver, { runsFor: ['formats'] });
+  t.true(ok, text);
+  t.regex(notes.join(), /no change of format between two stays was tried/);
+});
+
+test('conformDriver › of a driver that keeps its frame when acquire finds no memory, says so', async (t) => {
+  const { rules, text } = await conformDriver(await badDriver('enomem-acquire'), { runsFor: ['enomem'] });
+  const failed = rules.filter(({ verdict }) => verdict === 'fail');
+  t.deepEqual(
+    failed.map(({ rule, findings }) => [rule, findings.map(({ run }) => run)]),
+    [['frames', ['no memory at acquire 2']]],
+    text,
+  );
+  t.regex(failed[0].findings[0].what, /frame 1 \(in\.take at .*enomem-acquire\.[jt]s:\d+\) is never given back/);
+});
 
 test('conformDriver › every rule is broken by a bad driver', (t) => {
   const broken = new Set(Object.values(BAD).flat());
@@ -99,6 +145,24 @@ test('conformDriver › of a breach, names the place in the driver, the run and 
   t.regex(text, /remedy: give each frame back on every path/);
 });
 
+test('conformDriver › of a breach inside a helper of the laboratory, names the line of the driver', async (t) => {
+  const { rules } = await conformDriver(await badDriver('memory-helper'), { runsFor: ['memory'] });
+  const places = rules.flatMap(({ findings }) => findings.map(({ where }) => where ?? ''));
+  t.true(places.length > 0);
+  for (const where of places) t.regex(where, /bad-drivers\/memory-helper\.[jt]s:\d+$/);
+});
+
+test.serial('conformDriver › of a program with stacks of its own form, names the place all the same', async (t) => {
+  const before = Error.prepareStackTrace;
+  t.teardown(() => {
+    Error.prepareStackTrace = before;
+  });
+  Error.prepareStackTrace = (_, sites) => sites;
+  const { rules } = await conformDriver(await badDriver('frames'), { runsFor: ['frames'] });
+  const [finding] = rules.flatMap(({ findings }) => findings);
+  t.regex(finding.where ?? '', /bad-drivers\/frames\.[jt]s:\d+$/);
+});
+
 test('conformDriver › of a move that waits in vain, names the job that was open', async (t) => {
   const { rules } = await conformDriver(await badDriver('moves'), { runsFor: ['moves'] });
   const [finding] = rules.flatMap(({ findings }) => findings);
@@ -127,6 +191,29 @@ test('conformDriver › with one rule, tells of no other', async (t) => {
   t.true(ok);
 });
 
+test('conformDriver › of a rule that is skipped, says why', async (t) => {
+  const { rules, text } = await conformDriver(await badDriver('run'), { rules: ['moves'] });
+  t.deepEqual(
+    rules.map(({ rule, verdict }) => [rule, verdict]),
+    [['moves', 'skipped']],
+  );
+  t.regex(
+    text,
+    /^skip {2}moves\n {6}skipped, since the run "plain stream" does not pass: run: the driver has thrown: .* at .*bad-drivers\/run\.[jt]s:\d+$/m,
+  );
+});
+
+test('conformDriver › of a plan that throws at its first question, names what and where', async (t) => {
+  const driver = await badDriver('good');
+  const plan = (): never => {
+    throw new Error('no such pipeline');
+  };
+  await t.throwsAsync(conformDriver({ ...driver, plan }), {
+    name: 'ConformInputError',
+    message: /^Cannot check driver good: its plan throws: no such pipeline at .*conform-driver\.test\.[jt]s:\d+$/,
+  });
+});
+
 test('conformDriver › of pages that cannot be guarded, says so', async (t) => {
   const { notes } = await conformDriver(await badDriver('memory-unguarded'), { runsFor: ['memory'] });
   t.regex(notes.join(), /guards each byte of the pages has ended early: .*memory-unguarded/);
@@ -144,6 +231,12 @@ test('conformDriver › of parameters that are missing, unknown rules and things
     t.throwsAsync(run, { name: 'ConformInputError', message });
   await refused(conformDriver(driver, { parameters: { service: 'long' } }), /good: parameters service: /);
   await refused(conformDriver(driver, { rules: ['no-such' as RuleName] }), /no-such.*there are parameters, plan/);
-  await refused(conformDriver({} as AnyDriver), /not what defineDriver returns/);
+  await refused(
+    conformDriver({} as AnyDriver),
+    /not what defineDriver returns: its name: expected a text, got nothing/,
+  );
+  const run: AnyDriver['run'] = (context, state) => driver.run(context, state);
+  await refused(conformDriver({ ...driver, run }), /its run: expected a generator function \(\*run\), got a function/);
+  await refused(conformDriver({ ...driver, ports: {} }), /its ports: expected at least one input\(\) or output\(\)/);
   await refused(conformDriver(builtInDrivers.display.driver, { inputs: { in: NV12 } }), /display: it takes AB24/);
 });

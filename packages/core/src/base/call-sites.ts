@@ -28,9 +28,9 @@ export class CallSites {
   here(): string | undefined {
     const limit = Error.stackTraceLimit;
     Error.stackTraceLimit = DEPTH;
-    const { stack = '' } = new Error();
+    const error = new Error();
     Error.stackTraceLimit = limit;
-    for (const line of stack.split('\n')) {
+    for (const line of stackText(error).split('\n')) {
       const frame = FRAME.exec(line);
       if (frame === null) continue;
       const [, file, number] = frame;
@@ -43,6 +43,21 @@ export class CallSites {
     const prefix = this.#base.find((one) => file.startsWith(one));
     if (prefix !== undefined) return file.slice(prefix.length);
     return file.startsWith('file:') ? pathOf(file) : file;
+  }
+}
+
+/**
+ * The stack of an error as Node writes it, by source maps where they are on, whatever a program has made of
+ * `Error.prepareStackTrace`. Empty when the stack was taken before in another form.
+ */
+export function stackText(error: Error): string {
+  const { prepareStackTrace } = Error;
+  Reflect.set(Error, 'prepareStackTrace', undefined);
+  try {
+    const stack: unknown = error.stack;
+    return typeof stack === 'string' ? stack : '';
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
   }
 }
 

@@ -49,9 +49,10 @@ export const GROUPS: readonly CaseGroup[] = [
   { rules: ['enomem'], run: shortages },
   { rules: ['stop', 'late-attach'], run: leaves },
   { rules: ['stop'], run: stops },
-  { rules: ['late-attach'], run: lateAttach },
+  { rules: ['late-attach', 'first-tick'], run: lateAttach },
   { rules: ['moves'], run: moves },
   { rules: ['formats'], run: formats },
+  { rules: ['formats'], run: changeOfFormat },
   { rules: ['optional-ports'], run: optionalPorts },
   { rules: ['restart', 'ledger'], run: kills },
   { rules: ['determinism'], run: repeats },
@@ -69,7 +70,7 @@ async function guardedPages({ run, quietly, findings, subject, plain }: Suite): 
   findings.add('memory', `what is in pages after their job matters: ${differenceOf(plain, other)}`);
 }
 
-async function earlyFrames({ run }: Suite): Promise<void> {
+export async function earlyFrames({ run }: Suite): Promise<void> {
   await run({ ...PLAIN, name: 'frames handed on early', payload: 'stamp', sources: { lateByNs: 3 * MS } });
 }
 
@@ -82,7 +83,7 @@ async function endsOfStreams({ run, subject }: Suite): Promise<void> {
   for (const port of inputs) await run({ ...end, name: `${port} ends first`, sourceOf: { [port]: { frames: 2 } } });
 }
 
-async function badContent({ run, subject, findings }: Suite): Promise<void> {
+export async function badContent({ run, subject, findings }: Suite): Promise<void> {
   if (Object.keys(subject.inputs).length === 0) return;
   const { seen } = await run({
     ...{ name: 'bad content', throwing: 'errors', hanging: 'errors' },
@@ -109,11 +110,13 @@ async function shortages({ run, findings, plain }: Suite): Promise<void> {
       findings.add('enomem', `${passed(short)} frames pass instead of ${passed(plain)} once memory was short`);
     }
   }
+  // Here a driver may go on or end with that error, as long as it gives back what it had.
+  await run({ name: 'no memory at acquire 2', throwing: 'enomem', hanging: 'enomem', shortages: { acquire: 1 } });
 }
 
 async function slowConsumers({ run }: Suite): Promise<void> {
   const slow = { throwing: 'slow-consumer', hanging: 'slow-consumer', sink: { serviceNs: 35 * MS } } as const;
-  await run({ ...slow, name: 'no buffer at a tick', sink: {}, shortages: { acquire: 1 } });
+  await run({ ...slow, name: 'no buffer at a tick', sink: {}, shortages: { tick: 1 } });
   await run({ ...slow, name: 'slow consumer' });
   await run({ ...slow, name: 'slow consumer behind one place', depth: 1 });
   for (const policy of ['drop-oldest', 'drop-newest'] as const) {
@@ -173,6 +176,44 @@ async function formats({ run, subject, findings }: Suite): Promise<void> {
   }
 }
 
+/** What V4L2 calls a source change: one stay with the first format, and the next of the same instance with another. */
+async function changeOfFormat({ run, quietly, subject, findings, isBroken }: Suite): Promise<void> {
+  if (isSource(subject)) return; // its formats come from its parameters
+  const inputs = otherInputs(subject, findings).find((other) => isOtherSize(other, subject.inputs));
+  if (inputs === undefined) {
+    findings.note('no change of format between two stays was tried: plan takes no other size');
+    return;
+  }
+  const [{ fourcc, widthPixels, heightPixels }] = Object.values(inputs);
+  const [device, fromNs] = [`${TESTED}-2`, Math.round(durationOf(subject) * 0.75) + 770_000];
+  const durationNs = fromNs + durationOf(subject);
+  const change = { device, inputs, fromNs };
+  const two = { ...PLAIN, throwing: 'formats', hanging: 'formats', views: 'detached', durationNs } as const;
+  const untilNs = Math.round(durationOf(subject) / 2);
+  const alone = await quietly({ ...two, name: 'the second stay alone', devices: [], change });
+  for (const [how, first] of [
+    ['its stream ends', { frames: 4 }],
+    ['it is asked to leave', { presence: [{ fromNs: 0, untilNs }] }],
+  ] as const) {
+    const name = `${how}, then ${fourcc} ${widthPixels}x${heightPixels}`;
+    const { seen, outcome } = await run({ ...two, ...first, name, change });
+    if (outcome === undefined || alone.outcome === undefined || isBroken('formats') || isBroken('instances')) return;
+    for (const [port, frames] of seen) {
+      if (!port.startsWith(`${device}-`)) continue;
+      const good = frames.filter((frame) => frame.error === 0 && frame.good).length;
+      const expected = alone.seen.get(port)?.filter((frame) => frame.error === 0 && frame.good).length ?? 0;
+      if (good >= Math.min(expected, first.frames ?? expected)) continue;
+      findings.add(
+        'formats',
+        `${good} good frames leave ${port} instead of ${expected}, after a stay with another size`,
+      );
+    }
+  }
+}
+
+const isOtherSize = (some: Subject['inputs'], others: Subject['inputs']): boolean =>
+  Object.entries(some).some(([port, { sizeBytes }]) => sizeBytes !== others[port]?.sizeBytes);
+
 async function optionalPorts({ run, subject }: Suite): Promise<void> {
   const { ports } = subject.driver;
   const optional = Object.keys(ports).filter((port) => ports[port].isOptional);
@@ -229,7 +270,7 @@ async function instances({ quietly, findings, subject, isBroken }: Suite): Promi
   const both = await quietly({ ...few, name: 'two devices', devices: names });
   for (const { rule, what, where } of both.findings.all) {
     if (isBroken(rule)) continue;
-    findings.all.push({ rule: 'instances', what, ...(where !== undefined && { where }) });
+    findings.take({ rule: 'instances', what, ...(where !== undefined && { where }) });
   }
   if (both.outcome === undefined || both.findings.all.length > 0) return;
   if (isBroken('determinism') || isBroken('plan')) return; // then no two runs can be compared

@@ -19,26 +19,31 @@ import { CheckedJob } from './checked-job.js';
 import { CheckedInput, CheckedOutput, type IsPending } from './checked-ports.js';
 import type { Monitor } from './monitor.js';
 import type { Place } from './place.js';
+import { Shortages } from './shortages.js';
 
 export class CheckedContext implements DriverContext {
   readonly ports: Readonly<Record<string, never>>;
   readonly #outputs: CheckedOutput[] = [];
-  #begins = 0;
-  #acquires = 0;
+  readonly #shortages: Shortages;
 
   constructor(
     private readonly monitor: Monitor,
     private readonly inner: DriverContext,
     declared: PortDeclarations,
     isPending: IsPending,
+    private readonly beganNs: Nanoseconds,
   ) {
+    const hasInput = Object.keys(inner.ports).some((name) => declared[name].direction === 'in');
+    // On threads a device has begun a little late before it can look at the clock.
+    const earliestNs = hasInput || inner.runtime === 'threads' ? 0 : beganNs;
+    this.#shortages = new Shortages(monitor.options.shortages);
     const ports: Record<string, InputPort | OutputPort> = {};
     for (const [name, port] of Object.entries(inner.ports) as [string, InputPort | OutputPort | undefined][]) {
       if (port === undefined) continue;
       if (declared[name].direction === 'in') {
         ports[name] = new CheckedInput(monitor, name, port as InputPort, isPending);
       } else {
-        const output = new CheckedOutput(monitor, name, port as OutputPort, () => this.#noBuffer());
+        const output = new CheckedOutput(monitor, name, port as OutputPort, earliestNs, this.#shortages);
         this.#outputs.push(output);
         ports[name] = output;
       }
@@ -98,7 +103,12 @@ export class CheckedContext implements DriverContext {
   }
 
   tick(timeNs: Nanoseconds): Task<boolean> {
-    return this.#wait('ctx.tick', this.inner.tick(timeNs));
+    const place = this.monitor.call('ctx.tick');
+    if (timeNs < this.beganNs && this.inner.runtime === 'virtual') {
+      const what = `the tick at ${timeNs} ns is waited for, and the device began at ${this.beganNs} ns`;
+      this.monitor.findings.add('first-tick', what, place);
+    }
+    return this.monitor.waiting('ctx.tick', place, this.inner.tick(timeNs));
   }
 
   external<T>(promise: PromiseLike<T>, what: string): Task<T> {
@@ -230,15 +240,7 @@ export class CheckedContext implements DriverContext {
   }
 
   #noMemory(): boolean {
-    const index = this.#begins;
-    this.#begins += 1;
-    return this.monitor.options.shortages?.begin === index;
-  }
-
-  #noBuffer(): boolean {
-    const index = this.#acquires;
-    this.#acquires += 1;
-    return this.monitor.options.shortages?.acquire === index;
+    return this.#shortages.isShort('begin');
   }
 }
 

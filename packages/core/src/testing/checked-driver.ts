@@ -1,23 +1,23 @@
 /** A driver with a monitor around it: what the rig runs in place of the driver under test. */
-import type { Task } from '../base/index.js';
+import type { Nanoseconds, Task } from '../base/index.js';
 import { type AnyDriver, type DriverContext, type OpenTables, runDriver, setUpDriver } from '../driver/index.js';
 import { fenceStatus } from '../sync/index.js';
 import { CheckedContext } from './checked-context.js';
 import type { FencedFrame } from './checked-frame.js';
 import type { Monitor } from './monitor.js';
 
-/** What happened to the stays of a driver, in order. */
-export interface Stay {
-  readonly beganNs: number;
-  endedNs?: number;
-  /** It has inputs, none of which had ended. */
-  tooEarly?: boolean;
+/** Told of the stays of a driver, in order. */
+export interface StayLog {
+  began(atNs: Nanoseconds): void;
+  /** @param tooEarly it has inputs, none of which had ended */
+  ended(atNs: Nanoseconds, tooEarly: boolean): void;
 }
 
-export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenTables, stays: Stay[]): AnyDriver {
+export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenTables, stays: StayLog): AnyDriver {
   const isPending = ({ acquireFence }: FencedFrame): boolean =>
     acquireFence !== undefined && fenceStatus(tables.timelines, acquireFence) === 0;
-  const wrap = (inner: DriverContext): CheckedContext => new CheckedContext(monitor, inner, driver.ports, isPending);
+  const wrap = (inner: DriverContext, beganNs: Nanoseconds): CheckedContext =>
+    new CheckedContext(monitor, inner, driver.ports, isPending, beganNs);
   let told: CheckedContext | undefined;
   return {
     ...driver,
@@ -27,7 +27,7 @@ export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenT
       },
     }),
     *setup(inner: never): Task<unknown> {
-      const context = wrap(inner);
+      const context = wrap(inner, 0);
       try {
         return yield* monitor.drive(setUpDriver(driver, context));
       } catch (error) {
@@ -38,10 +38,10 @@ export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenT
     *run(inner: never, state: never): Task<void> {
       if ((state as unknown) === FAILED) return;
       const real = inner as DriverContext;
-      const context = wrap(real);
+      const beganNs = real.now();
+      const context = wrap(real, beganNs);
       told = context;
-      const stay: Stay = { beganNs: real.now() };
-      stays.push(stay);
+      stays.began(beganNs);
       let thrown = false;
       try {
         yield* monitor.drive(monitor.during(() => runDriver(driver, context, state)));
@@ -49,10 +49,9 @@ export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenT
         thrown = true;
         monitor.threw(error);
       }
-      stay.endedNs = real.now();
-      stay.tooEarly = !thrown && isTooEarly(real, driver);
       context.endStay(thrown);
       monitor.endStay(thrown);
+      stays.ended(real.now(), !thrown && isTooEarly(real, driver));
     },
   };
 }

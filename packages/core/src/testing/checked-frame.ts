@@ -3,7 +3,7 @@ import type { Nanoseconds } from '../base/index.js';
 import type { CodedFrame, Frame, FrameFormat, Job } from '../driver/index.js';
 import type { DmaFence } from '../sync/index.js';
 import type { CheckedJob } from './checked-job.js';
-import type { Monitor } from './monitor.js';
+import type { Monitor, Strand } from './monitor.js';
 import { at, type Place } from './place.js';
 
 /** How a frame came. */
@@ -31,6 +31,8 @@ export class CheckedFrame implements Frame {
   sealed: boolean;
   /** The job that wrote it has ended with an error. */
   failed = false;
+  /** The generator that has it. */
+  readonly strand: Strand | undefined;
 
   constructor(
     private readonly monitor: Monitor,
@@ -47,6 +49,7 @@ export class CheckedFrame implements Frame {
     this.#number = inner.bufferNumber;
     this.#atFirst = inner.sequence;
     this.sealed = origin === 'taken';
+    this.strand = monitor.current;
     monitor.frames.add(this);
   }
 

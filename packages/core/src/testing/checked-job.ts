@@ -22,7 +22,7 @@ export class CheckedJob implements Job {
     readonly accesses: readonly CheckedAccess[],
     readonly publishes: boolean,
     readonly place: Place | undefined,
-    private readonly strand: Strand | undefined,
+    readonly strand: Strand | undefined,
     private readonly now: () => Nanoseconds,
   ) {
     monitor.jobs.add(this);

@@ -1,10 +1,11 @@
 /** The ports of the driver under test: every frame that passes is followed. */
-import type { Task } from '../base/index.js';
+import { ErrnoError, type Nanoseconds, type Task } from '../base/index.js';
 import type { Frame, FrameFormat, InputPort, Job, Lane, OutputPort } from '../driver/index.js';
 import { CheckedFrame, type FencedFrame } from './checked-frame.js';
 import type { CheckedJob } from './checked-job.js';
 import type { Monitor } from './monitor.js';
 import { at, type Place } from './place.js';
+import type { Shortages } from './shortages.js';
 
 /** Says whether the fence that a frame came with is pending. */
 export type IsPending = (frame: FencedFrame) => boolean;
@@ -102,7 +103,9 @@ export class CheckedOutput implements OutputPort {
     private readonly monitor: Monitor,
     private readonly name: string,
     private readonly inner: OutputPort,
-    private readonly shortage: () => boolean,
+    /** No frame of this stay can have been captured before. */
+    private readonly earliestNs: Nanoseconds,
+    private readonly shortages: Shortages,
   ) {}
 
   get format(): FrameFormat {
@@ -117,6 +120,11 @@ export class CheckedOutput implements OutputPort {
   }
 
   *#acquire(lane: Lane, place: Place | undefined): Task<Frame> {
+    if (this.shortages.isShort('acquire')) {
+      const message = `Cannot acquire a frame of ${this.name}: no memory for its buffer (a test)`;
+      this.monitor.shortage = new ErrnoError('ENOMEM', 'dma_buf_map_attachment', message);
+      throw this.monitor.shortage;
+    }
     return this.#acquired(yield* this.inner.acquire(lane), 'acquire', place);
   }
 
@@ -128,7 +136,7 @@ export class CheckedOutput implements OutputPort {
   }
 
   *#acquireForTick(lane: Lane, place: Place | undefined): Task<Frame | undefined> {
-    if (this.shortage()) return undefined;
+    if (this.shortages.isShort('tick')) return undefined;
     const frame = yield* this.inner.acquireForTick(lane);
     return frame && this.#acquired(frame, 'acquireForTick', place);
   }
@@ -194,6 +202,11 @@ export class CheckedOutput implements OutputPort {
   #checkContent(frame: CheckedFrame, place: Place | undefined): void {
     if (frame.gone !== undefined) return;
     const { findings, options } = this.monitor;
+    const { capturedNs } = frame.inner;
+    if (capturedNs < this.earliestNs) {
+      const what = `${frame.text} is described as captured at ${capturedNs} ns, and the device began at ${this.earliestNs} ns`;
+      findings.add('first-tick', what, place);
+    }
     const job = unfenced(frame);
     if (job !== undefined) {
       const what = `${frame.text} is pushed while the job${begunAt(job)} is at work on it, without its fence`;

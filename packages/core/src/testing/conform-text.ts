@@ -4,7 +4,7 @@ import type { ConformResult, RuleVerdict } from './conform-driver.js';
 /** Findings of one rule that are told. */
 const TOLD = 3;
 
-export function conformText({ driver, ok, rules, runs, seed, notes }: Omit<ConformResult, 'text'>): string {
+export function conformText({ driver, ok, runtime, rules, runs, seed, notes }: Omit<ConformResult, 'text'>): string {
   const failed = rules.filter(({ verdict }) => verdict === 'fail').length;
   const skipped = rules.filter(({ verdict }) => verdict === 'skipped').length;
   const sum = [
@@ -12,10 +12,12 @@ export function conformText({ driver, ok, rules, runs, seed, notes }: Omit<Confo
     `${failed} FAIL`,
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
   ];
-  const verdict = ok ? 'conforms' : 'does not conform';
+  const verdict = `${ok ? 'conforms' : 'does not conform'}${runtime === 'threads' ? ' on threads' : ''}`;
   const last = `driver ${driver} ${verdict}: ${sum.join(', ')} (${runs} runs, seed ${seed})`;
   const told = notes.map((note) => `note  ${note}`);
-  return `${[...rules.flatMap(linesOf), ...told, last].join('\n')}\n`;
+  const why = new Set(rules.flatMap((one) => one.why ?? []));
+  const skips = [...why].map((text) => `      skipped, since ${text}`);
+  return `${[...rules.flatMap(linesOf), ...skips, ...told, last].join('\n')}\n`;
 }
 
 function linesOf({ rule, verdict, checks, remedy, findings }: RuleVerdict): string[] {

@@ -3,7 +3,10 @@ export {
   type ConformOptions,
   type ConformResult,
   conformDriver,
+  type KnownBefore,
+  NO_RUN,
   type RuleVerdict,
+  type ToldFinding,
 } from './conform-driver.js';
 export { conformText } from './conform-text.js';
 export type { Finding } from './findings.js';

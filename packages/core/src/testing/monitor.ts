@@ -27,8 +27,11 @@ export interface MonitorOptions {
   readonly hanging: RuleName;
   /** What quarantined pages are filled with; absent = 0xa5. */
   readonly poison?: number;
-  /** Which calls of `begin` and `acquireForTick` find no memory, from 0, counted over the life. */
-  readonly shortages?: { readonly begin?: number; readonly acquire?: number };
+  /**
+   * Which calls find no memory, from 0, counted over the life: of `begin` and `tryBegin`, of `acquireForTick`, of `acquire`, which
+   * throws as it does when memory was short for long.
+   */
+  readonly shortages?: { readonly begin?: number; readonly tick?: number; readonly acquire?: number };
   /** Told of each call of the driver, for whoever watches from outside. */
   readonly onCall?: (call: string, place: Place) => void;
 }
@@ -56,6 +59,10 @@ export class Monitor {
   /** The job that was open longest. */
   longest: { readonly ns: Nanoseconds; readonly place: Place | undefined } = { ns: -1, place: undefined };
   #current: Strand | undefined;
+  /** What `acquire` has thrown for want of memory: a driver may end with it. */
+  shortage: Error | undefined;
+  /** The generator that has thrown first. */
+  #thrower: Strand | undefined;
   #callsInStep = 0;
   #home: string | undefined;
   readonly #traps: Traps;
@@ -131,6 +138,9 @@ export class Monitor {
     this.#callsInStep = 0;
     try {
       return this.#traps.during(step);
+    } catch (error) {
+      this.#thrower ??= strand;
+      throw error;
     } finally {
       this.#current = before;
     }
@@ -157,6 +167,7 @@ export class Monitor {
 
   /** The driver has thrown. */
   threw(error: unknown): void {
+    if (error === this.shortage) return; // looked at when the stay ends
     const thrown = error instanceof Error ? error : new Error(String(error));
     const place = Place.ofDriver(thrown);
     if (thrown instanceof EndlessStepError) {
@@ -171,12 +182,20 @@ export class Monitor {
     } else this.findings.add(this.options.throwing, `the driver has thrown: ${thrown.message}`, place);
   }
 
-  /** The stay of the driver is over: whatever it has not given back, is a breach, and is given back for it. */
+  /**
+   * The stay of the driver is over: whatever it has not given back, is a breach, and is given back for it. After an error what it
+   * held is no second breach, unless it has ended for want of memory, which may happen to any driver: then what the generator
+   * held that met with it.
+   */
   endStay(thrown: boolean): void {
-    for (const job of this.jobs) job.abandon(thrown);
-    for (const frame of this.frames) frame.abandon(thrown);
+    const isExcused = (strand: Strand | undefined): boolean =>
+      thrown && (this.shortage === undefined || strand !== this.#thrower);
+    for (const job of this.jobs) job.abandon(isExcused(job.strand));
+    for (const frame of this.frames) frame.abandon(isExcused(frame.strand));
     this.jobs.clear();
     this.frames.clear();
     this.strands.length = 0;
+    this.shortage = undefined;
+    this.#thrower = undefined;
   }
 }

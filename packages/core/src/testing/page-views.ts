@@ -82,11 +82,13 @@ function guarded(view: Uint8Array, isOver: () => boolean, onTouch: OnTouch): Uin
     get(target, key) {
       const value = Reflect.get(target, key, target) as unknown;
       if (isOver() && isContent(key, value)) {
-        onTouch('read');
+        onTouch(isWriting(key) ? 'written' : 'read');
         return isIndex(key) ? 0 : value;
       }
       if (typeof value !== 'function') return value;
+      // Of the view itself: its methods take no proxy. It may be kept, and called when the job is over.
       return (...args: unknown[]) => {
+        if (isOver()) onTouch(isWriting(key) ? 'written' : 'read');
         const result = Reflect.apply(value, target, args) as unknown;
         const isView = result instanceof Uint8Array && result.buffer === target.buffer && result.buffer.byteLength > 0;
         return isView ? guarded(result, isOver, onTouch) : result;
@@ -103,5 +105,8 @@ function guarded(view: Uint8Array, isOver: () => boolean, onTouch: OnTouch): Uin
 }
 
 const isIndex = (key: string | symbol): boolean => typeof key === 'string' && /^\d+$/.test(key);
+
+const WRITING = ['set', 'fill', 'copyWithin', 'reverse', 'sort'];
+const isWriting = (key: string | symbol): boolean => typeof key === 'string' && WRITING.includes(key);
 
 const isContent = (key: string | symbol, value: unknown): boolean => isIndex(key) || typeof value === 'function';

@@ -1,9 +1,16 @@
 /** Where in the driver's source something was called, from the stack. */
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stackText } from '../base/index.js';
 
 /** The package of this file: what lies in it is no driver's. */
 const CORE = fileURLToPath(new URL('../../', import.meta.url));
+/** The packages beside it, whose helpers drivers call: in a checkout, and installed. */
+const BESIDE = ['drivers', 'heaps', 'uapi', 'lab'].flatMap((name) => [
+  fileURLToPath(new URL(`../../../${name}/dist/`, import.meta.url)),
+  fileURLToPath(new URL(`../../../${name}/src/`, import.meta.url)),
+]);
+const INSTALLED = '/node_modules/@dmabuf-lab/';
 
 /** How positions inside Node begin. */
 const NODE = 'node:';
@@ -24,18 +31,19 @@ export class Place {
 
   private constructor(
     private readonly error: Error,
-    private readonly isSkipped: (file: string) => boolean,
+    private readonly choose: (positions: readonly Position[]) => Position | undefined,
   ) {}
 
-  /** The present call, or where an error was thrown: the innermost position outside this package. */
+  /** The present call, or where an error was thrown: the innermost position of the driver's own code. */
   static ofDriver(error = captured()): Place {
-    return new Place(error, (file) => file.startsWith(CORE) || file.startsWith(NODE));
+    return new Place(error, driversOwn);
   }
 
   /** The present call: the innermost position outside this file and another of this folder, given by their names. */
   static outside(name: string): Place {
     const here = [name, 'place'].flatMap((one) => [`/testing/${one}.ts`, `/testing/${one}.js`]);
-    return new Place(captured(), (file) => file.startsWith(CORE) && here.some((end) => file.endsWith(end)));
+    const isHere = ({ file }: Position): boolean => file.startsWith(CORE) && here.some((end) => file.endsWith(end));
+    return new Place(captured(), (positions) => positions.find((one) => !isHere(one)));
   }
 
   get file(): string | undefined {
@@ -52,18 +60,31 @@ export class Place {
 
   get #position(): Position | undefined {
     if (this.#found === null) {
-      const lines = (this.error.stack ?? '').split('\n');
-      this.#found = undefined;
-      for (const line of lines) {
-        const position = parse(line);
-        if (position === undefined || this.isSkipped(position.file)) continue;
-        this.#found = position;
-        break;
-      }
+      const lines = stackText(this.error).split('\n');
+      this.#found = this.choose(lines.flatMap((line) => parse(line) ?? []));
     }
     return this.#found;
   }
 }
+
+/**
+ * The innermost position outside the laboratory, so that a breach in a helper such as `nv12Of` is told where the driver calls
+ * it. A driver of the laboratory's own has none before the suite that steps it: then the innermost outside this package.
+ */
+function driversOwn(positions: readonly Position[]): Position | undefined {
+  let helper: Position | undefined;
+  for (const position of positions) {
+    const { file } = position;
+    if (file.startsWith(CORE)) {
+      if (helper !== undefined && file.includes('/testing/')) break;
+    } else if (isBeside(file)) helper ??= position;
+    else if (!file.startsWith(NODE)) return position;
+  }
+  return helper;
+}
+
+const isBeside = (file: string): boolean =>
+  file.includes(INSTALLED) || BESIDE.some((folder) => file.startsWith(folder));
 
 /** ` at src/my-isp.ts:12`, or nothing. */
 export function at(place: Place | undefined): string {
@@ -74,6 +95,7 @@ export function at(place: Place | undefined): string {
 /** Whether code is the driver's own, and not of this package, of Node or of a package that it uses. */
 export function isDriversOwn(file: string | undefined, home: string | undefined): boolean {
   if (file === undefined || file.startsWith(CORE) || file.startsWith(NODE)) return false;
+  if (isBeside(file)) return home !== undefined && isBeside(home);
   if (!file.includes(MODULES)) return true;
   return home?.includes(MODULES) === true && packageOf(file) === packageOf(home);
 }

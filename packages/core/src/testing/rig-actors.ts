@@ -1,5 +1,5 @@
-/** The actors of the rig. Virtual time alone: what they start with is handed on by reference. */
-import { type Nanoseconds, type Task, WordPark } from '../base/index.js';
+/** The actors of the rig, in both runtimes. The driver under test is handed on by reference in virtual time, else by its module. */
+import { ErrnoError, external, type Nanoseconds, type Task, WordPark } from '../base/index.js';
 import type { DmaHeap, MoveRecord, SanitizerFinding } from '../dma-buf/index.js';
 import {
   type AnyDriver,
@@ -7,29 +7,41 @@ import {
   buffersLeft,
   type DriverStart,
   driverProgram,
+  type MemoryPlace,
   openPipelineExporter,
   openTables,
   type PipelineExporterStart,
 } from '../driver/index.js';
 import type { PhysicalMemory } from '../memory/index.js';
 import { type ActorHost, RuntimeWords } from '../runtime/index.js';
-import { checkedDriver, type Stay } from './checked-driver.js';
-import type { Monitor } from './monitor.js';
+import { checkedDriver } from './checked-driver.js';
+import { RigHeap, type RigHeapKind } from './rig-heap.js';
+import { testSink } from './test-sink.js';
+import { testSource } from './test-source.js';
+import { beginInWorker, importDriver, type TestedDriver, type TestedLife } from './tested-driver.js';
 
+/** Plain data, but for what is by reference in virtual time. */
 export type RigActorStart =
-  | { readonly kind: 'exporter'; readonly start: PipelineExporterStart; readonly openHeaps: OpenHeaps }
-  | { readonly kind: 'helper'; readonly driver: AnyDriver; readonly start: DriverStart }
+  | { readonly kind: 'exporter'; readonly start: PipelineExporterStart; readonly own: readonly OwnHeap[] }
+  | { readonly kind: 'helper'; readonly driver: RigHelper; readonly start: DriverStart }
   | { readonly kind: 'tested'; readonly tested: TestedDriver; readonly start: DriverStart }
   | { readonly kind: 'operator'; readonly stopNs: Nanoseconds };
 
-/** Makes the heaps over the windows of the board. */
-export type OpenHeaps = (memory: PhysicalMemory) => DmaHeap[];
+/** What the rig puts around the driver under test. */
+const HELPERS = { source: testSource, sink: testSink } as const;
+export type RigHelper = keyof typeof HELPERS;
 
-/** The driver under test, as its lives are made. */
-export interface TestedDriver {
-  /** An instance for one life, and the monitor of that life. */
-  begin(life: number): { readonly driver: AnyDriver; readonly monitor: Monitor };
-  readonly stays: Stay[];
+/** Makes the heap over the memory that a driver brings. */
+export type OpenHeap =
+  | { readonly open: (place: MemoryPlace) => DmaHeap }
+  /** URL of the driver's module. */
+  | { readonly module: string; readonly parameters: unknown };
+
+/** A window of the board that is the memory of a device. */
+export interface OwnHeap {
+  readonly window: string;
+  readonly device: string;
+  readonly heap: OpenHeap;
 }
 
 export interface RigExporterReport {
@@ -44,9 +56,9 @@ const COPY_NS = 50_000;
 export function program(host: ActorHost, data: RigActorStart): Task<unknown> {
   switch (data.kind) {
     case 'exporter':
-      return exporter(host, data.start, data.openHeaps);
+      return exporter(host, data.start, data.own);
     case 'helper':
-      return driverProgram(host, data.driver, data.start);
+      return driverProgram(host, HELPERS[data.driver], data.start);
     case 'tested':
       return tested(host, data.tested, data.start);
     case 'operator':
@@ -54,15 +66,29 @@ export function program(host: ActorHost, data: RigActorStart): Task<unknown> {
   }
 }
 
-function tested(host: ActorHost, { begin, stays }: TestedDriver, start: DriverStart): Task<unknown> {
-  const { driver, monitor } = begin(host.life);
+function* tested(host: ActorHost, tested: TestedDriver, start: DriverStart): Task<unknown> {
+  const { driver, monitor, stays }: TestedLife =
+    'begin' in tested
+      ? tested.begin(host.life)
+      : beginInWorker(tested, yield* external(importDriver(tested.module), `loading ${tested.module}`), host.life);
   const tables = openTables(host.words, start.tables, start.actor);
-  return driverProgram(host, checkedDriver(driver, monitor, tables, stays), start);
+  return yield* driverProgram(host, checkedDriver(driver, monitor, tables, stays), start);
 }
 
-function* exporter(host: ActorHost, start: PipelineExporterStart, openHeaps: OpenHeaps): Task<RigExporterReport> {
+function* exporter(host: ActorHost, start: PipelineExporterStart, own: readonly OwnHeap[]): Task<RigExporterReport> {
+  const opened = new Map<string, (place: MemoryPlace) => DmaHeap>();
+  for (const { window, heap } of own) opened.set(window, yield* openOf(heap));
+  const heaps = (memory: PhysicalMemory): DmaHeap[] =>
+    memory.handle.windows.map((window) => {
+      const owner = own.find((one) => one.window === window.name);
+      const open = opened.get(window.name);
+      if (owner === undefined || open === undefined) {
+        return new RigHeap(window.name, window.name as RigHeapKind, window, memory);
+      }
+      return open({ heap: window.name, device: owner.device, memory, window });
+    });
   const open = openPipelineExporter(host, start, {
-    heaps: openHeaps,
+    heaps,
     costs: { allocationNs: () => ALLOCATION_NS, zeroNs: () => 0, copyNs: () => COPY_NS },
   });
   yield* host.ready();
@@ -74,6 +100,14 @@ function* exporter(host: ActorHost, start: PipelineExporterStart, openHeaps: Ope
     left: { ...buffersLeft(open, start.owners), bytes },
     sanitizer: open.sanitizer?.findings ?? [],
   };
+}
+
+function* openOf(heap: OpenHeap): Task<(place: MemoryPlace) => DmaHeap> {
+  if ('open' in heap) return heap.open;
+  const { memory }: AnyDriver = yield* external(importDriver(heap.module), `loading ${heap.module}`);
+  if (memory === undefined)
+    throw new ErrnoError('ENODEV', 'load', `Cannot open the memory of ${heap.module}: it has none`);
+  return (place) => memory.openHeap(place, heap.parameters as never);
 }
 
 /** Asks the run to end. */

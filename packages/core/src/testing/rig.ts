@@ -1,13 +1,12 @@
 /**
- * The rig: a real pipeline around the driver under test, in virtual time.
+ * The rig: a real pipeline around the driver under test, in virtual time or on threads.
  *
  * The runtime, the exporter, the mover, the rings and the importers are those of every run; sources and sinks are drivers like
  * any other; the heap is small and real.
  */
 import { actorId, type Nanoseconds } from '../base/index.js';
-import { type DmaHeap, EXPORTER } from '../dma-buf/index.js';
+import { EXPORTER } from '../dma-buf/index.js';
 import {
-  type AnyDriver,
   type DeviceReport,
   type DriverStart,
   EXPORTER_ACTOR,
@@ -17,7 +16,6 @@ import {
   type LaidOutPipeline,
   type LinkShape,
   layOutPipeline,
-  type MemoryPlace,
   type Payload,
   PipelineWaits,
   type PoolShape,
@@ -31,16 +29,15 @@ import {
   DEFAULT_SUPERVISION,
   type Fault,
   type RunReport,
-  VirtualRuntime,
+  type RunSpec,
 } from '../runtime/index.js';
-import type { RigActorStart, RigExporterReport, TestedDriver } from './rig-actors.js';
-import { RigHeap, type RigHeapKind } from './rig-heap.js';
+import type { OpenHeap, OwnHeap, RigActorStart, RigExporterReport, RigHelper } from './rig-actors.js';
+import type { TestedDriver } from './tested-driver.js';
 
 /** A device of the rig. */
 export interface RigDevice {
   readonly name: string;
-  /** A helper's driver, or what makes the lives of the one under test. */
-  readonly runs: AnyDriver | TestedDriver;
+  readonly runs: RigHelper | TestedDriver;
   readonly parameters: unknown;
   readonly outputs: Readonly<Record<string, FrameFormat>>;
   readonly forwards?: Readonly<Record<string, string>>;
@@ -49,12 +46,13 @@ export interface RigDevice {
   /** How it imports; absent = static. */
   readonly importer?: 'static' | 'dynamic';
   /** Memory that it exports its buffers from; absent = it has none. */
-  readonly memory?: { readonly sizeBytes: number; open(place: MemoryPlace): DmaHeap };
+  readonly memory?: { readonly sizeBytes: number; readonly heap: OpenHeap };
   /** It reaches contiguous memory only: buffers that it attaches to have to move. */
   readonly contiguous?: boolean;
 }
 
 export interface RigSpec {
+  readonly runtime: 'virtual' | 'threads';
   readonly devices: readonly RigDevice[];
   readonly links: readonly LinkShape[];
   readonly payload: Payload;
@@ -77,11 +75,6 @@ export interface RigOutcome {
   readonly exporter: RigExporterReport;
 }
 
-/** A run that went beyond all bounds. */
-export class EndlessRunError extends Error {
-  override readonly name = 'EndlessRunError';
-}
-
 const MIB = 1 << 20;
 /** Where the memory of devices lies, each a GiB. */
 const OWN_BASE = 0x1_0000_0000;
@@ -92,12 +85,9 @@ const WINDOWS = [
 ] as const;
 const BUFFERS = 4;
 const MOVE_TIMEOUT_NS = 2_000_000_000;
-/** Model time and events beyond which a run does not end any more. */
-const GRACE_NS = 20_000_000_000;
-const MOST_EVENTS = 400_000;
 
-/** @throws EndlessRunError, or what the runtime throws when an actor fails or everybody waits */
-export async function runRig(spec: RigSpec): Promise<RigOutcome> {
+/** Lays out the pipeline and what each of its actors starts with. */
+export function prepareRig(spec: RigSpec): RunSpec {
   const mayDie = spec.faults !== undefined;
   const pools = poolsOf(spec);
   const laidOut = layOutPipeline({
@@ -109,27 +99,15 @@ export async function runRig(spec: RigSpec): Promise<RigOutcome> {
   });
   const windows = windowsOf(spec, Math.max(2 * MIB, bytesOf(pools) * (mayDie ? 4 : 2)));
   const memory = PhysicalMemory.create(windows);
-  let events = 0;
-  const runtime = new VirtualRuntime(
-    {
-      actors: actorsOf(spec, laidOut, mayDie),
-      memory: memory.handle,
-      controlBytes: laidOut.tables.sizeBytes,
-      seed: spec.seed,
-      trace: false,
-      waits: (words) => new PipelineWaits(words, laidOut.tables, laidOut.owners, EXPORTER_ACTOR),
-      ...(mayDie && { faults: spec.faults, supervision: SUPERVISION }),
-    },
-    {
-      ties: spec.ties ?? 'fifo',
-      onEvent: (timeNs) => {
-        events += 1;
-        if (events > MOST_EVENTS) throw new EndlessRunError(`it goes on at ${timeNs} ns without an end`);
-        if (timeNs > spec.durationNs + GRACE_NS) throw new EndlessRunError(`it has not ended after ${timeNs} ns`);
-      },
-    },
-  );
-  return outcomeOf(await runtime.run());
+  return {
+    actors: actorsOf(spec, laidOut, mayDie),
+    memory: memory.handle,
+    controlBytes: laidOut.tables.sizeBytes,
+    seed: spec.seed,
+    trace: false,
+    waits: (words) => new PipelineWaits(words, laidOut.tables, laidOut.owners, EXPORTER_ACTOR),
+    ...(mayDie && { faults: spec.faults, supervision: SUPERVISION }),
+  };
 }
 
 const SUPERVISION = {
@@ -143,7 +121,7 @@ const SUPERVISION = {
   },
 } as const;
 
-function outcomeOf({ outcomes, endNs, fingerprint }: RunReport): RigOutcome {
+export function outcomeOf({ outcomes, endNs, fingerprint }: RunReport): RigOutcome {
   const devices = new Map<string, DeviceReport>();
   let exporter: RigExporterReport | undefined;
   for (const { name, report } of outcomes) {
@@ -163,13 +141,10 @@ function windowsOf({ devices }: RigSpec, sizeBytes: number): MemoryWindow[] {
 
 const heapOf = (device: string): string => `${device}.memory`;
 
-function openHeaps({ devices }: RigSpec, memory: PhysicalMemory): DmaHeap[] {
-  return memory.handle.windows.map((window) => {
-    const owner = devices.find(({ name }) => heapOf(name) === window.name);
-    if (owner?.memory === undefined) return new RigHeap(window.name, window.name as RigHeapKind, window, memory);
-    return owner.memory.open({ heap: window.name, device: owner.name, memory, window });
-  });
-}
+const ownHeaps = ({ devices }: RigSpec): OwnHeap[] =>
+  devices.flatMap(({ name, memory }) =>
+    memory === undefined ? [] : [{ window: heapOf(name), device: name, heap: memory.heap }],
+  );
 
 function poolsOf({ devices, buffers = BUFFERS }: RigSpec): PoolShape[] {
   return devices.flatMap(({ name, outputs, memory, forwards = {} }) =>
@@ -212,7 +187,7 @@ function actorsOf(spec: RigSpec, laidOut: LaidOutPipeline, mayDie: boolean): Act
   const { at: moveAt = 'first-map', timeoutNs = MOVE_TIMEOUT_NS } = spec.moves ?? {};
   const exporter: RigActorStart = {
     kind: 'exporter',
-    openHeaps: (memory) => openHeaps(spec, memory),
+    own: ownHeaps(spec),
     start: {
       actor: EXPORTER_ACTOR,
       ...{ tables, owners, senders: [...actors], quarantine: DEFAULT_QUARANTINE, sanitize: true },
@@ -222,11 +197,12 @@ function actorsOf(spec: RigSpec, laidOut: LaidOutPipeline, mayDie: boolean): Act
   const specs = [make(EXPORTER, EXPORTER_ACTOR, exporter, { calls: [], supervised: false, reclaims: true })];
   for (const device of spec.devices) {
     const start = startOf(spec, laidOut, device);
+    const isHelper = typeof device.runs === 'string';
     const data: RigActorStart =
-      'begin' in device.runs
-        ? { kind: 'tested', tested: device.runs, start }
-        : { kind: 'helper', driver: device.runs, start };
-    specs.push(make(device.name, start.actor, data, { supervised: mayDie && 'begin' in device.runs }));
+      typeof device.runs === 'string'
+        ? { kind: 'helper', driver: device.runs, start }
+        : { kind: 'tested', tested: device.runs, start };
+    specs.push(make(device.name, start.actor, data, { supervised: mayDie && !isHelper }));
   }
   if (spec.stopNs !== undefined) {
     const id = actorId(spec.devices.length + 2);
@@ -251,7 +227,7 @@ function startOf(spec: RigSpec, laidOut: LaidOutPipeline, device: RigDevice): Dr
     reqbufsNs: [],
     payload: spec.payload,
     durationNs: spec.durationNs,
-    runtime: 'virtual',
+    runtime: spec.runtime,
     firstTimeline: firstTimelineOf(actor),
     timelineCount: LANES_PER_DEVICE,
   };

@@ -85,6 +85,12 @@ export const RULES = {
     checks: 'the driver may begin late, and a second time after it has left',
     remedy: 'begin from ctx.now() and from the first frame that comes; keep what belongs to a stay inside run',
   },
+  'first-tick': {
+    checks:
+      'a device that begins late waits for no tick of the past, and a source describes no frame as captured before',
+    remedy:
+      'begin with firstTickAt(ctx.now(), rate) of @dmabuf-lab/core/base, not with tick 0, and number frames from there',
+  },
   moves: {
     checks: 'buffers can move between two jobs while the driver runs',
     remedy: 'end each job when its work is done; do not keep jobs open from one frame to the next but one',

@@ -1,25 +1,18 @@
 /** Runs the driver under test once in the rig, and looks at what has become of everything. */
 import { isErrno, type Nanoseconds } from '../base/index.js';
-import {
-  type AnyDriver,
-  type DeviceReport,
-  type FrameFormat,
-  type LinkShape,
-  type Payload,
-  type Presence,
-  planDriver,
-  type QueuePolicy,
-} from '../driver/index.js';
+import type { DeviceReport, Payload, Presence, QueuePolicy } from '../driver/index.js';
 import { ActorError, type Fault } from '../runtime/index.js';
-import type { Stay } from './checked-driver.js';
-import { Findings } from './findings.js';
-import { Monitor, type MonitorOptions, type PageViews } from './monitor.js';
+import { caseRig } from './case-rig.js';
+import { Findings, type FindingsWatch } from './findings.js';
+import type { MonitorOptions, PageViews } from './monitor.js';
 import { Place } from './place.js';
-import { EndlessRunError, type RigDevice, type RigOutcome, type RigSpec, runRig } from './rig.js';
+import type { RigOutcome, RigSpec } from './rig.js';
 import type { RuleName } from './rules.js';
+import { EndlessRunError, runOnThreads, runVirtually } from './run-rig.js';
 import type { Subject } from './subject.js';
-import { type SeenFrame, seenIn, type TestSinkParameters, testSink } from './test-sink.js';
-import { type TestSourceParameters, testSource } from './test-source.js';
+import { type SeenFrame, seenIn, type TestSinkParameters } from './test-sink.js';
+import type { TestSourceParameters } from './test-source.js';
+import { type Followed, followHere, followInWorker, type Stay } from './tested-driver.js';
 
 /** One run. */
 export interface Case {
@@ -54,6 +47,10 @@ export interface Case {
   readonly ties?: 'fifo' | 'seed';
   /** Names of the devices that the driver drives; absent = one. */
   readonly devices?: readonly string[];
+  /** One more device of the same instance comes with other formats: the next stay after a change of the source. */
+  readonly change?: { readonly device: string; readonly inputs: Subject['inputs']; readonly fromNs: Nanoseconds };
+  /** On threads: the run is told to stop once the driver is at work in this stay of this life; absent = it has its duration. */
+  readonly untilAtWork?: { readonly life: number; readonly stay: number };
 }
 
 export interface CaseOutcome {
@@ -70,14 +67,21 @@ export interface RunContext {
   readonly subject: Subject;
   readonly seed: number;
   readonly onCall?: MonitorOptions['onCall'];
+  /** Absent: in virtual time. */
+  readonly threads?: {
+    /** URL of the module whose default export is the driver. */
+    readonly module: string;
+    /** What a run may take in real time beyond its duration. */
+    readonly limitNs: Nanoseconds;
+  };
 }
 
 /** The device that the driver drives. */
 export const TESTED = 'tested';
-const FRAMES = 8;
+/** Ticks of each source. */
+export const FRAMES = 8;
 const FRAME_NS = 10_000_000;
 const MOST_INTERVAL_NS = 250_000_000;
-const NEWCOMER_NS = 25_000_000;
 
 /** How long a run lasts: eight frames of the slowest port, or so many. */
 export function durationOf({ inputs, plan }: Subject, frames = FRAMES): Nanoseconds {
@@ -86,114 +90,68 @@ export function durationOf({ inputs, plan }: Subject, frames = FRAMES): Nanoseco
   return frames * Math.min(MOST_INTERVAL_NS, Math.max(FRAME_NS, ...intervals));
 }
 
-export async function runCase({ subject, seed, onCall }: RunContext, spec: Case): Promise<CaseOutcome> {
-  const findings = new Findings();
-  const stays: Stay[] = [];
-  const monitors: Monitor[] = [];
+/** Calls that the driver has made when it is at work, and not just begun. */
+const AT_WORK_CALLS = 12;
+
+/** @param watch told at once of what is found, in virtual time; on threads once the run is over */
+export async function runCase(context: RunContext, spec: Case, watch?: FindingsWatch): Promise<CaseOutcome> {
+  const { subject, seed, threads } = context;
+  const findings = new Findings(watch);
   const payload = spec.payload ?? 'stamp';
   const durationNs = spec.durationNs ?? durationOf(subject);
-  const lives = await Promise.all(Array.from({ length: spec.faults === undefined ? 1 : 3 }, () => subject.load()));
-  const begin = (life: number): { driver: AnyDriver; monitor: Monitor } => {
-    const { throwing, hanging, shortages, poison, views = 'detached' } = spec;
-    const monitor = new Monitor(findings, { views, poison, payload, throwing, hanging, shortages, onCall });
-    monitors.push(monitor);
-    return { driver: lives[Math.min(life, lives.length - 1)], monitor };
+  const followed = await follow(context, spec, payload, findings);
+  const rig: RigSpec = {
+    ...caseRig(subject, spec, followed.tested, threads?.module),
+    ...{ payload, durationNs, faults: spec.faults, stopNs: spec.stopNs, ties: spec.ties, moves: spec.moves },
+    seed: spec.seed ?? seed,
   };
-  const rig = rigOf(subject, spec, { begin, stays });
+  const { life = 0, stay = 0 } = spec.untilAtWork ?? {};
+  const isEnough = (): boolean => {
+    followed.collect();
+    return findings.all.length > 0 || followed.callsSince(life, stay) > AT_WORK_CALLS;
+  };
   let outcome: RigOutcome | undefined;
+  let failure: unknown;
   try {
-    outcome = await runRig({
-      ...rig,
-      ...{ payload, durationNs, faults: spec.faults, stopNs: spec.stopNs, ties: spec.ties, moves: spec.moves },
-      seed: spec.seed ?? seed,
-    });
+    outcome = await (threads === undefined
+      ? runVirtually(rig)
+      : runOnThreads(rig, { limitNs: threads.limitNs, ...(spec.untilAtWork && { isEnough }) }));
   } catch (error) {
-    explainFailure(error, spec, monitors, findings);
+    failure = error;
   }
+  followed.collect();
+  if (failure !== undefined) explainFailure(failure, spec, followed, findings);
   const seen = outcome === undefined ? new Map<string, SeenFrame[]>() : seenOf(outcome);
-  if (outcome !== undefined) checkOutcome(outcome, seen, monitors, findings);
-  if (stays.some(({ tooEarly }) => tooEarly === true) && spec.presence === undefined && spec.stopNs === undefined) {
+  if (outcome !== undefined) checkOutcome(outcome, seen, followed, findings);
+  const { stays } = followed;
+  const isAskedToEnd = [spec.presence, spec.stopNs, spec.untilAtWork].some((asks) => asks !== undefined);
+  if (stays.some(({ tooEarly }) => tooEarly === true) && !isAskedToEnd) {
     findings.add(spec.hanging, 'run returns while its inputs go on');
   }
   return { findings, outcome, seen, stays, durationNs };
 }
 
-/** Sources, the driver's devices, and sinks. */
-function rigOf(
-  subject: Subject,
-  spec: Case,
-  runs: RigDevice['runs'],
-): { readonly devices: RigDevice[]; readonly links: LinkShape[] } {
-  const { driver, parameters } = subject;
-  const isLinked = (port: string): boolean => spec.unlinked?.includes(port) !== true;
-  const inputs = Object.entries(spec.inputs ?? subject.inputs).filter(([port]) => isLinked(port));
-  const { outputs, forwards } = planDriver(driver, parameters, Object.fromEntries(inputs));
-  const { policy = 'block', depth } = spec;
-  const devices: RigDevice[] = [];
-  const links: LinkShape[] = [];
-  const link = (from: string, to: string, by: QueuePolicy): void => {
-    links.push({ from, to, policy: by, ...(depth !== undefined && { depth }) });
-  };
-  const newcomer = (from: string): void => {
-    if (spec.newcomers !== true) return;
-    const name = `newcomer-${from.replace('.', '-')}`;
-    const presence = [{ fromNs: NEWCOMER_NS }];
-    devices.push({ name, runs: testSink, parameters: {}, outputs: {}, contiguous: true, presence });
-    link(from, `${name}.in`, 'block');
-  };
-  for (const name of spec.devices ?? [TESTED]) {
-    for (const [port, format] of inputs) {
-      const source = `source-${name}-${port}`;
-      const own = { frames: spec.frames ?? FRAMES, ...spec.sources, ...spec.sourceOf?.[port] };
-      const given = testSource.parameters.parse({ format, ...own });
-      devices.push({ name: source, runs: testSource, parameters: given, outputs: { out: format } });
-      link(`${source}.out`, `${name}.${port}`, 'block');
-      newcomer(`${source}.out`);
-    }
-    const wanted = Object.fromEntries(Object.entries(outputs).filter(([port]) => isLinked(port)));
-    devices.push({
-      name,
-      runs,
-      parameters,
-      outputs: wanted,
-      forwards: pick(forwards, wanted),
-      ...traitsOf(subject, spec),
-    });
-    for (const port of Object.keys(wanted)) {
-      const sink = `sink-${name}-${port}`;
-      const given = testSink.parameters.parse(spec.sink ?? {});
-      devices.push({ name: sink, runs: testSink, parameters: given, outputs: {} });
-      link(`${name}.${port}`, `${sink}.in`, policy);
-      if (forwards[port] === undefined) newcomer(`${name}.${port}`);
-    }
-  }
-  return { devices, links };
-}
-
-function pick(forwards: Readonly<Record<string, string>>, wanted: Readonly<Record<string, FrameFormat>>) {
-  return Object.fromEntries(Object.entries(forwards).filter(([port]) => wanted[port] !== undefined));
-}
-
-function traitsOf({ driver, parameters }: Subject, { presence }: Case): Partial<RigDevice> {
-  const { memory, importer } = driver;
-  const sizeBytes = memory?.sizeBytes(parameters as never) ?? 0;
-  return {
-    ...(presence && { presence }),
-    ...(importer && { importer }),
-    ...(memory &&
-      sizeBytes > 0 && { memory: { sizeBytes, open: (place) => memory.openHeap(place, parameters as never) } }),
-  };
+async function follow(
+  { subject, onCall, threads }: RunContext,
+  { throwing, hanging, shortages, poison, views = 'detached', faults }: Case,
+  payload: Payload,
+  findings: Findings,
+): Promise<Followed> {
+  const options = { views, poison, payload, throwing, hanging, shortages };
+  if (threads !== undefined) return followInWorker(threads.module, options, findings);
+  const lives = await Promise.all(Array.from({ length: faults === undefined ? 1 : 3 }, () => subject.load()));
+  return followHere(lives, { ...options, onCall }, findings);
 }
 
 /** The run has failed: who, and in what. */
-function explainFailure(error: unknown, spec: Case, monitors: readonly Monitor[], findings: Findings): void {
+function explainFailure(error: unknown, spec: Case, followed: Followed, findings: Findings): void {
   const thrown = error instanceof Error ? error : new Error(String(error));
   const isStuck = isErrno(thrown, 'EDEADLK') && thrown.op === 'run';
   if (thrown instanceof EndlessRunError || isStuck) {
-    const last = monitors[monitors.length - 1];
-    const waits = last?.describeWaits() ?? [];
-    const who = waits.length === 0 ? '' : `; the driver waits in ${waits.join(', ')}`;
-    findings.add(spec.hanging, `the run does not end: ${thrown.message}${who}`, last?.waitPlace);
+    if (findings.all.some(({ rule }) => rule === spec.hanging)) return; // known from the driver's own thread
+    const { text, where } = followed.describe();
+    const what = `the run does not end: ${thrown.message}${text === '' ? '' : `; ${text}`}`;
+    findings.add(spec.hanging, what, { text: where });
     return;
   }
   const cause = thrown instanceof ActorError ? thrown.cause : thrown;
@@ -209,7 +167,7 @@ function seenOf({ devices }: RigOutcome): Map<string, SeenFrame[]> {
 function checkOutcome(
   { devices, exporter }: RigOutcome,
   seen: ReadonlyMap<string, readonly SeenFrame[]>,
-  monitors: readonly Monitor[],
+  followed: Followed,
   findings: Findings,
 ): void {
   const isBreach = (rule: RuleName): boolean => findings.all.some((one) => one.rule === rule);
@@ -229,9 +187,11 @@ function checkOutcome(
   for (const { outcome, buffer, error } of exporter.moves) {
     const isHeld = outcome === 'timed-out' && error?.holders.some((holder) => holder === TESTED);
     if (!isHeld) continue;
-    const [{ longest }] = monitors;
+    const { longest } = followed;
     const what = `a move of ${buffer} has waited for the driver in vain: ${error?.message}`;
-    findings.add('moves', `${what}; a job of it was open for ${Math.round(longest.ns / 1e6)} ms`, longest.place);
+    findings.add('moves', `${what}; a job of it was open for ${Math.round(longest.ns / 1e6)} ms`, {
+      text: longest.where,
+    });
   }
 }
 

@@ -4,6 +4,7 @@ import {
   type AnyDriver,
   bitstreamFormat,
   type CheckedPlan,
+  driverShapeProblems,
   type Fourcc,
   type FrameFormat,
   frameFormat,
@@ -51,23 +52,29 @@ export async function openSubject(
   findings: Findings,
 ): Promise<Subject> {
   const load = async (): Promise<AnyDriver> => (typeof source === 'function' ? await source() : source);
-  const driver = await load();
+  const driver: AnyDriver = await load();
   checkShape(driver);
   const parameters = await parametersOf(driver, given ?? {}, findings);
   const inputs = inputsOf(driver, parameters, formats, findings);
   const plan = planOf(driver, parameters, inputs, findings);
   if (plan === undefined || plan.problems.length > 0) {
-    const why = plan?.problems.map(({ message }) => message).join('; ') ?? 'its plan throws';
+    const why = plan?.problems.map(({ message }) => message).join('; ') ?? thrownByPlan(findings);
     throw new ConformInputError(`Cannot check driver ${driver.name}: ${why}`);
   }
   return { load, driver, parameters, inputs, plan };
 }
 
-function checkShape(driver: Partial<AnyDriver> | undefined): void {
-  const { name, run, plan, ports, parameters } = driver ?? {};
-  const isDriver = typeof run === 'function' && typeof plan === 'function' && ports !== undefined;
-  if (isDriver && typeof name === 'string' && typeof parameters?.safeParse === 'function') return;
-  throw new ConformInputError('Cannot check what is not what defineDriver returns');
+const PLAN_THROWS = 'plan throws: ';
+
+function thrownByPlan({ all }: Findings): string {
+  const { what, where } = all.find((one) => one.what.startsWith(PLAN_THROWS)) ?? { what: PLAN_THROWS };
+  return `its ${what}${where === undefined ? '' : ` at ${where}`}`;
+}
+
+function checkShape(value: unknown): asserts value is AnyDriver {
+  const problems = driverShapeProblems(value);
+  if (problems.length === 0) return;
+  throw new ConformInputError(`Cannot check what is not what defineDriver returns: ${problems.join('; ')}`);
 }
 
 const UNKNOWN = 'noSuchParameter';
@@ -170,7 +177,7 @@ export function planOf(
     return first;
   } catch (error) {
     const thrown = error instanceof Error ? error : new Error(String(error));
-    findings.add('plan', `plan throws: ${thrown.message}`, Place.ofDriver(thrown));
+    findings.add('plan', `${PLAN_THROWS}${thrown.message}`, Place.ofDriver(thrown));
     return undefined;
   }
 }

@@ -34,7 +34,7 @@ export const testSource = defineDriver({
     const error = failing === 'all' ? 'EIO' : undefined;
     for (let tick = fromTick, sequence = 0; sequence < frames; tick += 1, sequence += 1) {
       const tickNs = tickTime(tick, format.rate);
-      if (tickNs >= ctx.now() && !(yield* ctx.tick(tickNs))) return;
+      if (!(yield* ctx.tick(tickNs))) return;
       const frame = yield* out.acquireForTick(lane);
       if (frame === undefined) {
         ctx.dropped(sequence);

@@ -122,7 +122,10 @@ class WebCodecsEncoder implements H264Encoder {
       settle = { resolve, reject };
     });
     if (settle) this.#pending.set(timestamp, { done, ...settle });
-    this.#guard.busy();
+    // Real time begins to count once the driver waits for the codec: a step of a driver uses no timer.
+    queueMicrotask(() => {
+      if (this.#pending.has(timestamp)) this.#guard.busy();
+    });
     return done;
   }
 

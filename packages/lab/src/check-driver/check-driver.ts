@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { brokenOff, type ConformResult } from '@dmabuf-lab/core/testing';
+import { brokenOff, type ConformResult, NO_RUN, type RuleName, type ToldFinding } from '@dmabuf-lab/core/testing';
 import { CHANNEL, type CheckMessage, type CheckRequest } from './protocol.js';
 
 /** What cannot be checked; the command line ends with 2. */
@@ -13,8 +13,6 @@ export class CheckRefusedError extends Error {
 }
 
 export interface CheckOptions {
-  /** A driver that neither calls anything nor comes back for so long, hangs. */
-  readonly limitMs: number;
   /** Told of each run as it begins. */
   readonly onRun?: (name: string) => void;
 }
@@ -26,14 +24,22 @@ type Run = Extract<CheckMessage, { readonly run: string }>;
 
 const ENTRY = fileURLToPath(new URL('./check-process.js', import.meta.url));
 
+/**
+ * How long nothing may be heard. On threads a run is given up there, after the limit and as long again for it to end, so that here
+ * only the process itself can hang.
+ */
+const silenceOf = ({ runtime, limitMs }: CheckRequest): number =>
+  runtime === 'virtual' ? limitMs : START_MS + 3 * limitMs;
+
 /** @throws CheckRefusedError when there is nothing to check; Error when the check itself fails */
-export async function checkDriver(request: CheckRequest, options: CheckOptions): Promise<ConformResult> {
+export async function checkDriver(request: CheckRequest, options: CheckOptions = {}): Promise<ConformResult> {
   // What the driver prints, is the user's to read and not part of the result.
   const stdio: ('ignore' | 'inherit' | 'pipe' | number)[] = ['ignore', process.stderr.fd, 'pipe'];
   stdio[CHANNEL] = 'pipe';
   const child = spawn(process.execPath, [ENTRY, JSON.stringify(request)], { stdio });
   let run: Run = { run: 'loading', throwing: 'run', hanging: 'run' };
   let last = '';
+  const known = { found: [] as ToldFinding[], notes: [] as string[], answered: [] as RuleName[], runs: 0 };
   let answer: ConformResult | undefined;
   let refused: string | undefined;
   let hangs = false;
@@ -50,12 +56,16 @@ export async function checkDriver(request: CheckRequest, options: CheckOptions):
   const lines = createInterface({ input: child.stdio[CHANNEL] as Readable });
   lines.on('line', (line) => {
     clearTimeout(watchdog);
-    watchdog = setTimeout(end, options.limitMs);
+    watchdog = setTimeout(end, silenceOf(request));
     const message = JSON.parse(line) as CheckMessage;
     if ('run' in message) {
       run = message;
+      if (message.run !== NO_RUN) known.runs += 1;
       options.onRun?.(message.run);
-    } else if ('call' in message) last = `${message.call}${message.place === undefined ? '' : ` at ${message.place}`}`;
+    } else if ('found' in message) known.found.push(message.found);
+    else if ('note' in message) known.notes.push(message.note);
+    else if ('answered' in message) known.answered.push(...message.answered);
+    else if ('call' in message) last = `${message.call}${message.place === undefined ? '' : ` at ${message.place}`}`;
     else if ('result' in message) answer = message.result;
     else refused = message.refused;
   });
@@ -66,15 +76,17 @@ export async function checkDriver(request: CheckRequest, options: CheckOptions):
     });
     if (answer !== undefined) return answer;
     if (refused !== undefined) throw new CheckRefusedError(refused);
-    const { driver, seed } = { driver: request.given, seed: request.seed };
+    const { given: driver, seed, runtime, rules } = request;
     const since = last === '' ? 'since it was loaded' : `since it called ${last}`;
-    const seconds = options.limitMs / 1000;
+    const seconds = silenceOf(request) / 1000;
     const what = hangs
       ? `a step of the driver does not end: nothing for ${seconds} s ${since}`
       : `the driver has ended its process (${code}); the last that it called was ${last || 'nothing'}`;
     const where = / at (.+)$/.exec(last)?.[1];
     if (!hangs && said.includes('check-process')) throw new Error(`The check has failed (${code})`);
-    return brokenOff({ driver, seed, rules: request.rules }, hangs ? run.hanging : run.throwing, run.run, what, where);
+    const rule = hangs ? run.hanging : run.throwing;
+    const told: ToldFinding = { rule, run: run.run, what, ...(where !== undefined && { where }) };
+    return brokenOff({ driver, seed, runtime, rules }, known, told);
   } finally {
     clearTimeout(watchdog);
     child.kill('SIGKILL');

@@ -22,10 +22,13 @@ function writeSome(line: Buffer, at: number): number {
 const { given, specifier, fromFolder, ...options } = JSON.parse(process.argv[2]) as CheckRequest;
 process.setSourceMapsEnabled(true);
 try {
-  const source = await driverModule({ given, specifier, fromFolder });
-  const result = await conformDriver(source, {
-    ...options,
+  const { load, module } = await driverModule({ given, specifier, fromFolder });
+  const result = await conformDriver(load, {
+    ...{ ...options, module },
     onRun: ({ name, throwing, hanging }) => tell({ run: name, throwing, hanging }),
+    onFound: (found) => tell({ found }),
+    onNote: (note) => tell({ note }),
+    onAnswered: (answered) => tell({ answered }),
     onCall: (call, { text: place }) => tell({ call, ...(place !== undefined && { place }) }),
   });
   tell({ result });

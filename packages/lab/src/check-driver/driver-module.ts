@@ -6,8 +6,16 @@ import type { CheckRequest } from './protocol.js';
 /** The device that the driver drives, as what it prints is labelled. */
 const DEVICE = 'tested';
 
+/** A driver under test. */
+export interface TestedSource {
+  /** Makes a fresh instance, for each life of its device. */
+  load(): Promise<AnyDriver>;
+  /** URL of its module, for those who have a thread of their own. */
+  readonly module: string;
+}
+
 /**
- * Loads a driver, and makes what gives a fresh instance of it for each life of its device.
+ * Loads a driver.
  *
  * @throws DriverLoadError with what is wrong with the module, and where
  */
@@ -15,10 +23,13 @@ export async function driverModule({
   given,
   specifier,
   fromFolder,
-}: Pick<CheckRequest, 'given' | 'specifier' | 'fromFolder'>): Promise<() => Promise<AnyDriver>> {
+}: Pick<CheckRequest, 'given' | 'specifier' | 'fromFolder'>): Promise<TestedSource> {
   try {
     const { moduleUrl } = await loadDriver(specifier, fromFolder);
-    return async () => ((await import(moduleUrl(DEVICE))) as { readonly default: AnyDriver }).default;
+    return {
+      load: async () => ((await import(moduleUrl(DEVICE))) as { readonly default: AnyDriver }).default,
+      module: moduleUrl(DEVICE),
+    };
   } catch (error) {
     if (error instanceof DriverLoadError) throw new DriverLoadError(given, error.problems);
     throw error;

@@ -1,5 +1,5 @@
 /** What the process that checks a driver tells the one that watches it: a line of JSON each. */
-import type { ConformResult, RuleName } from '@dmabuf-lab/core/testing';
+import type { ConformResult, RuleName, ToldFinding } from '@dmabuf-lab/core/testing';
 
 /** What is to be checked: the first argument of the process, as JSON. */
 export interface CheckRequest {
@@ -11,6 +11,9 @@ export interface CheckRequest {
   readonly parameters?: unknown;
   readonly rules?: readonly RuleName[];
   readonly seed: number;
+  readonly runtime: 'virtual' | 'threads';
+  /** Real time after which the driver hangs. */
+  readonly limitMs: number;
 }
 
 export type CheckMessage =
@@ -18,6 +21,10 @@ export type CheckMessage =
   | { readonly run: string; readonly throwing: RuleName; readonly hanging: RuleName }
   /** The driver calls something. */
   | { readonly call: string; readonly place?: string }
+  /** What is found, what could not be looked at, and rules all runs of which are over: told at once, in case it never comes back. */
+  | { readonly found: ToldFinding }
+  | { readonly note: string }
+  | { readonly answered: readonly RuleName[] }
   | { readonly result: ConformResult }
   | { readonly refused: string };
 

@@ -7,21 +7,24 @@ import { modulePath, userPath } from './paths.js';
 
 const HELP = `
 The driver runs in a real pipeline in virtual time, between sources and sinks of the suite, some forty times: to the end of its
-stream, short of memory, killed, detached and attached again, while its buffers move, and so on. docs/check-driver.md lists the
-rules.
+stream, short of memory, killed, detached and attached again, while its buffers move, and so on. With --runtime threads each
+device has a worker thread of its own, for the rules that do not depend on the speed of the machine. docs/check-driver.md lists
+the rules.
 
 Exit codes: 0 the driver conforms; 1 a rule is broken; 2 the module or an option is not right.
 
 Examples:
   dmabuf-lab check-driver ./my-isp.ts
   dmabuf-lab check-driver ./my-isp.ts --parameters '{"gain": 2}' --rule frames --rule jobs
-  dmabuf-lab check-driver ./my-isp.ts --parameters isp.json --seed 7 --json`;
+  dmabuf-lab check-driver ./my-isp.ts --parameters isp.json --seed 7 --json
+  dmabuf-lab check-driver ./my-isp.ts --runtime threads`;
 
 interface CheckDriverFlags {
   readonly parameters?: string;
   readonly rule?: readonly string[];
   readonly seed: string;
   readonly limit: string;
+  readonly runtime: string;
   readonly json?: boolean;
 }
 
@@ -36,6 +39,7 @@ export function addCheckDriverCommand(program: Command): void {
       ...(before ?? []),
       name,
     ])
+    .option('--runtime <runtime>', 'where the driver runs: virtual or threads', 'virtual')
     .option('--seed <number>', 'seed of everything random, a whole number', '1')
     .option('--limit <time>', 'a step of the driver that takes longer in real time, hangs', '20s')
     .option('--json', 'print the result as JSON and nothing else')
@@ -54,9 +58,11 @@ async function check(module: string, flags: CheckDriverFlags): Promise<number> {
       fromFolder: userPath('.'),
       parameters: await parametersOf(flags.parameters ?? '{}'),
       seed: seedOf(flags.seed),
+      runtime: runtimeOf(flags.runtime),
+      limitMs: await limitOf(flags.limit),
       ...(flags.rule && { rules: await rulesOf(flags.rule) }),
     };
-    const result = await checkDriver(request, { limitMs: await limitOf(flags.limit) });
+    const result = await checkDriver(request);
     process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : result.text);
     return result.ok ? EXIT.ok : EXIT.failed;
   } catch (error) {
@@ -84,6 +90,11 @@ async function rulesOf(given: readonly string[]): Promise<RuleName[]> {
     if (rule === undefined) throw new InputError(`Cannot use --rule ${name}: expected one of ${RULE_NAMES.join(', ')}`);
     return rule;
   });
+}
+
+function runtimeOf(text: string): 'virtual' | 'threads' {
+  if (text === 'virtual' || text === 'threads') return text;
+  throw new InputError(`Cannot use --runtime ${text}: expected virtual or threads`);
 }
 
 function seedOf(text: string): number {

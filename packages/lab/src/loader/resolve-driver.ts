@@ -2,8 +2,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { showValue } from '@dmabuf-lab/core/base';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
-import { nearest, showValue, suggestion } from '../scenario/issues.js';
+import { nearest, suggestion } from '../scenario/issues.js';
 import { DriverLoadError } from './driver-error.js';
 
 export type NamedDriver =

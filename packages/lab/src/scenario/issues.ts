@@ -1,4 +1,5 @@
 /** Turns the issues of zod into sentences for somebody who wrote a file: what was expected, and what is there. */
+import { showValue } from '@dmabuf-lab/core/base';
 import leven from 'leven';
 import type { z } from 'zod';
 import { isWholeNumber, keysOf, optionsFor, optionsOf, schemasAt, valueDescription } from './schema-lookup.js';
@@ -51,15 +52,6 @@ export function suggestion(wrong: string, known: readonly string[]): string {
   const meant = nearest(wrong, known);
   if (meant !== undefined) return `, did you mean "${meant}"?`;
   return known.length === 0 ? '' : `; known: ${known.join(', ')}`;
-}
-
-/** A value as a message shows it, in one short line. */
-export function showValue(value: unknown): string {
-  if (value === undefined || value === null) return 'nothing';
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
-  if (typeof value === 'object') return Object.keys(value).length === 0 ? 'an empty mapping' : 'a mapping';
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 interface Explained extends Finding {

@@ -1,7 +1,8 @@
 /** Reads a YAML file into plain values, with every fault at its place. What it says is the same for every kind of file. */
+
+import { showValue } from '@dmabuf-lab/core/base';
 import { type Document, isMap, LineCounter, parseDocument, visit, type YAMLError } from 'yaml';
 import { ScenarioDocument } from './document.js';
-import { showValue } from './issues.js';
 import { nestsDeeperThan } from './nesting.js';
 import { ScenarioError, type ScenarioProblem } from './problem.js';
 

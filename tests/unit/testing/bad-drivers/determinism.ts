@@ -9,9 +9,10 @@ export default defineDriver({
   parameters,
   ports,
   plan,
-  run: (ctx) =>
-    filter(ctx, (_from, to) => {
+  *run(ctx) {
+    yield* filter(ctx, (_from, to) => {
       pictures += 1;
       to[0].fill(pictures & 0xff);
-    }),
+    });
+  },
 });

@@ -9,10 +9,11 @@ export default defineDriver({
   parameters,
   ports,
   plan,
-  run: (ctx) =>
-    filter(ctx, (from, to) => {
+  *run(ctx) {
+    yield* filter(ctx, (from, to) => {
       const picture = new Uint8Array(BYTES + BYTES / 2);
       picture.set(joined(from).subarray(0, ctx.ports.in.format.sizeBytes));
       invert(from, to);
-    }),
+    });
+  },
 });

@@ -9,9 +9,9 @@ export default defineDriver({
   parameters,
   ports,
   plan,
-  run(ctx) {
+  *run(ctx) {
     pictures = 0;
-    return filter(ctx, (_from, to) => {
+    yield* filter(ctx, (_from, to) => {
       pictures += 1;
       to[0].fill(pictures);
     });

@@ -7,9 +7,9 @@ export default defineDriver({
   parameters,
   ports,
   plan,
-  run(ctx) {
+  *run(ctx) {
     let before: Uint8Array | undefined;
-    return filter(ctx, (from, to) => {
+    yield* filter(ctx, (from, to) => {
       const first = Buffer.concat(from)[0];
       to[0].fill(first);
       to[0][0] = before?.[5] ?? 0;

@@ -7,9 +7,9 @@ export default defineDriver({
   parameters,
   ports,
   plan,
-  run(ctx) {
+  *run(ctx) {
     let late: Uint8Array | undefined;
-    return filter(ctx, (from, to) => {
+    yield* filter(ctx, (from, to) => {
       if (late !== undefined) late[0] = 1;
       invert(from, to);
       late = to[0];

@@ -7,9 +7,9 @@ export default defineDriver({
   parameters,
   ports,
   plan,
-  run(ctx) {
+  *run(ctx) {
     let before: readonly Uint8Array[] | undefined;
-    return filter(ctx, (from, to) => {
+    yield* filter(ctx, (from, to) => {
       invert(from, to);
       if (before !== undefined && before[0][0] !== from[0][0]) ctx.count('changed');
       before = from;

@@ -9,9 +9,9 @@ export default defineDriver({
   parameters,
   ports,
   plan,
-  run(ctx) {
+  *run(ctx) {
     const { format } = ctx.ports.out as OutputPort;
     ctx.count('bytes', format.sizeBytes);
-    return filter(ctx as never);
+    yield* filter(ctx as never);
   },
 });

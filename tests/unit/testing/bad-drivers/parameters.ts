@@ -5,4 +5,12 @@ import { filter, plan, ports } from './filter.js';
 
 const parameters = z.object({ service: z.number().default(0) });
 
-export default defineDriver({ name: 'parameters', parameters, ports, plan, run: (ctx) => filter(ctx) });
+export default defineDriver({
+  name: 'parameters',
+  parameters,
+  ports,
+  plan,
+  *run(ctx) {
+    yield* filter(ctx);
+  },
+});

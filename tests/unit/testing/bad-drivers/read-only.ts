@@ -7,9 +7,10 @@ export default defineDriver({
   parameters,
   ports,
   plan,
-  run: (ctx) =>
-    filter(ctx, (from, to) => {
+  *run(ctx) {
+    yield* filter(ctx, (from, to) => {
       from[0].fill(128, 0, 16);
       invert(from, to);
-    }),
+    });
+  },
 });

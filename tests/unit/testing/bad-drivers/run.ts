@@ -7,9 +7,9 @@ export default defineDriver({
   parameters,
   ports,
   plan,
-  run(ctx) {
+  *run(ctx) {
     let frames = 0;
-    return filter(ctx, (from, to) => {
+    yield* filter(ctx, (from, to) => {
       frames += 1;
       if (frames === 3) throw new RangeError('no third frame was planned');
       invert(from, to);

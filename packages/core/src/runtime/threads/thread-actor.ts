@@ -32,7 +32,7 @@ import { Turn } from '../turn.js';
 import { RemotePeer, serveCalls } from './comlink-ports.js';
 import { ParkRows } from './park-rows.js';
 import { ParkWords } from './park-words.js';
-import { ThreadScheduler } from './thread-scheduler.js';
+import { LONG_WAIT_MS, ThreadScheduler } from './thread-scheduler.js';
 import type { CallerPort, PeerPort, RuntimeMessage, WorkerMessage, WorkerStart } from './worker-protocol.js';
 
 /** How often an actor shows that its thread serves its events. */
@@ -73,7 +73,7 @@ export class ThreadActor implements ActorHost {
     this.trace = new TraceLog(started.trace);
     this.backPressured = started.pace === 'max';
     const clock: Clock = { now: () => this.#elapsed() };
-    this.#scheduler = new ThreadScheduler(this.name, this.words, clock, this.#turn, started.pace);
+    this.#scheduler = new ThreadScheduler(this.name, this.words, clock, this.#turn, started.pace, true, tellLongWait);
     this.#turn.onViolation = onFailure;
     this.clock = {
       now: () => {
@@ -272,4 +272,9 @@ export class ThreadActor implements ActorHost {
     const epochNs = this.#runtimeWords.epochNs();
     return epochNs === undefined ? 0 : Number(process.hrtime.bigint() - epochNs);
   }
+}
+
+/** Into the output of its worker, which the runtime puts its name before. */
+function tellLongWait(what: string): void {
+  process.stderr.write(`has waited for ${LONG_WAIT_MS / 1000} s for a promise that has not come: ${what}\n`);
 }

@@ -33,6 +33,8 @@ interface Running {
 }
 
 const NS_PER_MS = 1_000_000;
+/** How long a promise of the outside world is waited for before that is told, in milliseconds of real time. */
+export const LONG_WAIT_MS = 10_000;
 /** The longest delay a timer of the host takes. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -51,6 +53,8 @@ export class ThreadScheduler {
     private readonly pace: 'real' | 'max',
     /** Whether its timers keep the process alive. */
     private readonly keepsAlive = true,
+    /** Told of a promise that has not come for long: it may never. */
+    private readonly onLongWait: (what: string) => void = () => {},
   ) {}
 
   /** @param row of the generator, begun before anybody waits for it */
@@ -96,9 +100,16 @@ export class ThreadScheduler {
         reject: (error) => this.#resume(running, parks, undefined, error),
       });
     } else {
+      const timer = setTimeout(() => this.onLongWait(park.what), LONG_WAIT_MS).unref();
       park.promise.then(
-        (value) => this.#resume(running, parks, value),
-        (error: unknown) => this.#resume(running, parks, undefined, fromErrorRecord(toErrorRecord(error))),
+        (value) => {
+          clearTimeout(timer);
+          this.#resume(running, parks, value);
+        },
+        (error: unknown) => {
+          clearTimeout(timer);
+          this.#resume(running, parks, undefined, fromErrorRecord(toErrorRecord(error)));
+        },
       );
     }
   }
