@@ -79,6 +79,25 @@ test('history checker: a writer that is killed half-way, leaves no violation', a
   t.deepEqual(result.history?.violations, []);
 });
 
+/** Whoever publishes looks for conflicting fences once more; only its waits keep this reader from reading too early. */
+test('history checker: a reader that publishes no fence, waits for that of the writer', async (t) => {
+  const reader = fileURLToPath(new URL('./drivers/quiet-reader.js', import.meta.url));
+  const text = pipeline('nothing', 'virtual')
+    .replace(
+      'encoder: { driver: encoder, parameters: { service: 2ms } }',
+      'gpu: { driver: gpu, parameters: { service: 5ms } }',
+    )
+    .replace('links:', `  reader: { driver: ${JSON.stringify(reader)} }\nlinks:\n  - { from: gpu.out, to: reader.in }`)
+    .replace('to: encoder.in', 'to: gpu.in');
+  const { result } = await executeRun(await prepareRun(parseScenario(text, 'test.yaml')), { collectTrace: false });
+  t.deepEqual(result.history?.violations, []);
+  t.is(result.devices.reader.framesIn, result.devices.gpu.framesOut);
+  t.true(
+    result.devices.reader.fenceWaitNs > 5_000_000 * (result.devices.reader.framesIn - 1),
+    'each frame is waited for',
+  );
+});
+
 test('history checker: a run on the virtual clock is the same with it', async (t) => {
   const outcome = async (history: boolean) =>
     (

@@ -7,9 +7,12 @@
  *           word 1   CHANGES   grows at every attach and detach of the buffer
  *           word 2   HOLDER    the generator that is being served, by its number; 0 = none, or it is not told. For those
  *                              who ask who waits for whom; nothing else depends on it
+ *           14,15    GUARD     say nothing (row-guards.ts)
  *
  * Only generators of the exporter read and write them, so no interleaving inside a step is possible; the words exist
- * because a wait must be a park.
+ * because a wait must be a park. What they hold is only parked on: whose turn it is and what has changed the exporter knows by
+ * itself, and each change of its own is a store of the whole word and a notify.
+ * Damage    So a row that somebody overwrites keeps nobody from being served. It is named by its guards, and that is all.
  * Crash     Who stood in the queues died with the exporter, and so did the private counters. Its next life sets SERVING to 0
  *           before it serves anybody (`reset`). CHANGES only ever grows.
  */
@@ -23,6 +26,8 @@ export const QUEUE_ROW_WORDS = 16;
 
 export class ExporterWords {
   readonly #nextTicket: number[];
+  /** The truth of SERVING. */
+  readonly #served: number[];
   /** Tells the number of the generator that is being stepped; absent = HOLDER is not written. */
   generatorNow: (() => number) | undefined;
 
@@ -31,6 +36,7 @@ export class ExporterWords {
     private readonly table: TableRegion,
   ) {
     this.#nextTicket = Array.from({ length: table.rows }, () => 0);
+    this.#served = Array.from({ length: table.rows }, () => 0);
   }
 
   /** Empties all queues: those who stood in them died with an earlier life of the exporter. Before the first service. */
@@ -53,8 +59,8 @@ export class ExporterWords {
     const ticket = this.#nextTicket[row];
     this.#nextTicket[row] += 1;
     yield* attempt(() => {
-      const serving = this.words.load(word);
-      return serving === ticket ? true : new WordPark(word, serving, 'an earlier service of the same buffer');
+      const seen = this.words.load(word);
+      return this.#served[row] === ticket ? true : new WordPark(word, seen, 'an earlier service of the same buffer');
     });
     const holder = wordAt(this.table, row, HOLDER);
     if (this.generatorNow !== undefined) this.words.store(holder, this.generatorNow());
@@ -62,6 +68,7 @@ export class ExporterWords {
       return yield* task();
     } finally {
       if (this.generatorNow !== undefined) this.words.store(holder, 0);
+      this.#served[row] = ticket + 1;
       this.words.store(word, ticket + 1);
       this.words.notify(word);
     }

@@ -13,7 +13,8 @@
  *                           15    GUARD_1  exporter    likewise
  *           reservation     62,63 GUARD     exporter    as of the buffer's row
  *           timeline row    46,47 GUARD     exporter    a value of the slot and the column, in all lives of the slot
- *           The words before them are those of `buffer-words.ts`, `sync/resv-words.ts` and `sync/timeline-words.ts`.
+ *           The words before them are those of `buffer-words.ts`, `sync/resv-words.ts` and `sync/timeline-words.ts`. Those of frames,
+ *           pools, rings and queues are the same in the whole run: `row-guards.ts`.
  *
  * Invariants
  *   I1  From the exporter's open of a slot until it is opened anew both guards hold its value: nobody else writes them. Those
@@ -29,6 +30,7 @@ import type { AtomicWords, AttachmentSlot, BufferSlot, TableRegion, TimelineSlot
 import { wordAt } from '../base/index.js';
 import { RESV_ROW_WORDS, TIMELINE_ROW_WORDS } from '../sync/index.js';
 import { ATTACHMENT_ROW_WORDS, BUFFER_ROW_WORDS } from './buffer-words.js';
+import { guardDamage, guardOf } from './row-guards.js';
 
 const BUFFER_GUARDS = [BUFFER_ROW_WORDS - 2, BUFFER_ROW_WORDS - 1];
 const ATTACHMENT_GUARDS = [ATTACHMENT_ROW_WORDS - 2, ATTACHMENT_ROW_WORDS - 1];
@@ -88,7 +90,7 @@ export class GuardWords {
     for (const column of columns) {
       const held = this.words.load(wordAt(table, row, column));
       const due = guardOf(row, column, key);
-      if (held !== due) return `its guard word ${column} holds ${hex(held)} and not ${hex(due)}`;
+      if (held !== due) return guardDamage(column, held, due);
     }
     return undefined;
   }
@@ -96,13 +98,3 @@ export class GuardWords {
 
 /** One number of a buffer's slot and life. */
 const keyOf = (buffer: BufferSlot, life: number): number => Math.imul(buffer + 1, 0x01000193) ^ life;
-
-/** I2: mixed as by splitmix32, and never 0, which is what an unused row holds. */
-function guardOf(row: number, column: number, key: number): number {
-  let z = (Math.imul(row + 1, 0x9e3779b9) ^ Math.imul(column + 1, 0x85ebca6b) ^ Math.imul(key + 1, 0xc2b2ae35)) | 0;
-  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-  z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-  return (z ^ (z >>> 15)) | 1;
-}
-
-const hex = (word: number): string => `0x${(word >>> 0).toString(16).padStart(8, '0')}`;

@@ -18,6 +18,7 @@ export * from './guard-words.js';
 export * from './importer.js';
 export * from './objects/index.js';
 export * from './protocol.js';
+export * from './row-guards.js';
 export * from './slot-watch.js';
 export * from './storage-planner.js';
 export * from './use-log.js';

@@ -3,11 +3,17 @@ import { isErrno, type Nanoseconds, type Task } from '../base/index.js';
 import { EXPORTER } from '../dma-buf/index.js';
 import type { ActorHost } from '../runtime/index.js';
 import type { DeviceStatistics } from './statistics.js';
+import type { WildTarget } from './wild-write.js';
 
 /** What a driver does wrong, and when. */
 export type Corruption =
   | { readonly what: 'messages'; readonly atNs: Nanoseconds; readonly messages: number }
-  | { readonly what: 'words'; readonly atNs: Nanoseconds };
+  | {
+      readonly what: 'words';
+      readonly atNs: Nanoseconds;
+      /** Absent = buffers. */
+      readonly of?: WildTarget;
+    };
 
 /** What may come of a driver with a wild pointer: types, ranges, sizes, names of services, others' names. */
 const BROKEN: readonly (readonly [method: string, args: unknown])[] = [

@@ -28,6 +28,7 @@ import type { Payload } from './payload.js';
 import { type ContextParts, PipelineContext } from './pipeline-context.js';
 import { PipelineInput } from './pipeline-input.js';
 import { PipelineOutput } from './pipeline-output.js';
+import { PlainLocks } from './plain-locks.js';
 import type { LinkSpec, PoolSpec } from './port-parts.js';
 import { runDriver, setUpDriver } from './run-driver.js';
 import { openTables, type SharedTables } from './shared-tables.js';
@@ -106,6 +107,8 @@ class DriverActor {
       uses === undefined
         ? new DmaBufImporter(host, tables.buffers, memory, start.device)
         : new WatchedImporter(host, tables.buffers, memory, start.device, uses);
+    const { resv, lockOrders: orders } = tables;
+    const plainLocks = orders && new PlainLocks({ services: host, resv, orders, life: host.life, now });
     const { payload, durationNs, firstTimeline, timelineCount, runtime } = start;
     const cpu = start.cpu && new CpuFrameCache(start.cpu, tables.buffers, payload !== 'timing');
     this.#parts = {
@@ -115,6 +118,7 @@ class DriverActor {
       statistics: this.#statistics,
       ...(cpu && { cpu }),
       ...(uses && { uses }),
+      ...(plainLocks && { plainLocks }),
       ...(start.callSitesFrom && { callSites: new CallSites(folderAbove(import.meta.url, 2), start.callSitesFrom) }),
       ...(watch && { watch }),
       stopWord: host.stopWord,
@@ -198,7 +202,13 @@ class DriverActor {
     const { host } = this;
     const { atNs } = corruption;
     if (corruption.what === 'messages') return sendBroken(host, this.#statistics, atNs, corruption.messages);
-    return writeWildly(host, this.start.tables, this.#importer, this.#statistics, atNs);
+    const { tables, inputs, outputs } = this.start;
+    const links = [...inputs.map(({ link }) => link), ...outputs.flatMap((output) => output.links)];
+    const own = outputs.flatMap(({ pool }) => (pool === undefined ? [] : [pool.region]));
+    const pools = new Map([...own, ...links.map(({ pool }) => pool)].map((pool) => [pool.row, pool]));
+    const rings = links.map(({ index }) => index);
+    const reach = { tables, importer: this.#importer, pools: [...pools.values()], rings };
+    return writeWildly(host, reach, this.#statistics, atNs, corruption.of);
   }
 
   /** Attaches to the buffers of every input and opens the links. @returns false when it is refused: a late device, or a buffer that never moves */

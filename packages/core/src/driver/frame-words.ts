@@ -7,6 +7,7 @@
  *
  * Layout    pool row   0  RELEASES  any consumer   grows at each frame that comes back and each that is added
  *                      1  COUNT     the owner      frames of the pool that have a buffer
+ *                      14,15 GUARD  exporter       say nothing (dma-buf/row-guards.ts)
  *           frame row  1  HOLDERS   see below      one bit for the owner, one for each link that carries it; 0 = free
  *                      2  ORDER     last holder    RELEASES when it came back: the owner takes the longest-free first
  *                      3  BUFFER    the owner      slot of the buffer        4  LIFE  of the buffer
@@ -15,6 +16,7 @@
  *                      14,15        last holder    when it came back, ns, low and high
  *                      10-13        the owner      acquire fence: timeline + 1 or 0, generation, seqno low, high
  *                      16-31        consumer i     release fence of the i-th link, likewise
+ *                      46,47 GUARD  exporter       say nothing (dma-buf/row-guards.ts)
  *
  * States    HOLDERS: 0 -> OWNER by the owner alone; a link's bit is set by the producer of its ring and cleared by whoever
  *           took the frame out of that ring: the consumer, or the producer that drops it. The last bit out frees the frame.
@@ -33,12 +35,17 @@
  *           clears its link's bit wherever it is set; that of an owner clears OWNER. Clearing is idempotent. It adds to
  *           RELEASES and notifies even where it cleared nothing: the dead may have freed a frame and not told.
  *           A producer that dies between setting a link's bit and its push is told from the journal of ring-words.ts.
+ * Damage    A frame whose row was overwritten is lost to its pool: its owner acquires it no more, its content counts as one that
+ *           failed with EIO, its fences as none, and it is not waited for. Whoever holds it lets go of it as ever. Of a pool whose row was
+ *           overwritten, or all of whose frames were, nothing is acquired any more: EIO.
  * Shown by  tests/unit/core/driver/frame-words.test.ts, tests/race/frame-pool.test.ts, tests/race/ring.test.ts.
  */
 import {
   type AtomicWords,
   assert,
   bufferSlot,
+  ERRNO,
+  ErrnoError,
   type TableRegion,
   timelineSlot,
   Wake,
@@ -46,7 +53,7 @@ import {
   wordAt,
   wordIndex,
 } from '../base/index.js';
-import type { BufferHandle } from '../dma-buf/index.js';
+import type { BufferHandle, RowGuards } from '../dma-buf/index.js';
 import type { DmaFence } from '../sync/index.js';
 
 const RELEASES = 0;
@@ -67,7 +74,7 @@ const RETURNED = 14;
 const RELEASE = 16;
 const FENCE_WORDS = 4;
 /** Words of one frame. */
-export const FRAME_ROW_WORDS = 32;
+export const FRAME_ROW_WORDS = 48;
 /** Links of one output that can return a release fence. */
 export const MAX_LINKS = 4;
 
@@ -96,12 +103,15 @@ export class FrameWords {
     private readonly words: AtomicWords,
     private readonly pools: TableRegion,
     private readonly frames: TableRegion,
+    /** Absent = nobody has opened them. */
+    private readonly guards?: { readonly pools: RowGuards; readonly frames: RowGuards },
   ) {}
 
   // ---- pools ----
 
   /** Gives the next frame of a pool a buffer. Only by its owner. Returns the frame. */
   addBuffer(pool: PoolRegion, buffer: BufferHandle): number {
+    this.#checkPool(pool);
     const count = this.words.load(wordAt(this.pools, pool.row, COUNT));
     assert(count < pool.limit, 'a pool has at most its limit of buffers');
     const frame = pool.firstFrame + count;
@@ -113,18 +123,36 @@ export class FrameWords {
   }
 
   count(pool: PoolRegion): number {
-    return this.words.load(wordAt(this.pools, pool.row, COUNT));
+    // Whatever a wild write has left there: a reader stays within the pool.
+    return Math.min(pool.limit, Math.max(0, this.words.load(wordAt(this.pools, pool.row, COUNT))));
+  }
+
+  /** Whether somebody has overwritten the row of a frame: it is lost to its pool. */
+  isLost(frame: number): boolean {
+    return this.guards?.frames.isDamaged(frame) === true;
+  }
+
+  /** Whether somebody has overwritten the row of a pool. */
+  isPoolLost(pool: PoolRegion): boolean {
+    return this.guards?.pools.isDamaged(pool.row) === true;
   }
 
   /** Try-step: until a pool has that many buffers. */
   countStep(pool: PoolRegion, count: number): true | WordPark {
     const word = wordAt(this.pools, pool.row, RELEASES);
     const seen = this.words.load(word);
-    return this.count(pool) >= count ? true : new WordPark(word, seen, 'the buffers of a pool');
+    // Whoever comes before the exporter's first step finds guards that are not open yet: those of frames are opened after the pools'.
+    const isLost = this.guards?.frames.isOpen === true && this.isPoolLost(pool);
+    return this.count(pool) >= count || isLost ? true : new WordPark(word, seen, 'the buffers of a pool');
   }
 
-  /** Try-step of an acquire: takes the frame that has been free longest, of those that suit. Only by the owner. */
+  /**
+   * Try-step of an acquire: takes the frame that has been free longest, of those that suit. Only by the owner.
+   *
+   * @throws ErrnoError EIO when the row of the pool was overwritten, or those of all its frames
+   */
   acquireStep(pool: PoolRegion, suits: (frame: number) => boolean): number | WordPark {
+    this.#checkPool(pool);
     const word = wordAt(this.pools, pool.row, RELEASES);
     const seen = this.words.load(word); // P2
     let best = -1;
@@ -133,14 +161,22 @@ export class FrameWords {
     for (let frame = pool.firstFrame; frame < pool.firstFrame + count; frame += 1) {
       if (this.#get(frame, HOLDERS) !== 0) continue;
       const age = (seen - this.#get(frame, ORDER)) >>> 0;
-      if (age <= bestAge || !suits(frame)) continue;
+      if (age <= bestAge || this.isLost(frame) || !suits(frame)) continue;
       best = frame;
       bestAge = age;
     }
-    if (best < 0) return new WordPark(word, seen, 'a free buffer');
+    if (best < 0) {
+      if (count > 0 && this.#areAllLost(pool, count)) throw refusal('all its frames', pool);
+      return new WordPark(word, seen, 'a free buffer');
+    }
     this.#set(best, HOLDERS, FRAME_OWNER);
     for (let column = CHECKSUM; column < RETURNED; column += 1) this.#set(best, column, 0);
     return best;
+  }
+
+  #areAllLost({ firstFrame }: PoolRegion, count: number): boolean {
+    for (let i = 0; i < count; i += 1) if (!this.isLost(firstFrame + i)) return false;
+    return true;
   }
 
   /** Try-step: until every frame has come back. */
@@ -150,11 +186,13 @@ export class FrameWords {
     return this.inUse(pool) === 0 ? true : new WordPark(word, seen, 'its frames to come back');
   }
 
-  /** Frames of a pool that are out. */
+  /** Frames of a pool that are out, but for those that were lost. */
   inUse(pool: PoolRegion): number {
     let used = 0;
     const count = this.count(pool);
-    for (let i = 0; i < count; i += 1) used += this.#get(pool.firstFrame + i, HOLDERS) === 0 ? 0 : 1;
+    for (let frame = pool.firstFrame; frame < pool.firstFrame + count; frame += 1) {
+      if (this.#get(frame, HOLDERS) !== 0 && !this.isLost(frame)) used += 1;
+    }
     return used;
   }
 
@@ -172,10 +210,11 @@ export class FrameWords {
   }
 
   sequence(frame: number): number {
-    return this.#get(frame, SEQUENCE);
+    return this.isLost(frame) ? 0 : this.#get(frame, SEQUENCE);
   }
 
   capturedNs(frame: number): number {
+    if (this.isLost(frame)) return 0;
     return this.#get(frame, CAPTURED + 1) * TWO_32 + (this.#get(frame, CAPTURED) >>> 0);
   }
 
@@ -188,7 +227,7 @@ export class FrameWords {
   }
 
   error(frame: number): number {
-    return this.#get(frame, ERROR);
+    return this.isLost(frame) ? ERRNO.EIO : this.#get(frame, ERROR);
   }
 
   setError(frame: number, errno: number): void {
@@ -206,7 +245,7 @@ export class FrameWords {
   /** Whether a consumer left a release fence on the frame's last use. */
   hasReleaseFences(frame: number): boolean {
     for (let link = 0; link < MAX_LINKS; link += 1)
-      if (this.#get(frame, RELEASE + link * FENCE_WORDS) !== 0) return true;
+      if (this.#get(frame, RELEASE + link * FENCE_WORDS) !== 0) return !this.isLost(frame);
     return false;
   }
 
@@ -227,7 +266,7 @@ export class FrameWords {
   /** Makes a link a holder, before the frame is pushed to it. Only by the producer of its ring (I2, I3). */
   addHolder(frame: number, holder: FrameHolder): void {
     const before = this.words.add(wordAt(this.frames, frame, HOLDERS), holder);
-    assert((before & holder) === 0, 'I2 of frames: a link holds a frame once');
+    assert((before & holder) === 0 || this.isLost(frame), 'I2 of frames: a link holds a frame once');
   }
 
   /** Who holds a frame now: bits. */
@@ -237,12 +276,15 @@ export class FrameWords {
 
   /** When the frame came back last. */
   returnedNs(frame: number): number {
+    if (this.isLost(frame)) return 0;
     return this.#get(frame, RETURNED + 1) * TWO_32 + (this.#get(frame, RETURNED) >>> 0);
   }
 
   /** Ends a hold; the last one gives the frame back to its owner. */
   release(pool: PoolRegion, frame: number, holder: FrameHolder, nowNs: number): void {
-    assert(this.#clear(pool, frame, holder, nowNs), 'I2 of frames: a hold is ended once');
+    if (this.#clear(pool, frame, holder, nowNs)) return;
+    assert(this.isLost(frame), 'I2 of frames: a hold is ended once');
+    this.#announce(pool);
   }
 
   #clear(pool: PoolRegion, frame: number, holder: FrameHolder, nowNs: number): boolean {
@@ -282,9 +324,13 @@ export class FrameWords {
 
   /** Gives a frame another buffer. Only by the owner, while it holds the frame alone (I1). */
   replaceBuffer(frame: number, buffer: BufferHandle): void {
-    assert(this.#get(frame, HOLDERS) === FRAME_OWNER, 'I1 of frames: its owner holds it alone');
+    assert(this.#get(frame, HOLDERS) === FRAME_OWNER || this.isLost(frame), 'I1 of frames: its owner holds it alone');
     this.#set(frame, BUFFER, buffer.slot);
     this.#set(frame, LIFE, buffer.life);
+  }
+
+  #checkPool(pool: PoolRegion): void {
+    if (this.isPoolLost(pool)) throw refusal('its row', pool);
   }
 
   #announce(pool: PoolRegion): void {
@@ -295,7 +341,7 @@ export class FrameWords {
 
   #fence(frame: number, column: number): DmaFence | undefined {
     const timeline = this.#get(frame, column);
-    if (timeline === 0) return undefined;
+    if (timeline === 0 || this.isLost(frame)) return undefined;
     const seqno = this.#get(frame, column + 3) * TWO_32 + (this.#get(frame, column + 2) >>> 0);
     return { timeline: timelineSlot(timeline - 1), generation: this.#get(frame, column + 1), seqno };
   }
@@ -316,4 +362,9 @@ export class FrameWords {
   #set(frame: number, column: number, value: number): void {
     this.words.store(wordIndex(wordAt(this.frames, frame, column)), value);
   }
+}
+
+function refusal(what: string, { row }: PoolRegion): ErrnoError {
+  const message = `Cannot acquire a frame of pool ${row}: the control words of ${what} have been overwritten`;
+  return new ErrnoError('EIO', 'acquire', message, { pool: row });
 }

@@ -25,6 +25,7 @@ export * from './plan-driver.js';
 export * from './port-parts.js';
 export * from './reclaim.js';
 export * from './ring-words.js';
+export * from './row-watch.js';
 export * from './run-driver.js';
 export * from './service-time.js';
 export * from './shared-tables.js';

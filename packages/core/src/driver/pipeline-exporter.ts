@@ -20,7 +20,7 @@ import {
   RuntimeWords,
 } from '../runtime/index.js';
 import { type PipelineOwners, reclaimActor } from './reclaim.js';
-import { type OpenTables, openTables, type SharedTables } from './shared-tables.js';
+import { type OpenTables, openTables, rowGuardsOf, type SharedTables, type TableGuards } from './shared-tables.js';
 
 /** What the exporter of a pipeline starts with: plain data. */
 export interface PipelineExporterStart {
@@ -81,7 +81,10 @@ export function openPipelineExporter(
     nameOf: (actor) => start.senders.find(([, one]) => one === actor)?.[0] ?? host.name,
     now: () => host.clock.now(),
   });
-  if (host.life === 0) watch.openTimelines();
+  if (host.life === 0) {
+    watch.openTimelines();
+    openRowGuards(rowGuardsOf(host.words, start.tables));
+  }
   const { journal } = host;
   const exporter = new Exporter({
     ...{ services: host, buffers, queues, heaps, policy, costs, sanitizer, watch, journal },
@@ -114,6 +117,12 @@ export function openPipelineExporter(
   // All that earlier lives held is settled, but for deaths of others, of which the runtime tells again.
   if (host.life > 0) new RuntimeWords(host.words).countReclaimed(start.actor, host.life);
   return { exporter, mover, heaps, tables, reclaim, guard, watch, ...(sanitizer && { sanitizer }) };
+}
+
+/** The run begins: nobody has used a frame, a pool, a ring or a queue yet. */
+function openRowGuards(guards: TableGuards | undefined): void {
+  if (guards === undefined) return;
+  for (const table of [guards.queues, guards.pools, guards.frames, ...guards.rings]) table.open();
 }
 
 /** A device that is still attached to a buffer, or was detached with mappings that had not ended. */

@@ -37,12 +37,24 @@ export class PipelineInput implements InputPort {
 
   *take(): Task<PipelineFrame | undefined> {
     this.parts.services.clock.now();
-    const entry = yield* attempt((): RingEntry | undefined | WordPark => {
-      if (this.#cut) return undefined;
-      const result = this.#ring.takeStep();
-      return result === RING_ENDED ? undefined : result;
-    });
-    return entry === undefined ? undefined : this.#receive(entry);
+    for (;;) {
+      const entry = yield* attempt((): RingEntry | undefined | WordPark => {
+        if (this.#cut) return undefined;
+        const result = this.#ring.takeStep();
+        return result === RING_ENDED ? undefined : result;
+      });
+      if (entry === undefined) return undefined;
+      if (!this.#isLost(entry)) return this.#receive(entry);
+    }
+  }
+
+  /** Lets go of a frame whose row was overwritten: no driver sees it. */
+  #isLost({ frame }: RingEntry): boolean {
+    const { frames } = this.parts.tables;
+    if (!frames.isLost(frame)) return false;
+    this.parts.statistics.count('refusedEIO');
+    frames.reclaimHold(this.link.pool, frame, this.#holder, this.parts.services.clock.now());
+    return true;
   }
 
   tryTakeReady(): PipelineFrame | undefined {
@@ -53,7 +65,7 @@ export class PipelineInput implements InputPort {
       const fence = frames.acquireFence(row);
       return fence === undefined || fenceStatus(timelines, fence) !== 0;
     });
-    return entry === undefined ? undefined : this.#receive(entry);
+    return entry === undefined || this.#isLost(entry) ? undefined : this.#receive(entry);
   }
 
   get ended(): boolean {
@@ -122,6 +134,11 @@ export class PipelineInput implements InputPort {
       return this.#ring.quietStep();
     });
     this.#drain();
+    if (!this.#ring.isDamaged) return;
+    // The stream was ended by that. What the ring carried nobody can take out: nothing of it is held from here on.
+    const { services, tables, statistics } = this.parts;
+    statistics.count('endedEIO');
+    tables.frames.reclaimHolds(this.link.pool, this.#holder, services.clock.now());
   }
 
   #drain(): void {

@@ -39,6 +39,7 @@ import {
 import type { AccessWatch, WatchedAccess } from './access-watch.js';
 import type { Access, Frame, Job, JobOptions } from './driver-port.js';
 import type { PipelineLane } from './pipeline-lane.js';
+import type { PlainLocks } from './plain-locks.js';
 import type { OpenTables } from './shared-tables.js';
 import type { DeviceStatistics } from './statistics.js';
 
@@ -54,6 +55,8 @@ export interface JobParts {
   readonly uses?: UseLog;
   /** Follows every access; absent = nobody does. */
   readonly watch?: AccessWatch;
+  /** Locks reservations without acquire contexts; absent = they are locked with one, and whoever is younger backs off. */
+  readonly plainLocks?: PlainLocks;
 }
 
 /** A frame as a job takes it: a buffer, and the fence after which its content may be read. */
@@ -94,8 +97,9 @@ export class PipelineJob implements Job {
   /**
    * Begins a job.
    *
-   * @throws ErrnoError as `DmaBufImporter.mapAll` and `attach`; EIO when the content of a frame ended with an error.
-   *   Nothing is mapped and no fence is owed then
+   * A frame whose content ended with an error begins like any other: `Frame.error` says so.
+   *
+   * @throws ErrnoError as `DmaBufImporter.mapAll` and `attach`. Nothing is mapped and no fence is owed then
    */
   static *begin(
     parts: JobParts,
@@ -297,7 +301,10 @@ function* publish(
   const { resv } = parts.tables;
   const slots: BufferSlot[] = accesses.map(({ frame }) => frame.buffer.slot);
   const context = resv.acquireContext(parts.services.id);
-  if (!tryLockReservations(resv, slots, context)) yield* lockReservations(resv, slots, context);
+  if (parts.plainLocks !== undefined) {
+    const buffers = accesses.map(({ frame }) => frame.buffer);
+    yield* parts.plainLocks.lock(lane.timeline.slot, buffers, context);
+  } else if (!tryLockReservations(resv, slots, context)) yield* lockReservations(resv, slots, context);
   return publishLocked(parts, lane, accesses, mappings, slots, context);
 }
 

@@ -30,6 +30,8 @@ export interface PipelineShape {
   readonly mayDie: boolean;
   /** Whether the age of each mapping is written down. */
   readonly agesUses?: boolean;
+  /** Whether reservations are locked one after the other, without acquire contexts, and in which orders is written down. */
+  readonly locksPlainly?: boolean;
 }
 
 /** A pool, named after the output that owns it. */
@@ -60,6 +62,9 @@ export interface LaidOutPipeline {
 /** Mappings that an actor may have open beyond one held and one of a job for each frame of the run. */
 const USES_BESIDE_FRAMES = 8 * LANES_PER_DEVICE;
 
+/** Orders of two locks that are written down in a run. */
+const MAX_LOCK_ORDERS = 4_095;
+
 /** Buffers that a life of an actor may leave behind, in multiples of what the pools hold. */
 const LIVES = 4;
 
@@ -83,6 +88,8 @@ export function layOutPipeline(shape: PipelineShape): LaidOutPipeline {
     frames,
     rings: shape.links.map(({ depth }, i) => depth ?? links[i].pool.limit),
     ...(shape.agesUses === true && { usesPerActor: 2 * frames + USES_BESIDE_FRAMES }),
+    guarded: true,
+    ...(shape.locksPlainly === true && { lockOrders: MAX_LOCK_ORDERS }),
   });
   const actors = new Map(devices.map((name, i) => [name, deviceActor(i)]));
   return { tables, pools, links, owners: ownersOf(devices, pools, links), actors };

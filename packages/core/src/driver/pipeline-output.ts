@@ -46,6 +46,8 @@ export class PipelineOutput implements OutputPort {
   readonly #acquiredNs = new Map<number, Nanoseconds>();
   /** Rows whose buffer an earlier life of this driver exported: they get a new one at their next use. */
   readonly #inherited = new Set<number>();
+  /** The buffers that this life has made, by row: what their rows say may have been overwritten. */
+  readonly #buffers = new Map<number, PipelineFrame['buffer']>();
   /** One generator adds a buffer at a time. */
   #growing = false;
   #heldNs = 0;
@@ -69,6 +71,8 @@ export class PipelineOutput implements OutputPort {
    * Waits for a buffer to draw into: the one that has been free longest. Grows a dynamic pool when none is free.
    *
    * The buffer's fences are waited for: who read it last must have finished.
+   *
+   * @throws ErrnoError EIO when the control words of the pool, or of all its frames, were overwritten
    */
   *acquire(lane: PipelineLane): Task<PipelineFrame> {
     const pool = this.#ownPool();
@@ -102,11 +106,11 @@ export class PipelineOutput implements OutputPort {
     if (this.parts.services.backPressured) return yield* this.acquire(lane);
     const pool = this.#ownPool();
     yield* this.#reopenIfAsked();
-    let row = this.#tryAcquire(pool);
-    if (row === undefined && (yield* this.#grow(pool))) row = this.#tryAcquire(pool);
-    if (row === undefined) return undefined;
+    let row: number | undefined;
     try {
-      return yield* this.#prepare(pool, row, lane);
+      row = this.#tryAcquire(pool);
+      if (row === undefined && (yield* this.#grow(pool))) row = this.#tryAcquire(pool);
+      return row === undefined ? undefined : yield* this.#prepare(pool, row, lane);
     } catch (error) {
       if (!isErrno(error, ...SHORTAGE)) throw error;
       this.#countShortage(row, error.code);
@@ -114,9 +118,9 @@ export class PipelineOutput implements OutputPort {
     }
   }
 
-  #countShortage(row: number, code: string): void {
+  #countShortage(row: number | undefined, code: string): void {
     const refused = code === 'EIO' ? 'refusedEIO' : 'refusedENOMEM';
-    this.parts.statistics.count(this.#inherited.has(row) ? 'poolGrowthFailed' : refused);
+    this.parts.statistics.count(row !== undefined && this.#inherited.has(row) ? 'poolGrowthFailed' : refused);
   }
 
   cancel(frame: PipelineFrame): void {
@@ -179,7 +183,7 @@ export class PipelineOutput implements OutputPort {
       room = ring.roomStep();
     }
     if (room !== true) yield* attempt(() => !ring.wanted || ring.roomStep());
-    if (ring.wanted) this.#handTo(link, frame, nowNs); // else the consumer has left while this push waited for room
+    if (ring.wanted) this.#handTo(link, frame, nowNs); // else the consumer has left, or the ring is broken, since this push began
   }
 
   /** A promised place is not used: a lane that has found no room because of the promise looks again. */
@@ -191,9 +195,11 @@ export class PipelineOutput implements OutputPort {
 
   /** Makes a link a holder of a frame and puts it into its ring, which has room. Nothing may wait inside (journal). */
   #handTo({ ring, spec }: OutLink, frame: PipelineFrame, nowNs: Nanoseconds): void {
+    const { frames } = this.parts.tables;
+    const holder = linkHolder(spec.consumer);
     ring.intend(frame.row);
-    this.parts.tables.frames.addHolder(frame.row, linkHolder(spec.consumer));
-    ring.push(frame.row, nowNs);
+    frames.addHolder(frame.row, holder);
+    if (!ring.push(frame.row, nowNs)) frames.reclaimHold(spec.pool, frame.row, holder, nowNs);
   }
 
   /** A free buffer that can be written now: not being moved, its fences signalled. */
@@ -279,7 +285,7 @@ export class PipelineOutput implements OutputPort {
   *addBuffer(pool: PoolSpec): Task<void> {
     const index = this.parts.tables.frames.count(pool.region);
     const buffer = yield* this.#createBuffer(pool, index, index < pool.initialBuffers ? pool.expect : []);
-    this.parts.tables.frames.addBuffer(pool.region, buffer);
+    this.#buffers.set(this.parts.tables.frames.addBuffer(pool.region, buffer), buffer);
   }
 
   *#createBuffer(pool: PoolSpec, index: number, expect: readonly string[]): Task<PipelineFrame['buffer']> {
@@ -308,7 +314,9 @@ export class PipelineOutput implements OutputPort {
     const { frames } = this.parts.tables;
     const { row, holder } = frame;
     try {
-      frames.replaceBuffer(row, yield* this.#createBuffer(pool, row - pool.region.firstFrame, []));
+      const buffer = yield* this.#createBuffer(pool, row - pool.region.firstFrame, []);
+      this.#buffers.set(row, buffer);
+      frames.replaceBuffer(row, buffer);
     } catch (error) {
       frames.release(pool.region, row, holder, this.parts.services.clock.now());
       throw error;
@@ -348,15 +356,9 @@ export class PipelineOutput implements OutputPort {
 
   /** Destroys the buffers of the own pool, once nobody is attached any more. */
   *destroy(): Task<void> {
-    if (this.pool === undefined) return;
-    const { region } = this.pool;
-    const count = this.parts.tables.frames.count(region);
-    for (let i = 0; i < count; i += 1) {
-      const row = region.firstFrame + i;
-      if (this.#inherited.has(row)) continue; // gone with the life that exported it
-      const buffer = this.parts.tables.frames.buffer(row);
-      yield* callOnce(this.parts.services, 'destroy', { buffer });
-    }
+    // Those of rows that were inherited have gone with the life that exported them.
+    const inOrder = [...this.#buffers].sort(([a], [b]) => a - b);
+    for (const [, buffer] of inOrder) yield* callOnce(this.parts.services, 'destroy', { buffer });
   }
 
   get heldNs(): Nanoseconds {

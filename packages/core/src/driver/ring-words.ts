@@ -10,6 +10,7 @@
  *           17    ENABLED  the consumer    1 while the consumer wants frames
  *           32+4i ENTRY i  the producer    (frame, time of push low, high, count << 2 | taker)
  *                          both, by CAS    taker: 0 nobody yet, 1 the consumer, 2 the producer
+ *           last two GUARD   exporter        say nothing (dma-buf/row-guards.ts)
  *           Counts are taken modulo the largest multiple of the depth that 30 bits hold, so that the entry after the last
  *           is the first also where they wrap. TAIL and HEAD lie on lines of their own.
  *
@@ -32,6 +33,10 @@
  *           TAIL has not passed its count, the frame never came into the ring. DROP tells of a frame that was to be dropped:
  *           it was if the entry's taker says so, whatever HEAD says. At most one of each, since neither waits inside. Then
  *           PUSHING is set to 0, never subtracted from.
+ * Damage    Each operation looks at the guards before it trusts a word. A ring that was overwritten is at its end for both: nothing is
+ *           wanted, pushed or taken, nobody waits for room, for a frame or for the end of a push, and whoever finds it wakes those who do. Which frames were in it is told by the
+ *           bits of their holders: the consumer clears its own when it leaves the link. A producer whose push finds the damage
+ *           after it has set the link's bit clears that bit; damage that comes later is found by the consumer, which then sees the bit.
  * Shown by  tests/unit/core/driver/ring-words.test.ts, tests/race/ring.test.ts.
  */
 import {
@@ -44,6 +49,7 @@ import {
   WordPark,
   wordAt,
 } from '../base/index.js';
+import { GUARD_WORDS, type RowGuards } from '../dma-buf/index.js';
 
 const TAIL = 0;
 const PUSHING = 1;
@@ -63,7 +69,7 @@ const TWO_32 = 4_294_967_296;
 
 /** Words of a ring of a given depth. */
 export function ringRowWords(depth: number): number {
-  return Math.ceil((ENTRIES + depth * ENTRY_WORDS) / LINE_WORDS) * LINE_WORDS;
+  return Math.ceil((ENTRIES + depth * ENTRY_WORDS + GUARD_WORDS) / LINE_WORDS) * LINE_WORDS;
 }
 
 /** Whose steps can end a wait on a column: of the end of a push its producer's, else those of either end. */
@@ -90,6 +96,8 @@ export class RingWords {
     private readonly words: AtomicWords,
     private readonly table: TableRegion,
     readonly depth: number,
+    /** Absent = nobody has opened its guards. */
+    private readonly guards?: RowGuards,
   ) {
     this.#modulus = Math.floor(COUNT_LIMIT / depth) * depth;
     this.#tail = wordAt(table, 0, TAIL);
@@ -98,7 +106,13 @@ export class RingWords {
     this.#enabled = wordAt(table, 0, ENABLED);
   }
 
+  /** Whether somebody has overwritten it: then it is at its end for both sides. */
+  get isDamaged(): boolean {
+    return this.guards?.isDamaged(0) === true;
+  }
+
   get length(): number {
+    if (this.#foundDamaged()) return 0;
     return this.#between(this.words.load(this.#head), this.words.load(this.#tail) >>> 1);
   }
 
@@ -112,7 +126,7 @@ export class RingWords {
 
   /** Whether the consumer wants frames now. To be asked again after a wait for room. */
   get wanted(): boolean {
-    return this.words.load(this.#enabled) === 1;
+    return !this.#foundDamaged() && this.words.load(this.#enabled) === 1;
   }
 
   /** Wakes the producer's other lanes that wait for room: one of them has given a promised place back. */
@@ -131,6 +145,7 @@ export class RingWords {
    * @param promised frames for which room is promised already
    */
   roomStep(promised = 0): true | WordPark {
+    if (this.#foundDamaged()) return true;
     const head = this.words.load(this.#head);
     const pushed = this.words.load(this.#tail) >>> 1;
     return this.#between(head, pushed) + promised < this.depth
@@ -144,8 +159,13 @@ export class RingWords {
     this.words.store(this.#word(INTENT), frame + 1);
   }
 
-  /** Pushes a frame. Only after `roomStep` has found room, between `beginPush` and `endPush`. */
-  push(frame: number, nowNs: number): void {
+  /**
+   * Pushes a frame. Only after `roomStep` has found room, between `beginPush` and `endPush`.
+   *
+   * @returns false when the ring was overwritten: the frame is not in it
+   */
+  push(frame: number, nowNs: number): boolean {
+    if (this.#foundDamaged()) return false;
     const tail = this.words.load(this.#tail);
     const pushed = tail >>> 1;
     assert(tail % 2 === 0, 'a closed ring takes no more frames');
@@ -158,6 +178,7 @@ export class RingWords {
     this.words.store(this.#tail, this.#after(pushed) << 1); // P1
     this.words.store(this.#word(INTENT), 0);
     this.words.notify(this.#tail, Wake.HandOver);
+    return true;
   }
 
   /** Takes the oldest frame, to drop it. Must be followed by `endDrop` once the producer has let go of it. */
@@ -179,7 +200,7 @@ export class RingWords {
   /** Ends the ring: the consumer gets what is in it, then its end. */
   close(): void {
     const tail = this.words.load(this.#tail);
-    if (tail % 2 !== 0) return;
+    if (tail % 2 !== 0 && !this.#foundDamaged()) return;
     this.words.store(this.#tail, tail + 1);
     this.words.notify(this.#tail, Wake.HandOver);
   }
@@ -194,6 +215,7 @@ export class RingWords {
   /** Try-step: takes the oldest frame, or tells the end. */
   takeStep(): RingEntry | typeof RING_ENDED | WordPark {
     const tail = this.words.load(this.#tail);
+    if (this.#foundDamaged()) return RING_ENDED;
     const entry = this.tryTake();
     if (entry !== undefined) return entry;
     return tail % 2 !== 0 ? RING_ENDED : new WordPark(this.#tail, tail, 'a frame');
@@ -201,7 +223,7 @@ export class RingWords {
 
   /** Whether its producer has closed it and it is empty. */
   get ended(): boolean {
-    return this.words.load(this.#tail) % 2 !== 0 && this.length === 0;
+    return this.#foundDamaged() || (this.words.load(this.#tail) % 2 !== 0 && this.length === 0);
   }
 
   /** Wakes the consumer's own wait for a frame, so that it looks whether it is to end. */
@@ -222,7 +244,7 @@ export class RingWords {
   /** Try-step: until no push is under way. The ring may hold one more frame then. */
   quietStep(): true | WordPark {
     const pushing = this.words.load(this.#pushing);
-    return pushing === 0 ? true : new WordPark(this.#pushing, pushing, 'the end of a push');
+    return pushing === 0 || this.#foundDamaged() ? true : new WordPark(this.#pushing, pushing, 'the end of a push');
   }
 
   // ---- after a death ----
@@ -233,14 +255,15 @@ export class RingWords {
    * @param letGo lets go of a frame that the link holds and that never came into the ring, or was taken out to be dropped
    */
   reclaimProducer(letGo: (frame: number) => void): void {
+    const isWhole = !this.#foundDamaged(); // else its bits are cleared by the consumer
     const intent = this.words.load(this.#word(INTENT));
-    if (intent !== 0) {
+    if (intent !== 0 && isWhole) {
       const never = this.words.load(this.#word(INTENT_AT)) === this.words.load(this.#tail) >>> 1;
       if (never) letGo(intent - 1);
       this.words.store(this.#word(INTENT), 0);
     }
     const drop = this.words.load(this.#word(DROP));
-    if (drop !== 0) {
+    if (drop !== 0 && isWhole) {
       const at = this.words.load(this.#word(DROP_AT));
       const taker = this.words.load((this.#entry(at) + TAKER) as WordIndex);
       if (taker === (untaken(at) | BY_PRODUCER)) {
@@ -260,6 +283,7 @@ export class RingWords {
     journal?: (head: number, frame: number) => void,
   ): RingEntry | undefined {
     for (;;) {
+      if (this.#foundDamaged()) return undefined;
       const head = this.words.load(this.#head);
       const pushed = this.words.load(this.#tail) >>> 1; // P2
       if (pushed === head) return undefined;
@@ -279,6 +303,13 @@ export class RingWords {
       this.#moveHead(head);
       return { frame, pushedNs };
     }
+  }
+
+  /** Looks at the guards. Who finds them damaged wakes whoever waits for this ring: nobody else may come to do it. */
+  #foundDamaged(): boolean {
+    if (!this.isDamaged) return false;
+    for (const word of [this.#tail, this.#head, this.#pushing]) this.words.notify(word);
+    return true;
   }
 
   #moveHead(head: number): void {

@@ -7,11 +7,19 @@ import {
   ExporterWords,
   GuardWords,
   QUEUE_ROW_WORDS,
+  RowGuards,
   USE_ROW_WORDS,
   UseWords,
 } from '../dma-buf/index.js';
 import { RUNTIME_WORDS } from '../runtime/index.js';
-import { RESV_ROW_WORDS, ResvWords, TIMELINE_ROW_WORDS, TimelineWords } from '../sync/index.js';
+import {
+  LOCK_ORDER_ROW_WORDS,
+  LockOrderWords,
+  RESV_ROW_WORDS,
+  ResvWords,
+  TIMELINE_ROW_WORDS,
+  TimelineWords,
+} from '../sync/index.js';
 import { FRAME_ROW_WORDS, FrameWords, POOL_ROW_WORDS } from './frame-words.js';
 import { JOB_ROW_WORDS, JobWords } from './job-words.js';
 import { RingWords, ringRowWords } from './ring-words.js';
@@ -28,6 +36,10 @@ export interface TableCounts {
   readonly rings: readonly number[];
   /** Mappings that an actor can have open at once, where their ages are watched; absent = they are not. */
   readonly usesPerActor?: number;
+  /** Orders of locks that there is room for, where reservations are locked plainly; absent = they are not. */
+  readonly lockOrders?: number;
+  /** The exporter opens the guard words of frames, pools, rings and queues, and everybody looks at them; absent = nobody does. */
+  readonly guarded?: boolean;
 }
 
 /** Where everything lies: plain data, the same for every actor. */
@@ -45,6 +57,10 @@ export interface SharedTables {
   readonly rings: readonly { readonly region: TableRegion; readonly depth: number }[];
   /** Absent = nobody watches how long mappings and fences last. */
   readonly uses?: { readonly region: TableRegion; readonly rowsPerActor: number };
+  /** Absent = reservations are locked with acquire contexts. */
+  readonly lockOrders?: TableRegion;
+  /** Absent = nobody opens or looks at the guard words of frames, pools, rings and queues. */
+  readonly guarded?: true;
 }
 
 export function layOutTables(counts: TableCounts): SharedTables {
@@ -62,12 +78,19 @@ export function layOutTables(counts: TableCounts): SharedTables {
     jobs: layout.table(counts.actors + 1, JOB_ROW_WORDS),
     rings: counts.rings.map((depth) => ({ region: layout.table(1, ringRowWords(depth)), depth })),
   };
-  const { actors, usesPerActor } = counts;
+  const { actors, usesPerActor, lockOrders: orders } = counts;
   const uses = usesPerActor && {
     region: layout.table((actors + 1) * usesPerActor, USE_ROW_WORDS),
     rowsPerActor: usesPerActor,
   };
-  return { ...tables, ...(uses && { uses }), sizeBytes: layout.sizeBytes };
+  const lockOrders = orders && layout.table(orders + 1, LOCK_ORDER_ROW_WORDS);
+  return {
+    ...tables,
+    ...(uses && { uses }),
+    ...(lockOrders && { lockOrders }),
+    ...(counts.guarded === true && { guarded: true }),
+    sizeBytes: layout.sizeBytes,
+  };
 }
 
 /** The tables as an actor uses them. */
@@ -81,19 +104,42 @@ export interface OpenTables {
   readonly jobs: JobWords;
   /** Absent = nobody watches how long mappings and fences last. */
   readonly uses?: UseWords;
+  /** Absent = reservations are locked with acquire contexts. */
+  readonly lockOrders?: LockOrderWords;
   ring(index: number): RingWords;
 }
 
+/** The guards of the tables whose rows are the same in the whole run; undefined where nobody looks at them. */
+export function rowGuardsOf(words: AtomicWords, tables: SharedTables): TableGuards | undefined {
+  if (tables.guarded === undefined) return undefined;
+  return {
+    queues: new RowGuards(words, tables.queues),
+    pools: new RowGuards(words, tables.pools),
+    frames: new RowGuards(words, tables.frames),
+    rings: tables.rings.map(({ region }) => new RowGuards(words, region)),
+  };
+}
+
+export interface TableGuards {
+  readonly queues: RowGuards;
+  readonly pools: RowGuards;
+  readonly frames: RowGuards;
+  /** One for each ring. */
+  readonly rings: readonly RowGuards[];
+}
+
 export function openTables(words: AtomicWords, tables: SharedTables, actor: ActorId): OpenTables {
+  const guards = rowGuardsOf(words, tables);
   return {
     buffers: new BufferWords(words, tables.buffers, tables.attachments),
     guards: new GuardWords(words, tables.buffers, tables.attachments, tables.resv, tables.timelines),
     timelines: new TimelineWords(words, tables.timelines),
     resv: new ResvWords(words, tables.resv, wordAt(tables.tickets, 0, 0)),
     queues: new ExporterWords(words, tables.queues),
-    frames: new FrameWords(words, tables.pools, tables.frames),
+    frames: new FrameWords(words, tables.pools, tables.frames, guards),
     jobs: new JobWords(words, tables.jobs, actor),
     ...(tables.uses && { uses: new UseWords(words, tables.uses.region, tables.uses.rowsPerActor) }),
-    ring: (index) => new RingWords(words, tables.rings[index].region, tables.rings[index].depth),
+    ...(tables.lockOrders && { lockOrders: new LockOrderWords(words, tables.lockOrders) }),
+    ring: (index) => new RingWords(words, tables.rings[index].region, tables.rings[index].depth, guards?.rings[index]),
   };
 }

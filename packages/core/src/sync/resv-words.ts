@@ -106,6 +106,11 @@ export class ResvWords {
 
   /** Try-step: takes the lock, waiting for whoever holds it. Only while holding no other. Source: ww_mutex_lock_slow. */
   lockSlowStep(buffer: BufferSlot, context: AcquireContext): 'locked' | WordPark {
+    return this.lockPlainStep(buffer, context);
+  }
+
+  /** Try-step: takes the lock, waiting for whoever holds it, whatever else it holds. So nothing keeps a cycle of waiters from closing. */
+  lockPlainStep(buffer: BufferSlot, context: AcquireContext): 'locked' | WordPark {
     const lock = wordAt(this.table, buffer, LOCK);
     const seen = this.words.compareExchange(lock, 0, context.stamp);
     assert(seen !== context.stamp, 'a lock is not taken twice by one context');

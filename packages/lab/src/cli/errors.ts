@@ -29,13 +29,16 @@ interface Thrown {
   readonly op?: unknown;
   /** What the history checker had found by then: lines. */
   readonly history?: unknown;
+  /** Which control words had been overwritten by then: lines. */
+  readonly damages?: unknown;
 }
 
-/** What `describeText` says, and what the history checker had found by then. See there. */
+/** What `describeText` says, and what was found by then. See there. */
 export function describeError(thrown: unknown, isPreparing: boolean): { text: string; exitCode: number } {
   const { text, exitCode } = describeText(thrown, isPreparing);
-  const history = typeof thrown === 'object' && thrown !== null ? (thrown as Thrown).history : undefined;
-  return { text: typeof history === 'string' ? `${text}\n${history}` : text, exitCode };
+  const { damages, history }: Thrown = typeof thrown === 'object' && thrown !== null ? thrown : {};
+  const found = [damages, history].filter((lines) => typeof lines === 'string');
+  return { text: [text, ...found].join('\n'), exitCode };
 }
 
 /**

@@ -178,7 +178,7 @@ function exitCodeOf(result: RunResult, scenario: Scenario): number {
   const isWrong = Object.values(devices).some(({ counters }) => (counters.checksFailed ?? 0) > 0);
   const isDamaged =
     isWrong || (sanitizer?.damaged ?? 0) > 0 || corruptions !== undefined || (history?.violationCount ?? 0) > 0;
-  const isDeadlocked = incidents.some(({ kind }) => kind === 'deadlock');
+  const isDeadlocked = incidents.some(({ kind }) => kind === 'deadlock' || kind === 'lock-order');
   const isBad = isDamaged || isDeadlocked || isLost(result, scenario) || !ledger.empty;
   return isBad || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
 }

@@ -1,5 +1,6 @@
 /** What a run has shown that nobody asked about: buffers mapped too early, and what works only by luck. */
 import type { RunResult } from '../result/index.js';
+import { corruptionSubject } from './corruption-text.js';
 import { wrap } from './text-layout.js';
 import { formatBytes, formatList, formatMoment, plural } from './units.js';
 
@@ -36,9 +37,10 @@ function roomText({ devices, heaps }: RunResult): string[] {
   ];
 }
 
-function unwatchedText({ unwatchedMappings = 0 }: RunResult): string[] {
-  if (unwatchedMappings === 0) return [];
-  return [`Not watched: ${plural(unwatchedMappings, 'mapping')} for whose age there was no room.`];
+function unwatchedText({ unwatchedMappings = 0, unwatchedLockOrders = 0 }: RunResult): string[] {
+  const mappings = `Not watched: ${plural(unwatchedMappings, 'mapping')} for whose age there was no room.`;
+  const orders = `Not watched: ${plural(unwatchedLockOrders, 'order')} of two locks for which there was no room.`;
+  return [...(unwatchedMappings > 0 ? [mappings] : []), ...(unwatchedLockOrders > 0 ? [orders] : [])];
 }
 
 function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: BrokenMessages): string {
@@ -50,10 +52,9 @@ function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: B
 }
 
 function corruptionText(record: NonNullable<RunResult['corruptions']>[number]): string {
-  const { buffer, timeline, what, seenNs, devices } = record;
+  const { what, seenNs, devices } = record;
   const whom = devices.length === 0 ? '' : `; attached were ${formatList(devices)}`;
-  const given = timeline === undefined ? buffer : `a timeline of ${timeline.device}`;
-  return `Control words overwritten: ${given} was given up at ${formatMoment(seenNs)}: ${what}${whom}.`;
+  return `Control words overwritten: ${corruptionSubject(record)} at ${formatMoment(seenNs)}: ${what}${whom}.`;
 }
 
 /** The first of them, and how many more there are. */

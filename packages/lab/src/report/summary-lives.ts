@@ -29,6 +29,7 @@ function incidentText(incident: Incident): string {
   }
   if (kind === 'restarted') return `${at}: ${device} was started again (life ${life + 1}).`;
   if (kind === 'deadlock') return `${at}: deadlock: ${why}.`;
+  if (kind === 'lock-order') return `${at}: lock order: ${why}.`;
   return `${at}: ${why}.`;
 }
 

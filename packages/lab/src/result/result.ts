@@ -48,7 +48,7 @@ const deviceSchema = z.strictObject({
     .describe(
       'by driver; camera: ticks; display: shown, repeatedVblanks, lateVblanks (a new picture was due and not there); ' +
         'encoder: encoded, refused, videoFrames; every driver: checksPassed, checksFailed (torn or stale), ' +
-        'failedFrames (their fences ended with an error); a dynamic importer: moveNotify (moves that it was told of), pins (calls of dma_buf_pin); a program on a CPU without coherent caches: ' +
+        'failedFrames (their fences ended with an error), refusedEIO (frames whose buffer or row was given up), endedEIO (links whose ring was overwritten); a dynamic importer: moveNotify (moves that it was told of), pins (calls of dma_buf_pin); a program on a CPU without coherent caches: ' +
         'cpuSyncNs (model time of cache maintenance)',
     ),
   sequences: z.record(z.string(), ranges).describe('which frames went where, e.g. shown, encoded'),
@@ -191,12 +191,21 @@ const brokenMessagesSchema = z.strictObject({
 });
 
 const corruptionSchema = z.strictObject({
-  buffer: z.string().optional().describe('that was given up; absent for a timeline'),
-  pool: z.string().optional(),
+  buffer: z.string().optional().describe('that was given up; absent for what is none'),
+  pool: z.string().optional().describe("the buffer's or the frame's; alone: that was given up"),
   timeline: z
     .strictObject({ device: z.string(), lane: count.describe('which of its lanes, from 0') })
     .optional()
-    .describe('that was given up; absent for a buffer'),
+    .describe('that was given up'),
+  frame: count.optional().describe('of the pool, from 0: that was given up'),
+  link: z
+    .strictObject({ from: z.string(), to: z.string() })
+    .optional()
+    .describe('whose ring is at its end, for its producer and its consumer'),
+  queue: z
+    .string()
+    .optional()
+    .describe('the buffer whose services wait in it, or the copy engine; nobody was kept from being served'),
   what: z.string().describe('the slot and what was seen there'),
   seenNs: timeNs,
   devices: z.array(z.string()).describe('attached to the buffer at that time'),
@@ -269,11 +278,22 @@ const leakSchema = z.strictObject({
 
 const incidentSchema = z.strictObject({
   kind: z
-    .enum(['died', 'late', 'reclaimed', 'restarted', 'gave-up', 'deadlock', 'fence-overdue', 'mapping-overlong'])
+    .enum([
+      'died',
+      'late',
+      'reclaimed',
+      'restarted',
+      'gave-up',
+      'deadlock',
+      'lock-order',
+      'fence-overdue',
+      'mapping-overlong',
+    ])
     .describe(
       'died: it was never stepped again; late: it did nothing for long, and was left alone; reclaimed: nothing is left of ' +
         'what it held; restarted: its next life began; gave-up: the supervisor has ended the run; deadlock: it waits, by way of ' +
-        'others, for itself (virtual runtime: from here on; threads: seen here); fence-overdue: a fence that it published was not ' +
+        'others, for itself (virtual runtime: from here on; threads: seen here); lock-order: it took two reservations in an ' +
+        'order that contradicts another (debug.reservationLocks: plain); fence-overdue: a fence that it published was not ' +
         'signalled by its deadline; mapping-overlong: it had a buffer mapped for too long',
     ),
   device: z.string(),
@@ -283,7 +303,10 @@ const incidentSchema = z.strictObject({
     .enum(['killed', 'hung', 'failed', 'stopped'])
     .optional()
     .describe('of a death: an event; silence; an error that it threw; for the sake of another (restart strategy)'),
-  why: z.string().optional().describe('of a deadlock: who waits for what of whom, back to the first'),
+  why: z
+    .string()
+    .optional()
+    .describe('of a deadlock: who waits for what of whom, back to the first; of lock-order: who took which, likewise'),
   sinceNs: timeNs
     .optional()
     .describe('of late: since when it had done nothing; of a fence: when it was published; of a mapping: its begin'),
@@ -349,12 +372,15 @@ export const runResultSchema = z
     incidents: z
       .array(incidentSchema)
       .describe(
-        'deaths, restarts, silences and deadlocks of devices, fences and mappings that lasted too long, in order; counters of a ' +
-          'device are those of its last life',
+        'deaths, restarts, silences and deadlocks of devices, orders of locks that contradict each other, fences and mappings that ' +
+          'lasted too long, in order; counters of a device are those of its last life',
       ),
     unwatchedMappings: count
       .optional()
       .describe('mappings for whose age there was no room to be watched (debug); absent = none'),
+    unwatchedLockOrders: count
+      .optional()
+      .describe('orders of two locks for which there was no room to be watched (debug); absent = none'),
     bytesCopied: sizeBytes.describe('by the framework; all of them by moving buffers'),
     moves: count.describe('moves that succeeded'),
     controlCalls: count.describe('calls to the exporter; they do not grow with the number of frames'),
@@ -367,7 +393,7 @@ export const runResultSchema = z
       .array(corruptionSchema)
       .optional()
       .describe(
-        'buffers and timelines whose control words somebody has overwritten, and that were given up; absent = none',
+        'buffers, timelines, frames, pools, links and queues whose control words somebody has overwritten; absent = none',
       ),
     sanitizer: sanitizerSchema
       .optional()

@@ -1,16 +1,19 @@
 /** Runs a prepared scenario on the runtime it names. */
-import { isErrno } from '@dmabuf-lab/core/base';
-import { EXPORTER_ACTOR, PipelineWaits } from '@dmabuf-lab/core/driver';
+import { type AtomicWords, isErrno } from '@dmabuf-lab/core/base';
+import { EXPORTER_ACTOR, PipelineWaits, type RowWatch } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { ActorError, type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import { HistoryWords, historyReport } from '../history/index.js';
+import { corruptionSubject } from '../report/corruption-text.js';
 import { historyLines } from '../report/history-text.js';
 import type { RunOptions, RunOutcome } from '../result/index.js';
-import { ageLimitsOf, watchAges } from './age-limits.js';
+import { watchAges } from './age-limits.js';
 import { faultsOf, supervisionOf } from './faults.js';
+import { lockOrdersOf } from './lock-orders.js';
 import { buildOutcome, namesOf } from './outcome.js';
 import type { PreparedRun } from './prepare.js';
+import { rowDamages, watchRows } from './row-damages.js';
 
 /**
  * Runs to the end of the scenario, or until the signal asks to stop.
@@ -37,18 +40,25 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     signal,
     ...(onOutput && { onOutput }),
   };
-  const isWatched = ageLimitsOf(scenario) !== undefined;
-  const look = (nowNs: number): void => ages?.look(nowNs);
+  const look = (nowNs: number): void => {
+    ages?.look(nowNs);
+    rows.beat(nowNs);
+  };
   const runtime =
     scenario.runtime === 'virtual'
-      ? new VirtualRuntime(spec, { ties: scenario.ties, ...(isWatched && { onEvent: look }) })
-      : new ThreadsRuntime(spec, { pace: scenario.pace, ...(isWatched && { onBeat: look }) });
+      ? new VirtualRuntime(spec, { ties: scenario.ties, onEvent: look })
+      : new ThreadsRuntime(spec, { pace: scenario.pace, onBeat: look });
   const ages = watchAges(prepared, runtime.words);
+  const rows = watchRows(prepared, runtime.words);
   const report = await runtime.run().catch((error: unknown) => {
-    throw withHistory(prepared, withDriver(error, prepared));
+    rows.look(0);
+    const named = withDamages(prepared, rows, withDriver(error, prepared));
+    throw withHistory(prepared, withLockOrders(prepared, runtime.words, named));
   });
   ages?.look(report.endNs);
-  return buildOutcome(prepared, report, signal?.aborted === true, ages);
+  rows.look(report.endNs);
+  const interrupted = signal?.aborted === true;
+  return buildOutcome(prepared, report, { words: runtime.words, interrupted, ages, rows });
 }
 
 /** Adds to the failure of a device which driver it ran, where that is one of the user's. */
@@ -56,6 +66,23 @@ function withDriver(error: unknown, { drivers }: PreparedRun): unknown {
   if (!(error instanceof ActorError) || !Object.hasOwn(drivers, error.actor)) return error;
   const driver = drivers[error.actor];
   return Object.hasOwn(builtInDrivers, driver) ? error : Object.assign(error, { driver });
+}
+
+/** An error that a run ends with, and which control words somebody has overwritten (`damages`, lines). */
+function withDamages(prepared: PreparedRun, { damages }: RowWatch, error: unknown): unknown {
+  if (damages.length === 0 || !(error instanceof Error)) return error;
+  const told = rowDamages(damages, prepared).map(
+    (one) => `Control words overwritten: ${corruptionSubject(one)}: ${one.what}.`,
+  );
+  return Object.assign(error, { damages: told.join('\n') });
+}
+
+/** Adds to the error of a run that stood still which orders of locks contradict each other. */
+function withLockOrders(prepared: PreparedRun, words: AtomicWords, error: unknown): unknown {
+  if (!isErrno(error, 'EDEADLK', 'ETIMEDOUT') || !(error instanceof Error)) return error;
+  const found = lockOrdersOf(prepared, words)?.incidents ?? [];
+  if (found.length > 0) error.message += `; lock order: ${found.map(({ why }) => why).join('; ')}`;
+  return error;
 }
 
 /** An error that a run ends with, and what the histories of its buffers show by then (`history`, lines). */

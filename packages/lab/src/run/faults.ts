@@ -34,7 +34,8 @@ function faultOf(event: Event): Fault[] {
 export function corruptionsOf({ timeline, duration }: Scenario, device: string): Corruption[] {
   return timeline.flatMap((event): Corruption[] => {
     if (!('corrupt' in event) || event.corrupt !== device || event.at >= duration) return [];
-    if (event.what === 'words') return [{ what: 'words', atNs: event.at }];
+    const { of } = event;
+    if (event.what === 'words') return [{ what: 'words', atNs: event.at, ...(of && { of }) }];
     return [{ what: 'messages', atNs: event.at, messages: event.messages ?? DEFAULT_MESSAGES }];
   });
 }

@@ -1,7 +1,7 @@
 /** Puts the reports of all actors together into one result. */
-import type { TraceEvent } from '@dmabuf-lab/core/base';
+import type { AtomicWords, TraceEvent } from '@dmabuf-lab/core/base';
 import { type AgeWatch, EXPORTER } from '@dmabuf-lab/core/dma-buf';
-import type { DeviceReport, SequenceRanges } from '@dmabuf-lab/core/driver';
+import type { DeviceReport, RowWatch, SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { RunReport } from '@dmabuf-lab/core/runtime';
 import { HistoryWords, historyReport } from '../history/index.js';
 import {
@@ -23,8 +23,10 @@ import {
 } from './buffer-results.js';
 import type { ExporterReport } from './exporter-actor.js';
 import { leaksOf } from './leaks.js';
+import { lockOrdersOf } from './lock-orders.js';
 import { endpoint } from './pipeline.js';
 import type { PreparedRun } from './prepare.js';
+import { rowDamages } from './row-damages.js';
 
 /** Of a device that was dead at the end: what it knew went with it. */
 const NO_REPORT: DeviceReport = {
@@ -45,12 +47,21 @@ const NO_REPORT: DeviceReport = {
   left: { pendingFences: 0, iovaRanges: 0, frames: 0, mappings: 0, faults: 0 },
 };
 
-/** @param ages what was looked at for its age; absent = nothing */
+/** What a run has left beside the reports of its actors. */
+export interface RunRemains {
+  /** Its control memory. */
+  readonly words: AtomicWords;
+  readonly interrupted: boolean;
+  /** What was looked at for its age; absent = nothing. */
+  readonly ages: Pick<AgeWatch, 'overdue' | 'unwatched'> | undefined;
+  /** Rows whose guard words were overwritten. */
+  readonly rows: Pick<RowWatch, 'damages'>;
+}
+
 export function buildOutcome(
   prepared: PreparedRun,
   run: RunReport,
-  interrupted: boolean,
-  ages?: Pick<AgeWatch, 'overdue' | 'unwatched'>,
+  { words, interrupted, ages, rows }: RunRemains,
 ): RunOutcome {
   const { scenario, drivers } = prepared;
   const exporter = run.outcomes.find(({ name }) => name === EXPORTER)?.report as ExporterReport;
@@ -60,6 +71,7 @@ export function buildOutcome(
     if (outcome !== undefined) devices.set(name, (outcome.report as DeviceReport | undefined) ?? NO_REPORT);
   }
   const leaks = leaksOf(exporter, devices);
+  const lockOrders = lockOrdersOf(prepared, words, exporter);
   const unfinished: RunResult = {
     version: 1,
     scenario: scenario.name,
@@ -85,8 +97,12 @@ export function buildOutcome(
     pools: [...devices.values()].flatMap(({ pools }) =>
       Object.entries(pools).map(([name, pool]) => ({ name, ...pool })),
     ),
-    incidents: incidents(run, ageIncidents(ages?.overdue ?? [], prepared, exporter)),
+    incidents: incidents(run, [
+      ...ageIncidents(ages?.overdue ?? [], prepared, exporter),
+      ...(lockOrders?.incidents ?? []),
+    ]),
     ...(ages !== undefined && ages.unwatched > 0 && { unwatchedMappings: ages.unwatched }),
+    ...(lockOrders !== undefined && lockOrders.lost > 0 && { unwatchedLockOrders: lockOrders.lost }),
     bytesCopied: exporter.bytesCopied,
     moves: exporter.buffers.reduce(
       (sum, { moves }) => sum + moves.filter(({ outcome }) => outcome === 'moved').length,
@@ -95,7 +111,7 @@ export function buildOutcome(
     controlCalls: Object.values(run.controlCalls).reduce((sum, count) => sum + count, 0),
     controlCallsByMethod: sorted(run.controlCalls),
     ...brokenMessages(exporter),
-    ...corruptions(exporter),
+    ...corruptions(exporter, rowDamages(rows.damages, prepared, exporter)),
     ...sanitizer(exporter),
     ...historyOfRun(prepared, run),
     ledger: ledger(exporter, devices),
@@ -109,10 +125,10 @@ export function buildOutcome(
   return { result, trace, artefacts: artefacts(devices) };
 }
 
-/** Those of lives and those of ages, in order of time. */
-function incidents(run: RunReport, ages: RunResult['incidents']): RunResult['incidents'] {
+/** Those of lives and those that somebody watched for, in order of time. */
+function incidents(run: RunReport, watched: RunResult['incidents']): RunResult['incidents'] {
   const lives = run.incidents.map(({ actor, ...incident }) => ({ device: actor, ...incident }));
-  return [...lives, ...ages].sort((a, b) => a.atNs - b.atNs);
+  return [...lives, ...watched].sort((a, b) => a.atNs - b.atNs);
 }
 
 function deviceResult(driver: string, report: DeviceReport): RunResult['devices'][string] {
@@ -184,9 +200,13 @@ function brokenMessages({ brokenMessages: records }: ExporterReport): Pick<RunRe
   return { brokenMessages: records.map(({ actor, ...record }) => ({ device: actor, ...record })) };
 }
 
-function corruptions({ corruptions: records }: ExporterReport): Pick<RunResult, 'corruptions'> {
-  if (records.length === 0) return {};
-  return { corruptions: records.map((record) => ({ ...record, devices: [...record.devices] })) };
+/** Those that the exporter has found and those of the tables that it does not look at, in order of time. */
+function corruptions(
+  { corruptions: records }: ExporterReport,
+  rows: NonNullable<RunResult['corruptions']>,
+): Pick<RunResult, 'corruptions'> {
+  const all = [...records.map((record) => ({ ...record, devices: [...record.devices] })), ...rows];
+  return all.length === 0 ? {} : { corruptions: all.sort((a, b) => a.seenNs - b.seenNs) };
 }
 
 function sanitizer({ sanitizer: report }: ExporterReport): Pick<RunResult, 'sanitizer'> {

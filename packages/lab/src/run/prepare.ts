@@ -38,6 +38,8 @@ export interface PreparedRun {
   readonly windows: ReturnType<typeof windowsWith>;
   readonly tables: SharedTables;
   readonly owners: PipelineOwners;
+  /** By name. */
+  readonly pools: LaidOutPipeline['pools'];
   readonly actors: readonly ActorSpec[];
   readonly links: readonly LinkSpec[];
   /** Names of the drivers, by device. */
@@ -83,6 +85,7 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     forwards: forwardsOf(planned),
     mayDie: mayDie(scenario),
     agesUses: ageLimitsOf(scenario) !== undefined,
+    locksPlainly: scenario.debug.reservationLocks === 'plain',
   });
   const { tables, links, owners } = laidOut;
   const history = scenario.debug.history ? historyBoard(tables, names.length + 1) : undefined;
@@ -93,7 +96,18 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     if (device !== undefined) actors.push(actorOf(scenario, laidOut, device, history));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
-  return { scenario, windows, tables, owners, actors, links, drivers, findings, ...(history && { history }) };
+  return {
+    scenario,
+    windows,
+    tables,
+    owners,
+    pools: laidOut.pools,
+    actors,
+    links,
+    drivers,
+    findings,
+    ...(history && { history }),
+  };
 }
 
 /** @param actors the highest actor number */

@@ -33,6 +33,9 @@ export function checkTimeline(scenario: Scenario, report: Report): void {
     if ('corrupt' in event && event.what === 'words' && event.messages !== undefined) {
       report(['timeline', i, 'messages'], 'a write over control words has none: messages goes with what: messages');
     }
+    if ('corrupt' in event && event.what === 'messages' && event.of !== undefined) {
+      report(['timeline', i, 'of'], 'messages are of no control words: of goes with what: words');
+    }
     if ('exhaust' in event) checkExhaust(scenario, event.exhaust, ['timeline', i, 'exhaust'], report);
     else checkActorEvent(scenario, event, i, states, report);
   }

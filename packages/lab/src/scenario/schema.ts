@@ -91,6 +91,14 @@ const debugSchema = z
     heldMappingLimit: positiveDuration(
       'report mappings that devices with mapping: held have open for longer, from job to job',
     ).optional(),
+    reservationLocks: z
+      .enum(['ww', 'plain'])
+      .default('ww')
+      .meta({
+        description:
+          'ww: jobs lock the reservations of their buffers with an acquire context, and the younger backs off; plain: one after ' +
+          'the other, as the driver named them, and two orders that contradict each other are reported',
+      }),
     history: z.boolean().default(false).meta({
       description: 'follow each buffer and fail the run in which somebody breaks the rules of sharing',
     }),
@@ -234,6 +242,9 @@ const eventSchema = z
         description: 'it sends the exporter broken control messages, or writes over the control words of a buffer',
       }),
       messages: z.int().min(1).max(1000).optional().meta({ description: 'how many; absent = 3' }),
+      of: z.enum(['buffers', 'frames', 'pools', 'rings', 'queues']).optional().meta({
+        description: 'with what: words, which control words; absent = buffers, which are those of attachments too',
+      }),
     }),
     z.strictObject({
       at,

@@ -13,6 +13,7 @@ import {
   type ErrnoCode,
   ErrnoError,
   type Nanoseconds,
+  type Park,
   sleepUntil,
   type Task,
   TIMED_OUT,
@@ -276,13 +277,18 @@ export class SimulatedKernel {
   startNow(name: string, task: Task<void>): void {
     const first = task.next();
     if (first.done) return;
-    let park = first.value;
-    this.spawn(name, rest());
-    function* rest(): Task<void> {
-      for (;;) {
-        const step = task.next(yield park);
-        if (step.done) return;
-        park = step.value;
+    this.spawn(name, rest(first));
+    function* rest(begun: IteratorResult<Park, void>): Task<void> {
+      let step = begun;
+      while (step.done !== true) {
+        let sent: unknown;
+        try {
+          sent = yield step.value;
+        } catch (error) {
+          step = task.throw(error); // it is the task that waits
+          continue;
+        }
+        step = task.next(sent);
       }
     }
   }

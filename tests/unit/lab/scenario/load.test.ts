@@ -49,7 +49,7 @@ test('parseScenario: a good scenario is taken, with units converted and defaults
       quarantine: { after: 8, within: 1_000_000_000 },
     },
     cpuCache: { coherent: true, size: 2 ** 21, clean: 400, invalidate: 400 },
-    debug: { sanitizer: false, callSites: false, history: false },
+    debug: { sanitizer: false, callSites: false, reservationLocks: 'ww', history: false },
     devices: {
       camera: { driver: 'camera', ...USUAL, mapping: 'held' },
       gpu: { driver: 'gpu', ...USUAL },

@@ -3,22 +3,9 @@
  *
  * A plain synchronous loop over a queue of events. What is ready never waits for a promise; the loop is left only to let
  * promises of the outside world settle, with the clock stopped, and after every 4,096 events, a count and never a time,
- * so that signals and progress are served. Every wake-up is an event, so the order of everything is the order of
- * (time, class, first in first out), whatever the machine does.
+ * so that signals and progress are served.
  */
-import {
-  assert,
-  ErrnoError,
-  EventClass,
-  type Nanoseconds,
-  type Park,
-  RandomStream,
-  type ReplyPark,
-  type Task,
-  Wake,
-  type WordIndex,
-  type WordPark,
-} from '../../base/index.js';
+import { assert, ErrnoError, type EventClass, type Nanoseconds, RandomStream, type Task } from '../../base/index.js';
 import {
   ActorError,
   type ActorSpec,
@@ -28,7 +15,6 @@ import {
   resumingActors,
   supervisedActors,
 } from '../actor.js';
-import { advance } from '../advance.js';
 import { everybodyWaits } from '../deadlocks.js';
 import { Journals } from '../journals.js';
 import { Returns } from '../returns.js';
@@ -36,25 +22,15 @@ import { RuntimeWords } from '../runtime-words.js';
 import { type DeathCause, Supervisor } from '../supervision/index.js';
 import { Turn } from '../turn.js';
 import { DeadlockWatch } from './deadlock-watch.js';
-import { EventQueue, type TimedEvent } from './event-queue.js';
-import { Externals } from './externals.js';
-import { Fingerprint } from './fingerprint.js';
 import { Lives } from './lives.js';
 import type { Running } from './running.js';
-import { Sleepers } from './sleepers.js';
 import { VirtualActor } from './virtual-actor.js';
 import { VirtualControl } from './virtual-control.js';
+import { type SchedulerHost, VirtualScheduler } from './virtual-scheduler.js';
 import { VirtualWords } from './virtual-words.js';
 
 /** After so many events the loop yields to the event loop of the process. */
 const EVENTS_PER_BURST = 4096;
-
-interface RuntimeEvent extends TimedEvent {
-  readonly running: Running;
-  readonly parks: number;
-  readonly value: unknown;
-  readonly error?: Error;
-}
 
 export interface VirtualOptions {
   /** `seed` permutes events of equal time and class, from a stream of the run's seed. */
@@ -74,32 +50,34 @@ export class VirtualRuntime {
   readonly words: VirtualWords;
   readonly turn = new Turn();
   readonly controlCalls: Record<string, number> = {};
-  readonly #events = new EventQueue<RuntimeEvent>();
   readonly #lives: Lives;
   readonly #supervised: ReadonlySet<string>;
   readonly #control = new VirtualControl(this);
   readonly #supervisor: Supervisor;
   readonly #returns = new Returns();
   readonly journals = new Journals();
-  readonly #sleepers = new Sleepers();
-  readonly #externals = new Externals();
-  readonly #fingerprint = new Fingerprint();
-  readonly #ties: RandomStream | undefined;
-  #now: Nanoseconds = 0;
-  #class: EventClass = EventClass.Completion;
+  readonly #scheduler: VirtualScheduler;
   #live = 0;
   #serving = 0;
   #started = 0;
-  #stepping = 0;
   readonly #watch: DeadlockWatch | undefined;
   #failure: Error | undefined;
 
   constructor(
     readonly spec: RunSpec,
-    private readonly options: VirtualOptions,
+    options: VirtualOptions,
   ) {
     this.words = new VirtualWords(new SharedArrayBuffer(spec.controlBytes));
-    this.words.onNotify = (word, wake) => this.#wake(word, wake);
+    const ties = options.ties === 'seed' ? new RandomStream(spec.seed, 'runtime.ties') : undefined;
+    const host: SchedulerHost = {
+      onFailure: (running, failure) => this.#onFailure(running, failure),
+      beforeTimeOut: (running) => {
+        if (this.#watch?.isEndedByTime(running) === true) this.#lookForDeadlocks();
+      },
+      ...(options.onEvent && { beforeEvent: options.onEvent }),
+    };
+    this.#scheduler = new VirtualScheduler(this.words, this.turn, host, ties);
+    this.words.onNotify = (word, wake) => this.#scheduler.wake(word, wake);
     this.turn.onViolation = (error) => {
       this.#failure ??= error;
     };
@@ -110,16 +88,15 @@ export class VirtualRuntime {
     const { faults = [], supervision } = spec;
     this.#supervisor = new Supervisor(this.#control, supervised, faults, supervision, resuming);
     if (spec.waits !== undefined) this.#watch = new DeadlockWatch(this.words, spec.waits(this.words), this.#lives);
-    if (options.ties === 'seed') this.#ties = new RandomStream(spec.seed, 'runtime.ties');
   }
 
   get now(): Nanoseconds {
-    return this.#now;
+    return this.#scheduler.now;
   }
 
   /** The generator that is being stepped, by its number. */
   get generatorNow(): number {
-    return this.#stepping;
+    return this.#scheduler.generatorNow;
   }
 
   /** Runs to the end. @throws ActorError when an actor fails; ErrnoError EDEADLK when all wait for ever */
@@ -135,8 +112,8 @@ export class VirtualRuntime {
     }
     return {
       outcomes: this.#lives.outcomes(),
-      endNs: this.#now,
-      fingerprint: this.#fingerprint.toString(),
+      endNs: this.#scheduler.now,
+      fingerprint: this.#scheduler.fingerprint,
       controlCalls: this.controlCalls,
       incidents: this.#supervisor.incidents,
     };
@@ -235,7 +212,7 @@ export class VirtualRuntime {
       parks: 0,
     };
     actor.running.add(running);
-    this.#schedule(running, this.#now, EventClass.HandOver, undefined);
+    this.#scheduler.start(running);
     return running;
   }
 
@@ -247,7 +224,7 @@ export class VirtualRuntime {
 
   /** The last actor is ready: what set-up cost is over, and model time begins at 0. */
   beginModelTime(): void {
-    this.#now = 0;
+    this.#scheduler.now = 0;
     for (const { running } of this.#lives.all) for (const one of running) one.waitingSinceNs = 0;
     new RuntimeWords(this.words).start(0n);
     this.#supervisor.begin();
@@ -281,17 +258,13 @@ export class VirtualRuntime {
       this.#burst();
       this.#lookForDeadlocks();
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#externals.size > 0) {
-        // The clock stands still; the order of calls decides the order of resumption.
-        await this.#externals.settle((running, value, error) => {
-          this.#schedule(running, this.#now, EventClass.Completion, value, error);
-        });
-      } else if (this.#live === 0) {
+      if (this.#scheduler.awaitsOutside) await this.#scheduler.settleOutside();
+      else if (this.#live === 0) {
         if (this.#serving === 0) return;
         this.#endServing();
-      } else if (this.#events.size === 0) throw this.#everybodyWaits();
+      } else if (!this.#scheduler.hasEvents) throw this.#everybodyWaits();
       else await new Promise(setImmediate);
-      this.spec.onProgress?.(this.#now);
+      this.spec.onProgress?.(this.#scheduler.now);
     }
   }
 
@@ -304,110 +277,25 @@ export class VirtualRuntime {
 
   #burst(): void {
     for (let count = 0; count < EVENTS_PER_BURST; count += 1) {
-      if (this.#externals.size > 0 || this.#live === 0 || this.#failure !== undefined) return;
-      const event = this.#events.pop();
-      if (event === undefined) return;
-      const { running } = event;
-      const { actor } = running;
-      if (event.parks !== running.parks || actor.dead) continue;
-      if (actor.pausedUntilNs > event.timeNs) {
-        if (actor.pausedUntilNs < Number.POSITIVE_INFINITY)
-          this.#events.push({ ...event, timeNs: actor.pausedUntilNs });
-        continue;
-      }
-      if (event.value === false && this.#watch?.isEndedByTime(running) === true) this.#lookForDeadlocks();
-      this.#now = event.timeNs;
-      this.#class = event.eventClass;
-      this.#fingerprint.add(event.timeNs);
-      this.#fingerprint.add(event.eventClass * 65_536 + running.number);
-      this.options.onEvent?.(event.timeNs, event.eventClass, running);
-      this.#resume(running, event.value, event.error);
+      if (this.#scheduler.awaitsOutside || this.#live === 0 || this.#failure !== undefined) return;
+      if (!this.#scheduler.runNext()) return;
     }
   }
 
-  #resume(running: Running, value: unknown, error: Error | undefined): void {
-    running.parks += 1;
-    running.waiting = undefined;
-    this.#stepping = running.number;
-    const before = this.turn.enter(running.actor.name);
-    this.#step(running, value, error);
-    this.turn.leave(before);
-  }
-
-  /** Steps a generator until it has to wait. */
-  #step(running: Running, value: unknown, error: Error | undefined): void {
-    try {
-      const result = advance(running.task, this.words, value, error);
-      if (result.done === true) running.onDone(result.value);
-      else this.#park(running, result.value);
-    } catch (caught) {
-      const failure = caught instanceof Error ? caught : new Error(String(caught));
-      const { name } = running.actor;
-      if (running.onError !== undefined) running.onError(failure);
-      else if (new RuntimeWords(this.words).started && this.#supervisor.toleratesFailures && this.#supervised.has(name))
-        this.end(name, 'failed', failure.message);
-      else this.#failure ??= new ActorError(name, failure);
-    }
-  }
-
-  #park(running: Running, park: Park): void {
-    running.waiting = park;
-    running.waitingSinceNs = this.#now;
-    if (park.kind === 'word') this.#sleep(running, park);
-    else if (park.kind === 'time') {
-      this.#schedule(running, Math.max(park.untilNs, this.#now), park.eventClass, undefined);
-    } else if (park.kind === 'reply') this.#awaitReply(running, park);
-    else this.#externals.add(running, park);
-  }
-
-  #sleep(running: Running, park: WordPark): void {
-    this.#sleepers.add(park.word, running);
-    if (park.untilNs !== Number.POSITIVE_INFINITY) {
-      this.#schedule(running, Math.max(park.untilNs, this.#now), park.timeoutClass, false);
-    }
-  }
-
-  #awaitReply(running: Running, park: ReplyPark): void {
-    const { parks } = running;
-    running.servedBy = 0;
-    park.start({
-      servedBy: (generator) => {
-        running.servedBy = generator;
-      },
-      resolve: (value) => this.#reply(running, parks, value),
-      reject: (error) => this.#reply(running, parks, undefined, error),
-    });
-  }
-
-  #reply(running: Running, parks: number, value: unknown, error?: Error): void {
-    if (running.parks === parks) this.#schedule(running, this.#now, EventClass.HandOver, value, error);
-  }
-
-  /** Turns a notify into one event for each sleeper. */
-  #wake(word: WordIndex, wake: Wake): void {
-    const eventClass = this.#wakeClass(wake);
-    this.#sleepers.wake(word, (running) => this.#schedule(running, this.#now, eventClass, true));
-  }
-
-  /** What a source tick or a vblank hands over comes after all of them. */
-  #wakeClass(wake: Wake): EventClass {
-    if (wake === Wake.Release) return EventClass.Completion;
-    return this.#class >= EventClass.Source ? EventClass.SourceHandOver : EventClass.HandOver;
-  }
-
-  #schedule(running: Running, timeNs: Nanoseconds, eventClass: EventClass, value: unknown, error?: Error): void {
-    const tie = this.#ties === undefined ? 0 : this.#ties.uniform();
-    this.#events.push({ timeNs, eventClass, tie, order: 0, running, parks: running.parks, value, error });
+  #onFailure({ actor: { name } }: Running, failure: Error): void {
+    const isTolerated = new RuntimeWords(this.words).started && this.#supervisor.toleratesFailures;
+    if (isTolerated && this.#supervised.has(name)) this.end(name, 'failed', failure.message);
+    else this.#failure ??= new ActorError(name, failure);
   }
 
   /** Names the deadlocks that there are now: after each burst, and before what may end one. */
   #lookForDeadlocks(): void {
-    for (const incident of this.#watch?.look(this.#now) ?? []) this.#supervisor.note(incident);
+    for (const incident of this.#watch?.look(this.#scheduler.now) ?? []) this.#supervisor.note(incident);
   }
 
   #everybodyWaits(): Error {
     const waits = [...this.#lives.all].flatMap((actor) => actor.describeWaits());
     const deadlocks = this.#watch?.present ?? [];
-    return everybodyWaits(this.#now, waits, deadlocks);
+    return everybodyWaits(this.#scheduler.now, waits, deadlocks);
   }
 }

@@ -2,6 +2,7 @@
  * Records in which order plain locks are taken, and names a cycle as soon as two orders contradict each other, whether or not
  * anybody has come to wait: A held X and took Y, B holds Y and takes X.
  *
+ * Of a run the orders come from shared words (`sync/lock-order-words.ts`), which its actors write; of `WwMutex` from its class.
  * Locks of one acquire context may be taken in any order, since wait-die resolves it (`ww-mutex.ts`); they take no part.
  * Source: the dependency graph of lockdep, kernel/locking/lockdep.c, v6.12. Differs: the nodes are locks and not classes of locks,
  * since the objects of one class have no order that Linux would know either (it wants nested annotations).
@@ -38,7 +39,7 @@ export class LockOrder {
    */
   taking(by: string, lock: string): LockCycle | undefined {
     let closed: LockCycle | undefined;
-    for (const held of this.#held.get(by) ?? []) closed = this.#order(held, lock, by) ?? closed;
+    for (const held of this.#held.get(by) ?? []) closed = this.ordered(held, lock, by) ?? closed;
     return closed;
   }
 
@@ -58,8 +59,12 @@ export class LockOrder {
     if (held.length === 0) this.#held.delete(by);
   }
 
-  /** Notes that `to` was taken while `from` was held. */
-  #order(from: string, to: string, by: string): LockCycle | undefined {
+  /**
+   * Somebody takes a lock while it holds another: for whoever has only written that down.
+   *
+   * @returns as `taking`
+   */
+  ordered(from: string, to: string, by: string): LockCycle | undefined {
     const edges = this.#edges.get(from);
     if (edges?.some((edge) => edge.to === to) === true) return undefined;
     const back = this.#path(to, from);
