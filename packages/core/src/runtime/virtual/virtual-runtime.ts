@@ -15,7 +15,7 @@ import {
   resumingActors,
   supervisedActors,
 } from '../actor.js';
-import { everybodyWaits } from '../deadlocks.js';
+import { describeWait, everybodyWaits } from '../deadlocks.js';
 import { Journals } from '../journals.js';
 import { Returns } from '../returns.js';
 import { RuntimeWords } from '../runtime-words.js';
@@ -293,8 +293,13 @@ export class VirtualRuntime {
     for (const incident of this.#watch?.look(this.#scheduler.now) ?? []) this.#supervisor.note(incident);
   }
 
+  #describe(running: Running): string {
+    const actors = [...this.#lives.all];
+    return describeWait(running, this.#watch?.owners, (id) => actors.find((one) => one.id === id)?.name);
+  }
+
   #everybodyWaits(): Error {
-    const waits = [...this.#lives.all].flatMap((actor) => actor.describeWaits());
+    const waits = [...this.#lives.all].flatMap((actor) => actor.describeWaits((running) => this.#describe(running)));
     const deadlocks = this.#watch?.present ?? [];
     return everybodyWaits(this.#scheduler.now, waits, deadlocks);
   }
