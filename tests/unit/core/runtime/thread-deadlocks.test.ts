@@ -36,7 +36,7 @@ test('ThreadsRuntime, actors that wait for each other and nothing can end it, is
   );
   t.regex(
     error.message,
-    /everybody waits \(one for a test word; two for a test word; two\/lane 1 for a test word.*\); deadlock: one -> a test word -> two -> a test word -> one$/,
+    /everybody waits \(one for a test word from two; two for a test word from one; two\/lane 1 for a test word from one.*\); deadlock: one -> a test word -> two -> a test word -> one$/,
   );
 });
 
