@@ -77,7 +77,7 @@ export class Supervisor {
     private readonly actors: readonly string[],
     private readonly faults: readonly Fault[],
     supervision: Supervision | undefined,
-    resuming: readonly string[] = [],
+    private readonly resuming: readonly string[] = [],
   ) {
     this.#supervision = supervision ?? DEFAULT_SUPERVISION;
     this.#toCome = new Set(faults);
@@ -231,7 +231,10 @@ export class Supervisor {
 
   /** Reports an actor that does nothing, and ends it once it has done nothing for too long. */
   *#watchSilence(actor: string): Task<void> {
-    const { lateNs, hungNs } = this.#supervision;
+    const { lateNs } = this.#supervision;
+    // One whose end nobody survives, such as an exporter that is not to be restarted, is reported and left alone.
+    const mayEnd = this.actors.includes(actor) || this.resuming.includes(actor);
+    const hungNs = mayEnd ? this.#supervision.hungNs : Number.POSITIVE_INFINITY;
     const life = this.control.life(actor);
     if (this.#silent.has(actor)) return;
     this.#silent.add(actor);
