@@ -252,7 +252,8 @@ class Verdicts {
     const found = this.obstacle ?? this.all.find(({ rule }) => GROUND.includes(rule)) ?? this.all.at(0);
     if (found === undefined) return 'the plain stream does not pass';
     const { rule, what, where, run } = found;
-    return `the run "${run}" does not pass: ${rule}: ${what}${where === undefined ? '' : ` at ${where}`}`;
+    const isTold = where === undefined || what.includes(where);
+    return `the run "${run}" does not pass: ${rule}: ${what}${isTold ? '' : ` at ${where}`}`;
   }
 
   result(driver: string, seed: number, isSound: boolean): ConformResult {
