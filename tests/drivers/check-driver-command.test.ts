@@ -75,7 +75,10 @@ test('check-driver: of a step that never ends, says after which call, and ends',
     stdout,
     /FAIL {2}end-of-stream: a step of the driver does not end: nothing for 3 s since it called in\.take at .*mine\.mjs:\d+/,
   );
+  t.regex(stdout, /^ {6}remedy: see the loop after that call: it has to end, or to wait in each turn by yield\*$/m);
+  t.notRegex(stdout, /leave the loop when take/);
   t.regex(stdout, /skip {2}frames/);
+  t.regex(stdout, /does not conform: 0 pass, 1 FAIL, \d+ skipped \(1 runs, seed 1\)\n$/);
 });
 
 test('check-driver: of a step that never ends late in the suite, tells what was found and asked before', async (t) => {
@@ -109,6 +112,7 @@ const WRONG: readonly (readonly [args: string[], said: RegExp])[] = [
   [[badDriver('good'), '--limit', '1'], /Cannot use --limit 1: expected a time/],
   [[badDriver('good'), '--parameters', '{'], /Cannot use --parameters \{: /],
   [[badDriver('good'), '--parameters', 'no-such.json'], /no-such\.json/],
+  [[badDriver('needy')], /parameters amount: .* undefined; give them, e\.g\. --parameters '\{"amount":1\}'/],
   [[badDriver('good'), '--parameters', '{"service": -1}'], /Cannot check driver good: parameters service: /],
 ];
 

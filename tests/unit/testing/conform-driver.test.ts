@@ -1,4 +1,5 @@
-import { type AnyDriver, type FrameFormat, frameFormat } from '@dmabuf-lab/core/driver';
+import type { Task } from '@dmabuf-lab/core/base';
+import { type AnyDriver, type DriverContext, type FrameFormat, frameFormat } from '@dmabuf-lab/core/driver';
 import { conformDriver, RULE_NAMES, type RuleName } from '@dmabuf-lab/core/testing';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import test from 'ava';
@@ -11,9 +12,14 @@ const BAD: Readonly<Record<string, readonly RuleName[]>> = {
   run: ['run'],
   'ports-only': ['ports-only'],
   turn: ['turn'],
+  'yield-star-serve': ['yield-star'],
+  'yield-star-push': ['yield-star'],
+  'yield-star-yield': ['yield-star'],
+  'yield-star-using': ['yield-star'],
   frames: ['frames'],
   'frames-twice': ['frames'],
   jobs: ['jobs', 'fences'], // who gives back the frame of a job that never ends, gives it back too early
+  'never-ended': ['jobs'],
   memory: ['memory'],
   'memory-writes': ['memory'],
   'memory-helper': ['memory'],
@@ -99,6 +105,72 @@ test('conformDriver › of a driver that keeps its frame when acquire finds no m
     text,
   );
   t.regex(failed[0].findings[0].what, /frame 1 \(in\.take at .*enomem-acquire\.[jt]s:\d+\) is never given back/);
+});
+
+for (const [name, said] of [
+  ['yield-star-serve', /^ctx\.serve at \S+yield-star-serve\.ts:\d+ was called without yield\*$/],
+  ['yield-star-push', /^out\.push at \S+yield-star-push\.ts:\d+ was called without yield\*$/],
+  ['yield-star-yield', /^in\.take at \S+yield-star-yield\.ts:\d+ was called with yield where yield\* was meant$/],
+  ['yield-star-using', /^in\.take at \S+yield-star-using\.ts:\d+ was called without yield\*$/],
+] as const) {
+  test(`conformDriver › of ${name}, names the call and asks the rules no more that it keeps from an answer`, async (t) => {
+    const { rules, text } = await conformDriver(await badDriver(name), { runsFor: ['yield-star'] });
+    const of = (rule: RuleName) => rules.find((one) => one.rule === rule);
+    const findings = of('yield-star')?.findings ?? [];
+    t.is(findings.length, 1, text);
+    t.regex(findings[0].what, said);
+    t.true(findings[0].what.includes(findings[0].where ?? 'nowhere'));
+    t.deepEqual([of('run')?.verdict, of('end-of-stream')?.verdict, of('frames')?.verdict], Array(3).fill('skipped'));
+    t.regex(text, /remedy: write yield\* before it/);
+  });
+}
+
+test('conformDriver › of a generator of the driver that is yielded without the star, says so', async (t) => {
+  const driver = await badDriver('good');
+  function* run(context: never, state: never): Task<void> {
+    yield driver.run(context, state) as never;
+  }
+  const { rules, text } = await conformDriver({ ...driver, run }, { runsFor: ['yield-star'] });
+  const failed = rules.filter(({ verdict }) => verdict === 'fail');
+  t.deepEqual(
+    failed.map(({ rule, findings }) => [rule, findings.map(({ what }) => what)]),
+    [['yield-star', ['the driver has yielded a generator of its own: yield where yield* was meant']]],
+    text,
+  );
+});
+
+test('conformDriver › of calls that are made first and waited in later, finds nothing', async (t) => {
+  const driver = await badDriver('good');
+  function* run(context: DriverContext, state: never): Task<void> {
+    const later = context.sleepUntil(context.now() + 3);
+    yield* context.parallel([context.sleepUntil(context.now() + 1), context.sleepUntil(context.now() + 2)]);
+    yield* later;
+    yield* driver.run(context as never, state);
+  }
+  const { ok, text } = await conformDriver({ ...driver, run: run as never }, { runsFor: ['yield-star', 'stop'] });
+  t.true(ok, text);
+});
+
+test('conformDriver › of a job that is left to `using` when its work is done, says what that means', async (t) => {
+  const { rules, text } = await conformDriver(await badDriver('never-ended'), { runsFor: ['jobs'] });
+  const findings = rules.flatMap((one) => one.findings);
+  t.is(findings.length, 1, text);
+  t.regex(
+    findings[0].what,
+    /^the job begun at \S+never-ended\.ts:19 was never ended: its content counts as cancelled$/,
+  );
+  t.is(findings[0].remedy, 'call job.end()');
+  t.regex(text, /remedy: call job\.end\(\)\n/);
+});
+
+test('conformDriver › of several things that are used in one line, names each', async (t) => {
+  const driver = await badDriver('good');
+  function* run(context: never, state: never): Task<void> {
+    if (Date.now() + Math.random() > 0) yield* driver.run(context, state);
+  }
+  const { rules } = await conformDriver({ ...driver, run }, { runsFor: ['ports-only'] });
+  const uses = rules.flatMap(({ findings }) => findings.map(({ what }) => what));
+  t.deepEqual(uses, ['the driver uses Date.now', 'the driver uses Math.random']);
 });
 
 test('conformDriver › every rule is broken by a bad driver', (t) => {

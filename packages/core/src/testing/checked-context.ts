@@ -116,6 +116,7 @@ export class CheckedContext implements DriverContext {
   }
 
   parallel(tasks: readonly Task<void>[]): Task<void> {
+    for (const task of tasks) this.monitor.pending.stepped(task);
     const driven = tasks.map((task) => this.monitor.drive(task));
     return this.#wait('ctx.parallel', this.inner.parallel(driven));
   }

@@ -31,6 +31,7 @@ export function checkedDriver(driver: AnyDriver, monitor: Monitor, tables: OpenT
       try {
         return yield* monitor.drive(setUpDriver(driver, context));
       } catch (error) {
+        monitor.pending.tell();
         monitor.threw(error);
         return FAILED;
       }

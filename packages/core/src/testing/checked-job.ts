@@ -12,6 +12,8 @@ interface CheckedAccess {
 }
 
 export class CheckedJob implements Job {
+  /** Frames that have left their input with its fence. */
+  readonly released = new Set<CheckedFrame>();
   readonly #pages = new Map<CheckedFrame, PageCopies>();
   #endedAt: Place | undefined;
   #ended = false;
@@ -98,7 +100,24 @@ export class CheckedJob implements Job {
   }
 
   [Symbol.dispose](): void {
-    if (!this.#ended) this.#finish(Place.ofDriver(), 'ECANCELED');
+    if (this.#ended) return;
+    const hasLeft = this.accesses.some(({ frame, write }) => {
+      const how = frame.gone?.how;
+      return how === 'pushed'
+        ? write && frame.inner.error === 0
+        : (how === 'released' || how === 'dropped') && !this.released.has(frame);
+    });
+    this.#finish(Place.ofDriver(), 'ECANCELED');
+    if (hasLeft) this.monitor.neverEnded.push(this);
+  }
+
+  /** It was left to `using`, and its frames have left before. */
+  tellNeverEnded(): void {
+    const what = `the job begun${at(this.place)} was never ended: its content counts as cancelled`;
+    this.monitor.findings.add('jobs', what, this.place, {
+      remedy: 'call job.end()',
+      explains: ['fences', 'no-wait', 'errors'],
+    });
   }
 
   /** The driver has ended, or thrown, without ending it. */

@@ -68,7 +68,9 @@ export class CheckedInput implements InputPort {
     const checked = frame as CheckedFrame;
     const job = after as CheckedJob | undefined;
     this.#checkFences(checked, 'released', place, job);
-    if (checked.leave('released', place)) this.inner.release(checked.inner, job?.inner);
+    if (!checked.leave('released', place)) return;
+    job?.released.add(checked);
+    this.inner.release(checked.inner, job?.inner);
   }
 
   drop(frame: Frame): void {

@@ -2,7 +2,7 @@
 import type { FrameFormat } from '../driver/index.js';
 import { type CaseGroup, GROUPS, PLAIN, type Suite } from './cases.js';
 import { conformText } from './conform-text.js';
-import { type Finding, Findings, type FindingsWatch } from './findings.js';
+import { type Finding, Findings, type FindingsWatch, isExplained, isSameBreach } from './findings.js';
 import type { MonitorOptions } from './monitor.js';
 import { RULE_NAMES, RULES, type RuleName } from './rules.js';
 import { type Case, type CaseOutcome, type RunContext, runCase } from './run-case.js';
@@ -68,7 +68,7 @@ export interface ConformResult {
 }
 
 /** The rules without which the others say nothing. */
-const GROUND: readonly RuleName[] = ['run', 'end-of-stream', 'turn'];
+const GROUND: readonly RuleName[] = ['run', 'end-of-stream', 'turn', 'yield-star'];
 
 const LIMIT_MS = 20_000;
 
@@ -118,6 +118,8 @@ export async function conformDriver(source: DriverSource, options: ConformOption
   };
   const plain = await run(threads === undefined ? PLAIN : PLAIN_ON_THREADS);
   const isSound = plain.outcome !== undefined && !record.all.some(({ rule }) => GROUND.includes(rule));
+  // What keeps a call from being done keeps these from being asked, too.
+  record.answered = record.answered.filter((rule) => !isExplained({ rule }, record.all));
   const all = threads === undefined ? GROUPS : THREAD_GROUPS;
   const groups = isSound ? all.filter((group) => isWanted(group, rules, runsFor)) : [];
   if (isSound) onAnswered?.(['parameters', 'plan', 'run']);
@@ -126,7 +128,8 @@ export async function conformDriver(source: DriverSource, options: ConformOption
     const isBroken = (name: RuleName): boolean => record.all.some(({ rule }) => rule === name);
     const suite: Suite = { ...context, run, quietly: (spec) => quietly(spec), findings: own, plain, isBroken };
     await group.run(suite);
-    record.take(record.lastRun, own);
+    const notExplained = own.all.filter((finding) => !isExplained(finding, record.all));
+    record.take(record.lastRun, { all: notExplained, explained: own.explained, notes: own.notes });
     const coming = groups.slice(i + 1).flatMap(({ rules: later }) => later);
     onAnswered?.(group.rules.filter((rule) => !coming.includes(rule) && !EVERYWHERE.includes(rule)));
   }
@@ -160,6 +163,7 @@ function threadsOf({ module, limitMs = LIMIT_MS }: ConformOptions): NonNullable<
 const EVERYWHERE: readonly RuleName[] = [
   'ports-only',
   'turn',
+  'yield-star',
   'frames',
   'jobs',
   'memory',
@@ -193,7 +197,12 @@ export function brokenOff(
   last: ToldFinding,
 ): ConformResult {
   const record = new Verdicts([...rules, last.rule], runtime);
-  for (const { run, ...finding } of [...found, last]) record.take(run, { all: [finding], notes });
+  const all = [...found, last];
+  for (const name of new Set(all.map(({ run }) => run))) {
+    const ofRun = new Findings(); // what was told before something that explains it
+    for (const { run, ...finding } of all) if (run === name) ofRun.take(finding);
+    record.take(name, { all: ofRun.all, explained: ofRun.explained, notes });
+  }
   record.answered = answered;
   record.runs = runs;
   record.obstacle = last;
@@ -202,6 +211,7 @@ export function brokenOff(
 
 interface Taken {
   readonly all: readonly Finding[];
+  readonly explained: readonly Finding[];
   readonly notes: readonly string[];
 }
 
@@ -214,22 +224,26 @@ class Verdicts {
   /** Rules of which something is known, though the plain stream does not pass. */
   answered: readonly RuleName[] = ['parameters', 'plan', ...GROUND];
   readonly #notes = new Set<string>();
+  /** What follows from other breaches. */
+  readonly #explained: Finding[] = [];
 
   constructor(
     private readonly wanted: readonly RuleName[],
     private readonly runtime: ConformResult['runtime'],
   ) {}
 
-  /** Takes over what a run has found, but for what is known: the same rule at the same place, or the same throw. */
-  take(run: string, { all, notes }: Taken): void {
+  /**
+   * Takes over what a run has found, but for what is known: the same breach, or the same throw, or what has followed from
+   * another breach before.
+   */
+  take(run: string, { all, explained, notes }: Taken): void {
     for (const note of notes) this.#notes.add(note);
+    this.#explained.push(...explained);
     for (const finding of all) {
-      const { rule, what, where } = finding;
-      const isSame = (one: ToldFinding): boolean =>
-        where === undefined
-          ? one.rule === rule && one.what === what
-          : one.where === where && (one.rule === rule || one.what === what);
-      if (!this.all.some(isSame)) this.all.push({ ...finding, run });
+      const { what, where } = finding;
+      const isThrow = (one: Finding): boolean => where !== undefined && one.where === where && one.what === what;
+      const isKnown = this.all.some((one) => isSameBreach(one, finding) || isThrow(one));
+      if (!isKnown && !this.#explained.some((one) => isSameBreach(one, finding))) this.all.push({ ...finding, run });
     }
   }
 
@@ -238,7 +252,8 @@ class Verdicts {
     const found = this.obstacle ?? this.all.find(({ rule }) => GROUND.includes(rule)) ?? this.all.at(0);
     if (found === undefined) return 'the plain stream does not pass';
     const { rule, what, where, run } = found;
-    return `the run "${run}" does not pass: ${rule}: ${what}${where === undefined ? '' : ` at ${where}`}`;
+    const isTold = where === undefined || what.includes(where);
+    return `the run "${run}" does not pass: ${rule}: ${what}${isTold ? '' : ` at ${where}`}`;
   }
 
   result(driver: string, seed: number, isSound: boolean): ConformResult {

@@ -1,8 +1,8 @@
 /** The verdicts of a driver as text. */
 import type { ConformResult, RuleVerdict } from './conform-driver.js';
 
-/** Findings of one rule that are told. */
-const TOLD = 3;
+/** Findings of one rule that are told: the first come from what the others come from. Uses of the world do not. */
+const toldOf = (rule: RuleVerdict['rule']): number => (rule === 'ports-only' ? 20 : 3);
 
 export function conformText({ driver, ok, runtime, rules, runs, seed, notes }: Omit<ConformResult, 'text'>): string {
   const failed = rules.filter(({ verdict }) => verdict === 'fail').length;
@@ -24,12 +24,19 @@ function linesOf({ rule, verdict, checks, remedy, findings }: RuleVerdict): stri
   if (verdict === 'pass') return [`pass  ${rule}`];
   if (verdict === 'skipped') return [`skip  ${rule}`];
   const told = findings
-    .slice(0, TOLD)
-    .flatMap(({ what, where, run }) => [
+    .slice(0, toldOf(rule))
+    .flatMap(({ what, where, run, remedy: own }) => [
       `FAIL  ${rule}: ${what}`,
       ...(where === undefined ? [] : [`      at ${where}`]),
       `      in the run "${run}"`,
+      ...(own === undefined ? [] : [`      remedy: ${own}`]),
     ]);
-  const more = findings.length - TOLD;
-  return [...told, ...(more > 0 ? [`      and ${more} more`] : []), `      rule: ${checks}`, `      remedy: ${remedy}`];
+  const more = findings.length - toldOf(rule);
+  const isForAll = findings.some((one) => one.remedy === undefined);
+  return [
+    ...told,
+    ...(more > 0 ? [`      and ${more} more`] : []),
+    `      rule: ${checks}`,
+    ...(isForAll ? [`      remedy: ${remedy}`] : []),
+  ];
 }

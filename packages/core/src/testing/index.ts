@@ -10,5 +10,5 @@ export {
 } from './conform-driver.js';
 export { conformText } from './conform-text.js';
 export type { Finding } from './findings.js';
-export { RULE_NAMES, RULES, type Rule, type RuleName } from './rules.js';
+export { ENDLESS_REMEDY, RULE_NAMES, RULES, type Rule, type RuleName } from './rules.js';
 export { ConformInputError, type DriverSource } from './subject.js';

@@ -1,11 +1,12 @@
 /** Follows one life of a driver: which of its generators is being stepped, what each waits in, what it holds. */
-import { ErrnoError, type Nanoseconds, type Task } from '../base/index.js';
+import { ErrnoError, ExternalPark, type Nanoseconds, ReplyPark, type Task, TimePark, WordPark } from '../base/index.js';
 import type { Payload } from '../driver/index.js';
 import type { CheckedFrame } from './checked-frame.js';
 import type { CheckedJob } from './checked-job.js';
 import type { Findings } from './findings.js';
+import { PendingTasks } from './pending-tasks.js';
 import { at, isDriversOwn, Place } from './place.js';
-import type { RuleName } from './rules.js';
+import { ENDLESS_REMEDY, type RuleName } from './rules.js';
 import { Traps } from './traps.js';
 
 /**
@@ -55,7 +56,11 @@ export class Strand {
 export class Monitor {
   readonly strands: Strand[] = [];
   readonly frames = new Set<CheckedFrame>();
+  /** Jobs that `using` has ended: a breach once the driver goes on, and none when that was the way of an error. */
+  readonly neverEnded: CheckedJob[] = [];
   readonly jobs = new Set<CheckedJob>();
+  /** Calls that nobody waits in yet. */
+  readonly pending: PendingTasks;
   /** The job that was open longest. */
   longest: { readonly ns: Nanoseconds; readonly place: Place | undefined } = { ns: -1, place: undefined };
   #current: Strand | undefined;
@@ -71,6 +76,7 @@ export class Monitor {
     readonly findings: Findings,
     readonly options: MonitorOptions,
   ) {
+    this.pending = new PendingTasks(findings);
     this.#traps = new Traps((what, place) => {
       if (isDriversOwn(place.file, this.#home)) findings.add('ports-only', `the driver uses ${what}`, place);
     });
@@ -85,6 +91,7 @@ export class Monitor {
       this.findings.add('turn', `${name} is called from outside the driver’s generators`, place);
       throw new ErrnoError('EPROTO', name, `${name} is called from outside the driver's generators`);
     }
+    this.#tellNeverEnded();
     this.#callsInStep += 1;
     if (this.#callsInStep > CALLS_PER_STEP) {
       throw new EndlessStepError(`the driver calls ${name}${at(place)} for ever without waiting`);
@@ -92,13 +99,24 @@ export class Monitor {
     return place;
   }
 
+  #tellNeverEnded(): void {
+    for (const job of this.neverEnded.splice(0)) job.tellNeverEnded();
+  }
+
   /** The generator that is being stepped. */
   get current(): Strand | undefined {
     return this.#current;
   }
 
-  /** Runs a call of the framework that may wait, and remembers that the generator is in it. */
-  *waiting<T>(call: string, place: Place | undefined, task: Task<T>): Task<T> {
+  /** A call of the framework that may wait: remembers that it was made, and, once it is stepped, that the generator is in it. */
+  waiting<T>(call: string, place: Place | undefined, task: Task<T>): Task<T> {
+    const made: Task<T> = this.#waiting(call, place, task, () => this.pending.stepped(made));
+    this.pending.made(made, call, place);
+    return made;
+  }
+
+  *#waiting<T>(call: string, place: Place | undefined, task: Task<T>, onStep: () => void): Task<T> {
+    onStep();
     const strand = this.#current;
     if (strand !== undefined) strand.waitsIn = { call, place };
     try {
@@ -123,8 +141,15 @@ export class Monitor {
     for (;;) {
       const result = this.#step(strand, next);
       if (result.done === true) return result.value;
+      const park: unknown = result.value;
+      if (!isPark(park)) {
+        this.pending.yielded(park);
+        const error = new ErrnoError('EPROTO', 'yield', 'Cannot wait by yield: write yield* before a call that waits');
+        next = () => task.throw(error);
+        continue;
+      }
       try {
-        const value: unknown = yield result.value as never;
+        const value: unknown = yield park as never;
         next = () => task.next(value);
       } catch (error) {
         next = () => task.throw(error);
@@ -171,7 +196,7 @@ export class Monitor {
     const thrown = error instanceof Error ? error : new Error(String(error));
     const place = Place.ofDriver(thrown);
     if (thrown instanceof EndlessStepError) {
-      this.findings.add(this.options.hanging, thrown.message);
+      this.findings.add(this.options.hanging, thrown.message, undefined, { remedy: ENDLESS_REMEDY });
       return;
     }
     if (this.findings.all.some(({ rule }) => rule === 'turn') && /outside/.test(thrown.message)) return;
@@ -188,6 +213,9 @@ export class Monitor {
    * held that met with it.
    */
   endStay(thrown: boolean): void {
+    this.pending.tell();
+    if (thrown) this.neverEnded.length = 0;
+    this.#tellNeverEnded();
     const isExcused = (strand: Strand | undefined): boolean =>
       thrown && (this.shortage === undefined || strand !== this.#thrower);
     for (const job of this.jobs) job.abandon(isExcused(job.strand));
@@ -199,3 +227,6 @@ export class Monitor {
     this.#thrower = undefined;
   }
 }
+
+const isPark = (value: unknown): boolean =>
+  [WordPark, TimePark, ReplyPark, ExternalPark].some((kind) => value instanceof kind);

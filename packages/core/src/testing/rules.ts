@@ -29,13 +29,18 @@ export const RULES = {
     checks: 'ctx and its ports are used by the driver’s generators only, while they are being stepped',
     remedy: 'wait for a promise by `yield* ctx.external(promise)`, and go on in the generator',
   },
+  'yield-star': {
+    checks: 'a call that waits is made with yield*',
+    remedy: 'write yield* before it: without it nothing of the call is done',
+  },
   frames: {
     checks: 'each frame taken is released, dropped or handed over, each one acquired is pushed or cancelled, once',
     remedy: 'give each frame back on every path, e.g. by declaring it with `using`, and do not touch it afterwards',
   },
   jobs: {
     checks: 'each job that is begun is ended, on every path',
-    remedy: 'call job.end() on every path, e.g. by declaring the job with `using`',
+    remedy:
+      'call job.end() when the work is done; `using` alone counts the job as given up, for the paths that leave early',
   },
   memory: {
     checks: 'the pages of a job are touched between its begin and its end only',
@@ -120,6 +125,9 @@ export const RULES = {
     remedy: 'see what is left, and who had it',
   },
 } as const satisfies Record<string, Rule>;
+
+/** In place of the remedy of a rule that is broken by a step which never ends. */
+export const ENDLESS_REMEDY = 'see the loop after that call: it has to end, or to wait in each turn by yield*';
 
 export type RuleName = keyof typeof RULES;
 

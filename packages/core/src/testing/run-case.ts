@@ -119,6 +119,7 @@ export async function runCase(context: RunContext, spec: Case, watch?: FindingsW
   } catch (error) {
     failure = error;
   }
+  if (failure !== undefined) followed.giveUp();
   followed.collect();
   if (failure !== undefined) explainFailure(failure, spec, followed, findings);
   const seen = outcome === undefined ? new Map<string, SeenFrame[]>() : seenOf(outcome);

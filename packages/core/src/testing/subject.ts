@@ -22,6 +22,14 @@ export type DriverSource = AnyDriver | (() => AnyDriver | Promise<AnyDriver>);
 export class ConformInputError extends Error {
   override readonly name = 'ConformInputError';
   readonly exitCode = 2;
+
+  constructor(
+    message: string,
+    /** Parameters with which the driver might be checked, where they are what is missing. */
+    readonly example?: Readonly<Record<string, unknown>>,
+  ) {
+    super(message);
+  }
 }
 
 export interface Subject {
@@ -86,7 +94,8 @@ async function parametersOf(driver: AnyDriver, given: unknown, findings: Finding
     for (const { message } of nameless.slice(0, 1)) {
       findings.add('parameters', `the schema refuses ${JSON.stringify(given)} and names no parameter: ${message}`);
     }
-    throw new ConformInputError(`Cannot check driver ${driver.name}: parameters ${needs(parsed.error)}`);
+    const message = `Cannot check driver ${driver.name}: parameters ${needs(parsed.error)}`;
+    throw new ConformInputError(message, exampleOf(given, parsed.error));
   }
   if (isRecord(given)) {
     const misspelt = driver.parameters.safeParse({ ...given, [UNKNOWN]: 1 });
@@ -109,6 +118,20 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 
 const needs = ({ issues }: z.ZodError): string =>
   issues.map(({ path, message }) => `${path.join('.') || '(all)'}: ${message}`).join('; ');
+
+const EXAMPLES: Readonly<Record<string, unknown>> = { number: 1, int: 1, string: 'text', boolean: true, array: [] };
+
+/** What was given, with something of the right type where that is all that is wrong. */
+function exampleOf(given: unknown, { issues }: z.ZodError): Record<string, unknown> | undefined {
+  const wrong = issues.map((issue): [string, unknown] | undefined => {
+    const [name, ...deeper] = issue.path;
+    if (typeof name !== 'string' || deeper.length > 0) return undefined;
+    if (issue.code === 'invalid_value') return [name, issue.values[0]];
+    return issue.code === 'invalid_type' && issue.expected in EXAMPLES ? [name, EXAMPLES[issue.expected]] : undefined;
+  });
+  const known = wrong.filter((one) => one !== undefined);
+  return known.length < wrong.length || !isRecord(given) ? undefined : { ...given, ...Object.fromEntries(known) };
+}
 
 /** The formats of all inputs: those given, else the first that the driver takes. */
 function inputsOf(

@@ -38,6 +38,8 @@ export interface Followed {
   readonly longest: LongestJob;
   /** What it does now: `the driver waits in in.take at my-isp.ts:12`; empty when nothing is known. */
   describe(): { readonly text: string; readonly where?: string };
+  /** The run has been given up: finds the calls that the driver has made and not waited in. */
+  giveUp(): void;
   /** Takes over what was found up to now. */
   collect(): void;
   /** Calls that the driver has made since a stay of a life began; 0 before that, Infinity once it is over. On threads alone. */
@@ -67,6 +69,7 @@ export function followHere(lives: readonly AnyDriver[], options: MonitorOptions,
   };
   return {
     ...{ stays, tested: { begin }, collect: () => {}, callsSince: () => 0 },
+    giveUp: () => monitors.at(-1)?.pending.tell(),
     get longest() {
       const [first] = monitors;
       return first === undefined ? NO_JOB : longestOf(first);
@@ -111,6 +114,7 @@ export function followInWorker(module: string, options: Omit<MonitorOptions, 'on
         ...(last.where !== undefined && { where: last.where }),
       };
     },
+    giveUp: () => {},
     collect: () => {
       for (const { finding } of of('found')) findings.take(finding);
       for (const { note } of of('noted')) findings.note(note);

@@ -14,6 +14,7 @@ export const THREAD_RULES: readonly RuleName[] = [
   'run',
   'ports-only',
   'turn',
+  'yield-star',
   'frames',
   'jobs',
   'memory',

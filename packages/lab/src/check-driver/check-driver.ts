@@ -3,7 +3,14 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { brokenOff, type ConformResult, NO_RUN, type RuleName, type ToldFinding } from '@dmabuf-lab/core/testing';
+import {
+  brokenOff,
+  type ConformResult,
+  ENDLESS_REMEDY,
+  NO_RUN,
+  type RuleName,
+  type ToldFinding,
+} from '@dmabuf-lab/core/testing';
 import { CHANNEL, type CheckMessage, type CheckRequest } from './protocol.js';
 
 /** What cannot be checked; the command line ends with 2. */
@@ -85,7 +92,8 @@ export async function checkDriver(request: CheckRequest, options: CheckOptions =
     const where = / at (.+)$/.exec(last)?.[1];
     if (!hangs && said.includes('check-process')) throw new Error(`The check has failed (${code})`);
     const rule = hangs ? run.hanging : run.throwing;
-    const told: ToldFinding = { rule, run: run.run, what, ...(where !== undefined && { where }) };
+    const more = { ...(where !== undefined && { where }), ...(hangs ? { remedy: ENDLESS_REMEDY } : {}) };
+    const told: ToldFinding = { rule, run: run.run, what, ...more };
     return brokenOff({ driver, seed, runtime, rules }, known, told);
   } finally {
     clearTimeout(watchdog);

@@ -34,6 +34,8 @@ try {
   tell({ result });
 } catch (error) {
   if ((error as { readonly exitCode?: unknown }).exitCode !== 2) throw error;
-  tell({ refused: (error as Error).message });
+  const { message, example } = error as Error & { readonly example?: unknown };
+  const hint = example === undefined ? '' : `; give them, e.g. --parameters '${JSON.stringify(example)}'`;
+  tell({ refused: `${message}${hint}` });
 }
 process.exit(); // a driver may have left timers behind
