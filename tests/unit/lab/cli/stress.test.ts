@@ -113,6 +113,8 @@ test('stress --driver: a module takes frames under kills, and all comes back', a
   t.regex(stdout, /Faults: [1-9]\d* killed/);
   const json = await run(dir, ['stress', ...options, '--json']);
   t.is(stressResultSchema.parse(JSON.parse(json.stdout)).devices?.length, 2);
+  const usual = await run(dir, ['stress', '--driver', 'mine.mjs']);
+  t.regex(usual.stdout, /Faults: [1-9]\d* killed/, 'killed without being asked for');
 });
 
 test('stress --driver: a module that throws is a violation, with the command that repeats it', async (t) => {
