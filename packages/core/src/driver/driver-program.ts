@@ -77,8 +77,9 @@ export function* driverProgram(
   driver: AnyDriver,
   start: DriverStart,
   watch?: AccessWatch,
+  located?: (error: unknown) => unknown,
 ): Task<DeviceReport> {
-  const actor = new DriverActor(host, driver, start, watch);
+  const actor = new DriverActor(host, driver, start, watch, located);
   return yield* actor.run();
 }
 
@@ -97,6 +98,7 @@ class DriverActor {
     private readonly driver: AnyDriver,
     private readonly start: DriverStart,
     watch: AccessWatch | undefined,
+    located: ((error: unknown) => unknown) | undefined,
   ) {
     const tables = openTables(host.words, start.tables, start.actor);
     const memory = PhysicalMemory.open(host.memory);
@@ -121,6 +123,7 @@ class DriverActor {
       ...(plainLocks && { plainLocks }),
       ...(start.callSitesFrom && { callSites: new CallSites(folderAbove(import.meta.url, 2), start.callSitesFrom) }),
       ...(watch && { watch }),
+      ...(located && { located }),
       stopWord: host.stopWord,
       payload,
       durationNs,
