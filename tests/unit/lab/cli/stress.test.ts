@@ -143,6 +143,11 @@ test('stress --driver: what is no driver, or does not go with it, is refused wit
   const unfit = await run(dir, ['stress', '--driver', 'needs.mjs']);
   t.is(unfit.code, 2);
   t.regex(unfit.stderr, /Cannot use the driver needs\.mjs behind a camera of NV12: it wants RGBA/);
+  const open = takesFrames(false).replace('strictObject({})', 'strictObject({ gain: z.number() })');
+  await writeFile(join(dir, 'open.mjs'), open);
+  const unset = await run(dir, ['stress', '--driver', 'open.mjs']);
+  t.is(unset.code, 2);
+  t.regex(unset.stderr, /open\.mjs: parameters\.gain: missing, expected a number; .*give each a default/);
   const mixed = await run(dir, ['stress', '--driver', 'none.mjs', '--buffers', '4']);
   t.is(mixed.code, 2);
   t.regex(mixed.stderr, /Cannot use --buffers with --driver/);
