@@ -88,7 +88,33 @@ test.serial('conformDriver on threads › of a driver that waits for ever, names
     ['end-of-stream'],
     text,
   );
-  t.regex(failed[0].findings[0].what, /does not end.*the last that the driver called was ctx\.sleepUntil at .*:\d+$/);
+  t.regex(
+    failed[0].findings[0].what,
+    /does not end.*the last that the driver called was (ctx\.sleepUntil|in\.tryTakeReady) at .*:\d+$/,
+  );
+});
+
+test.serial('check-driver --runtime threads: of a driver that ends its thread, says after which call', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(
+    join(dir, 'mine.mjs'),
+    `import { parameters, plan, ports } from ${JSON.stringify(fileURLToPath(badUrl('filter')))};
+export default {
+  name: 'mine', parameters, ports, plan,
+  *run(ctx) {
+    yield* ctx.ports.in.take();
+    process.exit(3);
+  },
+};`,
+  );
+  const args = ['check-driver', 'mine.mjs', '--runtime', 'threads', '--rule', 'run', '--rule', 'moves'];
+  const { code, stdout } = await run(dir, args);
+  t.is(code, 1, stdout);
+  t.regex(
+    stdout,
+    /FAIL {2}run: tested failed: its worker exited with code 3; .* called was in\.take at .*mine\.mjs:5\n/,
+  );
+  t.regex(stdout, /^skip {2}moves\n {6}skipped, since the run "plain stream" does not pass: run: /m);
 });
 
 test.serial('check-driver --runtime threads: of a step that never ends, tells what was found before it', async (t) => {
@@ -105,7 +131,7 @@ export default {
   },
 };`,
   );
-  const args = ['check-driver', 'mine.mjs', '--runtime', 'threads', '--limit', '2s'];
+  const args = ['check-driver', 'mine.mjs', '--runtime', 'threads', '--limit', '3s'];
   const { code, stdout } = await run(dir, args);
   t.is(code, 1, stdout);
   t.regex(

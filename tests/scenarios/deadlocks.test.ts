@@ -95,18 +95,25 @@ test('a move that waits for mappings held while their device waits for who asked
 });
 
 test('the same on threads: named while it lasts', async (t) => {
-  const ON_THREADS = HELD.replace('virtual', 'threads\nexporter: { timeout: 5s }')
-    .replace('{ buffers: 4 }', '{ buffers: 4, allocate: system, movable: true }') // so that the encoder comes late in any case
-    .replace('duration: 1s', 'duration: 3500ms')
-    .replace('[{ at: 500ms, attach: encoder }]', '[{ at: 100ms, attach: encoder }, { at: 3s, kill: encoder }]');
-  const { result } = await runText(ON_THREADS);
-  const [first] = result.incidents.filter(({ kind }) => kind === 'deadlock' || kind === 'died');
-  t.is(first.kind, 'deadlock', 'before the death that ends it');
-  t.regex(
-    first.why ?? '',
-    /^camera.* -> exporter\/(map|attach) for .* -> the mappings of an importer -> camera(\/lane 1)?$/,
-  );
-  t.true(result.ledger.empty);
+  // A death ends it, later on a machine that was too busy for the deadlock to come about and be seen before.
+  for (const seconds of [3, 12, 40]) {
+    const text = HELD.replace('virtual', 'threads\nexporter: { timeout: 1min }')
+      .replace('{ buffers: 4 }', '{ buffers: 4, allocate: system, movable: true }') // so that the encoder comes late in any case
+      .replace('duration: 1s', `duration: ${seconds}100ms`)
+      .replace(
+        '[{ at: 500ms, attach: encoder }]',
+        `[{ at: 100ms, attach: encoder }, { at: ${seconds}s, kill: camera }]`,
+      );
+    const { result } = await runText(text);
+    t.true(result.ledger.empty);
+    const [first] = result.incidents.filter(({ kind }) => kind === 'deadlock' || kind === 'died');
+    if (first.kind === 'died' && seconds < 40) continue;
+    t.regex(
+      first.why ?? '',
+      /^camera.* -> exporter\/(map|attach) for .* -> the mappings of an importer -> camera(\/lane 1)?$/,
+    );
+    return;
+  }
 });
 
 test('run: devices that waited for each other, are told, and it ends with 1', async (t) => {

@@ -202,3 +202,19 @@ for (const { name, lines, restart, problem } of [
     await t.throwsAsync(runText(recorder(lines, { restart })), { message: problem });
   });
 }
+
+test('on threads, the exporter hangs while it sets up again: it is ended as hung, and not only at the deadline of the set-up', async (t) => {
+  // To set up takes a worker longer than from one of these to the next; the last is for a machine that is very busy.
+  const hangs = [80, 90, 100, 120, 140, 180, 220, 300, 2000].map((ms) => `{ at: ${ms}ms, hang: exporter }`);
+  const lines = ['{ at: 70ms, kill: exporter }', ...hangs].join();
+  const text = recorder(lines, { durationMs: 2500 }).replace('hung: 300ms', 'hung: 1s');
+  const { result } = await runText(text, { overrides: { runtime: 'threads' } });
+  const deaths = result.incidents.filter(({ kind, device }) => kind === 'died' && device === 'exporter');
+  t.deepEqual(
+    deaths.map(({ why }) => why).filter((why) => why !== undefined),
+    [],
+    'why: only of a set-up that took too long',
+  );
+  t.true(deaths.some(({ cause }) => cause === 'hung'));
+  t.true(result.ledger.empty);
+});

@@ -31,3 +31,16 @@ test("a frame given back or pushed at a port that has not lent it, is EINVAL and
   t.is(result.devices.x.framesDropped, 0, 'each went back by the hand of the driver');
   t.true(result.ledger.empty, JSON.stringify(result.ledger));
 });
+
+for (const runtime of ['virtual', 'threads'] as const) {
+  test(`frames that a driver never gives back, ${runtime}: the run ends, and says who waits for whom`, async (t) => {
+    const keeper = fileURLToPath(new URL('./drivers/keeps-frames.js', import.meta.url));
+    const text = BOARD.replace('runtime: virtual', `runtime: ${runtime}`)
+      .replace(/ {2}x: .*\n {2}display: .*\n/, `  keeper: { driver: ${keeper} }\n`)
+      .replace(/ {2}- [\s\S]*/, '  - { from: camera.out, to: keeper.in }\n');
+    const run = executeRun(await prepareRun(parseScenario(text, 'test.yaml')), { collectTrace: false });
+    const error = await t.throwsAsync(run);
+    t.like(error, { code: 'EDEADLK' });
+    t.regex(error?.message ?? '', /everybody waits \(camera for its frames to come back from keeper\)$/);
+  });
+}

@@ -285,7 +285,8 @@ export class PipelineOutput implements OutputPort {
   *addBuffer(pool: PoolSpec): Task<void> {
     const index = this.parts.tables.frames.count(pool.region);
     const buffer = yield* this.#createBuffer(pool, index, index < pool.initialBuffers ? pool.expect : []);
-    this.#buffers.set(this.parts.tables.frames.addBuffer(pool.region, buffer), buffer);
+    this.#buffers.set(pool.region.firstFrame + index, buffer); // also when its row is refused: it has to be destroyed
+    this.parts.tables.frames.addBuffer(pool.region, buffer);
   }
 
   *#createBuffer(pool: PoolSpec, index: number, expect: readonly string[]): Task<PipelineFrame['buffer']> {

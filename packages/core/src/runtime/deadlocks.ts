@@ -97,6 +97,24 @@ export function everybodyWaits(nowNs: Nanoseconds, waits: readonly string[], dea
   );
 }
 
+/**
+ * A wait in words, with those who could end it: `camera for its frames to come back from encoder`.
+ *
+ * @param nameOfActor undefined for one that is no actor of the run
+ */
+export function describeWait(
+  task: WaitingTask,
+  owners: WaitOwners | undefined,
+  nameOfActor: (id: ActorId) => string | undefined,
+): string {
+  const { waiting, actor } = task;
+  const said = `${nameOf(task)} for ${waiting?.what}`;
+  if (waiting?.kind !== 'word') return said;
+  const others = (owners?.ownersOf(waiting) ?? []).filter((one) => one.actor !== actor.id);
+  const names = new Set(others.flatMap((one) => nameOfActor(one.actor) ?? []));
+  return names.size === 0 ? said : `${said} from ${[...names].join(' or ')}`;
+}
+
 /** `camera`, `camera/lane 1`. */
 export function nameOf({ actor, name }: WaitingTask): string {
   return name === 'main' ? actor.name : `${actor.name}/${name}`;

@@ -18,7 +18,8 @@
  *
  * Invariants
  *   I1  Slots change only under LOCK. I2  A context that finds an older holder backs off (dies): among the holders of a
- *       set the oldest always gets through, so no cycle of waiters can close.
+ *       set the oldest always gets through, so no cycle of waiters can close. Whoever locks plainly (`lockPlainStep`) has no
+ *       such promise.
  *   I3  After `reserve` has found room for n fences, n times `add` cannot fail while the lock is held.
  *
  * Pairs     P1 unlock: store LOCK 0, notify   with   P2 lock: load LOCK, park on the value seen

@@ -156,7 +156,11 @@ function explainFailure(error: unknown, spec: Case, followed: Followed, findings
   }
   const cause = thrown instanceof ActorError ? thrown.cause : thrown;
   if (findings.all.length > 0) return; // what follows from a breach that is known
-  findings.add(spec.throwing, thrown.message, Place.ofDriver(cause));
+  const place = Place.ofDriver(cause);
+  const { text, where } = followed.describe();
+  // Of a worker that has exited no stack tells.
+  if (place.text !== undefined || text === '') findings.add(spec.throwing, thrown.message, place);
+  else findings.add(spec.throwing, `${thrown.message}; ${text}`, { text: where });
 }
 
 function seenOf({ devices }: RigOutcome): Map<string, SeenFrame[]> {

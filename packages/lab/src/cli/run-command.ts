@@ -141,6 +141,20 @@ async function parsePositiveDuration(text: string): Promise<number> {
 interface Watch {
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: { nowNs: number; durationNs: number }) => void;
+  readonly isBreakDue: () => boolean;
+}
+
+/** How often a run on the virtual clock looks whether Ctrl-C was pressed, in milliseconds of real time. */
+const BREAK_MS = 100;
+
+function everyMs(periodMs: number): () => boolean {
+  let dueMs = performance.now() + periodMs;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs < dueMs) return false;
+    dueMs = nowMs + periodMs;
+    return true;
+  };
 }
 
 /** Shows progress while something runs, and hands on Ctrl-C. */
@@ -152,7 +166,7 @@ async function watched(isQuiet: boolean, work: (watch: Watch) => Promise<RunOutc
   });
   try {
     const onProgress: Watch['onProgress'] = (step) => progress.update(step);
-    return await work({ signal: interrupt.signal, ...(!isQuiet && { onProgress }) });
+    return await work({ signal: interrupt.signal, isBreakDue: everyMs(BREAK_MS), ...(!isQuiet && { onProgress }) });
   } finally {
     progress.clear();
   }

@@ -32,6 +32,8 @@ export interface RunProgress {
 export interface RunOptions {
   readonly collectTrace: boolean;
   readonly onProgress?: (progress: RunProgress) => void;
+  /** Whether a run on the virtual clock should look at signals and tell its progress now; asked often. Absent: it does so now and then. */
+  readonly isBreakDue?: () => boolean;
   /** Aborted: the sources stop, the pipeline drains, and the run ends as interrupted. */
   readonly signal?: AbortSignal;
   /** Takes each line that drivers print in threads of their own; absent: it goes to stderr, behind the name of the device. */

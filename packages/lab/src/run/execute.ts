@@ -23,7 +23,7 @@ import { rowDamages, watchRows } from './row-damages.js';
 export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
   const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(prepared.windows);
-  const { onProgress, onOutput, signal, collectTrace } = options;
+  const { onProgress, onOutput, signal, collectTrace, isBreakDue } = options;
   const faults = faultsOf(scenario);
   const hasOwnDrivers = Object.values(prepared.drivers).some((driver) => !Object.hasOwn(builtInDrivers, driver));
   const supervision = supervisionOf(scenario, hasOwnDrivers);
@@ -46,7 +46,7 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
   };
   const runtime =
     scenario.runtime === 'virtual'
-      ? new VirtualRuntime(spec, { ties: scenario.ties, onEvent: look })
+      ? new VirtualRuntime(spec, { ties: scenario.ties, onEvent: look, ...(isBreakDue && { isBreakDue }) })
       : new ThreadsRuntime(spec, { pace: scenario.pace, onBeat: look });
   const ages = watchAges(prepared, runtime.words);
   const rows = watchRows(prepared, runtime.words);

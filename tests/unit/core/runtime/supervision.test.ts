@@ -207,13 +207,13 @@ test('supervision on threads, a worker that blocks for ever, is late, then ended
   t.is(incidents[1].cause, 'hung');
 });
 
-test('supervision on threads, a worker that is paused for two seconds, is late and nothing else, and loses nothing', async (t) => {
+test('supervision on threads, a worker that is paused for five seconds, is late and nothing else, and loses nothing', async (t) => {
   const report = await threads(
     {
       slow: [{ do: 'wait', word: 2, until: 1 }, log('saw it')],
       busy: [sleep(100), { do: 'set', word: 2, value: 1 }],
     },
-    { faults: [{ kind: 'pause', actor: 'slow', atNs: 20 * MS, forNs: 2e9 }], supervision: { lateNs: 300 * MS } },
+    { faults: [{ kind: 'pause', actor: 'slow', atNs: 20 * MS, forNs: 5e9 }], supervision: { lateNs: 300 * MS } },
   );
   const incidents = report.incidents.filter(({ actor }) => actor === 'slow');
   t.deepEqual([...new Set(incidents.map(({ kind }) => kind))], ['late']);

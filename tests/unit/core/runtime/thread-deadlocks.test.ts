@@ -36,7 +36,7 @@ test('ThreadsRuntime, actors that wait for each other and nothing can end it, is
   );
   t.regex(
     error.message,
-    /everybody waits \(one for a test word; two for a test word; two\/lane 1 for a test word.*\); deadlock: one -> a test word -> two -> a test word -> one$/,
+    /everybody waits \(one for a test word from two; two for a test word from one; two\/lane 1 for a test word from one.*\); deadlock: one -> a test word -> two -> a test word -> one$/,
   );
 });
 
@@ -58,7 +58,7 @@ test('ThreadsRuntime, a call whose service waits for its caller, is in the deadl
 test('ThreadsRuntime, a deadlock that a time-out ends, is an incident, told once, and the run goes on', async (t) => {
   const { incidents, outcomes } = await watchedRun({
     one: [
-      { do: 'wait', word: 2, until: 1, timeoutNs: 4_000_000_000 },
+      { do: 'wait', word: 2, until: 1, timeoutNs: 6_000_000_000 },
       { do: 'set', word: 1, value: 1 },
     ],
     two: [
@@ -70,7 +70,7 @@ test('ThreadsRuntime, a deadlock that a time-out ends, is an incident, told once
     incidents.map(({ atNs: _, ...one }) => one),
     [{ kind: 'deadlock', actor: 'one', life: 0, why: 'one -> a test word -> two -> a test word -> one' }],
   );
-  t.true(incidents[0].atNs < 4_000_000_000);
+  t.true(incidents[0].atNs < 6_000_000_000);
   t.regex(String(outcomes[1].report), /two woken/);
 });
 
@@ -79,8 +79,8 @@ test('ThreadsRuntime, a deadlock that a death is to end, does not end the run be
     { one: [{ do: 'wait', word: 2, until: 1 }], two: [{ do: 'wait', word: 1, until: 1 }] },
     {
       faults: [
-        { kind: 'kill', actor: 'one', atNs: 4_000_000_000 },
-        { kind: 'kill', actor: 'two', atNs: 4_000_000_000 },
+        { kind: 'kill', actor: 'one', atNs: 6_000_000_000 },
+        { kind: 'kill', actor: 'two', atNs: 6_000_000_000 },
       ],
     },
   );

@@ -74,3 +74,9 @@ test('ThreadsRuntime, told to stop while an actor hangs, is ETIMEDOUT naming it'
   t.like(error, { code: 'ETIMEDOUT' });
   t.regex(error?.message ?? '', /hung did not end/);
 });
+
+test('ThreadsRuntime, a yield where yield* was meant, ends the run and says so', async (t) => {
+  const error = await t.throwsAsync(runThreads({ rogue: [{ do: 'stray yield' }] }));
+  t.like(error, { name: 'ActorError', actor: 'rogue' });
+  t.regex(error?.message ?? '', /it writes yield where yield\* was meant/);
+});

@@ -139,3 +139,9 @@ test('VirtualRuntime, random numbers, depend on seed, actor and name, and not on
   t.deepEqual(two.b, one.b);
   t.notDeepEqual(one.a[0].split(' ')[2], one.b[0].split(' ')[2]);
 });
+
+test('VirtualRuntime, a yield where yield* was meant, ends the run and says so', async (t) => {
+  const error = await t.throwsAsync(runVirtual({ rogue: [{ do: 'stray yield' }] }));
+  t.like(error, { name: 'ActorError', actor: 'rogue' });
+  t.regex(error?.message ?? '', /it writes yield where yield\* was meant/);
+});

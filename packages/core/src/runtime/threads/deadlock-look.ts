@@ -51,7 +51,7 @@ export class DeadlockLook {
   constructor(
     private readonly words: AtomicWords,
     private readonly parks: ParkWords,
-    private readonly owners: WaitOwners,
+    readonly owners: WaitOwners,
   ) {}
 
   /**
@@ -84,9 +84,18 @@ export class DeadlockLook {
       for (const { actor } of asWhole) whole.add(actor);
       return owners;
     };
-    const found = deadlocksAmong(tasks, { ownersOf }, (park) => this.words.load(park.word) === park.expected);
+    const found = deadlocksAmong(tasks, { ownersOf }, (park) => this.#isAsleep(park));
     const deadlocks = found.filter(({ stuck }) => this.isStill([...stuck], whole, states));
     return { deadlocks, tasks, isWhole: states.size === actors.length };
+  }
+
+  /** Whether what all of these wait for is still to come. */
+  areAsleep(tasks: readonly ParkedTask[]): boolean {
+    return tasks.every(({ waiting }) => waiting?.kind !== 'word' || this.#isAsleep(waiting));
+  }
+
+  #isAsleep({ word, expected }: WordPark): boolean {
+    return this.words.load(word) === expected;
   }
 
   /** The second pass: whether all of these wait as they did, and nobody else has come where all of an actor are awaited. */
@@ -95,12 +104,10 @@ export class DeadlockLook {
     whole: ReadonlySet<ActorId>,
     states: ReadonlyMap<ActorId, ActorState>,
   ): boolean {
-    const isAsleep = ({ waiting }: ParkedTask): boolean =>
-      waiting?.kind !== 'word' || this.words.load(waiting.word) === waiting.expected;
     const isParked = (task: ParkedTask): boolean => this.parks.serial(task.actor.id, task.row) === task.serial; // P2
     const actors = new Set(stuck.map(({ actor }) => actor.id));
     const isAlike = (id: ActorId): boolean => !whole.has(id) || isSame(states.get(id), this.parks.state(id));
-    return stuck.every(isParked) && stuck.every(isAsleep) && [...actors].every(isAlike);
+    return stuck.every(isParked) && this.areAsleep(stuck) && [...actors].every(isAlike);
   }
 
   #read(actor: WatchedActor, row: number, serial: number, nowNs: Nanoseconds): Omit<ParkedTask, 'servedBy'> {

@@ -3,14 +3,20 @@
  *
  * When all that is left of a run waits and nothing can end that, the run cannot go on; the virtual runtime says so too.
  */
-import type { AtomicWords, Deadlock, ErrnoError, Nanoseconds } from '../../base/index.js';
+import type { ActorId, AtomicWords, Deadlock, ErrnoError, Nanoseconds } from '../../base/index.js';
 import type { ActorSpec } from '../actor.js';
-import { DeadlockLog, everybodyWaits, nameOf } from '../deadlocks.js';
+import { DeadlockLog, describeWait, everybodyWaits } from '../deadlocks.js';
 import type { Incident } from '../supervision/index.js';
 import type { WaitOwners } from '../wait-owners.js';
 import type { ActorWorker } from './actor-worker.js';
 import { DeadlockLook, type ParkedTask, type Sight, type WatchedActor } from './deadlock-look.js';
 import { ParkWords } from './park-words.js';
+
+/**
+ * For how many beats nobody must have gone on where no deadlock is named. A wake-up without a change of the word, as for a place in a
+ * ring that is given back, may be on its way to a thread that is not scheduled.
+ */
+const RESTING_BEATS = 20;
 
 /** What a beat has found. */
 export interface DeadlockNews {
@@ -24,15 +30,19 @@ export class ThreadDeadlocks {
   readonly #look: DeadlockLook;
   readonly #log = new DeadlockLog<ParkedTask>();
   readonly #called: ReadonlySet<string>;
+  readonly #names: ReadonlyMap<ActorId, string>;
   /** Those of the last look, by who waits since when. */
   #last = new Set<string>();
   #lastAtRest = '';
+  /** Beats for which nobody has gone on. */
+  #restingBeats = 0;
 
   /** @param memory that of `ParkWords` */
   constructor(words: AtomicWords, memory: AtomicWords, owners: WaitOwners, actors: readonly ActorSpec[]) {
     this.#parks = new ParkWords(memory);
     this.#look = new DeadlockLook(words, this.#parks, owners);
     this.#called = new Set(actors.flatMap(({ calls }) => calls));
+    this.#names = new Map(actors.map(({ id, name }) => [id, name]));
   }
 
   /** The next life of an actor is about to start; the one before can touch no word any more. */
@@ -59,7 +69,10 @@ export class ThreadDeadlocks {
     return { incidents, end: this.#endOf(sight, lasting, isComplete, nowNs) };
   }
 
-  /** When all generators have waited since the last look, without a time-out, and some of them for each other. */
+  /**
+   * When all generators have waited since the last look, for words that are as they were, without a time-out: nobody can go on,
+   * whether they wait for each other or for what nobody will bring, such as a frame that a driver has kept.
+   */
   #endOf(
     { tasks }: Sight,
     lasting: readonly Deadlock<ParkedTask>[],
@@ -68,12 +81,14 @@ export class ThreadDeadlocks {
   ): ErrnoError | undefined {
     const waits = ({ waiting, hasTimeOut, servedBy }: ParkedTask): boolean =>
       waiting !== undefined && !hasTimeOut && (waiting.kind !== 'reply' || servedBy !== 0);
-    const atRest = isComplete && lasting.length > 0 && tasks.every(waits) ? keyOf(tasks) : '';
-    const isOver = atRest !== '' && atRest === this.#lastAtRest;
+    // Those who serve wait for calls, and for the end of the others.
+    const others = tasks.filter(({ actor }) => !actor.isCalled);
+    const isAtRest = isComplete && others.length > 0 && tasks.every(waits) && this.#look.areAsleep(tasks);
+    const atRest = isAtRest ? keyOf(tasks) : '';
+    this.#restingBeats = atRest !== '' && atRest === this.#lastAtRest ? this.#restingBeats + 1 : 0;
     this.#lastAtRest = atRest;
-    if (!isOver) return undefined;
-    const others = tasks.filter(({ actor }) => !actor.isCalled); // those who serve wait for calls
-    const described = others.map((task) => `${nameOf(task)} for ${task.waiting?.what}`);
+    if (this.#restingBeats < (lasting.length > 0 ? 1 : RESTING_BEATS)) return undefined;
+    const described = others.map((task) => describeWait(task, this.#look.owners, (id) => this.#names.get(id)));
     return everybodyWaits(
       nowNs,
       described,

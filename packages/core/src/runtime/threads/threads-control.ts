@@ -105,7 +105,11 @@ export class ThreadsControl implements ActorControl {
   pause(name: string, untilNs: Nanoseconds): void {
     const forNs = untilNs - this.now();
     const end = forNs === Number.POSITIVE_INFINITY ? undefined : process.hrtime.bigint() + BigInt(Math.ceil(forNs));
-    this.host.workers.get(name)?.post({ kind: 'stall', untilNs: end });
+    const worker = this.host.workers.get(name);
+    if (worker === undefined) return;
+    // In its set-up nobody else looks at its beats: a hang would last until the deadline of the set-up.
+    if (!worker.isReady) this.#beats.set(worker, { count: this.#words.beats(worker.spec.id), sinceNs: this.now() });
+    worker.post({ kind: 'stall', untilNs: end });
   }
 
   silentSinceNs(name: string): Nanoseconds | undefined {
@@ -173,7 +177,7 @@ export class ThreadsControl implements ActorControl {
     this.#lookedNs = nowNs;
     const silent: string[] = [];
     for (const worker of this.host.workers.values()) {
-      if (!worker.isReady) continue; // its set-up has a deadline of its own
+      if (!worker.isReady && !this.#beats.has(worker)) continue; // its set-up has a deadline of its own
       const count = this.#words.beats(worker.spec.id);
       const beat = this.#beats.get(worker) ?? { count: -1, sinceNs: nowNs };
       if (beat.count !== count) this.#beats.set(worker, { count, sinceNs: nowNs });

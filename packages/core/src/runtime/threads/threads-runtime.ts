@@ -83,8 +83,8 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
    * Runs to the end.
    *
    * @throws ActorError when an actor fails; ETIMEDOUT when actors do not start, or do not stop after an interrupt;
-   *   EOWNERDEAD when the supervisor gives up; EDEADLK when all that are left wait, some of them for each other, and
-   *   nothing can end it
+   *   EOWNERDEAD when the supervisor gives up; EDEADLK when all that are left wait, and nothing
+   *   can end it
    */
   async run(): Promise<RunReport> {
     const failure = new Promise<never>((_, reject) => {

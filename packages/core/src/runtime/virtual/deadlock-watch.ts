@@ -20,7 +20,7 @@ export class DeadlockWatch {
 
   constructor(
     private readonly words: VirtualWords,
-    private readonly owners: WaitOwners,
+    readonly owners: WaitOwners,
     private readonly lives: Lives,
   ) {}
 

@@ -225,12 +225,14 @@ export class VirtualActor implements ActorHost {
     return alive;
   }
 
-  describeWaits(): string[] {
+  /** @param describe says what a generator waits for */
+  describeWaits(describe: (running: Running) => string): string[] {
     if (this.dead || this.serving) return [];
     const described: string[] = [];
-    for (const { name, waiting } of this.running) {
-      if (waiting !== undefined) described.push(`${this.name}${name === 'main' ? '' : `/${name}`} for ${waiting.what}`);
-      else if (this.pausedUntilNs === Number.POSITIVE_INFINITY) described.push(`${this.name}/${name}, which hangs`);
+    for (const running of this.running) {
+      if (running.waiting !== undefined) described.push(describe(running));
+      else if (this.pausedUntilNs === Number.POSITIVE_INFINITY)
+        described.push(`${this.name}/${running.name}, which hangs`);
     }
     return described;
   }

@@ -2,8 +2,8 @@
  * The virtual runtime: all actors in one thread, on a clock of model time.
  *
  * A plain synchronous loop over a queue of events. What is ready never waits for a promise; the loop is left only to let
- * promises of the outside world settle, with the clock stopped, and after every 4,096 events, a count and never a time,
- * so that signals and progress are served.
+ * promises of the outside world settle, with the clock stopped, and so that signals and progress are served: after every 4,096
+ * events, a count and never a time, and where whoever runs it says so, which no actor can see.
  */
 import { assert, ErrnoError, type EventClass, type Nanoseconds, RandomStream, type Task } from '../../base/index.js';
 import {
@@ -15,7 +15,7 @@ import {
   resumingActors,
   supervisedActors,
 } from '../actor.js';
-import { everybodyWaits } from '../deadlocks.js';
+import { describeWait, everybodyWaits } from '../deadlocks.js';
 import { Journals } from '../journals.js';
 import { Returns } from '../returns.js';
 import { RuntimeWords } from '../runtime-words.js';
@@ -31,12 +31,16 @@ import { VirtualWords } from './virtual-words.js';
 
 /** After so many events the loop yields to the event loop of the process. */
 const EVENTS_PER_BURST = 4096;
+/** After so many it asks whether it should before. */
+const EVENTS_PER_QUESTION = 16;
 
 export interface VirtualOptions {
   /** `seed` permutes events of equal time and class, from a stream of the run's seed. */
   readonly ties: 'fifo' | 'seed';
   /** Told of every event before it happens, in order: its time, its class, and the generator that it resumes. */
   readonly onEvent?: (timeNs: Nanoseconds, eventClass: EventClass, generator: EventTarget) => void;
+  /** Whether signals and progress should be served now, whatever the events so far; asked often, changes nothing of the run. */
+  readonly isBreakDue?: () => boolean;
 }
 
 /** Who is resumed by an event: a generator of an actor, and its number among all that were started. */
@@ -57,6 +61,7 @@ export class VirtualRuntime {
   readonly #returns = new Returns();
   readonly journals = new Journals();
   readonly #scheduler: VirtualScheduler;
+  readonly #isBreakDue: VirtualOptions['isBreakDue'];
   #live = 0;
   #serving = 0;
   #started = 0;
@@ -68,6 +73,7 @@ export class VirtualRuntime {
     options: VirtualOptions,
   ) {
     this.words = new VirtualWords(new SharedArrayBuffer(spec.controlBytes));
+    this.#isBreakDue = options.isBreakDue;
     const ties = options.ties === 'seed' ? new RandomStream(spec.seed, 'runtime.ties') : undefined;
     const host: SchedulerHost = {
       onFailure: (running, failure) => this.#onFailure(running, failure),
@@ -255,7 +261,8 @@ export class VirtualRuntime {
 
   async #loop(): Promise<void> {
     for (;;) {
-      this.#burst();
+      await this.#breakIfDue();
+      await this.#burst();
       this.#lookForDeadlocks();
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#scheduler.awaitsOutside) await this.#scheduler.settleOutside();
@@ -275,11 +282,19 @@ export class VirtualRuntime {
     new RuntimeWords(this.words).shutDown();
   }
 
-  #burst(): void {
-    for (let count = 0; count < EVENTS_PER_BURST; count += 1) {
+  /** Does events. Where it stops for a break is seen by nobody in the run. */
+  async #burst(): Promise<void> {
+    for (let count = 1; count <= EVENTS_PER_BURST; count += 1) {
       if (this.#scheduler.awaitsOutside || this.#live === 0 || this.#failure !== undefined) return;
       if (!this.#scheduler.runNext()) return;
+      if (count % EVENTS_PER_QUESTION === 0) await this.#breakIfDue();
     }
+  }
+
+  async #breakIfDue(): Promise<void> {
+    if (this.#isBreakDue?.() !== true) return;
+    await new Promise(setImmediate);
+    this.spec.onProgress?.(this.#scheduler.now);
   }
 
   #onFailure({ actor: { name } }: Running, failure: Error): void {
@@ -293,8 +308,13 @@ export class VirtualRuntime {
     for (const incident of this.#watch?.look(this.#scheduler.now) ?? []) this.#supervisor.note(incident);
   }
 
+  #describe(running: Running): string {
+    const actors = [...this.#lives.all];
+    return describeWait(running, this.#watch?.owners, (id) => actors.find((one) => one.id === id)?.name);
+  }
+
   #everybodyWaits(): Error {
-    const waits = [...this.#lives.all].flatMap((actor) => actor.describeWaits());
+    const waits = [...this.#lives.all].flatMap((actor) => actor.describeWaits((running) => this.#describe(running)));
     const deadlocks = this.#watch?.present ?? [];
     return everybodyWaits(this.#scheduler.now, waits, deadlocks);
   }

@@ -24,6 +24,8 @@ export type Step =
   /** In its first life: fills the heap. */
   | { readonly do: 'hoard' }
   | { readonly do: 'stray clock' }
+  /** Yields a call instead of delegating to it. */
+  | { readonly do: 'stray yield' }
   | { readonly do: 'draw'; readonly stream: string }
   | { readonly do: 'serve'; readonly method: string; readonly answer: 'echo' | 'never' | 'EBUSY' | 'word' }
   /** Starts another generator. */
@@ -79,6 +81,9 @@ function* perform(host: ActorHost, step: Step, note: (text: string) => void): Ta
         .then(() => host.clock.now())
         .catch(() => {});
       yield* external(afterTurns(3), 'a test');
+      break;
+    case 'stray yield':
+      yield external(afterTurns(1), 'a test') as never;
       break;
     case 'draw':
       note(String(host.random(step.stream).uniform()));
