@@ -71,7 +71,12 @@ export interface DriverStart {
   readonly timelineCount: number;
 }
 
-/** Runs a driver as an actor. @param watch follows every access to pages; absent = nobody does */
+/**
+ * Runs a driver as an actor.
+ *
+ * @param watch follows every access to pages; absent = nobody does
+ * @param located what to throw in place of what the driver threw, e.g. with its line; absent = the same
+ */
 export function* driverProgram(
   host: ActorHost,
   driver: AnyDriver,
