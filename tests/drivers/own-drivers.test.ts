@@ -122,6 +122,27 @@ test.serial('a parameter without a default has to be there', async (t) => {
   t.deepEqual(await complaints(folder), ['own.yaml:10:3: devices.one.parameters.gain: missing, expected a number']);
 });
 
+test.serial('what drivers throw under supervision is told with its place, also from a task of their own', async (t) => {
+  const own = sink('', "ctx.count('taken'); throw new Error('out of luck');");
+  const parts = sink()
+    .replace('*run(ctx) {', '*run(ctx) {\n    yield* ctx.parallel([fails()]);')
+    .concat(`
+function* fails(): Generator<never, void> {
+  throw new Error('one part');
+}
+`);
+  const devices = { one: { driver: './own.ts' }, two: { driver: './parts.ts' } };
+  const never = scenario(devices, 'supervision: { restart: never }\n');
+  const again = scenario({ one: devices.one }, 'supervision: { restart: one-for-one, restarts: 1, within: 10s }\n');
+  const folder = driverFolder(t, { 'own.ts': own, 'parts.ts': parts, 'own.yaml': never, 'again.yaml': again });
+  const { result } = await runFile(join(folder, 'own.yaml'), { overrides: { runtime: 'virtual' } });
+  const died = result.incidents.filter(({ kind }) => kind === 'died').map(({ device, why }) => `${device}: ${why}`);
+  t.deepEqual(died.sort(), ['one: out of luck (own.ts:12:33)', 'two: one part (parts.ts:20:9)']);
+  await t.throwsAsync(runFile(join(folder, 'again.yaml'), { overrides: { runtime: 'virtual' } }), {
+    message: /one has died, and 2 restarts within 10 s are more than 1; the last time: out of luck \(own\.ts:12:33\)/,
+  });
+});
+
 test.serial('on threads a driver that throws, exits, loops or takes too much memory harms itself alone', async (t) => {
   const nth = (what: string): string => sink('let count = 0;', `count += 1; if (count === 3) ${what}`);
   const files = {
@@ -147,7 +168,7 @@ test.serial('on threads a driver that throws, exits, loops or takes too much mem
     const died = result.incidents.find((one) => one.kind === 'died' && one.device === device);
     return `${died?.cause}: ${died?.why ?? ''}`;
   };
-  t.is(whyOf('throws'), 'failed: the third');
+  t.is(whyOf('throws'), 'failed: the third (throws.ts:12:42)');
   t.is(whyOf('exits'), 'failed: its worker exited with code 7');
   t.is(whyOf('loops'), 'hung: ');
   t.regex(whyOf('takes'), /^failed: Worker terminated due to reaching memory limit/);

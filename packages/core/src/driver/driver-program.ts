@@ -71,14 +71,20 @@ export interface DriverStart {
   readonly timelineCount: number;
 }
 
-/** Runs a driver as an actor. @param watch follows every access to pages; absent = nobody does */
+/**
+ * Runs a driver as an actor.
+ *
+ * @param watch follows every access to pages; absent = nobody does
+ * @param located what to throw in place of what the driver threw, e.g. with its line; absent = the same
+ */
 export function* driverProgram(
   host: ActorHost,
   driver: AnyDriver,
   start: DriverStart,
   watch?: AccessWatch,
+  located?: (error: unknown) => unknown,
 ): Task<DeviceReport> {
-  const actor = new DriverActor(host, driver, start, watch);
+  const actor = new DriverActor(host, driver, start, watch, located);
   return yield* actor.run();
 }
 
@@ -97,6 +103,7 @@ class DriverActor {
     private readonly driver: AnyDriver,
     private readonly start: DriverStart,
     watch: AccessWatch | undefined,
+    located: ((error: unknown) => unknown) | undefined,
   ) {
     const tables = openTables(host.words, start.tables, start.actor);
     const memory = PhysicalMemory.open(host.memory);
@@ -121,6 +128,7 @@ class DriverActor {
       ...(plainLocks && { plainLocks }),
       ...(start.callSitesFrom && { callSites: new CallSites(folderAbove(import.meta.url, 2), start.callSitesFrom) }),
       ...(watch && { watch }),
+      ...(located && { located }),
       stopWord: host.stopWord,
       payload,
       durationNs,

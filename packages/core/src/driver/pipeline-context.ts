@@ -26,6 +26,8 @@ export interface ContextParts extends JobParts, DeviceContextParts {
   reached(timeNs: Nanoseconds): void;
   /** Finds out which line of the driver has begun a job; absent = nobody wants to know. */
   readonly callSites?: CallSites;
+  /** Adds to what the driver throws where it did, before its actor ends; absent = nobody wants to know. */
+  readonly located?: (error: unknown) => unknown;
 }
 
 export class PipelineContext<
@@ -90,9 +92,14 @@ export class PipelineContext<
 
   override *parallel(tasks: readonly Task<void>[]): Task<void> {
     let running = tasks.length;
+    const { located } = this.parts;
     const { jobs } = this.parts.tables;
     const counted = function* (task: Task<void>): Task<void> {
-      yield* task;
+      try {
+        yield* task;
+      } catch (error) {
+        throw located === undefined ? error : located(error);
+      }
       running -= 1;
       jobs.countEnded();
     };

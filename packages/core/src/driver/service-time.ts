@@ -26,7 +26,8 @@ export const serviceTimeSchema = z
   ])
   .meta({
     title: 'service time',
-    description: 'A duration, {bytesPerSecond, perSegment?, overhead?}, {uniform: [low, high]} or {exponential: mean}',
+    description:
+      'A duration such as 4ms, {bytesPerSecond, perSegment?, overhead?}, {uniform: [low, high]} or {exponential: mean}',
   });
 
 export type ServiceTime = z.output<typeof serviceTimeSchema>;

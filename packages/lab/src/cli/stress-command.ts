@@ -20,12 +20,15 @@ Examples:
   dmabuf-lab stress --trials 100 --operations 10000 --draw --kill-rate 500/s --hang-rate 50/s --heap-pressure 0.9
   dmabuf-lab stress --seed 17 --kill-rate 100/s --json > stress.json`;
 
+/** A module that nobody kills is not under stress; some ten kills in the usual second. */
+const OWN_KILL_RATE = '10/s';
+
 interface StressFlags {
   readonly drivers: string;
   readonly buffers: string;
   readonly duration: string;
   readonly operations?: string;
-  readonly killRate: string;
+  readonly killRate?: string;
   readonly hangRate: string;
   readonly heapPressure: string;
   readonly seed: string;
@@ -48,7 +51,10 @@ export function addStressCommand(program: Command): void {
     .option('--buffers <count>', 'how many buffers there are at once, 1 to 512', '16')
     .option('--duration <time>', 'how long faults and work go on, in model time, e.g. 60s, 500ms', '1s')
     .option('--operations <count>', 'end after so many operations, if that is before the time is over')
-    .option('--kill-rate <rate>', 'how often a driver is killed, e.g. 2/s', '0/s')
+    .option(
+      '--kill-rate <rate>',
+      `how often a driver is killed, e.g. 2/s (default: 0/s, with --driver ${OWN_KILL_RATE})`,
+    )
     .option('--hang-rate <rate>', 'how often a driver hangs, e.g. 0.5/s', '0/s')
     .option('--heap-pressure <share>', 'how much of each heap somebody else takes at times, 0 to 1', '0')
     .option('--seed <number>', 'seed of everything random, a whole number', '1')
@@ -120,7 +126,7 @@ async function readChoices(flags: StressFlags): Promise<PlanChoices> {
     buffers: wholeNumber('--buffers', flags.buffers, 1, 512),
     durationNs: await positiveDuration(flags.duration),
     ...(operations !== undefined && { operations: wholeNumber('--operations', operations, 1, 1_000_000_000) }),
-    killsPerSecond: rate('--kill-rate', flags.killRate),
+    killsPerSecond: rate('--kill-rate', flags.killRate ?? (flags.driver === undefined ? '0/s' : OWN_KILL_RATE)),
     hangsPerSecond: rate('--hang-rate', flags.hangRate),
     heapPressure: share('--heap-pressure', flags.heapPressure),
     seed: wholeNumber('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER - 1_000_000),

@@ -11,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BuildOptions, Loader, Message, OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
 import { type Bundled, consultedState, type FileState, fileState, hashOf } from './bundle-cache.js';
 import { DriverLoadError, type DriverProblem } from './driver-error.js';
+import { missingEntry } from './package-entry.js';
 import { lentModule, runningModule } from './running-copy.js';
 
 /** Grows when bundles are made in another way: those of earlier versions are not used then. */
@@ -191,7 +192,10 @@ async function resolveEntry(
     resolveDir: folder,
     pluginData: ASKED,
   });
-  if (errors.length > 0) return { errors: errors.map(({ text, notes }) => ({ text, notes })) };
+  if (errors.length > 0) {
+    const missing = missingEntry(specifier, folder);
+    return { errors: missing === undefined ? errors.map(({ text, notes }) => ({ text, notes })) : [{ text: missing }] };
+  }
   seen.consult(path);
   return { path };
 }

@@ -90,6 +90,9 @@ const TSCONFIG = {
   include: ['src', 'test'],
 };
 
+/** Of a test file; one takes a few seconds. */
+const TEST_LIMIT_MS = 60_000;
+
 function manifestOf(spec: DriverProjectSpec): object {
   const { name, kind, language, dependencies, versions } = spec;
   const isTyped = language === 'ts';
@@ -114,7 +117,8 @@ function manifestOf(spec: DriverProjectSpec): object {
       check: `dmabuf-lab check-driver ${source}`,
       pretest: 'npm run build',
       // A file by name: what Node makes of a folder differs between its versions.
-      test: `node --test ${isTyped ? 'dist/test' : 'test'}/${name}.test.js`,
+      // An endless loop of the driver ends the test after a minute, and not never.
+      test: `node --test --test-timeout=${TEST_LIMIT_MS} ${isTyped ? 'dist/test' : 'test'}/${name}.test.js`,
       prepack: 'npm run build',
     },
     dependencies: { ...ranges(needed), zod: versions.zod },

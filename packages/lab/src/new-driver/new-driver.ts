@@ -73,6 +73,10 @@ export async function newDriver(options: NewDriverOptions): Promise<readonly str
 const readTemplate = (name: string): Promise<string> => readFile(new URL(name, TEMPLATES), 'utf8');
 
 function checkName(name: string): void {
+  if (/[/\\]/.test(name)) {
+    const how = `--in says where: dmabuf-lab new-driver ${basename(name)} --in ${dirname(name)}`;
+    throw new InputError(`Cannot make a driver ${JSON.stringify(name)}: expected a name and no path; ${how}`);
+  }
   if (name.length > MAX_NAME || !NAME_PATTERN.test(name)) {
     const rule = `small letters and digits with single hyphens between, a letter first, at most ${MAX_NAME}`;
     throw new InputError(`Cannot make a driver ${JSON.stringify(name)}: expected ${rule}, such as my-isp`);

@@ -3,6 +3,7 @@ import { ErrnoError, external, type Task } from '@dmabuf-lab/core/base';
 import { type DeviceReport, type DriverStart, driverProgram } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
 import { type HistoryBoard, recordAccesses } from '../history/index.js';
+import { placeInDriver } from '../loader/evaluation-error.js';
 import { importCopy } from '../loader/instance-module.js';
 
 /** What the actor starts with: plain data. */
@@ -10,15 +11,27 @@ export interface DriverActorStart {
   /** URL of the module whose default export is the driver. */
   readonly module: string;
   readonly start: DriverStart;
+  /** Files of a driver of the user, by absolute path, as messages name them; absent = what it throws needs no place. */
+  readonly sources?: Readonly<Record<string, string>>;
   /** Where its accesses are recorded; absent = nobody follows them. */
   readonly history?: HistoryBoard;
 }
 
-export function* program(host: ActorHost, { module, start, history }: DriverActorStart): Task<DeviceReport> {
+export function* program(host: ActorHost, { module, start, sources, history }: DriverActorStart): Task<DeviceReport> {
   const driver = yield* external(importCopy(module, host.life, start.runtime), `loading ${module}`);
   if (driver === undefined) {
     throw new ErrnoError('ENOENT', 'load', `Cannot start ${host.name}: ${module} has no driver as its default export`);
   }
   const watch = history && recordAccesses(host, history, start.tables, start.firstTimeline);
-  return yield* driverProgram(host, driver, start, watch);
+  const located = sources && ((error: unknown) => withPlace(error, sources));
+  return yield* driverProgram(host, driver, start, watch, located);
+}
+
+/** Adds to the message where in the driver it was thrown: of an actor that dies, the others learn the message alone. */
+export function withPlace(error: unknown, sources: Readonly<Record<string, string>>): unknown {
+  if (!(error instanceof Error)) return error;
+  const place = placeInDriver(error, Object.keys(sources));
+  if (place?.file === undefined) return error;
+  error.message += ` (${sources[place.file]}:${place.line}:${place.column})`;
+  return error;
 }

@@ -13,6 +13,8 @@ export interface PlannedDevice {
   readonly module: string;
   /** URL of the file that the driver is written in. */
   readonly source: string;
+  /** Absolute paths of what a driver of the user was made from; empty for a built-in one. */
+  readonly sources: readonly string[];
   readonly parameters: unknown;
   /** By port. */
   readonly inputs: Readonly<Record<string, FrameFormat>>;
@@ -90,7 +92,8 @@ async function planDevice(
   const module = found.moduleUrl(name);
   const [file] = found.sources;
   const source = file === undefined ? module : pathToFileURL(file).href;
-  return { name, driver, module, source, parameters, inputs, outputs, forwards: plan.forwards };
+  const { sources } = found;
+  return { name, driver, module, source, sources, parameters, inputs, outputs, forwards: plan.forwards };
 }
 
 /** Loads the driver of a device; undefined when it cannot be used. */

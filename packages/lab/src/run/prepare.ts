@@ -1,4 +1,5 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
+import { relative } from 'node:path';
 import { WordLayout } from '@dmabuf-lab/core/base';
 import { type AllocationRequest, type CpuTouch, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
@@ -93,7 +94,7 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
   const windows = windowsWith(scenario.memory.windows, memories);
   for (const name of names) {
     const device = planned.get(name);
-    if (device !== undefined) actors.push(actorOf(scenario, laidOut, device, history));
+    if (device !== undefined) actors.push(actorOf(loaded, laidOut, device, history));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
   return {
@@ -152,7 +153,7 @@ function exporterActor(
 }
 
 function actorOf(
-  scenario: Scenario,
+  { scenario, directory }: LoadedScenario,
   laidOut: LaidOutPipeline,
   device: PlannedDevice,
   history: HistoryBoard | undefined,
@@ -184,10 +185,21 @@ function actorOf(
     firstTimeline: firstTimelineOf(id),
     timelineCount: LANES_PER_DEVICE,
   };
-  const data: DriverActorStart = { module: device.module, start, ...(history && { history }) };
+  const sources = scenario.supervision && device.sources.length > 0 && shownSources(device.sources, directory);
+  const data: DriverActorStart = {
+    module: device.module,
+    start,
+    ...(sources && { sources }),
+    ...(history && { history }),
+  };
   const { memoryLimit } = spec;
   const heapLimitMiB = memoryLimit === undefined ? {} : { heapLimitMiB: Math.floor(memoryLimit / 2 ** 20) };
   return { name, id, module: moduleUrl('./driver-actor.js'), calls: [EXPORTER], data, ...heapLimitMiB };
+}
+
+/** As messages name them: from where the scenario lies, the same wherever it is run from. */
+function shownSources(sources: readonly string[], directory: string): Record<string, string> {
+  return Object.fromEntries(sources.map((path) => [path, relative(directory, path)]));
 }
 
 /** How a device maps; what is as usual is left out, and so never looked at. */

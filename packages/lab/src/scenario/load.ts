@@ -4,10 +4,11 @@ import { dirname, resolve } from 'node:path';
 import { Library, type LibraryDirectory, libraryProblem } from '../library/library.js';
 import { checkScenario } from './check.js';
 import type { ScenarioDocument } from './document.js';
+import { withMisplacedParameters } from './misplaced-parameters.js';
 import { ScenarioError, type ScenarioProblem } from './problem.js';
 import { resolveScenario } from './resolve.js';
 import { type Scenario, type StatedScenario, scenarioSchema } from './schema.js';
-import { readError, readYaml, textOf } from './yaml-file.js';
+import { fileError, readError, readYaml, textOf } from './yaml-file.js';
 
 /** A scenario that is in order, with the file it came from. */
 export interface LoadedScenario {
@@ -40,8 +41,22 @@ export async function loadScenario(path: string, shownAs = path, options: LoadOp
   } catch (error) {
     throw readError(error, shownAs, 'scenario');
   }
-  return parseScenario(textOf(bytes, shownAs, 'scenario'), shownAs, { directory: dirname(path), ...options });
+  if (MODULE.test(path)) throw fileError(shownAs, NO_SCENARIO);
+  const text = textOf(bytes, shownAs, 'scenario');
+  const directory = options.directory ?? dirname(path);
+  try {
+    return parseScenario(text, shownAs, { ...options, directory });
+  } catch (error) {
+    if (!(error instanceof ScenarioError) || !error.problems.some(({ path }) => path.startsWith('devices.')))
+      throw error;
+    const { value } = readYaml(text, shownAs, 'scenario');
+    throw new ScenarioError(await withMisplacedParameters(error.problems, value, resolve(directory)));
+  }
 }
+
+const MODULE = /\.[cm]?[jt]sx?$/;
+const NO_SCENARIO =
+  'this is a module and no scenario: `dmabuf-lab check-driver` checks a driver, and a scenario runs it, which names it in driver:';
 
 /**
  * Checks the text of a scenario.

@@ -87,10 +87,15 @@ function syntaxMessage({ code, message, pos }: YAMLError, text: string, noun: st
       return `a second document starts here, expected one ${noun} in a file`;
     case 'TAB_AS_INDENT':
       return 'indented by a tab, expected spaces';
+    case 'BAD_SCALAR_START':
+      return `not valid YAML: ${message.split('\n')[0]}; put it in quotes: "${plainAt(text, start)}"`;
     default:
       return `not valid YAML: ${message.split('\n')[0]}`;
   }
 }
+
+/** What stands at an offset, without quotes, up to where a value ends. */
+const plainAt = (text: string, start: number): string => /^[^\s,}\]]*/.exec(text.slice(start, start + 200))?.[0] ?? '';
 
 /** The key that starts at an offset, without its quotes. */
 function keyAt(text: string, start: number): string {

@@ -3,6 +3,7 @@ import { type AnyDriver, type FrameFormat, planDriver } from '@dmabuf-lab/core/d
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import { DriverLoadError, loadDriver } from '../loader/index.js';
 import type { ScenarioInput } from '../scenario/index.js';
+import { explainIssues } from '../scenario/issues.js';
 
 /** A module under stress. */
 export interface OwnDriver {
@@ -80,9 +81,11 @@ function outputsOf(
 ): Readonly<Record<string, FrameFormat>> {
   const parameters = driver.parameters.safeParse({});
   if (!parameters.success) {
-    throw new OwnDriverError(
-      `Cannot use the driver ${path}: its parameters need defaults: ${parameters.error.message}`,
+    const told = explainIssues(driver.parameters, {}, parameters.error.issues).map(
+      (one) => `parameters.${one.path.join('.')}: ${one.message}`,
     );
+    const why = 'stress sets no parameters: give each a default in the schema (.default(…))';
+    throw new OwnDriverError(`Cannot use the driver ${path}: ${told.join('; ')}; ${why}`);
   }
   const { outputs, problems } = planDriver(
     driver,

@@ -68,7 +68,7 @@ test('supervision, an actor that throws, is a death where there is a strategy, w
   t.like(report, { code: 'EOWNERDEAD', details: { actor: 'a' } });
   t.regex(
     (report as Error).message,
-    /gives up: a has died, and 4 restarts within 1000000000 ns are more than 3; the last time: no such shader/,
+    /gives up: a has died, and 4 restarts within 1 s are more than 3; the last time: no such shader/,
   );
 });
 

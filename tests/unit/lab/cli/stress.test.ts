@@ -113,6 +113,8 @@ test('stress --driver: a module takes frames under kills, and all comes back', a
   t.regex(stdout, /Faults: [1-9]\d* killed/);
   const json = await run(dir, ['stress', ...options, '--json']);
   t.is(stressResultSchema.parse(JSON.parse(json.stdout)).devices?.length, 2);
+  const usual = await run(dir, ['stress', '--driver', 'mine.mjs']);
+  t.regex(usual.stdout, /Faults: [1-9]\d* killed/, 'killed without being asked for');
 });
 
 test('stress --driver: a module that throws is a violation, with the command that repeats it', async (t) => {
@@ -141,6 +143,11 @@ test('stress --driver: what is no driver, or does not go with it, is refused wit
   const unfit = await run(dir, ['stress', '--driver', 'needs.mjs']);
   t.is(unfit.code, 2);
   t.regex(unfit.stderr, /Cannot use the driver needs\.mjs behind a camera of NV12: it wants RGBA/);
+  const open = takesFrames(false).replace('strictObject({})', 'strictObject({ gain: z.number() })');
+  await writeFile(join(dir, 'open.mjs'), open);
+  const unset = await run(dir, ['stress', '--driver', 'open.mjs']);
+  t.is(unset.code, 2);
+  t.regex(unset.stderr, /open\.mjs: parameters\.gain: missing, expected a number; .*give each a default/);
   const mixed = await run(dir, ['stress', '--driver', 'none.mjs', '--buffers', '4']);
   t.is(mixed.code, 2);
   t.regex(mixed.stderr, /Cannot use --buffers with --driver/);

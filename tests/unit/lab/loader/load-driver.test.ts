@@ -172,3 +172,20 @@ test.serial(
     t.true([...lines][0].startsWith('sink ') && fileURLToPath(`file://${[...lines][0].slice(5)}`).startsWith(folder));
   },
 );
+
+test.serial('loadDriver: a package whose module was not built is refused by the file that it names', async (t) => {
+  const manifest = (more: object): string => JSON.stringify({ name: 'my-isp', type: 'module', ...more });
+  const folder = driverFolder(t, {
+    'a/node_modules/my-isp/package.json': manifest({ exports: './dist/isp.js', scripts: { build: 'tsc' } }),
+    'b/node_modules/my-isp/package.json': manifest({ exports: { '.': { types: './x.d.ts', import: './dist/b.js' } } }),
+    'c/node_modules/my-isp/package.json': manifest({ main: 'lib/c.js' }),
+  });
+  const told = async (name: string): Promise<string | undefined> =>
+    (await t.throwsAsync(load(join(folder, name), 'my-isp')))?.message;
+  const begins = 'Cannot use the driver my-isp: the package my-isp names';
+  const isp = join(folder, 'a/node_modules/my-isp');
+  const ends = 'of its package.json, and there is no such file; build it first';
+  t.is(await told('a'), `${begins} ./dist/isp.js in "exports" ${ends}: npm run build in ${isp}`);
+  t.is(await told('b'), `${begins} ./dist/b.js in "exports" ${ends}`);
+  t.is(await told('c'), `${begins} lib/c.js in "main" ${ends}`);
+});

@@ -40,6 +40,7 @@ test('newDriver, of a name that will not do, or a folder that is not empty, refu
   for (const name of ['My_Isp', '1st', 'a--b', '', 'gpu', 'exporter', 'zod', 'x'.repeat(65)]) {
     await t.throwsAsync(make(name), { message: /^Cannot make a driver / }, name);
   }
+  await t.throwsAsync(make('some/where/foo'), { message: /no path; .* new-driver foo --in some\/where$/ });
   await mkdir(join(place, 'taken'));
   await writeFile(join(place, 'taken', 'file'), 'mine');
   await t.throwsAsync(make('taken'), { message: /it is there and not empty/ });

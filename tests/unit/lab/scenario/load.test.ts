@@ -437,7 +437,7 @@ test('ScenarioDocument.validateWith: problems with parameters point into the fil
 test('ScenarioDocument.validateWith: of several forms, the one that was meant is explained', (t) => {
   const at = 'x.yaml:18:7: devices.gpu.parameters.service';
   const forms =
-    'expected a duration, {bytesPerSecond, perSegment?, overhead?}, {uniform: [low, high]} or {exponential: mean}';
+    'expected a duration such as 4ms, {bytesPerSecond, perSegment?, overhead?}, {uniform: [low, high]} or {exponential: mean}';
   t.deepEqual(gpuComplaints('      service: 6'), [`${at}: ${forms}, got 6`]);
   t.deepEqual(gpuComplaints('      service: 6 parsecs'), [
     `${at}: expected a duration with a unit, such as '6ms' or '0.5s', got "6 parsecs"`,

@@ -5,7 +5,7 @@
  * rest_for_one; MaxR restarts in MaxT; children start in order and are ended in reverse order). Differs: a restart waits
  * for a back-off that doubles while an actor keeps dying. Pure: it is told the time and only answers.
  */
-import type { Nanoseconds } from '../../base/index.js';
+import { type Nanoseconds, NS_PER_SECOND } from '../../base/index.js';
 
 /** Who is restarted when an actor dies: it alone; everybody; it and all that were started after it. */
 export type RestartStrategy = 'one-for-one' | 'one-for-all' | 'rest-for-one';
@@ -52,7 +52,8 @@ export class RestartPolicy {
     while (this.#restarts.length > 0 && this.#restarts[0].atNs <= nowNs - limits.withinNs) this.#restarts.shift();
     if (this.#restarts.length >= limits.restarts) {
       const count = this.#restarts.length + 1;
-      const why = `${actor} has died, and ${count} restarts within ${limits.withinNs} ns are more than ${limits.restarts}`;
+      const within = `${limits.withinNs / NS_PER_SECOND} s`;
+      const why = `${actor} has died, and ${count} restarts within ${within} are more than ${limits.restarts}`;
       return { action: 'give up', why, stop: reversed(children.filter((one) => living.has(one))) };
     }
     const earlier = this.#restarts.filter((one) => one.actor === actor).length;
