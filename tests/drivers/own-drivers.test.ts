@@ -259,3 +259,20 @@ test.serial('on threads a promise that does not come, is told of with the device
   t.is(code, 130, 'the second Ctrl-C ends it at once');
   t.regex(stderr, /^\[isp\] has waited for 10 s for a promise that has not come: the weights of its network$/m);
 });
+
+test.serial(
+  'in virtual time a driver that loops without a wait, is named, although nothing else gets a turn',
+  async (t) => {
+    const folder = driverFolder(t, {
+      'own.ts': sink('', 'for (;;);'),
+      'own.yaml': scenario({ isp: { driver: './own.ts' } }),
+    });
+    const child = start(folder, ['run', 'own.yaml', '--runtime', 'virtual']);
+    const end = ended(child);
+    child.stderr?.on('data', (text: string) => {
+      if (/stands still/.test(text)) child.kill('SIGTERM');
+    });
+    const { stderr } = await end;
+    t.regex(stderr, /^The run stands still for 10 s in a step of isp: does it loop without a yield\* that waits\?/m);
+  },
+);

@@ -16,6 +16,7 @@ Exit codes:
   2    the scenario, a file or an option is not right; nothing was run and nothing written
   130  interrupted by Ctrl-C: the sources stop, the frames on their way go through, and the report is still made;
        a second Ctrl-C ends at once
+  143  a driver looped for a minute without a wait, on the virtual clock
 
 Examples:
   dmabuf-lab run examples/late-encoder.yaml
@@ -93,8 +94,10 @@ async function run(file: string, flags: RunFlags): Promise<number> {
     const scenario = applyOverrides(loaded.scenario, overrides);
     const prepared = await prepareRun({ ...loaded, scenario }, { cameraFile });
     isPreparing = false;
+    const { watchStalls } = await import('./stall-watch.js');
+    using stalls = watchStalls(prepared);
     const outcome = await watched(flags.json === true, (watch) =>
-      executeRun(prepared, { collectTrace: out !== undefined, ...watch }),
+      executeRun(prepared, { collectTrace: out !== undefined, ...watch, ...(stalls && { onStep: stalls.onStep }) }),
     );
     const result = out === undefined ? outcome.result : await writeOutputs(out, outcome, { trace: true });
     await printResult(result, flags);

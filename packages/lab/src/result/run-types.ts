@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly onProgress?: (progress: RunProgress) => void;
   /** Whether a run on the virtual clock should look at signals and tell its progress now; asked often. Absent: it does so now and then. */
   readonly isBreakDue?: () => boolean;
+  /** Told on the virtual clock whose generator is about to be stepped, at every step; must change nothing. */
+  readonly onStep?: (actor: string) => void;
   /** Aborted: the sources stop, the pipeline drains, and the run ends as interrupted. */
   readonly signal?: AbortSignal;
   /** Takes each line that drivers print in threads of their own; absent: it goes to stderr, behind the name of the device. */

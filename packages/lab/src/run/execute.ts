@@ -2,7 +2,13 @@
 import { type AtomicWords, isErrno } from '@dmabuf-lab/core/base';
 import { EXPORTER_ACTOR, PipelineWaits, type RowWatch } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
-import { ActorError, type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import {
+  ActorError,
+  type RunSpec,
+  ThreadsRuntime,
+  type VirtualOptions,
+  VirtualRuntime,
+} from '@dmabuf-lab/core/runtime';
 import { builtInDrivers } from '@dmabuf-lab/drivers';
 import { HistoryWords, historyReport } from '../history/index.js';
 import { corruptionSubject } from '../report/corruption-text.js';
@@ -23,7 +29,7 @@ import { rowDamages, watchRows } from './row-damages.js';
 export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
   const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(prepared.windows);
-  const { onProgress, onOutput, signal, collectTrace, isBreakDue } = options;
+  const { onProgress, onOutput, signal, collectTrace, isBreakDue, onStep } = options;
   const faults = faultsOf(scenario);
   const hasOwnDrivers = Object.values(prepared.drivers).some((driver) => !Object.hasOwn(builtInDrivers, driver));
   const supervision = supervisionOf(scenario, hasOwnDrivers);
@@ -44,9 +50,16 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     ages?.look(nowNs);
     rows.beat(nowNs);
   };
+  const onEvent: VirtualOptions['onEvent'] =
+    onStep === undefined
+      ? look
+      : (nowNs, _, { actor }) => {
+          look(nowNs);
+          onStep(actor.name);
+        };
   const runtime =
     scenario.runtime === 'virtual'
-      ? new VirtualRuntime(spec, { ties: scenario.ties, onEvent: look, ...(isBreakDue && { isBreakDue }) })
+      ? new VirtualRuntime(spec, { ties: scenario.ties, onEvent, ...(isBreakDue && { isBreakDue }) })
       : new ThreadsRuntime(spec, { pace: scenario.pace, onBeat: look });
   const ages = watchAges(prepared, runtime.words);
   const rows = watchRows(prepared, runtime.words);
