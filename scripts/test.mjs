@@ -4,6 +4,7 @@
  *   npm test                     lint and format, layers, tidiness, the model in short, then all tests
  *   npm test -- unit/core seqno  only the test files whose path contains one of the words
  *   npm test -- --match='*EBUSY*' options go to ava
+ *   npm run test:commands        programs and commands, each in a process of its own (tests/ava.config.mjs says which)
  *   npm run test:drivers         the tests of drivers of one's own, which take longer (tests/drivers)
  *
  * `TEST_SEED=n` reaches the tests, and `TEST_RUNS=1` makes all runs of the properties. The last line is
@@ -124,8 +125,8 @@ async function runSourceChecks(total) {
   return false;
 }
 
-/** The option that chooses a suite of tests/ava.config.mjs. */
-const DRIVERS = '--drivers';
+/** The options that choose a suite of tests/ava.config.mjs. */
+const SUITES = ['--commands', '--drivers'];
 
 async function runAva(total, files, options, suite) {
   const tests = join(repositoryRoot, 'tests');
@@ -149,12 +150,12 @@ async function runAva(total, files, options, suite) {
 
 /** @returns {Promise<number>} the exit code */
 async function main(args) {
-  const isOfDrivers = args.includes(DRIVERS);
-  const options = args.filter((arg) => arg.startsWith('-') && arg !== DRIVERS);
+  const chosen = SUITES.find((suite) => args.includes(suite))?.slice(2);
+  const options = args.filter((arg) => arg.startsWith('-') && !SUITES.includes(arg));
   const words = args.filter((arg) => !arg.startsWith('-'));
   const total = { passed: 0, failed: 0 };
 
-  const isWhole = words.length === 0 && options.length === 0 && !isOfDrivers;
+  const isWhole = words.length === 0 && options.length === 0 && chosen === undefined;
   let interrupted = isWhole && (await runSourceChecks(total));
   if (!interrupted) {
     const tests = join(repositoryRoot, 'tests');
@@ -168,7 +169,7 @@ async function main(args) {
       console.log(`  ✘ [fail]: Cannot run the tests: none of ${compiled.length} compiled test files${wanted}`);
       total.failed += 1;
     } else {
-      const suite = isOfDrivers ? 'drivers' : words.length === 0 ? 'short' : 'all';
+      const suite = chosen ?? (words.length === 0 ? 'short' : 'all');
       interrupted = await runAva(total, words.length === 0 ? [] : files, options, suite);
     }
   }
