@@ -94,8 +94,8 @@ async function run(file: string, flags: RunFlags): Promise<number> {
     const scenario = applyOverrides(loaded.scenario, overrides);
     const prepared = await prepareRun({ ...loaded, scenario }, { cameraFile });
     isPreparing = false;
-    const { watchStalls } = await import('./stall-watch.js');
-    using stalls = watchStalls(prepared);
+    const { stallWatchOf } = await import('./stall-watch.js');
+    using stalls = stallWatchOf(prepared);
     const outcome = await watched(flags.json === true, (watch) =>
       executeRun(prepared, { collectTrace: out !== undefined, ...watch, ...(stalls && { onStep: stalls.onStep }) }),
     );

@@ -8,6 +8,8 @@ export interface StallWatchStart {
   readonly memory: SharedArrayBuffer;
   /** By the number of the device. */
   readonly devices: readonly string[];
+  /** A sentence about what to do. */
+  readonly advice: string;
 }
 
 const LOOK_MS = 500;
@@ -15,7 +17,7 @@ const TOLD_MS = 10_000;
 const ENDED_MS = 60_000;
 const STDERR = 2;
 
-const { memory, devices } = workerData as StallWatchStart;
+const { memory, devices, advice } = workerData as StallWatchStart;
 const words = new StallWords(memory);
 let steps = words.steps;
 let stillMs = 0;
@@ -26,9 +28,9 @@ setInterval(() => {
   steps = words.steps;
   const who = devices[words.device] ?? 'the exporter';
   if (stillMs === TOLD_MS) {
-    const remedy = 'does it loop without a yield* that waits? dmabuf-lab check-driver names the line';
+    const remedy = `does it loop without a yield* that waits? ${advice}`;
     tell(
-      `stands still for ${TOLD_MS / 1000} s in a step of ${who}: ${remedy}. Ctrl-C does not get through; kill ${process.pid} does`,
+      `stands still for ${TOLD_MS / 1000} s in a step of ${who}: ${remedy} Ctrl-C does not get through; kill ${process.pid} does`,
     );
   } else if (stillMs === ENDED_MS) {
     tell(`has stood still for ${ENDED_MS / 1000} s in a step of ${who}, and is ended`);

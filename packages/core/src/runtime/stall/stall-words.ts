@@ -9,7 +9,7 @@
  *           device beside the old count, which is told of only when the count then stays for seconds, that is, of that device.
  * Shown by  tests/drivers/own-drivers.test.ts.
  */
-import { AtomicWords, wordIndex } from '@dmabuf-lab/core/base';
+import { AtomicWords, wordIndex } from '../../base/index.js';
 
 const STEPS = wordIndex(0);
 const DEVICE = wordIndex(1);

@@ -1,0 +1,27 @@
+/** Tells of a run on the virtual clock that stands still in a step of one device: it has the thread, and nothing else gets a turn. */
+import { Worker } from 'node:worker_threads';
+import type { StallWatchStart } from './stall-watch-worker.js';
+import { StallWords } from './stall-words.js';
+
+export interface StallWatch extends Disposable {
+  /** A step of an actor begins. */
+  onStep(actor: string): void;
+}
+
+/**
+ * Starts a thread that writes to stderr after ten seconds without a step whose step it is, and ends the process after a minute.
+ *
+ * @param devices by name; any other actor is told of as the exporter
+ * @param advice a sentence that is told too
+ */
+export function watchStalls(devices: readonly string[], advice: string): StallWatch {
+  const words = new StallWords();
+  const numbers = new Map(devices.map((device, i) => [device, i]));
+  const start: StallWatchStart = { memory: words.memory, devices, advice };
+  const worker = new Worker(new URL('./stall-watch-worker.js', import.meta.url), { workerData: start });
+  worker.unref();
+  return {
+    onStep: (actor) => words.step(numbers.get(actor) ?? -1),
+    [Symbol.dispose]: () => void worker.terminate(),
+  };
+}
