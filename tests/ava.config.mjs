@@ -1,5 +1,8 @@
 /** Programs on device nodes, and commands in processes of their own: each pays for loading all packages anew. */
-const COMMANDS = ['dist/scenarios/program*.test.js', 'dist/unit/lab/cli/{conform,explain,library,stress}.test.js'];
+const COMMANDS = [
+  'dist/scenarios/program*.test.js',
+  'dist/unit/lab/cli/{commands,conform,explain,library,run,stress}.test.js',
+];
 const DRIVERS = ['dist/drivers/**/*.test.js'];
 
 /** What ava runs: `TEST_SUITE` says which suite, as scripts/test.mjs sets it; a plain `npx ava FILE` may name any test. */

@@ -282,9 +282,10 @@ export class FrameWords {
 
   /** Ends a hold; the last one gives the frame back to its owner. */
   release(pool: PoolRegion, frame: number, holder: FrameHolder, nowNs: number): void {
-    if (this.#clear(pool, frame, holder, nowNs)) return;
-    assert(this.isLost(frame), 'I2 of frames: a hold is ended once');
-    this.#announce(pool);
+    const isEnded = this.#clear(pool, frame, holder, nowNs);
+    if (isEnded && !this.isLost(frame)) return;
+    assert(isEnded || this.isLost(frame), 'I2 of frames: a hold is ended once');
+    this.#announce(pool); // of a lost one the other bits of HOLDERS say nothing, so it may be this one that is waited for
   }
 
   #clear(pool: PoolRegion, frame: number, holder: FrameHolder, nowNs: number): boolean {

@@ -49,7 +49,7 @@ export class RowWatch {
 
   /** Looks, if the last look is so long ago. To be called often. */
   beat(nowNs: Nanoseconds): void {
-    if (nowNs < this.#nextNs) return;
+    if (nowNs < this.#nextNs || !this.hasBegun()) return;
     this.#nextNs = nowNs + LOOK_NS;
     this.look(nowNs);
   }

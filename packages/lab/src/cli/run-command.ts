@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { RunOutcome, RunResult } from '../result/index.js';
+import type { PreparedRun } from '../run/index.js';
 import type { Scenario } from '../scenario/index.js';
 import { describeError, EXIT, InputError } from './errors.js';
 import { catchInterrupt } from './interrupt.js';
@@ -85,7 +86,7 @@ async function run(file: string, flags: RunFlags): Promise<number> {
   try {
     const { applyOverrides, loadScenario } = await import('../scenario/index.js');
     const overrides = await readOverrides(flags);
-    const { executeRun, prepareRun } = await import('../run/index.js');
+    const { prepareRun } = await import('../run/index.js');
     const { writeOutputs } = await import('../report/index.js');
     const out = flags.out === undefined ? undefined : userPath(flags.out);
     const cameraFile = flags.camera === undefined ? undefined : userPath(flags.camera);
@@ -94,11 +95,7 @@ async function run(file: string, flags: RunFlags): Promise<number> {
     const scenario = applyOverrides(loaded.scenario, overrides);
     const prepared = await prepareRun({ ...loaded, scenario }, { cameraFile });
     isPreparing = false;
-    const { stallWatchOf } = await import('./stall-watch.js');
-    using stalls = stallWatchOf(prepared);
-    const outcome = await watched(flags.json === true, (watch) =>
-      executeRun(prepared, { collectTrace: out !== undefined, ...watch, ...(stalls && { onStep: stalls.onStep }) }),
-    );
+    const outcome = await execute(prepared, flags);
     const result = out === undefined ? outcome.result : await writeOutputs(out, outcome, { trace: true });
     await printResult(result, flags);
     return exitCodeOf(result, scenario);
@@ -107,6 +104,16 @@ async function run(file: string, flags: RunFlags): Promise<number> {
     process.stderr.write(`${text}\n`);
     return exitCode;
   }
+}
+
+async function execute(prepared: PreparedRun, flags: RunFlags): Promise<RunOutcome> {
+  const { executeRun } = await import('../run/index.js');
+  const { stallWatchOf } = await import('./stall-watch.js');
+  using stalls = stallWatchOf(prepared);
+  const collectTrace = flags.out !== undefined;
+  return await watched(flags.json === true, (watch) =>
+    executeRun(prepared, { collectTrace, ...watch, ...(stalls && { onStep: stalls.onStep }) }),
+  );
 }
 
 /** Only what the user gave. */

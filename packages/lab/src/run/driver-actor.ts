@@ -1,5 +1,5 @@
 /** The actor of a device: loads the driver's module and runs it. The same in both runtimes. */
-import { ErrnoError, external, type Task } from '@dmabuf-lab/core/base';
+import { ErrnoError, external, fromErrorRecord, type Task, toErrorRecord } from '@dmabuf-lab/core/base';
 import { type DeviceReport, type DriverStart, driverProgram } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
 import { type HistoryBoard, recordAccesses } from '../history/index.js';
@@ -32,6 +32,7 @@ export function withPlace(error: unknown, sources: Readonly<Record<string, strin
   if (!(error instanceof Error)) return error;
   const place = placeInDriver(error, Object.keys(sources));
   if (place?.file === undefined) return error;
-  error.message += ` (${sources[place.file]}:${place.line}:${place.column})`;
-  return error;
+  // A new one: what was thrown may be frozen, have a message that cannot be set, or be thrown again.
+  const message = `${error.message} (${sources[place.file]}:${place.line}:${place.column})`;
+  return Object.assign(fromErrorRecord({ ...toErrorRecord(error), message }), { cause: error });
 }

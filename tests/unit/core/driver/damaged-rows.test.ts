@@ -59,6 +59,17 @@ test('FrameWords, a frame that is out and overwritten from end to end, is let go
   t.true(frames.isLost(0));
 });
 
+test('FrameWords, whoever waits for a frame that was overwritten from end to end, is woken when it is let go of', (t) => {
+  const { tables, words, frames, overwrite } = open();
+  frames.acquireStep(POOL, any);
+  const park = frames.allFreeStep(POOL);
+  if (!(park instanceof WordPark)) throw new Error('one is out');
+  overwrite(tables.frames, 0); // its holders too: the bit of its owner is one of many then
+  frames.release(POOL, 0, FRAME_OWNER, 0);
+  t.not(words.load(park.word), park.expected, 'it is woken');
+  t.is(frames.allFreeStep(POOL), true);
+});
+
 test('FrameWords, whoever waits for a frame when the last is let go of and all are lost, is told EIO', (t) => {
   const { tables, words, frames, overwrite } = open();
   frames.acquireStep(POOL, any);

@@ -3,6 +3,9 @@ import { Worker } from 'node:worker_threads';
 import type { StallWatchStart } from './stall-watch-worker.js';
 import { StallWords } from './stall-words.js';
 
+/** How often the thread of the run shows that it serves its events, in milliseconds of real time. */
+const TURN_MS = 250;
+
 export interface StallWatch extends Disposable {
   /** A step of an actor begins. */
   onStep(actor: string): void;
@@ -20,8 +23,13 @@ export function watchStalls(devices: readonly string[], advice: string): StallWa
   const start: StallWatchStart = { memory: words.memory, devices, advice };
   const worker = new Worker(new URL('./stall-watch-worker.js', import.meta.url), { workerData: start });
   worker.unref();
+  // As long as this thread serves its events nothing loops: a driver waits for a promise, or somebody debugs.
+  const turns = setInterval(() => words.turn(), TURN_MS).unref();
   return {
     onStep: (actor) => words.step(numbers.get(actor) ?? -1),
-    [Symbol.dispose]: () => void worker.terminate(),
+    [Symbol.dispose]: () => {
+      clearInterval(turns);
+      void worker.terminate();
+    },
   };
 }

@@ -6,6 +6,7 @@
 import type { ActorId, AtomicWords, Deadlock, ErrnoError, Nanoseconds } from '../../base/index.js';
 import type { ActorSpec } from '../actor.js';
 import { DeadlockLog, describeWait, everybodyWaits } from '../deadlocks.js';
+import { RuntimeWords } from '../runtime-words.js';
 import type { Incident } from '../supervision/index.js';
 import type { WaitOwners } from '../wait-owners.js';
 import type { ActorWorker } from './actor-worker.js';
@@ -13,10 +14,10 @@ import { DeadlockLook, type ParkedTask, type Sight, type WatchedActor } from './
 import { ParkWords } from './park-words.js';
 
 /**
- * For how many beats nobody must have gone on where no deadlock is named. A wake-up without a change of the word, as for a place in a
- * ring that is given back, may be on its way to a thread that is not scheduled.
+ * For how many beats nobody must have gone on where no deadlock is named. Only such count in which every thread has served its events:
+ * a wake-up without a change of the word, as for a place in a ring that is given back, may be on its way to one that is not scheduled.
  */
-const RESTING_BEATS = 20;
+const RESTING_BEATS = 4;
 
 /** What a beat has found. */
 export interface DeadlockNews {
@@ -34,13 +35,16 @@ export class ThreadDeadlocks {
   /** Those of the last look, by who waits since when. */
   #last = new Set<string>();
   #lastAtRest = '';
-  /** Beats for which nobody has gone on. */
+  /** Beats for which nobody has gone on, and those of the workers at the last of them. */
   #restingBeats = 0;
+  #beats: readonly number[] = [];
+  readonly #runtimeWords: RuntimeWords;
 
   /** @param memory that of `ParkWords` */
   constructor(words: AtomicWords, memory: AtomicWords, owners: WaitOwners, actors: readonly ActorSpec[]) {
     this.#parks = new ParkWords(memory);
     this.#look = new DeadlockLook(words, this.#parks, owners);
+    this.#runtimeWords = new RuntimeWords(words);
     this.#called = new Set(actors.flatMap(({ calls }) => calls));
     this.#names = new Map(actors.map(({ id, name }) => [id, name]));
   }
@@ -65,8 +69,9 @@ export class ThreadDeadlocks {
     this.#last = new Set(found.keys());
     const lives = new Map(living.map(({ name, life }) => [name, life]));
     const incidents = this.#log.newAmong(lasting).map((one) => incidentOf(one, lives, nowNs));
-    const isComplete = living.length === all.length && sight.isWhole;
-    return { incidents, end: this.#endOf(sight, lasting, isComplete, nowNs) };
+    // One that is setting up, again perhaps, has no generator yet, and a deadline of its own.
+    const isComplete = living.length === all.length && sight.isWhole && living.every(({ isReady }) => isReady);
+    return { incidents, end: this.#endOf(sight, lasting, isComplete ? living : undefined, nowNs) };
   }
 
   /**
@@ -76,16 +81,27 @@ export class ThreadDeadlocks {
   #endOf(
     { tasks }: Sight,
     lasting: readonly Deadlock<ParkedTask>[],
-    isComplete: boolean,
+    living: readonly ActorWorker[] | undefined,
     nowNs: Nanoseconds,
   ): ErrnoError | undefined {
     const waits = ({ waiting, hasTimeOut, servedBy }: ParkedTask): boolean =>
       waiting !== undefined && !hasTimeOut && (waiting.kind !== 'reply' || servedBy !== 0);
     // Those who serve wait for calls, and for the end of the others.
     const others = tasks.filter(({ actor }) => !actor.isCalled);
-    const isAtRest = isComplete && others.length > 0 && tasks.every(waits) && this.#look.areAsleep(tasks);
+    if (living === undefined) {
+      this.#lastAtRest = '';
+      return undefined;
+    }
+    const isAtRest = others.length > 0 && tasks.every(waits) && this.#look.areAsleep(tasks);
     const atRest = isAtRest ? keyOf(tasks) : '';
-    this.#restingBeats = atRest !== '' && atRest === this.#lastAtRest ? this.#restingBeats + 1 : 0;
+    const beats = living.map(({ spec }) => this.#runtimeWords.beats(spec.id));
+    if (atRest === '' || atRest !== this.#lastAtRest || beats.length !== this.#beats.length) {
+      this.#restingBeats = 0;
+      this.#beats = beats;
+    } else if (beats.every((beat, i) => beat !== this.#beats[i])) {
+      this.#restingBeats += 1;
+      this.#beats = beats;
+    }
     this.#lastAtRest = atRest;
     if (this.#restingBeats < (lasting.length > 0 ? 1 : RESTING_BEATS)) return undefined;
     const described = others.map((task) => describeWait(task, this.#look.owners, (id) => this.#names.get(id)));
