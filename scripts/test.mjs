@@ -4,7 +4,7 @@
  *   npm test                     lint and format, layers, tidiness, the model in short, then all tests
  *   npm test -- unit/core seqno  only the test files whose path contains one of the words
  *   npm test -- --match='*EBUSY*' options go to ava
- *   npm run test:commands        programs and commands, each in a process of its own (tests/ava.config.mjs says which)
+ *   npm run test:runs            whole runs: programs, commands, examples (tests/ava.config.mjs says which)
  *   npm run test:drivers         the tests of drivers of one's own, which take longer (tests/drivers)
  *
  * `TEST_SEED=n` reaches the tests, and `TEST_RUNS=1` makes all runs of the properties. The last line is
@@ -126,7 +126,7 @@ async function runSourceChecks(total) {
 }
 
 /** The options that choose a suite of tests/ava.config.mjs. */
-const SUITES = ['--commands', '--drivers'];
+const SUITES = ['--runs', '--drivers'];
 
 async function runAva(total, files, options, suite) {
   const tests = join(repositoryRoot, 'tests');

@@ -1,17 +1,22 @@
-/** Programs on device nodes, and commands in processes of their own: each pays for loading all packages anew. */
-const COMMANDS = [
+/**
+ * Whole runs: programs on device nodes, and commands in processes of their own, each of which pays for loading all packages anew; all
+ * examples; real pictures; the exporter that dies at each of many instants.
+ */
+const RUNS = [
   'dist/scenarios/program*.test.js',
+  'dist/scenarios/{examples,exporter-restart,heap-kinds,pixels}.test.js',
   'dist/unit/lab/cli/{commands,conform,explain,library,run,stress}.test.js',
 ];
-const DRIVERS = ['dist/drivers/**/*.test.js'];
+/** Drivers of one's own, through the command line and all their checks; the checks themselves. */
+const DRIVERS = ['dist/drivers/**/*.test.js', 'dist/unit/testing/**/*.test.js'];
 
 /** What ava runs: `TEST_SUITE` says which suite, as scripts/test.mjs sets it; a plain `npx ava FILE` may name any test. */
 const SUITES = {
   /** `npm test`. */
-  short: ['dist/**/*.test.js', ...[...COMMANDS, ...DRIVERS].map((files) => `!${files}`)],
-  /** `npm run test:commands`. */
-  commands: COMMANDS,
-  /** `npm run test:drivers`: drivers of one's own, through the command line and all their checks. */
+  short: ['dist/**/*.test.js', ...[...RUNS, ...DRIVERS].map((files) => `!${files}`)],
+  /** `npm run test:runs`. */
+  runs: RUNS,
+  /** `npm run test:drivers`. */
   drivers: DRIVERS,
   all: ['dist/**/*.test.js'],
 };
