@@ -126,7 +126,7 @@ export class PipelineOutput implements OutputPort {
   cancel(frame: PipelineFrame): void {
     this.#surrender(frame, 'cancel');
     for (const link of this.#links) this.#giveBack(link);
-    this.parts.tables.frames.release(frame.pool, frame.row, frame.holder, this.parts.services.clock.now());
+    frame.release(this.parts.services.clock.now());
   }
 
   /**
@@ -135,7 +135,6 @@ export class PipelineOutput implements OutputPort {
    */
   *push(frame: PipelineFrame): Task<void> {
     this.#surrender(frame, 'push');
-    const { frames } = this.parts.tables;
     const nowNs = this.parts.services.clock.now();
     const { sequence } = frame;
     this.parts.statistics.framesOut += 1;
@@ -149,7 +148,7 @@ export class PipelineOutput implements OutputPort {
       }
       link.ring.endPush();
     }
-    frames.release(frame.pool, frame.row, frame.holder, this.parts.services.clock.now());
+    frame.release(this.parts.services.clock.now());
   }
 
   /**
@@ -177,7 +176,7 @@ export class PipelineOutput implements OutputPort {
       if (oldest !== undefined) {
         link.dropped.add(frames.sequence(oldest.frame));
         frames.setReleaseFence(oldest.frame, spec.consumer, undefined);
-        frames.release(spec.pool, oldest.frame, linkHolder(spec.consumer), nowNs);
+        frames.release(spec.pool, oldest.frame, linkHolder(spec.consumer), nowNs, ring);
       }
       ring.endDrop();
       room = ring.roomStep();
