@@ -13,6 +13,8 @@ import { type ActorState, hasRowless, NEVER, type ParkWords, RowKind, RowState, 
 
 const NS_PER_MS = 1_000_000;
 const NOBODY: readonly WaitOwner[] = [];
+/** What it is does not stand in a row. */
+const ENDS_BY_ITSELF = { kind: 'time', what: 'what ends by itself' } as const;
 
 /** An actor that is neither dead nor being ended. */
 export interface WatchedActor {
@@ -118,9 +120,10 @@ export class DeadlockLook {
     const hasTimeOut = kind === RowKind.Word && untilMs !== NEVER;
     const task = { actor, row, serial, number, name: name ?? '', serves, call: 0, hasTimeOut, waiting: undefined };
     const isDue = hasTimeOut && nowNs >= untilMs * NS_PER_MS;
-    if (rowState(serial) !== RowState.Parked || isDue || name === undefined || what === undefined) return task;
+    if (rowState(serial) !== RowState.Parked || isDue) return task;
+    if (kind === RowKind.EndsByItself) return { ...task, waiting: ENDS_BY_ITSELF };
+    if (name === undefined || what === undefined) return task;
     if (kind === RowKind.Reply) return { ...task, call, waiting: { kind: 'reply', what } };
-    if (kind !== RowKind.Word) return task;
     const untilNs = hasTimeOut ? untilMs * NS_PER_MS : Number.POSITIVE_INFINITY;
     return { ...task, waiting: new WordPark(wordIndex(word), expected, what, untilNs) };
   }
