@@ -49,7 +49,15 @@ export interface Sight {
   readonly isWhole: boolean;
 }
 
+/**
+ * Looks on from the main thread, without a lock and without stopping anybody. What it has found may be over by the time it returns:
+ * only what a second look finds with the same serials is a deadlock.
+ */
 export class DeadlockLook {
+  /**
+   * @param words the control memory of the run, whose words are waited for
+   * @param owners who can end a wait, from the same words
+   */
   constructor(
     private readonly words: AtomicWords,
     private readonly parks: ParkWords,
@@ -59,7 +67,10 @@ export class DeadlockLook {
   /**
    * Looks once.
    *
+   * Context: main thread; never waits.
+   *
    * @param actors those who serve the others last
+   * @param nowNs model time: from their time-out on waits count as over
    */
   look(actors: readonly WatchedActor[], nowNs: Nanoseconds): Sight {
     const states = new Map<ActorId, ActorState>();
@@ -91,7 +102,7 @@ export class DeadlockLook {
     return { deadlocks, tasks, isWhole: states.size === actors.length };
   }
 
-  /** Whether what all of these wait for is still to come. */
+  /** Whether what all of these wait for is still to come. Context: as `look`. @param tasks of a look that was made before */
   areAsleep(tasks: readonly ParkedTask[]): boolean {
     return tasks.every(({ waiting }) => waiting?.kind !== 'word' || this.#isAsleep(waiting));
   }
