@@ -1,7 +1,7 @@
 export * from './actor.js';
 export * from './guarded-services.js';
 export * from './runtime-words.js';
-export { type StallWatch, watchStalls } from './stall/stall-watch.js';
+export { type StallLimits, type StallWatch, watchStalls } from './stall/stall-watch.js';
 export * from './supervision/index.js';
 export { DeadlockLook, type ParkedTask, type Sight, type WatchedActor } from './threads/deadlock-look.js';
 export { type ParkRow, ParkRows } from './threads/park-rows.js';
