@@ -25,9 +25,15 @@ export function storageOf(generation: number): HeapAllocation {
 
 export const STORAGE = [1, 2, 3].map(storageOf);
 
+const PAGE_NAMES = [0, 1].map((buffer) =>
+  [0, 1, 2, 3].map((generation) =>
+    [0, 1].map((device) => `page ${device} of buffer ${buffer}, generation ${generation}`),
+  ),
+);
+
 /** The pages of a buffer in a generation: each device has one of its own, so that only moves are in its way. */
 export const pageOf = (buffer: number, generation: number, device: number): string =>
-  `page ${device} of buffer ${buffer}, generation ${generation}`;
+  PAGE_NAMES[buffer][generation][device];
 
 export interface MoverBoard {
   readonly words: ExploredWords;
