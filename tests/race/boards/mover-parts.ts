@@ -35,6 +35,8 @@ const PAGE_NAMES = [0, 1].map((buffer) =>
 export const pageOf = (buffer: number, generation: number, device: number): string =>
   PAGE_NAMES[buffer][generation][device];
 
+const NO_COSTS = { allocationNs: () => 0, zeroNs: () => 0, copyNs: () => 0 };
+
 export interface MoverBoard {
   readonly words: ExploredWords;
   readonly tables: Pick<OpenTables, 'resv' | 'timelines'>;
@@ -82,7 +84,7 @@ export function* moveOnce(board: MoverBoard, attached: readonly Attached[]): Tas
       moveAt: 'first-map',
       moveBack: 'never',
     },
-    costs: { allocationNs: () => 0, zeroNs: () => 0, copyNs: () => 0 },
+    costs: NO_COSTS,
     storage: {
       release: (storage) => each(STORAGE.indexOf(storage) + 1, 'write'),
       settle: () => {},
