@@ -63,6 +63,7 @@ function nameByFrames({ tables, pools }: PreparedRun, words: AtomicWords): (buff
   const names = new Map<string, string>();
   for (const { name, region } of pools.values()) {
     for (let i = 0; i < frames.count(region); i += 1) {
+      if (frames.isLost(region.firstFrame + i)) continue; // nobody knows which it had
       const { slot, life } = frames.buffer(region.firstFrame + i);
       names.set(`${slot}/${life}`, `${name}[${i}]`);
     }
