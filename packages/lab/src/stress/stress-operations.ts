@@ -6,6 +6,8 @@ import {
   type DmaBufAttachment,
   DmaBufImporter,
   EXPORTER,
+  UseLog,
+  WatchedImporter,
 } from '@dmabuf-lab/core/dma-buf';
 import {
   DeviceStatistics,
@@ -53,12 +55,14 @@ export class StressOperations {
   readonly #device: StressDevice;
   readonly #statistics = new DeviceStatistics();
   readonly #pauseNs: Nanoseconds;
+  /** Where mappings and fences are written down with their times; undefined when nobody watches how long they last. */
+  readonly #uses: UseLog | undefined;
   /** Destroys that have not ended. */
   #destroys = 0;
 
   constructor(
-    private readonly host: ActorHost,
-    private readonly start: StressActorStart,
+    protected readonly host: ActorHost,
+    protected readonly start: StressActorStart,
   ) {
     const { plan, index } = start;
     this.words = new StressWords(start.board);
@@ -66,9 +70,16 @@ export class StressOperations {
     this.#device = DEVICES[index % DEVICES.length];
     const { kind: _, constraints, ...traits } = this.#device;
     const device = { name: host.name, constraints: { device: host.name, ...constraints }, ...traits };
-    this.importer = new DmaBufImporter(host, this.tables.buffers, PhysicalMemory.open(host.memory), device);
-    this.#pauseNs = pauseOf(plan);
+    const memory = PhysicalMemory.open(host.memory);
     const runtimeWords = new RuntimeWords(host.words);
+    const now = (): Nanoseconds => (runtimeWords.started ? host.clock.now() : 0);
+    const { buffers, uses } = this.tables;
+    this.#uses = uses && new UseLog(uses, host.id, now);
+    this.importer =
+      this.#uses === undefined
+        ? new DmaBufImporter(host, buffers, memory, device)
+        : new WatchedImporter(host, buffers, memory, device, this.#uses);
+    this.#pauseNs = pauseOf(plan);
     this.checker = new StampChecker({
       words: this.words,
       actor: host.id,
@@ -231,6 +242,7 @@ export class StressOperations {
           tables: this.tables,
           importer: this.importer,
           statistics: this.#statistics,
+          uses: this.#uses,
         };
         const job = yield* this.beginJob(parts, lane, accesses);
         reached();
