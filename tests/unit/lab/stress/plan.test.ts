@@ -44,4 +44,8 @@ test('repeatCommand names everything that the trial follows from', (t) => {
   const ages = { fenceNs: 'off', mappingNs: 2_500_000 } as const;
   t.regex(repeatCommand({ ...CHOICES, ages }, false), / --fence-age off --mapping-age 2500000ns --seed/);
   t.regex(repeatCommand(CHOICES, false, ["it's.mjs"]), /--driver 'it'\\''s\.mjs' --duration/);
+  t.regex(
+    repeatCommand(CHOICES, false, ['a.mjs', 'b.mjs'], ['{}', '{"gain":2}']),
+    /--driver a\.mjs --driver b\.mjs --parameters '\{\}' --parameters '\{"gain":2\}' --duration/,
+  );
 });
