@@ -6,6 +6,7 @@ export * from './driver-memory.js';
 export * from './driver-port.js';
 export * from './driver-program.js';
 export * from './driver-shape.js';
+export * from './frame-content-words.js';
 export * from './frame-format.js';
 export * from './frame-words.js';
 export * from './job-words.js';
