@@ -183,11 +183,11 @@ const allocationSchema = z.strictObject({
 
 const brokenMessagesSchema = z.strictObject({
   device: z.string(),
-  count: count.describe('control messages that the exporter refused as broken'),
+  count: count.describe('messages that the exporter or, on threads, the runtime refused as broken'),
   firstNs: timeNs,
   reason: z.string().describe('what was wrong with the first'),
-  quarantinedNs: timeNs.optional().describe('since when the exporter reads nothing of it; absent = it does'),
-  unread: count.describe('control messages refused unread since then'),
+  quarantinedNs: timeNs.optional().describe('since when nothing of it is read; absent = it is'),
+  unread: count.describe('messages refused unread since then'),
 });
 
 const corruptionSchema = z.strictObject({
@@ -388,7 +388,9 @@ export const runResultSchema = z
     brokenMessages: z
       .array(brokenMessagesSchema)
       .optional()
-      .describe('the devices that sent the exporter broken control messages; absent = none'),
+      .describe(
+        'the devices that sent the exporter broken control messages, then those whose workers posted to the runtime what is none of its messages; absent = none',
+      ),
     corruptions: z
       .array(corruptionSchema)
       .optional()
