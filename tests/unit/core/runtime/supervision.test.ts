@@ -194,6 +194,27 @@ test('supervision on threads, a call to a worker that is killed, is rejected and
   t.is(logs(report).client.filter((entry) => entry.includes('failed ENODEV')).length, 2);
 });
 
+test('supervision on threads, all calls to a worker that exits, are rejected in the turn in which its exit is told', async (t) => {
+  const call: Step = { do: 'call', peer: 'server', method: 'never', args: {} };
+  const spawn = (name: string, ...steps: Step[]): Step => ({ do: 'spawn', name, steps });
+  const report = await threads(
+    {
+      server: [{ do: 'serve', method: 'never', answer: 'never' }, { do: 'wait', word: 5, until: 1 }, { do: 'exit' }],
+      client: [
+        // Asleep on the very word that the runtime stores at `exit`; a turn of the event loop later is before any timer of then.
+        spawn('watch', { do: 'wait for death', actor: 1 }, { do: 'external', turns: 1, text: 'a turn later' }, call),
+        ...Array.from({ length: 20 }, (_, i) => spawn(`call ${i}`, call)),
+        { do: 'external', turns: 1, text: 'all of them wait' },
+        { do: 'set', word: 5, value: 1 },
+      ],
+    },
+    { supervision: { toleratesFailures: true } },
+  );
+  const inOrder = logs(report).client.map((entry) => entry.replace(/^\d+ client /, ''));
+  const rejected = 'failed ENODEV -19 {"peer":"server"}';
+  t.deepEqual(inOrder, ['all of them wait', ...Array(20).fill(rejected), 'a turn later', rejected]);
+});
+
 test('supervision on threads, a worker that blocks for ever, is late, then ended, and dead from then on', async (t) => {
   const report = await threads(
     { hangs: [{ do: 'wait', word: 1, until: 1 }], other: [sleep(100)] },
