@@ -210,7 +210,7 @@ test('supervision on threads, all calls to a worker that exits, are rejected in 
     },
     { supervision: { toleratesFailures: true } },
   );
-  const inOrder = logs(report).client.map((entry) => entry.replace(/^\d+ client /, ''));
+  const inOrder = withoutTime(logs(report).client).map((entry) => entry.replace('client ', ''));
   const rejected = 'failed ENODEV -19 {"peer":"server"}';
   t.deepEqual(inOrder, ['all of them wait', ...Array(20).fill(rejected), 'a turn later', rejected]);
 });
@@ -221,24 +221,45 @@ test('supervision on threads, a worker that blocks for ever, is late, then ended
     { faults: [{ kind: 'hang', actor: 'hangs', atNs: 20 * MS }], supervision: { lateNs: 300 * MS, hungNs: 2e9 } },
   );
   const incidents = report.incidents.filter(({ actor }) => actor === 'hangs');
-  t.deepEqual(
-    incidents.map(({ kind }) => kind),
-    ['late', 'died', 'reclaimed'],
-  );
-  t.is(incidents[1].cause, 'hung');
+  // A busy machine may have made it late once before.
+  t.deepEqual([...new Set(incidents.map(({ kind }) => kind))], ['late', 'died', 'reclaimed']);
+  t.is(incidents.find(({ kind }) => kind === 'died')?.cause, 'hung');
 });
 
-test('supervision on threads, a worker that is paused for five seconds, is late and nothing else, and loses nothing', async (t) => {
-  const report = await threads(
-    {
-      slow: [{ do: 'wait', word: 2, until: 1 }, log('saw it')],
-      busy: [sleep(100), { do: 'set', word: 2, value: 1 }],
-    },
-    { faults: [{ kind: 'pause', actor: 'slow', atNs: 20 * MS, forNs: 5e9 }], supervision: { lateNs: 300 * MS } },
-  );
+const CALLS = 200;
+/** One that is called, and one that calls it while it is paused, and sets a word that it waits for. */
+const CALLED_IN_A_PAUSE: Actors = {
+  slow: [
+    { do: 'serve', method: 'echo', answer: 'echo' },
+    { do: 'wait', word: 2, until: 1 },
+    log('saw it'),
+    { do: 'serve others' },
+  ],
+  busy: [
+    sleep(100),
+    ...Array.from({ length: CALLS }, (_, i): Step => {
+      return { do: 'spawn', name: `call ${i}`, steps: [{ do: 'call', peer: 'slow', method: 'echo', args: i }] };
+    }),
+    { do: 'set', word: 2, value: 1 },
+  ],
+};
+const PAUSE: Fault = { kind: 'pause', actor: 'slow', atNs: 20 * MS, forNs: 5e9 };
+const ANSWERS = Array.from({ length: CALLS }, (_, i) => `busy got ${i}`).sort();
+const withoutTime = (entries: readonly string[]): string[] => entries.map((entry) => entry.replace(/^\d+ /, ''));
+
+test('supervision, all calls to an actor that is paused for five seconds, are answered when the pause is over', async (t) => {
+  const report = await virtual(CALLED_IN_A_PAUSE, { faults: [PAUSE], supervision: { hungNs: 600e9 } });
+  t.deepEqual(told(report), ['120 slow/0 late']);
+  t.deepEqual(withoutTime(logs(report).busy).sort(), ANSWERS);
+  t.deepEqual([...new Set(logs(report).busy.map((entry) => entry.split(' ')[0]))], [`${5020 * MS}`]);
+});
+
+test('supervision on threads, a worker that is paused for five seconds, is late and nothing else, and loses no call', async (t) => {
+  const report = await threads(CALLED_IN_A_PAUSE, { faults: [PAUSE], supervision: { lateNs: 300 * MS } });
   const incidents = report.incidents.filter(({ actor }) => actor === 'slow');
   t.deepEqual([...new Set(incidents.map(({ kind }) => kind))], ['late']);
   t.regex(logs(report).slow.join(), /saw it/);
+  t.deepEqual(withoutTime(logs(report).busy).sort(), ANSWERS);
 });
 
 test('supervision on threads, two pauses that overlap, are over when the later one ends', async (t) => {
