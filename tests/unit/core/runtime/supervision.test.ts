@@ -1,9 +1,11 @@
 /** Deaths, silences and restarts of scripted actors, in both runtimes. */
+import { actorId } from '@dmabuf-lab/core/base';
 import {
   type Fault,
   type Incident,
   type RunReport,
   type RunSpec,
+  RuntimeWords,
   type Supervision,
   ThreadsRuntime,
   VirtualRuntime,
@@ -282,4 +284,48 @@ test('supervision on threads, a worker that throws or exits, is restarted up to 
     ),
   );
   t.like(error, { code: 'EOWNERDEAD', details: { actor: 'a' } });
+});
+
+/** The first is restarted once, and then one time too many; the others would go on for ever. */
+const STORM: Actors = {
+  a: [{ do: 'throw', message: 'no such shader' }],
+  b: [{ do: 'wait', word: 1, until: 1 }],
+  c: [{ do: 'wait', word: 1, until: 1 }],
+  d: [{ do: 'wait', word: 1, until: 1 }],
+};
+const ONCE: Partial<Supervision> = { restart: { ...RESTART, restarts: 1, withinNs: 600e9 } };
+
+test('supervision, when it gives up, stops the others in reverse start order', async (t) => {
+  const runtime = new VirtualRuntime(specOf(STORM, { supervision: ONCE }), { ties: 'fifo' });
+  const words = new RuntimeWords(runtime.words);
+  const living = new Set(Object.keys(STORM));
+  const stopped: string[] = [];
+  const add = runtime.words.add.bind(runtime.words);
+  runtime.words.add = (word, delta) => {
+    const before = add(word, delta);
+    for (const [i, name] of Object.keys(STORM).entries()) {
+      if (words.deaths(actorId(i + 1)) > 0 && living.delete(name)) stopped.push(name);
+    }
+    return before;
+  };
+  const error = await t.throwsAsync(runtime.run());
+  t.like(error, { code: 'EOWNERDEAD', details: { actor: 'a' } });
+  t.deepEqual(stopped, ['a', 'd', 'c', 'b']);
+});
+
+test('supervision on threads, when it gives up, terminates the others in reverse start order', async (t) => {
+  const patient = { lateNs: 600e9, hungNs: 600e9, ...ONCE };
+  const runtime = new ThreadsRuntime(specOf(STORM, { supervision: patient }), { pace: 'real' });
+  const running = runtime.run(); // it has started all workers by now
+  const stopped: string[] = [];
+  for (const worker of runtime.workers.values()) {
+    const terminate = worker.terminate.bind(worker);
+    worker.terminate = (...why) => {
+      stopped.push(worker.name);
+      terminate(...why);
+    };
+  }
+  const error = await t.throwsAsync(running);
+  t.like(error, { code: 'EOWNERDEAD', details: { actor: 'a' } });
+  t.deepEqual(stopped.slice(0, 4), ['a', 'd', 'c', 'b']);
 });
