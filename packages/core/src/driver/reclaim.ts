@@ -16,12 +16,9 @@ import {
   timelineSlot,
 } from '../base/index.js';
 import { type PeerDeath, RuntimeWords } from '../runtime/index.js';
-import { FRAME_OWNER, linkHolder, type PoolRegion } from './frame-words.js';
+import { FRAME_OWNER, type FrameHolder, linkHolder, type PoolRegion } from './frame-words.js';
 import type { RingWords } from './ring-words.js';
 import type { OpenTables } from './shared-tables.js';
-
-/** Time is reached in whole milliseconds, rounded down. */
-const ALMOST_A_MS = 999_999;
 
 /** Who is at which end of what: plain data. */
 export interface PipelineOwners {
@@ -69,18 +66,21 @@ export function* reclaimActor(parts: ReclaimParts, death: PeerDeath): Task<void>
   }
   for (const link of owners.links) if (link.consumer === actor) yield* reclaimConsumed(parts, link);
   const runtime = new RuntimeWords(services.words);
-  if (isLastSource(parts, actor)) {
-    // Nobody else advances the scenario: to its end, or to the event that starts this one again.
-    if (!returns) runtime.reach(Number.MAX_SAFE_INTEGER);
-    else if (death.returnsAtNs !== undefined) runtime.reach(death.returnsAtNs + ALMOST_A_MS);
+  const sources = sourcesOf(owners);
+  if (sources.includes(actor)) {
+    tables.sources.died(actor, returns ? (death.returnsAtNs ?? 'by itself') : 'never');
+    const firstNs = tables.sources.firstReturnNs(sources);
+    // Nobody else advances the scenario: to the event that starts the first one again, or to its end.
+    if (firstNs !== undefined) runtime.reach(firstNs);
   }
+  runtime.wakeForTime();
   runtime.countReclaimed(actor, deaths);
 }
 
-/** Whether an actor was the only one that feeds the pipeline. */
-function isLastSource({ owners: { links } }: ReclaimParts, actor: ActorId): boolean {
-  const isSource = (one: ActorId): boolean => !links.some(({ consumer }) => consumer === one);
-  return isSource(actor) && links.every(({ producer }) => producer === actor || !isSource(producer));
+/** Those that feed the pipeline, and are fed by nobody. */
+function sourcesOf({ links }: PipelineOwners): ActorId[] {
+  const producers = new Set(links.map(({ producer }) => producer));
+  return [...producers].filter((one) => !links.some(({ consumer }) => consumer === one));
 }
 
 function reclaimProduced({ tables, services, owners }: ReclaimParts, actor: ActorId, returns: boolean): void {
@@ -88,9 +88,21 @@ function reclaimProduced({ tables, services, owners }: ReclaimParts, actor: Acto
   for (const { ring, producer, pool, place } of owners.links) {
     if (producer !== actor) continue;
     const words = tables.ring(ring);
-    words.reclaimProducer((frame) => tables.frames.reclaimHold(pool, frame, linkHolder(place), nowNs));
+    const own = heldBy(owners, actor, pool);
+    words.reclaimProducer(
+      (frame) => tables.frames.reclaimHold(pool, frame, linkHolder(place), nowNs),
+      () =>
+        tables.frames.reclaimHolds(pool, linkHolder(place), nowNs, (row) => (tables.frames.holders(row) & own) !== 0),
+    );
     if (!returns) words.close();
   }
+}
+
+/** As whom an actor may hold frames of a pool: bits. */
+function heldBy({ pools, links }: PipelineOwners, actor: ActorId, pool: PoolRegion): FrameHolder {
+  const carriers = links.filter(({ consumer, pool: { row } }) => consumer === actor && row === pool.row);
+  const isOwner = pools.some(({ owner, region }) => owner === actor && region.row === pool.row);
+  return carriers.reduce((bits, { place }) => bits | linkHolder(place), isOwner ? FRAME_OWNER : 0);
 }
 
 function* reclaimConsumed(
