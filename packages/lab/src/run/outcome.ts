@@ -110,7 +110,7 @@ export function buildOutcome(
     ),
     controlCalls: Object.values(run.controlCalls).reduce((sum, count) => sum + count, 0),
     controlCallsByMethod: sorted(run.controlCalls),
-    ...brokenMessages(exporter),
+    ...brokenMessages(exporter, run),
     ...corruptions(exporter, rowDamages(rows.damages, prepared, exporter)),
     ...sanitizer(exporter),
     ...historyOfRun(prepared, run),
@@ -195,7 +195,9 @@ function ledger(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceRep
   return { ...entries, empty: Object.values(entries).every((count) => count === 0) };
 }
 
-function brokenMessages({ brokenMessages: records }: ExporterReport): Pick<RunResult, 'brokenMessages'> {
+/** Those that the exporter was sent, then those that the runtime was. */
+function brokenMessages(exporter: ExporterReport, run: RunReport): Pick<RunResult, 'brokenMessages'> {
+  const records = [...exporter.brokenMessages, ...run.brokenMessages];
   if (records.length === 0) return {};
   return { brokenMessages: records.map(({ actor, ...record }) => ({ device: actor, ...record })) };
 }

@@ -53,7 +53,7 @@ export interface EventTarget {
 export class VirtualRuntime {
   readonly words: VirtualWords;
   readonly turn = new Turn();
-  readonly controlCalls: Record<string, number> = {};
+  readonly controlCalls: Record<string, number> = Object.create(null) as Record<string, number>;
   readonly #lives: Lives;
   readonly #supervised: ReadonlySet<string>;
   readonly #control = new VirtualControl(this);
@@ -120,7 +120,8 @@ export class VirtualRuntime {
       outcomes: this.#lives.outcomes(),
       endNs: this.#scheduler.now,
       fingerprint: this.#scheduler.fingerprint,
-      controlCalls: this.controlCalls,
+      controlCalls: { ...this.controlCalls },
+      brokenMessages: [],
       incidents: this.#supervisor.incidents,
     };
   }
