@@ -1,6 +1,7 @@
 export * from './actor-services.js';
 export * from './assert.js';
 export * from './atomic-words.js';
+export * from './bounded-list.js';
 export * from './brand.js';
 export * from './call-sites.js';
 export * from './clock.js';

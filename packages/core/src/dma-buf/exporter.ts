@@ -13,6 +13,7 @@ import {
   assert,
   attempt,
   attemptUntil,
+  type BoundedList,
   type CallHandler,
   ErrnoError,
   isErrno,
@@ -20,6 +21,7 @@ import {
   TIMED_OUT,
 } from '../base/index.js';
 import { pageAlign } from '../memory/index.js';
+import type { BufferTally } from './buffer-history.js';
 import { BufferMoves } from './buffer-moves.js';
 import { BufferStorage } from './buffer-storage.js';
 import { BufferTable } from './buffer-table.js';
@@ -53,7 +55,7 @@ export interface LeakedMappings {
 
 export class Exporter<M extends Mover = Mover> {
   readonly records: ExporterRecords;
-  readonly leaks: LeakedMappings[];
+  readonly leaks: BoundedList<LeakedMappings>;
   readonly mover: M;
   readonly #table: BufferTable;
   readonly #storage: BufferStorage;
@@ -114,19 +116,24 @@ export class Exporter<M extends Mover = Mover> {
     };
   }
 
-  /** All buffers of the run, the present ones last. */
+  /** All buffers of the run that are kept, the present ones last. */
   get allBuffers(): readonly PastBuffer[] {
     return this.#table.all;
   }
 
-  /** Mappings and pins that were not ended when their device detached. */
+  /** The counts of all buffers of the run, also of those that are not kept. */
+  get tally(): BufferTally & { readonly buffersDropped: number } {
+    return { ...this.#table.tally, buffersDropped: this.#table.dropped };
+  }
+
+  /** Mappings and pins that were not ended when their device detached; of detaches that are not kept, one each. */
   get leakedMappings(): number {
-    return this.leaks.reduce((sum, { mappings }) => sum + mappings, 0);
+    return this.leaks.items.reduce((sum, { mappings }) => sum + mappings, this.leaks.dropped);
   }
 
   /** Bytes that moves have copied, by what is on record. */
   get bytesMoved(): number {
-    return this.allBuffers.reduce((sum, { moves }) => moves.reduce((bytes, move) => bytes + move.bytes, sum), 0);
+    return this.#table.tally.bytes;
   }
 
   get liveBuffers(): Iterable<ExportedBuffer> {
@@ -323,8 +330,7 @@ export class Exporter<M extends Mover = Mover> {
     const leaked = this.parts.buffers.mappings(attached.slot) + this.parts.buffers.pinsOf(attached.slot);
     if (leaked > 0) {
       const leak: LeakedMappings = { device: attached.device, buffer: buffer.name, mappings: leaked };
-      this.leaks.push(leak);
-      this.#table.journal.append(LEAKED, leak);
+      this.#table.journal.append(LEAKED, this.leaks, leak);
     }
     this.#dropAttachment(buffer, attached.slot);
     if (buffer.reserved !== undefined && this.#storage.planner.unreachable(buffer).length === 0) {

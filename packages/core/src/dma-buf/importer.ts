@@ -11,6 +11,7 @@ import {
   type ActorServices,
   assert,
   attempt,
+  BoundedList,
   type ErrnoError,
   type Nanoseconds,
   type Task,
@@ -66,7 +67,10 @@ export class DmaBufImporter {
   readonly #storage: ImportedStorage;
   /** Told of each buffer whose storage moves, or was to: what the device keeps of its addresses is void. Must not wait. */
   onMoveNotify: (buffer: BufferHandle) => void = () => {};
-  readonly stalls: Stall[] = [];
+  /** The first `MAX_RECORDS` waits for storage, one by one. */
+  readonly stalls = new BoundedList<Stall>();
+  /** Sum of those for moves. */
+  movingNs: Nanoseconds = 0;
   /** Sum of all stalls. */
   stalledNs: Nanoseconds = 0;
   /** Calls of moveNotify that it has had. */
@@ -377,7 +381,8 @@ export class DmaBufImporter {
     const endNs = this.services.clock.now();
     if (endNs <= startNs) return;
     this.stalledNs += endNs - startNs;
-    this.stalls.push({ buffer, startNs, endNs, why });
+    if (why === 'moving') this.movingNs += endNs - startNs;
+    this.stalls.add({ buffer, startNs, endNs, why });
     if (!this.services.trace.enabled) return;
     const span = { name: `stall: ${why}`, startNs, durationNs: endNs - startNs, args: { buffer } };
     this.services.trace.add({ track: this.device.name, ...span });

@@ -9,6 +9,7 @@ export * from './driver-shape.js';
 export * from './frame-format.js';
 export * from './frame-words.js';
 export * from './job-words.js';
+export * from './latency-sample.js';
 export * from './lent-frame.js';
 export * from './parameter-schemas.js';
 export * from './payload.js';

@@ -1,8 +1,9 @@
-import { attempt, ErrnoError, type Nanoseconds, type Task, type WordPark } from '../base/index.js';
+import { attempt, ErrnoError, type Task, type WordPark } from '../base/index.js';
 import { type DmaFence, fenceStatus } from '../sync/index.js';
 import type { InputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
 import { type FrameHolder, linkHolder } from './frame-words.js';
+import { LatencySample } from './latency-sample.js';
 import { PipelineFrame } from './pipeline-frame.js';
 import type { PipelineJob } from './pipeline-job.js';
 import type { LinkSpec, PortParts } from './port-parts.js';
@@ -17,7 +18,7 @@ export class PipelineInput implements InputPort {
   readonly #held = new Set<number>();
   #cut = false;
   /** From the push of the producer to the take, of every frame. */
-  readonly latenciesNs: Nanoseconds[] = [];
+  readonly latencies = new LatencySample();
 
   constructor(
     private readonly parts: PortParts,
@@ -152,7 +153,7 @@ export class PipelineInput implements InputPort {
 
   #receive(entry: RingEntry): PipelineFrame {
     const nowNs = this.parts.services.clock.now();
-    this.latenciesNs.push(Math.max(0, nowNs - entry.pushedNs));
+    this.latencies.add(Math.max(0, nowNs - entry.pushedNs));
     this.#held.add(entry.frame);
     this.parts.statistics.framesIn += 1;
     const { frames } = this.parts.tables;

@@ -132,6 +132,8 @@ export interface RunReport {
   readonly controlCalls: Readonly<Record<string, number>>;
   /** Deaths, restarts and what else happened to the lives of actors, in order. */
   readonly incidents: readonly Incident[];
+  /** Those beyond what is kept. */
+  readonly incidentsDropped: number;
 }
 
 /** The failure of an actor, with its name. */

@@ -1,6 +1,6 @@
 export { toCanonicalJson } from './canonical-json.js';
 export { type Expectation, evaluateExpectations } from './expectations.js';
-export { summarizeLatency } from './latency.js';
+export { describeLatencies, summarizeLatency } from './latency.js';
 export {
   type BufferResult,
   type DeviceResult,

@@ -281,8 +281,8 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const outcomes = [...this.workers.values()].map(
       ({ name, outcome }): ActorOutcome => outcome ?? { name, report: undefined, trace: [] },
     );
-    const { incidents } = this.#supervisor;
-    return { outcomes, endNs, fingerprint: null, controlCalls: this.#controlCalls, incidents };
+    const { incidents, incidentsDropped } = this.#supervisor;
+    return { outcomes, endNs, fingerprint: null, controlCalls: this.#controlCalls, incidents, incidentsDropped };
   }
 
   /** Asks every worker to exit, and ends those that do not. */

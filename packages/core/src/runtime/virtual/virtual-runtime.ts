@@ -122,6 +122,7 @@ export class VirtualRuntime {
       fingerprint: this.#scheduler.fingerprint,
       controlCalls: this.controlCalls,
       incidents: this.#supervisor.incidents,
+      incidentsDropped: this.#supervisor.incidentsDropped,
     };
   }
 
