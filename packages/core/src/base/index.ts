@@ -8,6 +8,7 @@ export * from './clock.js';
 export * from './errno.js';
 export * from './park.js';
 export * from './random.js';
+export * from './shared-bytes.js';
 export * from './show-value.js';
 export * from './trace.js';
 export * from './wait-graph.js';

@@ -6,7 +6,7 @@
  * takes it for a death.
  */
 import { MessageChannel } from 'node:worker_threads';
-import { AtomicWords, ErrnoError, type Nanoseconds, type TraceEvent } from '../../base/index.js';
+import { AtomicWords, ErrnoError, type Nanoseconds, sharedBytes, type TraceEvent } from '../../base/index.js';
 import {
   ActorError,
   type ActorOutcome,
@@ -66,7 +66,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     private readonly spec: RunSpec,
     private readonly options: ThreadsOptions,
   ) {
-    this.words = new AtomicWords(new SharedArrayBuffer(spec.controlBytes));
+    this.words = new AtomicWords(sharedBytes(spec.controlBytes, 'the control words of the run'));
     this.#runtimeWords = new RuntimeWords(this.words);
     this.onOutput = spec.onOutput ?? labelToStderr;
     const supervised = supervisedActors(spec);
@@ -75,7 +75,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const { faults = [], supervision, actors, waits } = spec;
     this.#supervisor = new Supervisor(this.#control, supervised, faults, supervision, resumingActors(spec));
     if (waits === undefined) return;
-    this.#parks = new SharedArrayBuffer(ParkWords.sizeBytes(Math.max(...actors.map(({ id }) => id))));
+    this.#parks = sharedBytes(ParkWords.sizeBytes(Math.max(...actors.map(({ id }) => id))), 'what workers wait in');
     this.#deadlocks = new ThreadDeadlocks(this.words, new AtomicWords(this.#parks), waits(this.words), actors);
   }
 
