@@ -1,4 +1,4 @@
-import { attempt, ErrnoError, isErrno, type Task, type WordPark } from '../base/index.js';
+import { attempt, ErrnoError, isErrno, type Nanoseconds, type Task, type WordPark } from '../base/index.js';
 import { type DmaFence, fenceStatus } from '../sync/index.js';
 import type { InputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';

@@ -19,6 +19,7 @@ import { Journals } from '../journals.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Supervisor } from '../supervision/index.js';
 import { ActorWorker, type WorkerEvents } from './actor-worker.js';
+import { checkRoomForWorkers, HOST_THREADS, type HostThreads } from './host-threads.js';
 import { ParkWords } from './park-words.js';
 import { BEAT_MS } from './thread-actor.js';
 import { ThreadDeadlocks } from './thread-deadlocks.js';
@@ -38,6 +39,8 @@ export interface ThreadsOptions {
   readonly longWaitMs?: number;
   /** Called at each beat while the run lasts, with its model time. Must change nothing. */
   readonly onBeat?: (nowNs: Nanoseconds) => void;
+  /** Where threads come from. Absent = Node. */
+  readonly host?: HostThreads;
 }
 
 const DEFAULT_START_GRACE_MS = 120_000;
@@ -60,15 +63,19 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   readonly #parks: SharedArrayBuffer | undefined;
   readonly #deadlocks: ThreadDeadlocks | undefined;
   readonly onOutput: OutputSink;
+  readonly #host: HostThreads;
   #epochNs: bigint | undefined;
   #fail: (error: Error) => void = () => {};
   #progressed: () => void = () => {};
   #ending = false;
 
+  /** @throws ErrnoError ENOMEM when the host has too little memory for the workers or the words; nothing has started */
   constructor(
     private readonly spec: RunSpec,
     private readonly options: ThreadsOptions,
   ) {
+    this.#host = options.host ?? HOST_THREADS;
+    checkRoomForWorkers(spec.actors.length, this.#host);
     this.words = new AtomicWords(sharedBytes(spec.controlBytes, 'the control words of the run'));
     this.#runtimeWords = new RuntimeWords(this.words);
     this.onOutput = spec.onOutput ?? labelToStderr;
@@ -85,7 +92,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   /**
    * Runs to the end.
    *
-   * @throws ActorError when an actor fails; ETIMEDOUT when actors do not start, or do not stop after an interrupt;
+   * @throws ActorError when an actor fails; EAGAIN when the host has no thread for one; ETIMEDOUT when actors do not start, or do not stop after an interrupt;
    *   EOWNERDEAD when the supervisor gives up; EDEADLK when all that are left wait, and nothing
    *   can end it
    */
@@ -125,7 +132,13 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   startAgain(name: string): void {
     const past = this.workers.get(name);
     if (this.#ending || past === undefined) return;
-    const worker = this.#startWorker(name, past.life + 1);
+    let worker: ActorWorker;
+    try {
+      worker = this.#startWorker(name, past.life + 1);
+    } catch (error) {
+      this.#fail(error as Error); // no thread is to be had
+      return;
+    }
     this.#control.remind(worker);
     const graceMs = this.options.startGraceMs ?? DEFAULT_START_GRACE_MS;
     setTimeout(() => {
@@ -211,7 +224,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
       ...(spec.resumes && { journal: this.#journals.of(name) }),
     };
     if (life > 0) this.#deadlocks?.reset(spec);
-    const worker = new ActorWorker(spec, life, start, this, this.options.heapLimitMiB);
+    const worker = new ActorWorker(spec, life, start, this, this.options.heapLimitMiB, this.#host);
     this.workers.set(name, worker);
     return worker;
   }
