@@ -235,7 +235,7 @@ export class FrameWords {
 
   sequence(frame: number): number {
     const sequence = this.#get(frame, SEQUENCE);
-    return this.isLost(frame) ? 0 : sequence;
+    return this.isLost(frame) ? 0 : sequence >>> 0;
   }
 
   capturedNs(frame: number): number {

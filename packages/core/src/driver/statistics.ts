@@ -2,8 +2,16 @@ import type { Nanoseconds } from '../base/index.js';
 import type { CpuCacheFinding, Stall } from '../dma-buf/index.js';
 import { type LatencyReport, LatencySample } from './latency-sample.js';
 
-/** Sequence numbers as ranges, both ends included, in the order in which they came. */
+/** Sequence numbers as ranges, both ends included, in the order in which they came. A range whose last is below its first goes over 2^32. */
 export type SequenceRanges = (readonly [first: number, last: number])[];
+
+/** Sequence numbers are 32 bits wide, as in struct v4l2_buffer: after the last comes 0. */
+const SEQUENCES = 2 ** 32;
+
+/** How many numbers are in ranges. */
+export function countSequences(ranges: SequenceRanges): number {
+  return ranges.reduce((sum, [first, last]) => sum + ((last - first + SEQUENCES) % SEQUENCES) + 1, 0);
+}
 
 /** Ranges that a log keeps. */
 export const MAX_RANGES = 100_000;
@@ -17,7 +25,7 @@ export class SequenceLog {
   add(sequence: number): void {
     this.#count += 1;
     const last = this.#ranges[this.#ranges.length - 1];
-    if (last !== undefined && sequence === last[1] + 1) last[1] = sequence;
+    if (last !== undefined && sequence === (last[1] + 1) % SEQUENCES) last[1] = sequence;
     else if (this.#ranges.length < MAX_RANGES) this.#ranges.push([sequence, sequence]);
     else this.#dropped += 1;
   }
