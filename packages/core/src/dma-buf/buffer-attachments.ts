@@ -11,7 +11,14 @@
  * End     off the list, in the journal too; unmapped and detached at the storage; slot free; counts set to 0; those woken who
  *         wait for the buffer's attachments. All in one step.
  */
-import { type ActorId, type AttachmentSlot, type BoundedList, isErrno, type Nanoseconds, type Task } from '../base/index.js';
+import {
+  type ActorId,
+  type AttachmentSlot,
+  type BoundedList,
+  isErrno,
+  type Nanoseconds,
+  type Task,
+} from '../base/index.js';
 import type { BufferPlan } from '../constraints/index.js';
 import type { BufferMoves } from './buffer-moves.js';
 import type { BufferStorage } from './buffer-storage.js';

@@ -118,6 +118,9 @@ class DriverActor {
     const plainLocks = orders && new PlainLocks({ services: host, resv, orders, life: host.life, now });
     const { payload, durationNs, firstTimeline, timelineCount, runtime } = start;
     const cpu = start.cpu && new CpuFrameCache(start.cpu, tables.buffers, payload !== 'timing');
+    const { callSitesFrom } = start;
+    const callSites = callSitesFrom && new CallSites(folderAbove(import.meta.url, 2), callSitesFrom);
+    if (callSites) this.#importer.callSites = callSites;
     this.#parts = {
       services: host,
       tables,
@@ -126,7 +129,7 @@ class DriverActor {
       ...(cpu && { cpu }),
       ...(uses && { uses }),
       ...(plainLocks && { plainLocks }),
-      ...(start.callSitesFrom && { callSites: new CallSites(folderAbove(import.meta.url, 2), start.callSitesFrom) }),
+      ...(callSites && { callSites }),
       ...(watch && { watch }),
       ...(located && { located }),
       stopWord: host.stopWord,
