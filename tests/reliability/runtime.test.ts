@@ -73,6 +73,12 @@ test('row 18: no source but the threads runtime and the command line reads a clo
   );
 });
 
+test('row 18: no source at all looks at the wall clock', (t) => {
+  const readers = sources().filter((path) => /\bDate\.now|new Date\(|\bDate\(\)/.test(codeOf(path)));
+  // It names them, to find them in drivers.
+  t.deepEqual(readers, ['packages/core/src/testing/traps.ts']);
+});
+
 test('row 24: no thread is ever blocked by Atomics.wait but that of a driver that is to be paused', (t) => {
   const blockers = sources().filter((path) => /Atomics\.wait\(/.test(codeOf(path)));
   t.deepEqual(blockers, ['packages/core/src/runtime/threads/worker-main.ts']);
