@@ -103,6 +103,8 @@ export interface RunSpec {
   readonly controlBytes: number;
   readonly seed: number;
   readonly trace: boolean;
+  /** Events that are kept of each life of an actor, the first; absent = a million. */
+  readonly traceCapacity?: number;
   /** What is done to actors on purpose; absent = nothing. */
   readonly faults?: readonly Fault[];
   /** How deaths are dealt with; absent: the dead stay dead, and an actor that throws ends the run. */

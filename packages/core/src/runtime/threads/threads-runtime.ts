@@ -214,11 +214,11 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   #startWorker(name: string, life: number): ActorWorker {
     const spec = this.spec.actors.find((actor) => actor.name === name);
     if (spec === undefined) throw new ErrnoError('ENODEV', 'start', `Cannot start ${name}: no such actor`);
-    const { memory, seed, trace } = this.spec;
+    const { memory, seed, trace, traceCapacity } = this.spec;
     const control = this.words.buffer;
     const { peers, callers } = this.#portsOf(spec, life);
     const start: WorkerStart = {
-      ...{ spec, life, control, memory, seed, trace, pace: this.options.pace, peers, callers },
+      ...{ spec, life, control, memory, seed, trace, traceCapacity, pace: this.options.pace, peers, callers },
       longWaitMs: this.options.longWaitMs ?? DEFAULT_LONG_WAIT_MS,
       ...(this.#parks && { parks: this.#parks }),
       ...(spec.resumes && { journal: this.#journals.of(name) }),

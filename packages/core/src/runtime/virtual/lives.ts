@@ -57,7 +57,7 @@ export class Lives {
   #keepTrace(past: VirtualActor): void {
     const { trace } = past.outcome();
     if (trace.length === 0) return;
-    const log = this.#past.get(past.name) ?? new TraceLog(true);
+    const log = this.#past.get(past.name) ?? new TraceLog(true, this.spec.traceCapacity);
     this.#past.set(past.name, log);
     for (const event of trace) log.add(event);
   }
