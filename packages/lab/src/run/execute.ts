@@ -29,7 +29,7 @@ import { rowDamages, watchRows } from './row-damages.js';
 export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
   const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(prepared.windows);
-  const { onProgress, onOutput, signal, collectTrace, isBreakDue, onStep, longWaitMs } = options;
+  const { onProgress, onOutput, signal, collectTrace, traceCapacity, isBreakDue, onStep, longWaitMs } = options;
   const faults = faultsOf(scenario);
   const hasOwnDrivers = Object.values(prepared.drivers).some((driver) => !Object.hasOwn(builtInDrivers, driver));
   const supervision = supervisionOf(scenario, hasOwnDrivers);
@@ -39,6 +39,7 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     controlBytes: tables.sizeBytes,
     seed: scenario.seed,
     trace: collectTrace,
+    ...(traceCapacity !== undefined && { traceCapacity }),
     ...(faults.length > 0 && { faults }),
     ...(supervision && { supervision }),
     waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ACTOR),

@@ -16,7 +16,7 @@
  *   by      writer. Counters are only ever added to.
  * Shown by  tests/stress/stress-trials.test.ts.
  */
-import { type BufferSlot, type TableRegion, WordLayout, wordAt } from '@dmabuf-lab/core/base';
+import { type BufferSlot, sharedBytes, type TableRegion, WordLayout, wordAt } from '@dmabuf-lab/core/base';
 import type { BufferHandle } from '@dmabuf-lab/core/dma-buf';
 import { type HistoryBoard, HistoryWords, layOutHistory } from '../history/index.js';
 import { BUCKETS } from './latency-histogram.js';
@@ -48,7 +48,7 @@ export function layOutBoard(listings: number, slots: number, actors: number): St
     counts: layout.table(OPERATIONS.length, ERRORS.length + 1),
     latency: layout.table(OPERATIONS.length, BUCKETS),
   };
-  return { ...regions, memory: new SharedArrayBuffer(layout.sizeBytes) };
+  return { ...regions, memory: sharedBytes(layout.sizeBytes, 'the words of a trial') };
 }
 
 export class StressWords extends HistoryWords<StressBoard> {
