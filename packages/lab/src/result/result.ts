@@ -190,6 +190,19 @@ const brokenMessagesSchema = z.strictObject({
   unread: count.describe('control messages refused unread since then'),
 });
 
+const historyEventsSchema = z.array(
+  z.strictObject({
+    timeNs,
+    actor: z.string(),
+    lane: count,
+    life: count,
+    event: z.string(),
+  }),
+);
+
+const HISTORY_OF_BUFFER =
+  'what its buffer went through before, as far as it is kept; absent = nobody followed it (debug.history)';
+
 const corruptionSchema = z.strictObject({
   buffer: z.string().optional().describe('that was given up; absent for what is none'),
   pool: z.string().optional().describe("the buffer's or the frame's; alone: that was given up"),
@@ -209,6 +222,7 @@ const corruptionSchema = z.strictObject({
   what: z.string().describe('the slot and what was seen there'),
   seenNs: timeNs,
   devices: z.array(z.string()).describe('attached to the buffer at that time'),
+  history: historyEventsSchema.optional().describe(HISTORY_OF_BUFFER),
 });
 
 const sanitizerSchema = z.strictObject({
@@ -224,6 +238,7 @@ const sanitizerSchema = z.strictObject({
       devices: z.array(z.string()).describe('that were given them while it had them: one of them wrote'),
       freedNs: timeNs,
       seenNs: timeNs,
+      history: historyEventsSchema.optional().describe(HISTORY_OF_BUFFER),
     }),
   ),
 });
@@ -237,17 +252,9 @@ const historySchema = z.strictObject({
         text: z.string(),
         slot: count.optional().describe("the buffer's"),
         device: z.string().describe('that was found at it, or that waits'),
-        history: z
-          .array(
-            z.strictObject({
-              timeNs,
-              actor: z.string(),
-              lane: count,
-              life: count,
-              event: z.string(),
-            }),
-          )
-          .describe('of the buffer since its last good state; empty after the first violation of a buffer'),
+        history: historyEventsSchema.describe(
+          'of the buffer since its last good state; empty after the first violation of a buffer',
+        ),
       }),
     )
     .describe('the first of them'),

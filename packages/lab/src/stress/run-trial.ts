@@ -119,6 +119,7 @@ function runSpec(
       exhaustions: [],
       senders: Array.from({ length: plan.drivers }, (_, index) => [driverName(index), actorId(driverActor(index))]),
       quarantine: QUARANTINE,
+      sanitize: true,
     },
   };
   const actors: ActorSpec[] = [
@@ -202,6 +203,7 @@ function resultOf(
     reclaimedNs: incidents.flatMap(({ tookNs }) => (tookNs === undefined ? [] : [tookNs])),
     moves: exporter?.moves ?? { moved: words.runCount('moves'), refused: 0, timedOut: 0 },
     bytesCopied: exporter?.bytesCopied ?? 0,
+    freedBytesChecked: exporter?.freedBytesChecked ?? 0,
     ledger: exporter?.ledger ?? null,
     violationCount: Math.max(violations.length, words.total('violations')),
     violations,

@@ -58,6 +58,8 @@ export class StressDriver {
   readonly #statistics = new DeviceStatistics();
   readonly #pauseNs: Nanoseconds;
   #lanesAtWork = 0;
+  /** Each buffer has a name of its own. */
+  #creates = 0;
   /** Destroys that have not ended. */
   #destroys = 0;
 
@@ -165,7 +167,7 @@ export class StressDriver {
     const listing = free[random.integer(free.length)];
     const kind = random.integer(10);
     const request: CreateRequest = {
-      name: `buffer ${listing}`,
+      name: `buffer ${listing} (${this.host.name}, ${this.host.life}.${++this.#creates})`,
       actor: this.host.id,
       pool: 'stress',
       sizeBytes: PAGE_SIZE * (1 + random.integer(MAX_PAGES)),

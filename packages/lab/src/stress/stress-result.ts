@@ -91,6 +91,9 @@ export const stressResultSchema = z.strictObject({
     .describe(
       'with --driver: what passed through the pipeline, in the last life of each device; of all trials together',
     ),
+  checks: z
+    .strictObject({ freedBytes: count.describe('freed, and looked at before they were used again') })
+    .describe('what the checkers have looked at'),
   moves: z.strictObject({ moved: count, refused: count, timedOut: count, bytesCopied: count }),
   ledger: ledger.nullable().describe('null when a trial did not get to its end'),
   violationCount: count,
@@ -155,6 +158,7 @@ export function stressResult(
       timedOut: sum((trial) => trial.moves.timedOut),
       bytesCopied: sum((trial) => trial.bytesCopied),
     },
+    checks: { freedBytes: sum((trial) => trial.freedBytesChecked) },
     ledger: ledgerOf(done),
     violationCount,
     violations: done

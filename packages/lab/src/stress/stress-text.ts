@@ -65,7 +65,7 @@ function deviceRows(devices: NonNullable<StressResult['devices']>): string[] {
   return ['Frames of the last life of each device:', ...table([head, ...rows], 'llrrrrr')];
 }
 
-function faultLines({ faults, moves }: StressResult): string[] {
+function faultLines({ faults, moves, checks }: StressResult): string[] {
   const { killed, hung, late, reclaimed, restarted, reclaimNs } = faults;
   const lines = wrap(
     `Faults: ${killed} killed, ${hung} hung and ended, ${late} reported late; ${reclaimed} reclaimed, ${restarted} started again.`,
@@ -77,6 +77,7 @@ function faultLines({ faults, moves }: StressResult): string[] {
   }
   const failed = `${moves.refused} refused, ${moves.timedOut} timed out`;
   lines.push(`Moves: ${moves.moved} (${formatBytes(moves.bytesCopied)} copied), ${failed}.`);
+  lines.push(`Freed pages looked at before their next use: ${formatBytes(checks.freedBytes)}.`);
   return lines;
 }
 

@@ -49,6 +49,8 @@ export interface TrialResult {
   readonly reclaimedNs: readonly number[];
   readonly moves: { readonly moved: number; readonly refused: number; readonly timedOut: number };
   readonly bytesCopied: number;
+  /** Freed bytes that were looked at before they were used again. */
+  readonly freedBytesChecked: number;
   /** What was left at the end; null when the run did not get there. */
   readonly ledger: StressLedger | null;
   /** All that were found; `violations` has the first ones. */
