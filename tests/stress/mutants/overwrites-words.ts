@@ -1,9 +1,9 @@
 /** A driver whose index has run away: it writes once over the end of the row of a buffer that it is attached to. */
 import { type Task, wordAt } from '@dmabuf-lab/core/base';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
-import { type StressActorStart, StressDriver, type StressLane } from '@dmabuf-lab/lab';
+import { type StressActorStart, StressDriver, type StressLane, StressOperations } from '@dmabuf-lab/lab';
 
-class OverwritesWords extends StressDriver {
+class OverwritesWords extends StressOperations {
   #hasWritten = false;
 
   protected override *pause(lane: StressLane): Task<void> {
@@ -17,5 +17,5 @@ class OverwritesWords extends StressDriver {
 }
 
 export function* program(host: ActorHost, start: StressActorStart): Task<unknown> {
-  return yield* new OverwritesWords(host, start).run();
+  return yield* new StressDriver(host, start, new OverwritesWords(host, start)).run();
 }

@@ -2,9 +2,9 @@
 import { isErrno, type Task } from '@dmabuf-lab/core/base';
 import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
-import { type StressActorStart, StressDriver, type StressLane } from '@dmabuf-lab/lab';
+import { type StressActorStart, StressDriver, type StressLane, StressOperations } from '@dmabuf-lab/lab';
 
-class SendsGarbage extends StressDriver {
+class SendsGarbage extends StressOperations {
   protected override *pause(lane: StressLane): Task<void> {
     try {
       yield* this.host.call(EXPORTER, 'map', { buffer: { slot: -1, life: 1 }, attachment: 0 });
@@ -16,5 +16,5 @@ class SendsGarbage extends StressDriver {
 }
 
 export function* program(host: ActorHost, start: StressActorStart): Task<unknown> {
-  return yield* new SendsGarbage(host, start).run();
+  return yield* new StressDriver(host, start, new SendsGarbage(host, start)).run();
 }

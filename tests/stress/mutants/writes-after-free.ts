@@ -2,14 +2,21 @@
 import type { Task } from '@dmabuf-lab/core/base';
 import type { PipelineJob } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
-import { pagesOf, type StressAccess, type StressActorStart, StressDriver, type StressLane } from '@dmabuf-lab/lab';
+import {
+  pagesOf,
+  type StressAccess,
+  type StressActorStart,
+  StressDriver,
+  type StressLane,
+  StressOperations,
+} from '@dmabuf-lab/lab';
 
 interface Kept {
   readonly buffer: StressAccess['frame']['buffer'];
   readonly page: Int32Array;
 }
 
-class WritesAfterFree extends StressDriver {
+class WritesAfterFree extends StressOperations {
   #kept: Kept[] = [];
   #hasWritten = false;
 
@@ -27,5 +34,5 @@ class WritesAfterFree extends StressDriver {
 }
 
 export function* program(host: ActorHost, start: StressActorStart): Task<unknown> {
-  return yield* new WritesAfterFree(host, start).run();
+  return yield* new StressDriver(host, start, new WritesAfterFree(host, start)).run();
 }

@@ -29,5 +29,6 @@ export * from './row-watch.js';
 export * from './run-driver.js';
 export * from './service-time.js';
 export * from './shared-tables.js';
+export * from './source-words.js';
 export * from './statistics.js';
 export * from './wild-write.js';
