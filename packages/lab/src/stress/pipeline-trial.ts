@@ -1,4 +1,5 @@
 /** A trial of modules in a pipeline: the machinery of scenarios, under the faults of a stress plan. */
+import type { VirtualOptions } from '@dmabuf-lab/core/runtime';
 import { type HistoryReport, HistoryWords, historyReport } from '../history/index.js';
 import { brokenText, corruptionText, freedWriteText } from '../report/summary-findings.js';
 import type { RunResult } from '../result/index.js';
@@ -16,6 +17,8 @@ export interface PipelineTrialOptions {
   readonly folder: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (nowNs: number) => void;
+  /** Told on the virtual clock of each event. */
+  readonly onEvent?: VirtualOptions['onEvent'];
 }
 
 /** Events that a scenario may have. */
@@ -25,13 +28,13 @@ export const MAX_PIPELINE_FAULTS = 10_000;
 export async function runPipelineTrial(
   plan: StressPlan,
   drivers: readonly OwnDriver[],
-  { folder, signal, onProgress }: PipelineTrialOptions,
+  { folder, signal, onProgress, onEvent }: PipelineTrialOptions,
 ): Promise<TrialResult> {
   const prepared = await preparePipeline(plan, drivers, folder);
   const startMs = performance.now();
   try {
     const watch = { signal, onProgress: onProgress && (({ nowNs }: { nowNs: number }) => onProgress(nowNs)) };
-    const { result } = await executeRun(prepared, { collectTrace: false, ...watch });
+    const { result } = await executeRun(prepared, { collectTrace: false, ...watch, onEvent });
     return { ...emptyTrial(plan), ...told(result, drivers), wallMs: performance.now() - startMs };
   } catch (error) {
     const violations = violationsOfError(error, prepared);
