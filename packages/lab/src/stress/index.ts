@@ -1,8 +1,9 @@
 export { bucketOf, describeHistogram, longestOf } from './latency-histogram.js';
 export { LiveLine } from './live-line.js';
 export { loadOwnDrivers, type OwnDriver } from './own-drivers.js';
+export { checkOwnParameters, readOwnParameters } from './own-parameters.js';
 export { MAX_PIPELINE_FAULTS, preparePipeline, runPipelineTrial } from './pipeline-trial.js';
-export { drawnPlan, faultsOf, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
+export { type AgeChoices, drawnPlan, faultsOf, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
 export { leftOfDead } from './reclaim-audit.js';
 export { repeatCommand } from './repeat-command.js';
 export { runTrial, type TrialOptions } from './run-trial.js';

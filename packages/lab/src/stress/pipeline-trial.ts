@@ -10,6 +10,7 @@ import { BUCKETS } from './latency-histogram.js';
 import { ERRORS, OPERATIONS } from './operations.js';
 import { type OwnDriver, pipelineOf } from './own-drivers.js';
 import { faultsOf, type StressPlan, supervisionOf } from './plan.js';
+import { agesOfRun, NO_AGES } from './stress-ages.js';
 import type { DeviceTally, TrialResult, TrialViolation } from './trial-result.js';
 
 export interface PipelineTrialOptions {
@@ -58,6 +59,7 @@ export async function preparePipeline(
 export function scenarioOf(plan: StressPlan, drivers: readonly OwnDriver[]): ScenarioInput {
   const pipeline = pipelineOf(drivers);
   const { restart, lateNs, hungNs } = supervisionOf(plan);
+  const { fenceNs, mappingNs, heldMappingNs } = plan.ages;
   return {
     name: 'stress-of-drivers',
     duration: `${plan.durationNs}ns`,
@@ -65,7 +67,6 @@ export function scenarioOf(plan: StressPlan, drivers: readonly OwnDriver[]): Sce
     runtime: plan.runtime,
     ties: plan.ties,
     payload: 'stamp',
-    debug: { history: true, sanitizer: true },
     memory: { windows: [{ name: 'dram', base: 0x4000_0000, size: '64MiB' }] },
     heaps: [
       { name: 'system', kind: 'system', window: 'dram' },
@@ -75,6 +76,13 @@ export function scenarioOf(plan: StressPlan, drivers: readonly OwnDriver[]): Sce
     timeline: faultsOf(plan, Object.keys(pipeline.devices)).map(({ kind, actor, atNs }) => {
       return kind === 'hang' ? { at: `${atNs}ns`, hang: actor } : { at: `${atNs}ns`, kill: actor };
     }),
+    debug: {
+      history: true,
+      sanitizer: true,
+      ...(fenceNs !== undefined && { fenceDeadline: `${fenceNs}ns` }),
+      ...(mappingNs !== undefined && { mappingLimit: `${mappingNs}ns` }),
+      ...(heldMappingNs !== undefined && { heldMappingLimit: `${heldMappingNs}ns` }),
+    },
     supervision: {
       restart: 'one-for-one',
       restarts: 1_000_000,
@@ -157,6 +165,7 @@ function told(result: RunResult, drivers: readonly OwnDriver[]): Partial<TrialRe
     bytesCopied: result.bytesCopied,
     freedBytesChecked: result.sanitizer?.checkedBytes ?? 0,
     ledger: { buffers, bytes, attachments, mappings, pendingFences, pins: 0, locks: 0, waiting: 0 },
+    ages: agesOfRun(result),
     violations,
     // Histories tell the first of theirs only.
     violationCount: violations.length + (history?.violationCount ?? 0) - (history?.violations.length ?? 0),
@@ -181,6 +190,7 @@ function emptyTrial(plan: StressPlan): TrialResult {
     bytesCopied: 0,
     freedBytesChecked: 0,
     ledger: null,
+    ages: NO_AGES,
     violationCount: 0,
     violations: [],
     fingerprint: null,

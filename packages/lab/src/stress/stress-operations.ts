@@ -6,6 +6,8 @@ import {
   type DmaBufAttachment,
   DmaBufImporter,
   EXPORTER,
+  UseLog,
+  WatchedImporter,
 } from '@dmabuf-lab/core/dma-buf';
 import {
   DeviceStatistics,
@@ -55,6 +57,8 @@ export class StressOperations {
   readonly #pauseNs: Nanoseconds;
   /** Each buffer has a name of its own. */
   #creates = 0;
+  /** Where mappings and fences are written down with their times; undefined when nobody watches how long they last. */
+  readonly #uses: UseLog | undefined;
   /** Destroys that have not ended. */
   #destroys = 0;
 
@@ -68,9 +72,16 @@ export class StressOperations {
     this.#device = DEVICES[index % DEVICES.length];
     const { kind: _, constraints, ...traits } = this.#device;
     const device = { name: host.name, constraints: { device: host.name, ...constraints }, ...traits };
-    this.importer = new DmaBufImporter(host, this.tables.buffers, PhysicalMemory.open(host.memory), device);
-    this.#pauseNs = pauseOf(plan);
+    const memory = PhysicalMemory.open(host.memory);
     const runtimeWords = new RuntimeWords(host.words);
+    const now = (): Nanoseconds => (runtimeWords.started ? host.clock.now() : 0);
+    const { buffers, uses } = this.tables;
+    this.#uses = uses && new UseLog(uses, host.id, now);
+    this.importer =
+      this.#uses === undefined
+        ? new DmaBufImporter(host, buffers, memory, device)
+        : new WatchedImporter(host, buffers, memory, device, this.#uses);
+    this.#pauseNs = pauseOf(plan);
     this.checker = new StampChecker({
       words: this.words,
       actor: host.id,
@@ -233,6 +244,7 @@ export class StressOperations {
           tables: this.tables,
           importer: this.importer,
           statistics: this.#statistics,
+          uses: this.#uses,
         };
         const job = yield* this.beginJob(parts, lane, accesses);
         reached();
