@@ -33,6 +33,7 @@ interface StressFlags {
   readonly killRate?: string;
   readonly hangRate: string;
   readonly heapPressure: string;
+  readonly siteRate: string;
   readonly fenceAge?: string;
   readonly mappingAge?: string;
   readonly heldMappingAge?: string;
@@ -63,6 +64,11 @@ export function addStressCommand(program: Command): void {
     )
     .option('--hang-rate <rate>', 'how often a driver hangs, e.g. 0.5/s', '0/s')
     .option('--heap-pressure <share>', 'how much of each heap somebody else takes at times, 0 to 1', '0')
+    .option(
+      '--site-rate <share>',
+      'at which share of its visits each fault site fires, 0 to 1; see docs/stress.md',
+      '0',
+    )
     .option('--fence-age <time>', `tell of fences that are pending for longer, or off (default: ${USUAL_AGE})`)
     .option('--mapping-age <time>', `tell of mappings that are open for longer, or off (default: ${USUAL_AGE})`)
     .option('--held-mapping-age <time>', 'the same of mappings that a device holds from job to job (default: off)')
@@ -143,6 +149,7 @@ async function readChoices(flags: StressFlags): Promise<PlanChoices> {
     killsPerSecond: rate('--kill-rate', flags.killRate ?? (flags.driver === undefined ? '0/s' : OWN_KILL_RATE)),
     hangsPerSecond: rate('--hang-rate', flags.hangRate),
     heapPressure: share('--heap-pressure', flags.heapPressure),
+    siteRate: share('--site-rate', flags.siteRate),
     ages: await readAges(flags),
     seed: wholeNumber('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER - 1_000_000),
   };
@@ -168,6 +175,7 @@ const SHARING = {
   buffers: '--buffers',
   operations: '--operations',
   heapPressure: '--heap-pressure',
+  siteRate: '--site-rate',
 };
 
 /** Loads the modules once, to say what is wrong with them before anything runs. */

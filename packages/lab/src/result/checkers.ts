@@ -30,7 +30,9 @@ export const historySchema = z.strictObject({
         text: z.string(),
         slot: count.optional().describe("the buffer's"),
         device: z.string().describe('that was found at it, or that waits'),
-        history: bufferHistorySchema.describe('of the buffer since its last good state; empty after the first violation of a buffer'),
+        history: bufferHistorySchema.describe(
+          'of the buffer since its last good state; empty after the first violation of a buffer',
+        ),
       }),
     )
     .describe('the first of them'),

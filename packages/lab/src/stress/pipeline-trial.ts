@@ -186,6 +186,7 @@ function emptyTrial(plan: StressPlan): TrialResult {
     latencies: OPERATIONS.map(() => Array.from({ length: BUCKETS }, () => 0)),
     deaths: { killed: 0, hung: 0, failed: 0, late: 0, reclaimed: 0, restarted: 0 },
     reclaimedNs: [],
+    sites: [],
     moves: { moved: 0, refused: 0, timedOut: 0 },
     bytesCopied: 0,
     freedBytesChecked: 0,

@@ -4,6 +4,7 @@ import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import type { AgeLimits, ExporterPolicy, ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import type { Fault, Supervision } from '@dmabuf-lab/core/runtime';
 import type { Bandwidths } from '@dmabuf-lab/heaps';
+import { drawnSites, everySite, type SiteRates } from './sites.js';
 
 export interface StressPlan {
   readonly runtime: 'threads' | 'virtual';
@@ -18,6 +19,10 @@ export interface StressPlan {
   readonly hangsPerSecond: number;
   /** Share of each heap that somebody else takes for random times, 0 to 1. */
   readonly heapPressure: number;
+  /** The most that the sites of a drawn plan may fire at, and what those of a fixed one do: a share of their visits, 0 to 1. */
+  readonly siteRate?: number;
+  /** Which sites are armed, and how often each fires. */
+  readonly sites: SiteRates;
   readonly seed: number;
   /** What has lasted longer is told; it is no violation. */
   readonly ages: AgeLimits;
@@ -27,7 +32,7 @@ export interface StressPlan {
 }
 
 /** What the command line says; the rest is drawn from the seed or as usual. */
-export type PlanChoices = Omit<StressPlan, 'ages' | 'policy' | 'ties'> & { readonly ages?: AgeChoices };
+export type PlanChoices = Omit<StressPlan, 'ages' | 'policy' | 'sites' | 'ties'> & { readonly ages?: AgeChoices };
 
 /** Limits of ages in ns; absent = as usual on that runtime. */
 export type AgeChoices = { readonly [limit in keyof AgeLimits]?: number | 'off' };
@@ -91,11 +96,11 @@ export const bandwidthsOf = ({ runtime }: StressPlan): Bandwidths =>
 export function fixedPlan(choices: PlanChoices): StressPlan {
   const timeoutNs = TIMES[choices.runtime].moveNs;
   const policy: ExporterPolicy = { onBusy: 'wait', timeoutNs, moveAt: 'first-map', moveBack: 'idle' };
-  return { ...choices, ages: agesOf(choices), policy, ties: 'fifo' };
+  return { ...choices, sites: everySite(choices.siteRate ?? 0), ages: agesOf(choices), policy, ties: 'fifo' };
 }
 
 /**
- * A plan drawn from its seed, in two steps: whether a kind of fault happens in this run at all, and then how often. The
+ * A plan drawn from its seed, in two steps: whether a kind of fault or a site is armed in this run at all, and then how often. The
  * numbers of the choices are what is drawn up to.
  */
 export function drawnPlan(choices: PlanChoices): StressPlan {
@@ -110,6 +115,7 @@ export function drawnPlan(choices: PlanChoices): StressPlan {
     killsPerSecond: armed(0.7, choices.killsPerSecond),
     hangsPerSecond: armed(0.3, choices.hangsPerSecond),
     heapPressure: armed(0.5, choices.heapPressure),
+    sites: drawnSites(choices.seed, choices.siteRate ?? 0),
     ages: agesOf(choices),
     policy: {
       onBusy: pick('wait', 'wait', 'busy'),

@@ -13,13 +13,24 @@ export function repeatCommand(
   ownDrivers: readonly string[] = [],
   ownParameters: readonly string[] = [],
 ): string {
-  const { runtime, drivers, buffers, durationNs, operations, killsPerSecond, hangsPerSecond, heapPressure, seed } =
-    choices;
+  const {
+    runtime,
+    drivers,
+    buffers,
+    durationNs,
+    operations,
+    killsPerSecond,
+    hangsPerSecond,
+    heapPressure,
+    siteRate = 0,
+    seed,
+  } = choices;
   const sharing = [
     `--drivers ${drivers}`,
     `--buffers ${buffers}`,
     ...(operations === undefined ? [] : [`--operations ${operations}`]),
     `--heap-pressure ${heapPressure}`,
+    ...(siteRate === 0 ? [] : [`--site-rate ${siteRate}`]),
   ];
   const words = [
     `dmabuf-lab stress --runtime ${runtime}`,

@@ -32,6 +32,7 @@ import {
   type StressPlan,
   supervisionOf,
 } from './plan.js';
+import { SITES } from './sites.js';
 import type { StressActorStart } from './stress-actor.js';
 import { hasLimits, NO_AGES, StressAges, usesPerDriver } from './stress-ages.js';
 import { stressBoard } from './stress-board.js';
@@ -219,6 +220,10 @@ function resultOf(
     latencies: OPERATIONS.map((_, i) => words.latencies(i)),
     deaths: deathsOf(incidents),
     reclaimedNs: incidents.flatMap(({ tookNs }) => (tookNs === undefined ? [] : [tookNs])),
+    sites: SITES.map((site, i) => ({
+      ...{ site, rate: plan.sites[site] ?? null },
+      ...{ visits: words.siteCount(i, 'visits'), fired: words.siteCount(i, 'fired') },
+    })),
     moves: exporter?.moves ?? { moved: words.runCount('moves'), refused: 0, timedOut: 0 },
     bytesCopied: exporter?.bytesCopied ?? 0,
     freedBytesChecked: exporter?.freedBytesChecked ?? 0,

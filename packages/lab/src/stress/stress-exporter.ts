@@ -2,11 +2,15 @@
 import { type BufferSlot, bufferSlot, type CallHandler, sleepUntil, type Task } from '@dmabuf-lab/core/base';
 import type { AttachReply, AttachRequest, MapReply, MapRequest } from '@dmabuf-lab/core/dma-buf';
 import { generationOf } from '@dmabuf-lab/core/dma-buf';
-import type { OpenExporter } from '@dmabuf-lab/core/driver';
+import { type OpenExporter, openPipelineExporter } from '@dmabuf-lab/core/driver';
 import { type ActorHost, PEER_DIED, type PeerDeath, RuntimeWords } from '@dmabuf-lab/core/runtime';
 import { DmaResv, ResvUsage } from '@dmabuf-lab/core/sync';
+import { storageCosts } from '@dmabuf-lab/heaps';
 import { EVENT, logDeath } from '../history/index.js';
-import { type ExporterStart, openExporter } from '../run/exporter-actor.js';
+import { makeHeaps } from '../run/board.js';
+import type { ExporterStart } from '../run/exporter-actor.js';
+import { failingHeap, lateCopies } from './failing-heap.js';
+import { FaultSites } from './fault-sites.js';
 import { pressHeap } from './heap-pressure.js';
 import { OPERATIONS } from './operations.js';
 import { boundOf, driverActor, listingsOf, nameOfActor, pauseOf, type StressPlan } from './plan.js';
@@ -53,14 +57,19 @@ const WATCH_NS = 100_000_000;
 export function* program(host: ActorHost, start: StressExporterStart): Task<StressExporterReport> {
   const { plan } = start;
   const words = new StressWords(start.board);
-  const open = openExporter(host, start.exporter);
+  const sites = new FaultSites(host, words, plan);
+  const { board, bandwidths } = start.exporter;
+  const open = openPipelineExporter(host, start.exporter, {
+    heaps: (...made) => makeHeaps(board, ...made).map((heap) => failingHeap(heap, sites)),
+    costs: lateCopies(storageCosts(bandwidths), sites),
+  });
   // What a worn heap has lost is nobody's.
   const wornBytes = usedBytes(open);
   const checks = new StressChecks({
     ...{ open, words, lane: host.id * LANES, life: host.life, now: () => host.clock.now() },
     onViolation: () => new RuntimeWords(host.words).stop(),
   });
-  watchServices(host, open, words, plan, checks);
+  watchServices(host, open, words, plan, { checks, sites });
   yield* host.ready();
   if (plan.heapPressure > 0) {
     const pressure = { share: plan.heapPressure, meanNs: 10 * pauseOf(plan), untilNs: plan.durationNs };
@@ -91,7 +100,7 @@ function watchServices(
   { exporter, tables, reclaim, guard }: OpenExporter,
   words: StressWords,
   plan: StressPlan,
-  checks: StressChecks,
+  { checks, sites }: { readonly checks: StressChecks; readonly sites: FaultSites },
 ): void {
   const handlers = exporter.handlers();
   const log = (slot: BufferSlot, kind: keyof typeof EVENT, value: number): void =>
@@ -117,7 +126,9 @@ function watchServices(
     method,
     function* (args: unknown, from: string): Task<unknown> {
       try {
-        return yield* serve(args, from);
+        const reply: unknown = yield* serve(args, from);
+        yield* sites.late('exporter-reply');
+        return reply;
       } finally {
         checks.look();
       }
