@@ -32,6 +32,7 @@ interface StressFlags {
   readonly operations?: string;
   readonly killRate?: string;
   readonly hangRate: string;
+  readonly exporterKillRate: string;
   readonly heapPressure: string;
   readonly siteRate: string;
   readonly fenceAge?: string;
@@ -63,6 +64,7 @@ export function addStressCommand(program: Command): void {
       `how often a driver is killed, e.g. 2/s (default: 0/s, with --driver ${OWN_KILL_RATE})`,
     )
     .option('--hang-rate <rate>', 'how often a driver hangs, e.g. 0.5/s', '0/s')
+    .option('--exporter-kill-rate <rate>', 'how often the exporter is killed, which then comes back, e.g. 1/s', '0/s')
     .option('--heap-pressure <share>', 'how much of each heap somebody else takes at times, 0 to 1', '0')
     .option(
       '--site-rate <share>',
@@ -148,6 +150,7 @@ async function readChoices(flags: StressFlags): Promise<PlanChoices> {
     ...(operations !== undefined && { operations: wholeNumber('--operations', operations, 1, 1_000_000_000) }),
     killsPerSecond: rate('--kill-rate', flags.killRate ?? (flags.driver === undefined ? '0/s' : OWN_KILL_RATE)),
     hangsPerSecond: rate('--hang-rate', flags.hangRate),
+    exporterKillsPerSecond: rate('--exporter-kill-rate', flags.exporterKillRate),
     heapPressure: share('--heap-pressure', flags.heapPressure),
     siteRate: share('--site-rate', flags.siteRate),
     ages: await readAges(flags),
@@ -159,12 +162,12 @@ async function readChoices(flags: StressFlags): Promise<PlanChoices> {
 const MAX_FAULTS = 50_000;
 
 async function checkFaults(
-  { killsPerSecond, hangsPerSecond, durationNs }: PlanChoices,
+  { killsPerSecond, hangsPerSecond, exporterKillsPerSecond = 0, durationNs }: PlanChoices,
   { driver }: StressFlags,
 ): Promise<void> {
   const { MAX_PIPELINE_FAULTS } = await import('../stress/index.js');
   const most = driver === undefined ? MAX_FAULTS : MAX_PIPELINE_FAULTS / 2;
-  const faults = Math.round((killsPerSecond + hangsPerSecond) * (durationNs / 1e9));
+  const faults = Math.round((killsPerSecond + hangsPerSecond + exporterKillsPerSecond) * (durationNs / 1e9));
   if (faults <= most) return;
   throw new InputError(`Cannot cause ${faults} faults in one run: expected rates and a duration for at most ${most}`);
 }

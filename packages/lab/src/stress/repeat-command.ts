@@ -23,6 +23,7 @@ export function repeatCommand(
     hangsPerSecond,
     heapPressure,
     siteRate = 0,
+    exporterKillsPerSecond = 0,
     seed,
   } = choices;
   const sharing = [
@@ -39,6 +40,7 @@ export function repeatCommand(
     `--duration ${exactDuration(durationNs)}`,
     `--kill-rate ${killsPerSecond}/s`,
     `--hang-rate ${hangsPerSecond}/s`,
+    ...(exporterKillsPerSecond === 0 ? [] : [`--exporter-kill-rate ${exporterKillsPerSecond}/s`]),
     ...ageOptions(choices.ages ?? {}),
     `--seed ${seed}`,
     ...(draw ? ['--draw'] : []),

@@ -28,6 +28,7 @@ import {
   driverName,
   EXPORTER_ACTOR,
   faultsOf,
+  isExporterKilled,
   nameOfActor,
   type StressPlan,
   supervisionOf,
@@ -150,6 +151,7 @@ function runSpec(
       data: exporter,
       supervised: false,
       reclaims: true,
+      ...(isExporterKilled(plan) && { resumes: true }),
     },
   ];
   for (let index = 0; index < plan.drivers; index += 1) {

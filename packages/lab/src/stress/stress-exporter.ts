@@ -3,6 +3,7 @@ import { type BufferSlot, bufferSlot, type CallHandler, sleepUntil, type Task } 
 import type { AttachReply, AttachRequest, MapReply, MapRequest } from '@dmabuf-lab/core/dma-buf';
 import { generationOf } from '@dmabuf-lab/core/dma-buf';
 import { type OpenExporter, openPipelineExporter } from '@dmabuf-lab/core/driver';
+import { PAGE_SIZE } from '@dmabuf-lab/core/memory';
 import { type ActorHost, PEER_DIED, type PeerDeath, RuntimeWords } from '@dmabuf-lab/core/runtime';
 import { DmaResv, ResvUsage } from '@dmabuf-lab/core/sync';
 import { storageCosts } from '@dmabuf-lab/heaps';
@@ -63,8 +64,9 @@ export function* program(host: ActorHost, start: StressExporterStart): Task<Stre
     heaps: (...made) => makeHeaps(board, ...made).map((heap) => failingHeap(heap, sites)),
     costs: lateCopies(storageCosts(bandwidths), sites),
   });
-  // What a worn heap has lost is nobody's.
-  const wornBytes = usedBytes(open);
+  // What a worn heap has lost is nobody's. Later lives begin with buffers.
+  if (host.life === 0) words.setRun('worn', usedBytes(open) / PAGE_SIZE);
+  const wornBytes = words.runCount('worn') * PAGE_SIZE;
   const checks = new StressChecks({
     ...{ open, words, lane: host.id * LANES, life: host.life, now: () => host.clock.now() },
     onViolation: () => new RuntimeWords(host.words).stop(),

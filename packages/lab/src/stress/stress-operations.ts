@@ -3,6 +3,7 @@ import { attempt, type Nanoseconds, type RandomStream, sleepUntil, type Task } f
 import {
   type BufferHandle,
   type CreateRequest,
+  callOnce,
   type DmaBufAttachment,
   DmaBufImporter,
   EXPORTER,
@@ -168,7 +169,7 @@ export class StressOperations {
 
   *#destroyNow(handle: BufferHandle, { number }: StressLane): Task<void> {
     this.checker.log('destroyed', handle.slot, number);
-    yield* this.#counter.perform(undefined, 'destroy', () => this.host.call(EXPORTER, 'destroy', { buffer: handle }));
+    yield* this.#counter.perform(undefined, 'destroy', () => callOnce(this.host, 'destroy', { buffer: handle }));
     this.#destroys -= 1;
     this.tables.jobs.countEnded();
   }

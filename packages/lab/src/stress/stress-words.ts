@@ -7,7 +7,7 @@
  * Layout    table       row          words
  *           run         one          0 OPERATIONS done; 1 MOVES; 2 ENDED drivers; 3 DEATHS; 4 OVERDUE fences and mappings; told of
  *                                    the exporter's checkers: 5 DAMAGES of freed pages, 6 CORRUPTIONS of control words, 7 SENDERS of
- *                                    broken messages
+ *                                    broken messages; 8 WORN pages that the heaps had lost before the run
  *           directory   a listing    0 HANDLE: 0 nothing listed, else life * 1024 + slot + 1 of a buffer
  *           lanes       a lane       0 DOING: operation + 1; 1 SINCE in ms
  *           counts      an operation 0 ended well; 1 … ended with the errno of that place
@@ -39,6 +39,7 @@ const RUN = {
   damages: 5,
   corruptions: 6,
   senders: 7,
+  worn: 8,
 } as const;
 
 /** Where everything lies: plain data, the same for every actor, and the memory itself. */
@@ -75,6 +76,10 @@ export class StressWords extends HistoryWords<StressBoard> {
 
   addToRun(what: keyof typeof RUN): number {
     return this.words.add(wordAt(this.board.run, 0, RUN[what]), 1) + 1;
+  }
+
+  setRun(what: 'worn', count: number): void {
+    this.words.store(wordAt(this.board.run, 0, RUN[what]), count);
   }
 
   /** @param error place in ERRORS + 1, or 0 */
