@@ -2,6 +2,7 @@
 import { ATTACH } from './attach-board.js';
 import { DYNAMIC_IMPORTER, PINS_OF_A_STAY, PINS_OF_JOBS } from './dynamic-importer-board.js';
 import { FENCES } from './fence-board.js';
+import { FENCE_DEADLINES } from './fence-deadline-board.js';
 import { FENCE_REUSE } from './fence-reuse-board.js';
 import { POOL, RING_BLOCKS, RING_DROPS, RING_LEAVE } from './links.js';
 import { MAP_AND_MOVE } from './map-board.js';
@@ -23,6 +24,7 @@ export const PROTOCOLS: readonly Protocol[] = [
   ATTACH,
   FENCES,
   FENCE_REUSE,
+  FENCE_DEADLINES,
   RESERVATIONS,
   RING_BLOCKS,
   RING_DROPS,
