@@ -165,9 +165,11 @@ export const FENCE_DEADLINES: Protocol = {
     'sleeps: waiter for the point, without a deadline',
   ],
   searches: [
-    { by: 'depth first', preemptions: 0, crashes: 1, schedules: 6_000 },
-    { by: 'depth first', preemptions: 1, schedules: 12_000 },
+    { by: 'depth first', preemptions: 0, crashes: 1, schedules: 6_000, complete: 'in tests' },
+    { by: 'depth first', preemptions: 1, schedules: 12_000, complete: 'in tests' },
     { by: 'random', crashes: 2, schedules: 1_000 },
     { by: 'PCT', depth: 4, schedules: 1_000 },
+    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 200, complete: 'in explore' },
+    { by: 'depth first', preemptions: 2, schedules: 200, complete: 'in explore' },
   ],
 };
