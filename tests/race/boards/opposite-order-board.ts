@@ -1,6 +1,6 @@
 /**
  * Two devices that map two buffers as one set, each in its own order, publish a fence on both and unmap, while one of the
- * buffers, or both, are moved.
+ * buffers, or both, are moved. Either device may die.
  *
  * In the end everybody has gone on and each buffer has moved; no page is touched while it is copied or after it was freed.
  */
@@ -11,7 +11,7 @@ import type { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { DmaResv, lockReservations, ResvUsage, Timeline, TimelineWords } from '@dmabuf-lab/core/sync';
 import { type Board, ExploredWords } from '../explorer/index.js';
 import { moveOnce, pageOf, STORAGE } from './mover-parts.js';
-import { answering, servicesOf } from './parts.js';
+import { answering, reclaimerOf, servicesOf } from './parts.js';
 import type { Protocol } from './protocol.js';
 import { WaitingResv } from './resv-board.js';
 
@@ -88,6 +88,8 @@ export function oppositeOrderBoard(moves: readonly number[], mutant?: OrderMutan
       'device 2': device(1),
       ...Object.fromEntries(moves.map((buffer) => [`mover of ${buffer}`, mover(buffer)])),
     }),
+    mortal: ['device 1', 'device 2'],
+    reclaimer: reclaimerOf(words, open, (dead) => BUFFERS.map((buffer) => attachmentSlot(2 * dead + buffer))),
     end() {
       for (const buffer of moves) {
         if (open.buffers.state(bufferSlot(buffer)) !== 4) throw new Error(`buffer ${buffer} has not moved`);
@@ -100,10 +102,15 @@ export const OPPOSITE_ORDER: Protocol = {
   name: 'sets mapped in opposite order, two moves',
   board: (mutant) => oppositeOrderBoard([0, 1], mutant as OrderMutant),
   mutants: ['maps one by one', 'waits where it should back off'],
-  rarePaths: ['sleeps: device 1 for a buffer being moved', 'sleeps: mover of 0 for the mappings of an importer'],
+  rarePaths: [
+    'sleeps: device 1 for a buffer being moved',
+    'sleeps: mover of 0 for the mappings of an importer',
+    'a reclaimer dies',
+  ],
   searches: [
-    { by: 'depth first', preemptions: 1, schedules: 400 },
-    { by: 'random', schedules: 600 },
-    { by: 'PCT', depth: 3, schedules: 400 },
+    { by: 'depth first', preemptions: 1, schedules: 400, complete: 'in explore' },
+    { by: 'random', crashes: 2, schedules: 600 },
+    { by: 'PCT', depth: 3, crashes: 1, schedules: 400 },
+    { by: 'depth first', preemptions: 0, crashes: 1, schedules: 300, complete: 'in explore' },
   ],
 };
