@@ -1,6 +1,7 @@
 /** Every protocol of shared words that is explored. */
 import { ATTACH } from './attach-board.js';
 import { DYNAMIC_IMPORTER, PINS_OF_A_STAY, PINS_OF_JOBS } from './dynamic-importer-board.js';
+import { EXPORTER_RESTART } from './exporter-restart-board.js';
 import { FENCES } from './fence-board.js';
 import { FENCE_DEADLINES } from './fence-deadline-board.js';
 import { FENCE_REUSE } from './fence-reuse-board.js';
@@ -33,4 +34,5 @@ export const PROTOCOLS: readonly Protocol[] = [
   RUNTIME,
   PARK_ROWS_LOOK,
   RECOVERY,
+  EXPORTER_RESTART,
 ];
