@@ -1,4 +1,4 @@
-import { POOL } from './boards/links.js';
+import { FRAME_OVERWRITTEN, POOL } from './boards/links.js';
 import { testProtocol } from './boards/test-protocol.js';
 
-testProtocol(POOL);
+for (const protocol of [POOL, FRAME_OVERWRITTEN]) testProtocol(protocol);

@@ -1,6 +1,7 @@
 /** The exporter dies at any instant and comes back: maps wait, no buffer is lost, nothing is left (docs/decisions/0011). */
-import { executeRun, parseScenario, prepareRun, type RunResult } from '@dmabuf-lab/lab';
+import { applyOverrides, executeRun, parseScenario, prepareRun, type RunResult } from '@dmabuf-lab/lab';
 import test from 'ava';
+import { BACK as AGAIN, type SlowStart } from './programs/slow-exporter.js';
 import { runText } from './run-file.js';
 
 interface Board {
@@ -151,8 +152,8 @@ for (const { name, lines, deaths } of [
     );
     t.true(result.ledger.empty, JSON.stringify(result.ledger));
     t.is(checksFailed(result), 0);
-    // How much gets through depends on the machine.
-    t.true(result.devices.display.counters.shown > 0);
+    // How much gets through, if anything, depends on the machine.
+    t.true(result.devices.camera.counters.ticks > 0);
   });
 }
 
@@ -218,18 +219,25 @@ for (const { name, lines, restart, problem } of [
 }
 
 test('on threads, the exporter hangs while it sets up again: it is ended as hung, and not only at the deadline of the set-up', async (t) => {
-  // To set up takes a worker longer than from one of these to the next; the last is for a machine that is very busy.
-  const hangs = [80, 90, 100, 120, 140, 180, 220, 300, 2000].map((ms) => `{ at: ${ms}ms, hang: exporter }`);
+  // Its second life stays in its set-up until one of these comes, the first after it has begun; the run ends with its third.
+  const hangs = Array.from({ length: 50 }, (_, i) => `{ at: ${300 + 2000 * i}ms, hang: exporter }`);
   const lines = ['{ at: 70ms, kill: exporter }', ...hangs].join();
-  const text = recorder(lines, { durationMs: 2500 }).replace('hung: 300ms', 'hung: 1s');
-  const { result } = await runText(text, { overrides: { runtime: 'threads' } });
+  const text = recorder(lines, { durationMs: 100_000 }).replace('hung: 300ms', 'hung: 1s');
+  const loaded = parseScenario(text, 'test.yaml');
+  const prepared = await prepareRun({ ...loaded, scenario: applyOverrides(loaded.scenario, { runtime: 'threads' }) });
+  const actors = prepared.actors.map((actor) => {
+    if (actor.resumes !== true) return actor;
+    const data: SlowStart = { module: actor.module, data: actor.data };
+    return { ...actor, module: new URL('./programs/slow-exporter.js', import.meta.url).href, data };
+  });
+  const stop = new AbortController();
+  const onOutput = (_: string, line: string): void => {
+    if (line === AGAIN) stop.abort();
+  };
+  const { result } = await executeRun({ ...prepared, actors }, { collectTrace: false, onOutput, signal: stop.signal });
   const deaths = result.incidents.filter(({ kind, device }) => kind === 'died' && device === 'exporter');
-  t.deepEqual(
-    deaths.map(({ why }) => why).filter((why) => why !== undefined),
-    [],
-    'why: only of a set-up that took too long',
-  );
-  t.true(deaths.some(({ cause }) => cause === 'hung'));
+  t.like(deaths[1], { life: 1, cause: 'hung' });
+  t.is(deaths[1].why, undefined, 'why: only of a set-up that took too long');
   t.true(result.ledger.empty);
 });
 

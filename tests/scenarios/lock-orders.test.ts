@@ -108,6 +108,29 @@ for (const runtime of ['virtual', 'threads'] as const) {
   });
 }
 
+/** One device that locks two buffers in one order until 195 ms, and then in the other. */
+const TURNING = RELAY.replace(/ {2}mixer: .*\n {2}meter: .*\n/, '  mixer: { driver: TURNING }\n')
+  .replace('TURNING', JSON.stringify(fileURLToPath(new URL('./drivers/turning-locks.js', import.meta.url))))
+  .replace(/ {2}- \{ from: mixer.*\n/g, '')
+  .concat('supervision: { restart: one-for-one, restarts: 5, backoff: 1ms }\n');
+
+test('an order that turns round, is named; not so when its buffers have gone meanwhile, and others have their names', async (t) => {
+  const lockOrders = ({ incidents }: RunResult): unknown[] => incidents.filter(({ kind }) => kind === 'lock-order');
+  const same = (await runText(TURNING)).result;
+  t.is(lockOrders(same).length, 1);
+  for (const dead of [['left'], ['left', 'right']]) {
+    const kills = dead.map((device) => `{ at: 190ms, kill: ${device} }`);
+    const { result } = await runText(`${TURNING}timeline: [${kills}]\n`);
+    t.deepEqual(
+      result.buffers.map(({ name }) => name).sort(),
+      ['left.out[0]', 'right.out[0]', ...dead.map((device) => `${device}.out[0]`)].sort(),
+      'other buffers by the same names',
+    );
+    t.true(result.devices.mixer.counters.straight > 5 && result.devices.mixer.counters.turned > 3);
+    t.deepEqual(lockOrders(result), []);
+  }
+});
+
 test('run: orders of locks that contradict each other, are told, and it ends with 1', async (t) => {
   const { code, stdout } = await run(ROOT, ['run', 'examples/drivers/opposite-locks.yaml']);
   t.is(code, 1);

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { countOf, runText } from './run-file.js';
 
@@ -54,6 +55,43 @@ test('a link that drops the newest, to a slow consumer, keeps the oldest waiting
   t.is(result.devices.camera.framesDropped, 0);
   t.true(result.ledger.empty);
 });
+
+const TO_BOTH = [
+  '{ from: camera.out, to: relay.in }',
+  '{ from: relay.out, to: encoder.in, policy: error, depth: 1 }',
+  '{ from: relay.out, to: fast.in }',
+];
+const RELAY = `relay: { driver: ${fileURLToPath(new URL('./drivers/minds-full-links.js', import.meta.url))} }`;
+
+test('a link whose policy is error, to a slow consumer, refuses its producer, and others get every frame', async (t) => {
+  const { result } = await runText(
+    scenario('4s', [CAMERA, RELAY, encoder('70ms'), encoder('1ms').replace('encoder', 'fast')], TO_BOTH),
+  );
+  const [, link, other] = result.links;
+  t.true(link.dropped > 0);
+  t.is(result.devices.relay.counters.refusedENOBUFS, link.dropped);
+  t.is(link.delivered + link.dropped, 200);
+  t.is(countOf(link.droppedSequences), link.dropped);
+  t.deepEqual([other.delivered, other.dropped], [200, 0]);
+  t.is(result.devices.camera.framesDropped, 0);
+  t.true(result.ledger.empty);
+});
+
+for (const runtime of ['virtual', 'threads']) {
+  test(`a link whose policy is error, of a producer that does not expect it, ends the run, ${runtime}`, async (t) => {
+    const text = scenario(
+      '4s',
+      [CAMERA, encoder('70ms')],
+      ['{ from: camera.out, to: encoder.in, policy: error, depth: 1 }'],
+      `runtime: ${runtime}\n`,
+    );
+    const error = await t.throwsAsync(runText(text));
+    t.regex(
+      error?.message ?? '',
+      /Cannot push frame \d+ from camera.out to encoder.in: the link is full, with 1 waiting, and its policy is error/,
+    );
+  });
+}
 
 test('a link that blocks, to a slow consumer, makes the camera lose frames for want of buffers', async (t) => {
   const { result } = await runText(scenario('4s', [CAMERA, encoder('70ms')], ['{ from: camera.out, to: encoder.in }']));

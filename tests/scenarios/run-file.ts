@@ -6,6 +6,7 @@ import {
   loadScenario,
   parseScenario,
   prepareRun,
+  type RunOptions,
   type RunOutcome,
   type ScenarioOverrides,
 } from '@dmabuf-lab/lab';
@@ -24,7 +25,9 @@ export interface FileRun {
   readonly cameraFile?: string;
   readonly trace?: boolean;
   readonly signal?: AbortSignal;
-  readonly onProgress?: Parameters<typeof executeRun>[1]['onProgress'];
+  readonly onProgress?: RunOptions['onProgress'];
+  readonly onOutput?: RunOptions['onOutput'];
+  readonly longWaitMs?: number;
 }
 
 export async function runFile(path: string, options: FileRun = {}): Promise<RunOutcome> {
@@ -37,10 +40,10 @@ export async function runText(text: string, options: FileRun = {}): Promise<RunO
 }
 
 async function runLoaded(loaded: Awaited<ReturnType<typeof loadScenario>>, options: FileRun): Promise<RunOutcome> {
-  const { overrides = {}, cameraFile, trace = false, signal, onProgress } = options;
+  const { overrides = {}, cameraFile, trace = false, ...watch } = options;
   const changed = { ...loaded, scenario: applyOverrides(loaded.scenario, overrides) };
   const prepared = await prepareRun(changed, { cameraFile });
-  return await executeRun(prepared, { collectTrace: trace, signal, onProgress });
+  return await executeRun(prepared, { ...watch, collectTrace: trace });
 }
 
 /** Number of frames in a list of ranges. */

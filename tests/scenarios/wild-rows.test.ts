@@ -2,50 +2,21 @@
 import { ActorError } from '@dmabuf-lab/core/runtime';
 import { parseScenario, type RunResult, summarize } from '@dmabuf-lab/lab';
 import test, { type ExecutionContext } from 'ava';
+import { ATTACH, DETACH, type LateEncoder, lateEncoder } from './late-encoder.js';
 import { runText } from './run-file.js';
 
-interface Written {
+interface Written extends Pick<LateEncoder, 'seed' | 'runtime' | 'supervision'> {
   readonly of: string;
   readonly device: string;
-  readonly seed?: number;
-  readonly runtime?: string;
-  readonly supervision?: string;
-  readonly more?: string;
+  readonly more?: readonly string[];
 }
 
-/** A camera before a GPU with a display, and an encoder that comes late and asks the exporter for every buffer. */
-function preview({ of, device, seed = 1, runtime = 'virtual', supervision = '', more = '' }: Written): string {
-  return `
-name: wild-rows
-duration: 1s
-seed: ${seed}
-runtime: ${runtime}
-payload: stamp
-debug: { history: true }
-memory: { windows: [{ name: dram, base: 0x4000_0000, size: 256MiB }] }
-heaps:
-  - { name: system, kind: system, window: dram }
-  - { name: cma, kind: cma, window: dram, base: 0x4800_0000, size: 16MiB }
-devices:
-  camera: { driver: camera, parameters: { width: 64, height: 64, rate: 60 } }
-  gpu: { driver: gpu, parameters: { service: 6ms } }
-  display: { driver: display, parameters: { refresh: 60 } }
-  encoder: { driver: encoder, constraints: { contiguous: true }, parameters: { service: 2ms } }
-pools:
-  camera.out: { buffers: 4 }
-  gpu.out: { buffers: 3 }
-links:
-  - { from: camera.out, to: gpu.in, policy: drop-oldest, depth: 2 }
-  - { from: gpu.out, to: display.in }
-  - { from: camera.out, to: encoder.in, depth: 2, policy: drop-oldest }
-${supervision}
-timeline:
-  - { at: 300ms, corrupt: ${device}, what: words, of: ${of} }
-  - { at: 500ms, attach: encoder }
-  - { at: 800ms, detach: encoder }
-  ${more}
-`;
-}
+const preview = ({ of, device, more = [], ...said }: Written): string =>
+  lateEncoder({
+    name: 'wild-rows',
+    ...said,
+    events: [`{ at: 300ms, corrupt: ${device}, what: words, of: ${of} }`, ATTACH, DETACH, ...more],
+  });
 
 const sum = ({ devices }: RunResult, counter: string): number =>
   Object.values(devices).reduce((total, { counters }) => total + (counters[counter] ?? 0), 0);
@@ -135,10 +106,10 @@ test('corrupt pools, of a driver that does not expect EIO: the run ends with it,
 });
 
 test('corrupt rows, and either end of a ring dies and comes back: nothing is left, nobody waits', async (t) => {
-  const supervision = 'supervision: { restart: one-for-one, restarts: 5, backoff: 1ms }';
+  const supervision = '{ restart: one-for-one, restarts: 5, backoff: 1ms }';
   for (const of of ['rings', 'frames', 'queues']) {
     for (const dead of ['camera', 'gpu', 'display', 'exporter']) {
-      const more = `- { at: 310ms, kill: ${dead} }\n  - { at: 600ms, kill: ${dead} }`;
+      const more = [`{ at: 310ms, kill: ${dead} }`, `{ at: 600ms, kill: ${dead} }`];
       const { result } = await runText(preview({ of, device: 'gpu', supervision, more }));
       const which = `${of}, ${dead} dies`;
       t.is(result.corruptions?.length, 1, which);

@@ -1,44 +1,18 @@
 /** Drivers that write over control words: row 13 of docs/reliability.md, in whole runs. */
 import { parseScenario, type RunResult, summarize } from '@dmabuf-lab/lab';
 import test from 'ava';
+import { ATTACH, DETACH, type LateEncoder, lateEncoder } from './late-encoder.js';
 import { runText } from './run-file.js';
 
-/** A camera before a GPU with a display, and an encoder that comes late and asks the exporter for every buffer. */
-function preview(events: string, { seed = 1, runtime = 'virtual', mapping = 'per-job' } = {}): string {
-  return `
-name: wild-writes
-duration: 1s
-seed: ${seed}
-runtime: ${runtime}
-pace: real
-payload: stamp
-debug: { history: true }
-memory: { windows: [{ name: dram, base: 0x4000_0000, size: 256MiB }] }
-heaps:
-  - { name: system, kind: system, window: dram }
-  - { name: cma, kind: cma, window: dram, base: 0x4800_0000, size: 16MiB }
-devices:
-  camera: { driver: camera, parameters: { width: 64, height: 64, rate: 60 }, mapping: ${mapping} }
-  gpu: { driver: gpu, parameters: { service: 6ms }, mapping: ${mapping} }
-  display: { driver: display, parameters: { refresh: 60 } }
-  encoder: { driver: encoder, constraints: { contiguous: true }, parameters: { service: 2ms } }
-pools:
-  camera.out: { buffers: 4 }
-  gpu.out: { buffers: 3 }
-links:
-  - { from: camera.out, to: gpu.in, policy: drop-oldest, depth: 2 }
-  - { from: gpu.out, to: display.in, policy: drop-oldest, depth: 2 }
-  - { from: camera.out, to: encoder.in, depth: 2, policy: drop-oldest }
-timeline: [${events}]
-`;
-}
+const preview = (events: readonly string[], said: Partial<LateEncoder> = {}): string =>
+  lateEncoder({ name: 'wild-writes', displayPolicy: 'drop-oldest', ...said, events });
 
-const EVENTS = (device: string): string =>
-  `{ at: 300ms, corrupt: ${device}, what: words }, { at: 500ms, attach: encoder }, { at: 800ms, detach: encoder }`;
+const corrupt = (device: string): string => `{ at: 300ms, corrupt: ${device}, what: words }`;
+const EVENTS = (device: string): readonly string[] => [corrupt(device), ATTACH, DETACH];
 const checksFailed = ({ devices }: RunResult): number =>
   Object.values(devices).reduce((sum, { counters }) => sum + (counters.checksFailed ?? 0), 0);
 
-for (const mapping of ['per-job', 'held']) {
+for (const mapping of ['per-job', 'held'] as const) {
   test(`corrupt words, ${mapping}: found at the next operation, one buffer is given up, the others go on`, async (t) => {
     let refused = 0;
     const places = new Set<string>();
@@ -84,13 +58,13 @@ test('corrupt words, on threads: found, and nothing is left', async (t) => {
 });
 
 test('corrupt, a number of messages for words, is refused before anything starts', (t) => {
-  const text = preview('{ at: 300ms, corrupt: gpu, what: words, messages: 2 }');
+  const text = preview(['{ at: 300ms, corrupt: gpu, what: words, messages: 2 }']);
   t.throws(() => parseScenario(text, 'test.yaml'), { message: /messages goes with what: messages/ });
 });
 
 /** A preview whose exporter and devices come back. */
-const supervised = (events: string, seed: number): string =>
-  preview(events, { seed }).replace('timeline:', 'supervision: { restart: one-for-one, backoff: 1ms }\ntimeline:');
+const supervised = (events: readonly string[], seed: number): string =>
+  preview(events, { seed, supervision: '{ restart: one-for-one, backoff: 1ms }' });
 
 for (const [when, atMs] of [
   ['before anybody has looked', 310],
@@ -100,8 +74,8 @@ for (const [when, atMs] of [
     for (const device of ['camera', 'gpu', 'display']) {
       for (let seed = 1; seed <= 2; seed += 1) {
         const which = `${device}, seed ${seed}`;
-        const events = `{ at: 300ms, corrupt: ${device}, what: words }, { at: 500ms, attach: encoder }`;
-        const { result } = await runText(supervised(`${events}, { at: ${atMs}ms, kill: exporter }`, seed));
+        const events = [corrupt(device), ATTACH, `{ at: ${atMs}ms, kill: exporter }`];
+        const { result } = await runText(supervised(events, seed));
         t.is(result.corruptions?.length, 1, which);
         t.regex(result.corruptions?.[0].what ?? '', /its guard word 1[45] holds 0x/, which);
         t.is(checksFailed(result), 0, which);
@@ -114,8 +88,7 @@ for (const [when, atMs] of [
 
 test('corrupt words, and whose attachment it was dies: found when it is reclaimed', async (t) => {
   for (let seed = 1; seed <= 8; seed += 1) {
-    const events = '{ at: 300ms, corrupt: gpu, what: words }, { at: 301ms, kill: gpu }';
-    const { result } = await runText(supervised(events, seed));
+    const { result } = await runText(supervised([corrupt('gpu'), '{ at: 301ms, kill: gpu }'], seed));
     t.is(result.corruptions?.length, 1, `seed ${seed}`);
     t.true(result.ledger.empty, `seed ${seed}: ${JSON.stringify(result.ledger)}`);
   }

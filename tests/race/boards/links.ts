@@ -42,6 +42,39 @@ export const RING_LEAVE: Protocol = {
   searches: SEARCHES,
 };
 
+export const RING_OVERWRITTEN: Protocol = {
+  name: 'ring: overwritten',
+  board: (mutant) =>
+    linkBoard({ policy: 'block', pushes: 2, frames: 2, consumers: 1, overwritten: 'ring' }, mutant as LinkMutant),
+  mutants: [
+    'looks at the guards before it loads',
+    'pushes into an overwritten ring',
+    'leaves an overwritten ring as it is',
+    'is reclaimed by the journal of an overwritten ring',
+    'tells nobody of an overwritten ring',
+  ],
+  rarePaths: ['a push finds its ring overwritten', 'the dead has left an overwritten ring'],
+  searches: SEARCHES,
+};
+
+export const RING_DROPS_OVERWRITTEN: Protocol = {
+  name: 'ring: drop the oldest, overwritten',
+  board: (mutant) =>
+    linkBoard({ policy: 'drop-oldest', pushes: 3, frames: 2, consumers: 1, overwritten: 'ring' }, mutant as LinkMutant),
+  mutants: ['looks at the guards before it loads', 'pushes into an overwritten ring'],
+  rarePaths: ['a push finds its ring overwritten', 'the dead has left an overwritten ring'],
+  searches: SEARCHES,
+};
+
+export const FRAME_OVERWRITTEN: Protocol = {
+  name: 'frame pool: a frame overwritten',
+  board: (mutant) =>
+    linkBoard({ policy: 'block', pushes: 3, frames: 2, consumers: 1, overwritten: 'frame' }, mutant as LinkMutant),
+  mutants: ['looks at the guards of a frame before it loads', 'waits for an overwritten frame'],
+  rarePaths: ['a frame is found overwritten'],
+  searches: SEARCHES,
+};
+
 export const POOL: Protocol = {
   name: 'frame pool: two consumers',
   board: (mutant) => linkBoard({ policy: 'block', pushes: 2, frames: 1, consumers: 2 }, mutant as LinkMutant),

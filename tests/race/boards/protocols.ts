@@ -5,7 +5,15 @@ import { EXPORTER_RESTART } from './exporter-restart-board.js';
 import { FENCES } from './fence-board.js';
 import { FENCE_DEADLINES } from './fence-deadline-board.js';
 import { FENCE_REUSE } from './fence-reuse-board.js';
-import { POOL, RING_BLOCKS, RING_DROPS, RING_LEAVE } from './links.js';
+import {
+  FRAME_OVERWRITTEN,
+  POOL,
+  RING_BLOCKS,
+  RING_DROPS,
+  RING_DROPS_OVERWRITTEN,
+  RING_LEAVE,
+  RING_OVERWRITTEN,
+} from './links.js';
 import { MAP_AND_MOVE } from './map-board.js';
 import { MAP_WORDS } from './map-words-board.js';
 import { OPPOSITE_ORDER } from './opposite-order-board.js';
@@ -30,7 +38,10 @@ export const PROTOCOLS: readonly Protocol[] = [
   RING_BLOCKS,
   RING_DROPS,
   RING_LEAVE,
+  RING_OVERWRITTEN,
+  RING_DROPS_OVERWRITTEN,
   POOL,
+  FRAME_OVERWRITTEN,
   RUNTIME,
   PARK_ROWS_LOOK,
   RECOVERY,

@@ -3,6 +3,7 @@ import { assert, ErrnoError } from '../base/index.js';
 import type { BufferPlan } from '../constraints/index.js';
 import type { ExportedBuffer } from './exported-buffer.js';
 import type { BufferHandle } from './protocol.js';
+import type { SlotWatch } from './slot-watch.js';
 
 export function staleHandle(op: string, handle: BufferHandle): ErrnoError {
   return new ErrnoError('ESTALE', op, `Cannot use buffer ${handle.slot} of life ${handle.life}: it is gone`, {
@@ -41,7 +42,13 @@ export function exporterDied(buffer: ExportedBuffer, op: string): ErrnoError {
   return new ErrnoError('ENODEV', op, message, { buffer: buffer.name });
 }
 
-export function corruptSlot(buffer: ExportedBuffer, op: string, what: string): ErrnoError {
+/** Looks at a buffer. @throws ErrnoError EIO when its control words have been overwritten */
+export function refuseCorrupt(watch: SlotWatch | undefined, buffer: ExportedBuffer, op: string): void {
+  const what = watch?.look(buffer);
+  if (what !== undefined) throw corruptSlot(buffer, op, what);
+}
+
+function corruptSlot(buffer: ExportedBuffer, op: string, what: string): ErrnoError {
   const message = `Cannot use ${buffer.name}: its control words have been overwritten: ${what}`;
   return new ErrnoError('EIO', op, message, { buffer: buffer.name, what });
 }

@@ -1,5 +1,7 @@
 /**
- * The exporter actor's services: create, attach, map (the slow path), detach, destroy.
+ * The exporter actor's services: create, attach, map (the slow path), detach, destroy; and what it takes back of the dead.
+ *
+ * Here is the life of a buffer, and its map; how devices attach to it and detach is in `buffer-attachments.ts`.
  *
  * Storage is not allocated until the first map, where every attached device can reach it; a device that attaches later
  * and cannot reach it makes the buffer move. Services of one buffer run one after the other; other buffers go on.
@@ -9,7 +11,6 @@
  */
 import {
   type ActorId,
-  type AttachmentSlot,
   assert,
   attempt,
   attemptUntil,
@@ -20,13 +21,14 @@ import {
   TIMED_OUT,
 } from '../base/index.js';
 import { pageAlign } from '../memory/index.js';
+import { BufferAttachments, type LeakedMappings } from './buffer-attachments.js';
 import { BufferMoves } from './buffer-moves.js';
 import { BufferStorage } from './buffer-storage.js';
 import { BufferTable } from './buffer-table.js';
-import { generationOf, isMoving } from './buffer-words.js';
+import { generationOf } from './buffer-words.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
-import type { AttachedDevice, ExportedBuffer } from './exported-buffer.js';
-import { corruptSlot, detachedMeanwhile, exporterDied, refusedByPlan, staleHandle } from './exporter-errors.js';
+import type { ExportedBuffer } from './exported-buffer.js';
+import { detachedMeanwhile, exporterDied, refuseCorrupt, staleHandle } from './exporter-errors.js';
 import type { PastBuffer } from './exporter-journal.js';
 import type { ExporterParts, Mover } from './exporter-ports.js';
 import { ExporterRecords } from './exporter-records.js';
@@ -42,15 +44,6 @@ import type {
 } from './protocol.js';
 import type { EagerAllocation } from './storage-planner.js';
 
-const LEAKED = 'leaked/';
-
-/** Mappings and pins that a device had not ended when it detached. */
-export interface LeakedMappings {
-  readonly device: string;
-  readonly buffer: string;
-  readonly mappings: number;
-}
-
 export class Exporter<M extends Mover = Mover> {
   readonly records: ExporterRecords;
   readonly leaks: LeakedMappings[];
@@ -58,19 +51,20 @@ export class Exporter<M extends Mover = Mover> {
   readonly #table: BufferTable;
   readonly #storage: BufferStorage;
   readonly #moves: BufferMoves;
-  /** Deaths of each actor that were reclaimed: a service that waited across one is void. */
-  readonly #deaths = new Map<ActorId, number>();
+  readonly #attachments: BufferAttachments;
 
   constructor(private readonly parts: ExporterParts<M>) {
     this.#table = new BufferTable(parts.buffers, parts.journal);
     const { journal } = this.#table;
     this.records = new ExporterRecords(journal);
-    this.leaks = journal.restore<LeakedMappings>(LEAKED);
     parts.watch?.keepIn(journal);
     parts.sanitizer?.keepIn(journal);
     this.#storage = new BufferStorage(parts, this.#table, this.records);
     this.mover = parts.mover(this.#storage);
     this.#moves = new BufferMoves(parts, this.#storage, this.mover);
+    const made = { table: this.#table, storage: this.#storage, moves: this.#moves, records: this.records };
+    this.#attachments = new BufferAttachments({ ...parts, ...made });
+    this.leaks = this.#attachments.leaks;
   }
 
   /**
@@ -163,110 +157,8 @@ export class Exporter<M extends Mover = Mover> {
   }
 
   /** Attaches a device. See `DmaBufImporter.attach` for the errors. */
-  *attach(request: AttachRequest): Task<AttachReply> {
-    const buffer = this.#table.lookUp(request.buffer, 'dma_buf_attach');
-    const deaths = this.#deaths.get(request.actor);
-    return yield* this.parts.queues.serialised(buffer.slot, () => {
-      // Its device has died in the queue: what it asked for would be nobody's.
-      if (this.#deaths.get(request.actor) !== deaths) throw detachedMeanwhile(buffer, request.device);
-      return this.#attach(buffer, request);
-    });
-  }
-
-  *#attach(buffer: ExportedBuffer, request: AttachRequest): Task<AttachReply> {
-    if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_attach');
-    if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
-    this.#refuseCorrupt(buffer, 'dma_buf_attach');
-    const { device, constraints } = request;
-    const known = this.#table.takeRestoredAttachment(buffer, request);
-    if (known !== undefined) return this.#attachReply(buffer, known, false);
-    const atNs = this.parts.services.clock.now();
-    const { planner } = this.#storage;
-    const plan = planner.planAttach(this.#storage.situation(buffer, constraints), request, this.parts.policy);
-    const slot = this.#table.takeAttachmentSlot(device, buffer);
-    let target: HeapAllocation | undefined;
-    try {
-      if (plan.action === 'refuse') throw refusedByPlan(buffer, device, plan);
-      const moves = plan.action === 'migrate' && buffer.reserved === undefined;
-      if (plan.placement !== undefined && (moves || this.#storage.isReservedBeyond(buffer, constraints))) {
-        target = planner.allocate(buffer, plan.placement, false);
-      }
-    } catch (error) {
-      this.#table.giveAttachmentSlot(slot);
-      if (isErrno(error)) this.records.attach(buffer, device, 'refused', error.message, [], atNs);
-      throw error;
-    }
-    const { actor, mapping, importer, pin } = request;
-    const traits = { mapping, ...(importer && { importer }), ...(pin && { pin }) };
-    const attached: AttachedDevice = { slot, device, actor, constraints, ...traits };
-    this.parts.buffers.openAttachment(slot, actor);
-    this.parts.watch?.openedAttachment(buffer, slot);
-    buffer.attachments.set(slot, attached);
-    buffer.arriving = slot;
-    try {
-      this.#storage.settle(buffer, slot);
-    } catch (error) {
-      // Its ops will not have the device, e.g. a driver's own.
-      this.#dropAttachment(buffer, slot);
-      buffer.arriving = undefined;
-      if (target !== undefined) this.#storage.release(target);
-      if (isErrno(error)) this.records.attach(buffer, device, 'refused', error.message, [], atNs);
-      throw error;
-    }
-    if (target !== undefined) this.#storage.reserve(buffer, target);
-    const moved = plan.action === 'migrate' && this.parts.policy.moveAt === 'attach';
-    if (moved) {
-      yield* this.#moveForAttach(buffer, attached, plan.why, plan.forcedBy);
-    }
-    if (buffer.orphaned) {
-      this.#dropAttachment(buffer, slot);
-      throw exporterDied(buffer, 'dma_buf_attach');
-    }
-    this.records.attach(
-      buffer,
-      device,
-      plan.action === 'migrate' ? 'will-move' : 'compatible',
-      plan.why,
-      plan.forcedBy,
-      atNs,
-    );
-    this.#storage.lookForHazards(buffer, [constraints]);
-    return this.#attachReply(buffer, attached, moved);
-  }
-
-  #attachReply(buffer: ExportedBuffer, { slot, device }: AttachedDevice, moved: boolean): AttachReply {
-    buffer.awaited.delete(device);
-    buffer.arriving = undefined;
-    this.#storage.note(buffer);
-    this.parts.queues.changed(buffer.slot);
-    const { name, sizeBytes, request } = buffer;
-    const { actor: owner } = request;
-    return { attachment: slot, name, sizeBytes, moved, ...(owner !== undefined && { owner }) };
-  }
-
-  /** Moves at once; when that fails, the attach fails and the attachment is gone again. */
-  *#moveForAttach(
-    buffer: ExportedBuffer,
-    attached: AttachedDevice,
-    reason: string,
-    forcedBy: readonly string[],
-  ): Task<void> {
-    const requestedNs = this.parts.services.clock.now();
-    try {
-      yield* this.#moves.move(buffer, { reason, forcedBy, requestedNs, attachments: [attached.slot] });
-    } catch (error) {
-      this.#dropAttachment(buffer, attached.slot);
-      if (isErrno(error))
-        this.records.attach(
-          buffer,
-          attached.device,
-          'refused',
-          error.message,
-          forcedBy,
-          this.parts.services.clock.now(),
-        );
-      throw error;
-    }
+  attach(request: AttachRequest): Task<AttachReply> {
+    return this.#attachments.attach(request);
   }
 
   /** The slow path of a map: places the buffer, or moves it for a device that cannot reach it. */
@@ -281,7 +173,7 @@ export class Exporter<M extends Mover = Mover> {
     const attached = buffer.attachments.get(request.attachment);
     if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_map_attachment');
     if (attached === undefined) throw staleHandle('dma_buf_map_attachment', request.buffer);
-    this.#refuseCorrupt(buffer, 'dma_buf_map_attachment');
+    refuseCorrupt(this.parts.watch, buffer, 'dma_buf_map_attachment');
     let did: MapReply['did'] = 'mapping';
     if (buffer.allocation === undefined) {
       did = 'placing';
@@ -315,24 +207,8 @@ export class Exporter<M extends Mover = Mover> {
   }
 
   /** Detaches a device. Served at once, also while the buffer moves; the constraints widen. */
-  *detach(request: DetachRequest): Task<void> {
-    const buffer = this.#table.lookUp(request.buffer, 'dma_buf_detach');
-    const attached = buffer.attachments.get(request.attachment);
-    if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
-    this.#lookUnlessMoving(buffer);
-    const leaked = this.parts.buffers.mappings(attached.slot) + this.parts.buffers.pinsOf(attached.slot);
-    if (leaked > 0) {
-      const leak: LeakedMappings = { device: attached.device, buffer: buffer.name, mappings: leaked };
-      this.leaks.push(leak);
-      this.#table.journal.append(LEAKED, leak);
-    }
-    this.#dropAttachment(buffer, attached.slot);
-    if (buffer.reserved !== undefined && this.#storage.planner.unreachable(buffer).length === 0) {
-      this.#storage.reserve(buffer, undefined);
-    }
-    if (this.parts.policy.moveBack === 'idle' && !request.ended && buffer.attachments.size > 0) {
-      this.parts.services.spawn(`move back ${buffer.name}`, this.#moves.back(buffer, attached.device));
-    }
+  detach(request: DetachRequest): Task<void> {
+    return this.#attachments.detach(request);
   }
 
   /** Says that no further device is expected: the first map need not wait. */
@@ -370,13 +246,9 @@ export class Exporter<M extends Mover = Mover> {
    * set, never subtracted from, and everybody who waits for them is woken (crash story of `buffer-words.ts`).
    */
   reclaim(dead: ActorId): void {
-    this.#deaths.set(dead, (this.#deaths.get(dead) ?? 0) + 1);
+    this.#attachments.voidAttachesOf(dead);
     for (const buffer of this.#table.live) {
-      for (const attached of [...buffer.attachments.values()]) {
-        if (attached.actor !== dead) continue;
-        this.#lookUnlessMoving(buffer);
-        this.#dropAttachment(buffer, attached.slot);
-      }
+      this.#attachments.reclaim(buffer, dead);
       if (buffer.request.actor !== dead || buffer.orphaned) continue;
       buffer.orphaned = true;
       const wasDying = buffer.dying;
@@ -411,24 +283,6 @@ export class Exporter<M extends Mover = Mover> {
       `Cannot place ${buffer.name}: it expects ${missing}, which did not attach within ${buffer.request.expectTimeoutNs} ns`,
       { buffer: buffer.name, missing: [...buffer.awaited] },
     );
-  }
-
-  #dropAttachment(buffer: ExportedBuffer, slot: AttachmentSlot): void {
-    if (this.#table.dropAttachment(buffer, slot) === undefined) return;
-    this.#storage.detach(slot);
-    buffer.blockers.delete(slot);
-    this.#table.giveAttachmentSlot(slot);
-    this.parts.buffers.reclaimMappings(slot);
-    this.parts.queues.changed(buffer.slot);
-  }
-
-  #lookUnlessMoving(buffer: ExportedBuffer): void {
-    if (!isMoving(this.parts.buffers.state(buffer.slot))) this.parts.watch?.look(buffer);
-  }
-
-  #refuseCorrupt(buffer: ExportedBuffer, op: string): void {
-    const what = this.parts.watch?.look(buffer);
-    if (what !== undefined) throw corruptSlot(buffer, op, what);
   }
 
   /** The buffer of a handle; undefined when it is gone. */

@@ -1,4 +1,5 @@
 export * from './age-watch.js';
+export type { LeakedMappings } from './buffer-attachments.js';
 export * from './buffer-words.js';
 export * from './call-once.js';
 export * from './check-messages.js';

@@ -16,12 +16,15 @@ import { type AtomicWords, type TableRegion, wordAt } from '../base/index.js';
 /** Words at the end of a row that guards need. */
 export const GUARD_WORDS = 2;
 
+/** The guards of one table. Context of all: any thread, no lock, never waits; `open` is the exporter's alone. */
 export class RowGuards {
+  /** @param table its rows end in `GUARD_WORDS` words that nobody else uses */
   constructor(
     private readonly words: AtomicWords,
     private readonly table: TableRegion,
   ) {}
 
+  /** How many rows the table has; all of them have guards. */
   get rows(): number {
     return this.table.rows;
   }
@@ -38,6 +41,11 @@ export class RowGuards {
     return this.#columns.some((column) => this.words.load(wordAt(this.table, this.table.rows - 1, column)) !== 0);
   }
 
+  /**
+   * Whether a guard of a row does not hold its value: `damage` without the words. Makes no garbage. Only once `isOpen`.
+   *
+   * @param row from 0, below `rows`
+   */
   isDamaged(row: number): boolean {
     const last = this.table.rowWords - 1;
     return (
@@ -46,7 +54,12 @@ export class RowGuards {
     );
   }
 
-  /** What is wrong with the guards of a row; undefined when they are whole. */
+  /**
+   * What is wrong with the guards of a row. Only once `isOpen`.
+   *
+   * @param row from 0, below `rows`
+   * @returns a clause about the first guard that is damaged, as `guardDamage` makes it; undefined when both are whole
+   */
   damage(row: number): string | undefined {
     for (const column of this.#columns) {
       const held = this.words.load(wordAt(this.table, row, column));
@@ -65,7 +78,12 @@ export class RowGuards {
   }
 }
 
-/** What a guard word holds: mixed as by splitmix32, and never 0. */
+/**
+ * What a guard word holds: mixed as by splitmix32, and never 0.
+ *
+ * @param key of the table: tables with different keys have different guards
+ * @returns 32 bits, signed
+ */
 export function guardOf(row: number, column: number, key: number): number {
   let z = (Math.imul(row + 1, 0x9e3779b9) ^ Math.imul(column + 1, 0x85ebca6b) ^ Math.imul(key + 1, 0xc2b2ae35)) | 0;
   z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
@@ -73,6 +91,13 @@ export function guardOf(row: number, column: number, key: number): number {
   return (z ^ (z >>> 15)) | 1;
 }
 
+/**
+ * A guard that was written over, in words: `its guard word 14 holds 0xdeadbeef and not 0x1234abcd`.
+ *
+ * @param column word of the row, from 0
+ * @param held what was found, 32 bits
+ * @param due what `guardOf` gives
+ */
 export function guardDamage(column: number, held: number, due: number): string {
   return `its guard word ${column} holds ${hex(held)} and not ${hex(due)}`;
 }

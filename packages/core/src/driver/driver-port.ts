@@ -99,7 +99,12 @@ export interface OutputPort {
   /** Gives a frame back that was acquired and not pushed, and the room that was kept for it. @throws ErrnoError EINVAL when it is not the driver's */
   cancel(frame: Frame): void;
 
-  /** Hands a frame to every consumer that wants it. The caller's reference is gone. @throws ErrnoError EINVAL when it has none */
+  /**
+   * Hands a frame to every consumer that wants it. The caller's reference is gone.
+   *
+   * @throws ErrnoError EINVAL when the caller has none; ENOBUFS when a link whose policy is `error` was full: that link has not got
+   * the frame, which counts as dropped there, and all others have
+   */
   push(frame: Frame): Task<void>;
 
   /**

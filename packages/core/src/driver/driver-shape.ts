@@ -2,6 +2,7 @@
 import { showValue } from '../base/index.js';
 import type { AnyDriver } from './define-driver.js';
 
+/** The end of a clause about what is no driver at all: what it should have been, for the messages of the loader and of `driverShapeProblems`. */
 export const EXPECTED_DRIVER = 'expected what defineDriver returns';
 
 /**

@@ -35,10 +35,12 @@
  *           clears its link's bit wherever it is set; that of an owner clears OWNER. Clearing is idempotent. It adds to
  *           RELEASES and notifies even where it cleared nothing: the dead may have freed a frame and not told.
  *           A producer that dies between setting a link's bit and its push is told from the journal of ring-words.ts.
- * Damage    A frame whose row was overwritten is lost to its pool: its owner acquires it no more, its content counts as one that
+ * Damage    As of rings: a wild write comes from the end of the row, guards first, and what was loaded is trusted if they are whole after it.
+ *           A frame whose row was overwritten is lost to its pool: its owner acquires it no more, its content counts as one that
  *           failed with EIO, its fences as none, and it is not waited for. Whoever holds it lets go of it as ever. Of a pool whose row was
  *           overwritten, or all of whose frames were, nothing is acquired any more: EIO.
- * Shown by  tests/unit/core/driver/frame-words.test.ts, tests/race/frame-pool.test.ts, tests/race/ring.test.ts.
+ * Shown by  tests/unit/core/driver/frame-words.test.ts, tests/unit/core/driver/damaged-rows.test.ts, tests/race/frame-pool.test.ts,
+ *           tests/race/ring.test.ts.
  */
 import {
   type AtomicWords,
@@ -46,6 +48,7 @@ import {
   bufferSlot,
   ERRNO,
   ErrnoError,
+  isErrno,
   type TableRegion,
   timelineSlot,
   Wake,
@@ -161,7 +164,7 @@ export class FrameWords {
     for (let frame = pool.firstFrame; frame < pool.firstFrame + count; frame += 1) {
       if (this.#get(frame, HOLDERS) !== 0) continue;
       const age = (seen - this.#get(frame, ORDER)) >>> 0;
-      if (age <= bestAge || this.isLost(frame) || !suits(frame)) continue;
+      if (age <= bestAge || !this.#suits(frame, suits)) continue;
       best = frame;
       bestAge = age;
     }
@@ -172,6 +175,16 @@ export class FrameWords {
     this.#set(best, HOLDERS, FRAME_OWNER);
     for (let column = CHECKSUM; column < RETURNED; column += 1) this.#set(best, column, 0);
     return best;
+  }
+
+  #suits(frame: number, suits: (frame: number) => boolean): boolean {
+    if (this.isLost(frame)) return false;
+    try {
+      return suits(frame);
+    } catch (error) {
+      if (!isErrno(error, 'EIO')) throw error;
+      return false; // overwritten since
+    }
   }
 
   #areAllLost({ firstFrame }: PoolRegion, count: number): boolean {
@@ -198,8 +211,19 @@ export class FrameWords {
 
   // ---- frames ----
 
+  /**
+   * The buffer that a frame has now.
+   *
+   * @throws ErrnoError EIO when its row was overwritten
+   */
   buffer(frame: number): BufferHandle {
-    return { slot: bufferSlot(this.#get(frame, BUFFER)), life: this.#get(frame, LIFE) };
+    const slot = this.#get(frame, BUFFER);
+    const life = this.#get(frame, LIFE);
+    if (this.isLost(frame)) {
+      const message = `Cannot use frame ${frame}: its control words have been overwritten`;
+      throw new ErrnoError('EIO', 'acquire', message, { frame });
+    }
+    return { slot: bufferSlot(slot), life };
   }
 
   /** Describes what the frame holds. Only by the one that holds it alone (I1). */
@@ -210,12 +234,13 @@ export class FrameWords {
   }
 
   sequence(frame: number): number {
-    return this.isLost(frame) ? 0 : this.#get(frame, SEQUENCE);
+    const sequence = this.#get(frame, SEQUENCE);
+    return this.isLost(frame) ? 0 : sequence;
   }
 
   capturedNs(frame: number): number {
-    if (this.isLost(frame)) return 0;
-    return this.#get(frame, CAPTURED + 1) * TWO_32 + (this.#get(frame, CAPTURED) >>> 0);
+    const capturedNs = this.#get(frame, CAPTURED + 1) * TWO_32 + (this.#get(frame, CAPTURED) >>> 0);
+    return this.isLost(frame) ? 0 : capturedNs;
   }
 
   checksum(frame: number): number {
@@ -227,7 +252,8 @@ export class FrameWords {
   }
 
   error(frame: number): number {
-    return this.isLost(frame) ? ERRNO.EIO : this.#get(frame, ERROR);
+    const errno = this.#get(frame, ERROR);
+    return this.isLost(frame) ? ERRNO.EIO : errno;
   }
 
   setError(frame: number, errno: number): void {
@@ -276,16 +302,26 @@ export class FrameWords {
 
   /** When the frame came back last. */
   returnedNs(frame: number): number {
-    if (this.isLost(frame)) return 0;
-    return this.#get(frame, RETURNED + 1) * TWO_32 + (this.#get(frame, RETURNED) >>> 0);
+    const returnedNs = this.#get(frame, RETURNED + 1) * TWO_32 + (this.#get(frame, RETURNED) >>> 0);
+    return this.isLost(frame) ? 0 : returnedNs;
   }
 
-  /** Ends a hold; the last one gives the frame back to its owner. */
-  release(pool: PoolRegion, frame: number, holder: FrameHolder, nowNs: number): void {
+  /**
+   * Ends a hold; the last one gives the frame back to its owner.
+   *
+   * @param carrier the ring that brought it: where that was overwritten, somebody may have ended the hold already
+   */
+  release(
+    pool: PoolRegion,
+    frame: number,
+    holder: FrameHolder,
+    nowNs: number,
+    carrier?: { readonly isDamaged: boolean },
+  ): void {
     const isEnded = this.#clear(pool, frame, holder, nowNs);
-    if (isEnded && !this.isLost(frame)) return;
-    assert(isEnded || this.isLost(frame), 'I2 of frames: a hold is ended once');
-    this.#announce(pool); // of a lost one the other bits of HOLDERS say nothing, so it may be this one that is waited for
+    const isLost = this.isLost(frame);
+    assert(isEnded || isLost || carrier?.isDamaged === true, 'I2 of frames: a hold is ended once');
+    if (isLost) this.#announce(pool); // the other bits of HOLDERS say nothing then, so it may be this one that is waited for
   }
 
   #clear(pool: PoolRegion, frame: number, holder: FrameHolder, nowNs: number): boolean {
@@ -315,10 +351,22 @@ export class FrameWords {
     return was;
   }
 
-  /** Ends all holds of a dead holder on frames of a pool (crash story above). @returns how many it had */
-  reclaimHolds(pool: PoolRegion, holder: FrameHolder, nowNs: number): number {
+  /**
+   * Ends all holds of a dead holder on frames of a pool, or on some of them (crash story above).
+   *
+   * @param isOne of which frames; absent = of all
+   * @returns how many it had
+   */
+  reclaimHolds(
+    pool: PoolRegion,
+    holder: FrameHolder,
+    nowNs: number,
+    isOne: (frame: number) => boolean = () => true,
+  ): number {
     let count = 0;
-    for (let i = 0; i < pool.limit; i += 1) if (this.#clear(pool, pool.firstFrame + i, holder, nowNs)) count += 1;
+    for (let frame = pool.firstFrame; frame < pool.firstFrame + pool.limit; frame += 1) {
+      if (isOne(frame) && this.#clear(pool, frame, holder, nowNs)) count += 1;
+    }
     this.#announce(pool);
     return count;
   }
@@ -342,9 +390,10 @@ export class FrameWords {
 
   #fence(frame: number, column: number): DmaFence | undefined {
     const timeline = this.#get(frame, column);
-    if (timeline === 0 || this.isLost(frame)) return undefined;
+    if (timeline === 0) return undefined;
+    const generation = this.#get(frame, column + 1);
     const seqno = this.#get(frame, column + 3) * TWO_32 + (this.#get(frame, column + 2) >>> 0);
-    return { timeline: timelineSlot(timeline - 1), generation: this.#get(frame, column + 1), seqno };
+    return this.isLost(frame) ? undefined : { timeline: timelineSlot(timeline - 1), generation, seqno };
   }
 
   #setFence(frame: number, column: number, fence: DmaFence | undefined): void {

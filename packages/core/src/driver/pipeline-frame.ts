@@ -6,8 +6,13 @@ import type { FrameFormat } from './frame-format.js';
 import type { FrameHolder, FrameWords, PoolRegion } from './frame-words.js';
 import { LentFrame } from './lent-frame.js';
 import type { PipelineJob } from './pipeline-job.js';
+import type { RingWords } from './ring-words.js';
 
-/** A frame of a pipeline: a row of the frame table. */
+/**
+ * A frame of a pipeline: a row of the frame table.
+ *
+ * Making one fails with EIO when its row was overwritten.
+ */
 export class PipelineFrame extends LentFrame implements Frame {
   readonly buffer: BufferHandle;
 
@@ -21,9 +26,16 @@ export class PipelineFrame extends LentFrame implements Frame {
     readonly holder: FrameHolder,
     /** When it was taken, in model time. */
     readonly takenNs: Nanoseconds,
+    /** The ring that brought it; absent = it came from its own pool. */
+    private readonly carrier?: RingWords,
   ) {
     super();
     this.buffer = words.buffer(row);
+  }
+
+  /** Ends the driver's hold on it. */
+  release(nowNs: Nanoseconds): void {
+    this.words.release(this.pool, this.row, this.holder, nowNs, this.carrier);
   }
 
   get bufferNumber(): number {

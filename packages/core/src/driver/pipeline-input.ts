@@ -1,4 +1,4 @@
-import { attempt, ErrnoError, type Nanoseconds, type Task, type WordPark } from '../base/index.js';
+import { attempt, ErrnoError, isErrno, type Nanoseconds, type Task, type WordPark } from '../base/index.js';
 import { type DmaFence, fenceStatus } from '../sync/index.js';
 import type { InputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
@@ -44,17 +44,9 @@ export class PipelineInput implements InputPort {
         return result === RING_ENDED ? undefined : result;
       });
       if (entry === undefined) return undefined;
-      if (!this.#isLost(entry)) return this.#receive(entry);
+      const frame = this.#receive(entry);
+      if (frame !== undefined) return frame;
     }
-  }
-
-  /** Lets go of a frame whose row was overwritten: no driver sees it. */
-  #isLost({ frame }: RingEntry): boolean {
-    const { frames } = this.parts.tables;
-    if (!frames.isLost(frame)) return false;
-    this.parts.statistics.count('refusedEIO');
-    frames.reclaimHold(this.link.pool, frame, this.#holder, this.parts.services.clock.now());
-    return true;
   }
 
   tryTakeReady(): PipelineFrame | undefined {
@@ -65,7 +57,7 @@ export class PipelineInput implements InputPort {
       const fence = frames.acquireFence(row);
       return fence === undefined || fenceStatus(timelines, fence) !== 0;
     });
-    return entry === undefined || this.#isLost(entry) ? undefined : this.#receive(entry);
+    return entry && this.#receive(entry);
   }
 
   get ended(): boolean {
@@ -79,10 +71,9 @@ export class PipelineInput implements InputPort {
     this.#giveBack(frame, fence !== undefined && fenceStatus(timelines, fence) === 0 ? fence : undefined);
   }
 
-  #giveBack({ pool, row }: PipelineFrame, pending: DmaFence | undefined): void {
-    const { frames } = this.parts.tables;
-    frames.setReleaseFence(row, this.link.consumer, pending);
-    frames.release(pool, row, this.#holder, this.parts.services.clock.now());
+  #giveBack(frame: PipelineFrame, pending: DmaFence | undefined): void {
+    this.parts.tables.frames.setReleaseFence(frame.row, this.link.consumer, pending);
+    frame.release(this.parts.services.clock.now());
   }
 
   #surrender(frame: PipelineFrame, op: string): void {
@@ -138,7 +129,8 @@ export class PipelineInput implements InputPort {
     // The stream was ended by that. What the ring carried nobody can take out: nothing of it is held from here on.
     const { services, tables, statistics } = this.parts;
     statistics.count('endedEIO');
-    tables.frames.reclaimHolds(this.link.pool, this.#holder, services.clock.now());
+    const isCarried = (row: number): boolean => !this.#held.has(row);
+    tables.frames.reclaimHolds(this.link.pool, this.#holder, services.clock.now(), isCarried);
   }
 
   #drain(): void {
@@ -146,18 +138,33 @@ export class PipelineInput implements InputPort {
     for (let entry = this.#ring.tryTake(); entry !== undefined; entry = this.#ring.tryTake()) {
       this.parts.statistics.dropped.add(frames.sequence(entry.frame));
       frames.setReleaseFence(entry.frame, this.link.consumer, undefined);
-      frames.release(this.link.pool, entry.frame, this.#holder, this.parts.services.clock.now());
+      frames.release(this.link.pool, entry.frame, this.#holder, this.parts.services.clock.now(), this.#ring);
     }
   }
 
-  #receive(entry: RingEntry): PipelineFrame {
+  /** @returns undefined when the frame's row was overwritten: no driver sees it */
+  #receive(entry: RingEntry): PipelineFrame | undefined {
     const nowNs = this.parts.services.clock.now();
+    const frame = this.#frameAt(entry.frame, nowNs);
+    if (frame === undefined) {
+      this.parts.statistics.count('refusedEIO');
+      this.parts.tables.frames.reclaimHold(this.link.pool, entry.frame, this.#holder, nowNs);
+      return undefined;
+    }
     this.latenciesNs.push(Math.max(0, nowNs - entry.pushedNs));
     this.#held.add(entry.frame);
     this.parts.statistics.framesIn += 1;
-    const { frames } = this.parts.tables;
-    const frame = new PipelineFrame(frames, this.link.pool, entry.frame, this.format, this.#holder, nowNs);
     frame.lend(() => this.drop(frame), this);
     return frame;
+  }
+
+  #frameAt(row: number, nowNs: Nanoseconds): PipelineFrame | undefined {
+    const { frames } = this.parts.tables;
+    try {
+      return new PipelineFrame(frames, this.link.pool, row, this.format, this.#holder, nowNs, this.#ring);
+    } catch (error) {
+      if (!isErrno(error, 'EIO')) throw error;
+      return undefined;
+    }
   }
 }

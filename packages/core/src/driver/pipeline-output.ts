@@ -126,30 +126,32 @@ export class PipelineOutput implements OutputPort {
   cancel(frame: PipelineFrame): void {
     this.#surrender(frame, 'cancel');
     for (const link of this.#links) this.#giveBack(link);
-    this.parts.tables.frames.release(frame.pool, frame.row, frame.holder, this.parts.services.clock.now());
+    frame.release(this.parts.services.clock.now());
   }
 
   /**
    * Hands a frame to every consumer that wants it, each link by its own policy: `block` waits for room, `drop-oldest`
-   * takes the oldest waiting frame out, `drop-newest` leaves this frame out. The caller's reference is gone.
+   * takes the oldest waiting frame out, `drop-newest` leaves this frame out, `error` does so too and refuses with ENOBUFS, once
+   * all others have been served. The caller's reference is gone.
    */
   *push(frame: PipelineFrame): Task<void> {
     this.#surrender(frame, 'push');
-    const { frames } = this.parts.tables;
     const nowNs = this.parts.services.clock.now();
     const { sequence } = frame;
     this.parts.statistics.framesOut += 1;
+    let full: OutLink | undefined;
     for (const link of this.#links) {
       const isWanted = link.ring.beginPush();
       if (isWanted) link.promised = Math.max(0, link.promised - 1);
       else this.#giveBack(link);
       if (isWanted) {
         if (link.ring.roomStep() === true) this.#handTo(link, frame, nowNs);
-        else yield* this.#pushTo(link, frame, sequence, nowNs);
+        else if (!(yield* this.#pushTo(link, frame, sequence, nowNs))) full ??= link;
       }
       link.ring.endPush();
     }
-    frames.release(frame.pool, frame.row, frame.holder, this.parts.services.clock.now());
+    frame.release(this.parts.services.clock.now());
+    if (full !== undefined) throw overflow(full.spec, full.ring.depth, sequence);
   }
 
   /**
@@ -164,26 +166,28 @@ export class PipelineOutput implements OutputPort {
     }
   }
 
-  *#pushTo(link: OutLink, frame: PipelineFrame, sequence: number, nowNs: Nanoseconds): Task<void> {
+  /** @returns false when the link is full, and that is an error */
+  *#pushTo(link: OutLink, frame: PipelineFrame, sequence: number, nowNs: Nanoseconds): Task<boolean> {
     const { frames } = this.parts.tables;
     const { ring, spec } = link;
     let room = ring.roomStep();
-    if (room !== true && spec.policy === 'drop-newest') {
+    if (room !== true && (spec.policy === 'drop-newest' || spec.policy === 'error')) {
       link.dropped.add(sequence);
-      return;
+      return spec.policy === 'drop-newest';
     }
     while (room !== true && spec.policy === 'drop-oldest') {
       const oldest = ring.takeToDrop();
       if (oldest !== undefined) {
         link.dropped.add(frames.sequence(oldest.frame));
         frames.setReleaseFence(oldest.frame, spec.consumer, undefined);
-        frames.release(spec.pool, oldest.frame, linkHolder(spec.consumer), nowNs);
+        frames.release(spec.pool, oldest.frame, linkHolder(spec.consumer), nowNs, ring);
       }
       ring.endDrop();
       room = ring.roomStep();
     }
     if (room !== true) yield* attempt(() => !ring.wanted || ring.roomStep());
     if (ring.wanted) this.#handTo(link, frame, nowNs); // else the consumer has left, or the ring is broken, since this push began
+    return true;
   }
 
   /** A promised place is not used: a lane that has found no room because of the promise looks again. */
@@ -386,4 +390,9 @@ export class PipelineOutput implements OutputPort {
     if (pool === undefined) throw new InvariantError(`output ${this.name} has a pool of its own`);
     return pool;
   }
+}
+
+function overflow({ from, to }: LinkSpec, depth: number, sequence: number): ErrnoError {
+  const message = `Cannot push frame ${sequence} from ${from} to ${to}: the link is full, with ${depth} waiting, and its policy is error`;
+  return new ErrnoError('ENOBUFS', 'push', message, { frame: sequence, depth });
 }

@@ -10,13 +10,17 @@ import { type ActorServices, attempt, EventClass, type Nanoseconds, sleepUntil, 
 import type { BufferHandle } from '../dma-buf/index.js';
 import type { AcquireContext, LockOrderWords, ResvWords } from '../sync/index.js';
 
+/** What the plain locks of one life of an actor work on. */
 export interface PlainLocksParts {
+  /** The clock says when others that are due come first. */
   readonly services: Pick<ActorServices, 'clock'>;
+  /** The reservations of all buffers of the run. */
   readonly resv: ResvWords;
+  /** Where orders are written down; shared by all actors. */
   readonly orders: LockOrderWords;
   /** How often the actor has died before. */
   readonly life: number;
-  /** 0 before model time has begun. */
+  /** Model time in ns; 0 before it has begun. */
   now(): Nanoseconds;
 }
 
@@ -32,6 +36,8 @@ export class PlainLocks {
    * Context: holds no reservation lock; may wait, without an end.
    *
    * @param lane the slot of the timeline of who locks
+   * @param buffers in the order in which they are locked
+   * @param context of the caller, whose stamp stands in each lock until it is given up; it may not hold any of them yet
    */
   *lock(lane: number, buffers: readonly BufferHandle[], context: AcquireContext): Task<void> {
     const { resv, services } = this.parts;

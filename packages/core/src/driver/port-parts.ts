@@ -16,7 +16,8 @@ export interface PortParts {
   readonly watch?: AccessWatch;
 }
 
-export type QueuePolicy = 'block' | 'drop-oldest' | 'drop-newest';
+/** What happens to a frame that is pushed where the link is full: see `OutputPort.push`. */
+export type QueuePolicy = 'block' | 'drop-oldest' | 'drop-newest' | 'error';
 
 /** A link between an output and an input: plain data. */
 export interface LinkSpec {

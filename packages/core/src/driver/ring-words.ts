@@ -33,11 +33,17 @@
  *           TAIL has not passed its count, the frame never came into the ring. DROP tells of a frame that was to be dropped:
  *           it was if the entry's taker says so, whatever HEAD says. At most one of each, since neither waits inside. Then
  *           PUSHING is set to 0, never subtracted from.
- * Damage    Each operation looks at the guards before it trusts a word. A ring that was overwritten is at its end for both: nothing is
- *           wanted, pushed or taken, nobody waits for room, for a frame or for the end of a push, and whoever finds it wakes those who do. Which frames were in it is told by the
- *           bits of their holders: the consumer clears its own when it leaves the link. A producer whose push finds the damage
- *           after it has set the link's bit clears that bit; damage that comes later is found by the consumer, which then sees the bit.
- * Shown by  tests/unit/core/driver/ring-words.test.ts, tests/race/ring.test.ts.
+ * Damage    A wild write comes from the end of the row, so the guards go first (driver/wild-write.ts), and nothing restores them. So each
+ *           operation loads its words, then looks at the guards, and only then trusts what it has loaded. A ring that was overwritten is
+ *           at its end for both: nothing is wanted, pushed or taken, nobody waits for room, for a frame or for the end of a push, and
+ *           whoever finds it wakes those who do. Which frames were in it is told by the bits of their holders: a consumer clears its own
+ *           when it leaves the link, of all frames but those it still has in its hands. A producer whose push finds the damage after it has
+ *           set the link's bit clears that bit; damage that comes later is found by the consumer, which then sees the bit. Of a producer
+ *           that has died the journal says nothing any more: the reclaimer clears the link's bit of each frame that the dead itself
+ *           still held, since bits are added by such alone. Its consumer may have taken one of those in that moment: it finds, when it
+ *           lets go, that somebody has done so for it, which is an error only where the ring is whole. The same holds for a producer
+ *           that has taken a frame to drop it.
+ * Shown by  tests/unit/core/driver/ring-words.test.ts, tests/unit/core/driver/damaged-rows.test.ts, tests/race/ring.test.ts.
  */
 import {
   type AtomicWords,
@@ -112,8 +118,8 @@ export class RingWords {
   }
 
   get length(): number {
-    if (this.#foundDamaged()) return 0;
-    return this.#between(this.words.load(this.#head), this.words.load(this.#tail) >>> 1);
+    const frames = this.#between(this.words.load(this.#head), this.words.load(this.#tail) >>> 1);
+    return this.#foundDamaged() ? 0 : frames;
   }
 
   // ---- the producer's side ----
@@ -126,7 +132,8 @@ export class RingWords {
 
   /** Whether the consumer wants frames now. To be asked again after a wait for room. */
   get wanted(): boolean {
-    return !this.#foundDamaged() && this.words.load(this.#enabled) === 1;
+    const enabled = this.words.load(this.#enabled);
+    return !this.#foundDamaged() && enabled === 1;
   }
 
   /** Wakes the producer's other lanes that wait for room: one of them has given a promised place back. */
@@ -145,9 +152,9 @@ export class RingWords {
    * @param promised frames for which room is promised already
    */
   roomStep(promised = 0): true | WordPark {
-    if (this.#foundDamaged()) return true;
     const head = this.words.load(this.#head);
     const pushed = this.words.load(this.#tail) >>> 1;
+    if (this.#foundDamaged()) return true;
     return this.#between(head, pushed) + promised < this.depth
       ? true
       : new WordPark(this.#head, head, 'room in a queue'); // P3
@@ -165,11 +172,12 @@ export class RingWords {
    * @returns false when the ring was overwritten: the frame is not in it
    */
   push(frame: number, nowNs: number): boolean {
-    if (this.#foundDamaged()) return false;
     const tail = this.words.load(this.#tail);
+    const head = this.words.load(this.#head);
+    if (this.#foundDamaged()) return false;
     const pushed = tail >>> 1;
     assert(tail % 2 === 0, 'a closed ring takes no more frames');
-    assert(this.#between(this.words.load(this.#head), pushed) < this.depth, 'I1 of rings: there is room');
+    assert(this.#between(head, pushed) < this.depth, 'I1 of rings: there is room');
     const entry = this.#entry(pushed);
     this.words.store(entry, frame);
     this.words.store((entry + 1) as WordIndex, (nowNs % TWO_32) | 0);
@@ -215,15 +223,16 @@ export class RingWords {
   /** Try-step: takes the oldest frame, or tells the end. */
   takeStep(): RingEntry | typeof RING_ENDED | WordPark {
     const tail = this.words.load(this.#tail);
-    if (this.#foundDamaged()) return RING_ENDED;
     const entry = this.tryTake();
     if (entry !== undefined) return entry;
+    if (this.#foundDamaged()) return RING_ENDED;
     return tail % 2 !== 0 ? RING_ENDED : new WordPark(this.#tail, tail, 'a frame');
   }
 
   /** Whether its producer has closed it and it is empty. */
   get ended(): boolean {
-    return this.#foundDamaged() || (this.words.load(this.#tail) % 2 !== 0 && this.length === 0);
+    const isEmpty = this.words.load(this.#tail) % 2 !== 0 && this.length === 0;
+    return this.#foundDamaged() || isEmpty;
   }
 
   /** Wakes the consumer's own wait for a frame, so that it looks whether it is to end. */
@@ -250,28 +259,29 @@ export class RingWords {
   // ---- after a death ----
 
   /**
-   * Ends what a dead producer had begun (crash story above). Idempotent, if the frames it names are let go of idempotently.
+   * Ends what a dead producer had begun (crash and damage stories above). Idempotent, if frames are let go of idempotently.
    *
    * @param letGo lets go of a frame that the link holds and that never came into the ring, or was taken out to be dropped
+   * @param letGoAll lets go of all frames that the link and the dead both hold: the ring was overwritten
    */
-  reclaimProducer(letGo: (frame: number) => void): void {
-    const isWhole = !this.#foundDamaged(); // else its bits are cleared by the consumer
+  reclaimProducer(letGo: (frame: number) => void, letGoAll: () => void): void {
     const intent = this.words.load(this.#word(INTENT));
-    if (intent !== 0 && isWhole) {
+    if (intent !== 0) {
       const never = this.words.load(this.#word(INTENT_AT)) === this.words.load(this.#tail) >>> 1;
-      if (never) letGo(intent - 1);
+      if (never && !this.#foundDamaged()) letGo(intent - 1);
       this.words.store(this.#word(INTENT), 0);
     }
     const drop = this.words.load(this.#word(DROP));
-    if (drop !== 0 && isWhole) {
+    if (drop !== 0) {
       const at = this.words.load(this.#word(DROP_AT));
       const taker = this.words.load((this.#entry(at) + TAKER) as WordIndex);
-      if (taker === (untaken(at) | BY_PRODUCER)) {
+      if (taker === (untaken(at) | BY_PRODUCER) && !this.#foundDamaged()) {
         letGo(drop - 1);
         this.#moveHead(at);
       }
       this.words.store(this.#word(DROP), 0);
     }
+    if (this.#foundDamaged()) letGoAll();
     this.words.store(this.#pushing, 0);
     this.words.notify(this.#pushing);
     this.words.notify(this.#tail); // it may have stored TAIL and not told
@@ -283,7 +293,6 @@ export class RingWords {
     journal?: (head: number, frame: number) => void,
   ): RingEntry | undefined {
     for (;;) {
-      if (this.#foundDamaged()) return undefined;
       const head = this.words.load(this.#head);
       const pushed = this.words.load(this.#tail) >>> 1; // P2
       if (pushed === head) return undefined;
@@ -292,6 +301,7 @@ export class RingWords {
       const low = this.words.load((entry + 1) as WordIndex) >>> 0;
       const pushedNs = this.words.load((entry + 2) as WordIndex) * TWO_32 + low;
       const seen = this.words.load((entry + TAKER) as WordIndex);
+      if (this.#foundDamaged()) return undefined;
       if (seen !== untaken(head)) {
         if (seen >> 2 === untaken(head) >> 2) this.#moveHead(head); // its taker has not come to it yet, or died
         continue;
@@ -331,7 +341,7 @@ export class RingWords {
   }
 
   #entry(count: number): WordIndex {
-    return wordAt(this.table, 0, ENTRIES + (count % this.depth) * ENTRY_WORDS);
+    return wordAt(this.table, 0, ENTRIES + ((count >>> 0) % this.depth) * ENTRY_WORDS); // of the table, whatever the count
   }
 }
 

@@ -120,11 +120,12 @@ export function rowGuardsOf(words: AtomicWords, tables: SharedTables): TableGuar
   };
 }
 
+/** The guards of the control words that are not those of buffers (`GuardWords`), one for each table. */
 export interface TableGuards {
   readonly queues: RowGuards;
   readonly pools: RowGuards;
   readonly frames: RowGuards;
-  /** One for each ring. */
+  /** One for each ring, by its index. */
   readonly rings: readonly RowGuards[];
 }
 

@@ -64,26 +64,46 @@ export function deadlocksAmong<T extends WaitingTask>(
   return findDeadlocks<T>(byNumber.values(), { waitOf, nameOf, isSameActor });
 }
 
-/** Which deadlocks are new: each is told once as long as it lasts. */
-export class DeadlockLog<T extends WaitingTask> {
-  #told = 0;
-  /** Those that were there at the last look. */
-  #known = new Set<string>();
+/** What a generator in a deadlock that was told of waits for, by the number of the generator. */
+type ToldWaits = ReadonlyMap<number, string>;
 
-  /** @returns those that were not there at the last look, as long as not too many have been told of */
-  newAmong(deadlocks: readonly Deadlock<T>[]): Deadlock<T>[] {
-    const known = new Set<string>();
-    const told: Deadlock<T>[] = [];
+/**
+ * Which deadlocks are new. A deadlock is the same as long as the same generators wait for the same words, whatever these hold
+ * and wherever its cycle is told from: a sleeper that is woken for nothing and waits again has not left it.
+ */
+export class DeadlockLog<T extends WaitingTask> {
+  #count = 0;
+  /** Those told of that nobody has been seen to leave. */
+  #told: ToldWaits[] = [];
+
+  /**
+   * @param tasks all that the look has seen; who is not among them, or waits for nothing, may be back at once: only one that waits
+   *   for something else has left its deadlock
+   * @returns those that were not told of before, as long as not too many were
+   */
+  newAmong(deadlocks: readonly Deadlock<T>[], tasks: Iterable<T>): Deadlock<T>[] {
+    const waits = waitsOf(tasks);
+    this.#told = this.#told.filter((told) => [...told].every(([number, wait]) => (waits.get(number) ?? wait) === wait));
+    const news: Deadlock<T>[] = [];
     for (const deadlock of deadlocks) {
-      const key = deadlock.waits.map(({ task, what }) => `${task.number} ${what}`).join();
-      known.add(key);
-      if (this.#known.has(key) || this.#told === MAX_DEADLOCKS) continue;
-      this.#told += 1;
-      told.push(deadlock);
+      const stuck = waitsOf(deadlock.stuck);
+      const isKnown = this.#told.some((told) => [...told].every(([number, wait]) => stuck.get(number) === wait));
+      if (isKnown || this.#count === MAX_DEADLOCKS) continue;
+      this.#count += 1;
+      this.#told.push(waitsOf(deadlock.waits.map(({ task }) => task)));
+      news.push(deadlock);
     }
-    this.#known = known;
-    return told;
+    return news;
   }
+}
+
+/** What tasks wait for, by their numbers; without those that wait for nothing. */
+function waitsOf(tasks: Iterable<WaitingTask>): ToldWaits {
+  const waits = new Map<number, string>();
+  for (const { number, waiting } of tasks) {
+    if (waiting !== undefined) waits.set(number, waiting.kind === 'word' ? `word ${waiting.word}` : waiting.what);
+  }
+  return waits;
 }
 
 /** What a run ends with when nobody can go on. @param waits who waits for what, in words */

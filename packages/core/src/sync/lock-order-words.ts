@@ -52,6 +52,7 @@ export interface LockOrderRecord {
   readonly atNs: Nanoseconds;
 }
 
+/** The orders of one run. Context of all: any thread, whatever it holds; never waits. */
 export class LockOrderWords {
   /** @param table a row more than it has room for orders */
   constructor(
@@ -59,7 +60,13 @@ export class LockOrderWords {
     private readonly table: TableRegion,
   ) {}
 
-  /** Writes an order down; where there is no room it is only counted. By anybody. */
+  /**
+   * Writes an order down; where there is no room it is only counted.
+   *
+   * Context: whoever locks, before it waits for the second lock.
+   *
+   * @param order `atNs` below 2^53
+   */
   record({ lane, life, from, to, atNs }: LockOrderRecord): void {
     const row = this.words.add(wordAt(this.table, 0, COUNT), 1) + 1; // P1
     if (row >= this.table.rows) return;
@@ -68,7 +75,13 @@ export class LockOrderWords {
     this.words.store(wordAt(this.table, row, LANE), lane + 1); // I1
   }
 
-  /** The orders that were written down, as they were begun to be. By anybody. */
+  /**
+   * The orders that were written down, as they were begun to be.
+   *
+   * Context: any thread, also while others record: what is not whole yet is left out.
+   *
+   * @returns no more than the table has rows; the same order may stand there once for each lane and life
+   */
   read(): LockOrderRecord[] {
     const orders: LockOrderRecord[] = [];
     for (let row = 1; row < this.table.rows; row += 1) {
@@ -86,7 +99,7 @@ export class LockOrderWords {
     return orders;
   }
 
-  /** Orders for which there was no room. */
+  /** Orders for which there was no room: recorded, and not among those of `read`. */
   get lost(): number {
     return Math.max(0, this.words.load(wordAt(this.table, 0, COUNT)) - (this.table.rows - 1));
   }

@@ -45,6 +45,7 @@ export type TestedRecord =
   | { readonly kind: 'began'; readonly atNs: Nanoseconds; readonly calls: number }
   | { readonly kind: 'ended'; readonly atNs: Nanoseconds; readonly tooEarly: boolean; readonly longest: LongestJob };
 
+/** New shared memory for all lives of one driver under test: 256 KiB, zeroed, whose layout stands above. */
 export const testedMemory = (): SharedArrayBuffer => new SharedArrayBuffer(SIZE_BYTES);
 
 /** The end of the driver. */

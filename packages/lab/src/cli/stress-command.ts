@@ -18,7 +18,8 @@ Exit codes:
 Examples:
   dmabuf-lab stress --drivers 8 --buffers 64 --kill-rate 2/s --duration 60s --runtime threads
   dmabuf-lab stress --trials 100 --operations 10000 --draw --kill-rate 500/s --hang-rate 50/s --heap-pressure 0.9
-  dmabuf-lab stress --seed 17 --kill-rate 100/s --json > stress.json`;
+  dmabuf-lab stress --seed 17 --kill-rate 100/s --json > stress.json
+  dmabuf-lab stress --driver my-driver.ts --parameters '{ "gain": 2 }' --kill-rate 10/s`;
 
 /** A module that nobody kills is not under stress; some ten kills in the usual second. */
 const OWN_KILL_RATE = '10/s';
@@ -36,6 +37,7 @@ interface StressFlags {
   readonly trials: string;
   readonly draw?: boolean;
   readonly driver?: readonly string[];
+  readonly parameters?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -68,6 +70,10 @@ export function addStressCommand(program: Command): void {
     .option(
       '--driver <module...>',
       'put drivers of your own behind a camera, under the same faults, in place of sharing',
+    )
+    .option(
+      '--parameters <mapping...>',
+      'parameters of the drivers of --driver, one for each in their order: a file in YAML or JSON, or JSON itself',
     )
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', HELP)
@@ -111,7 +117,8 @@ async function watched(
     const watch = { signal: interrupt.signal, ...(flags.json !== true && { onProgress }) };
     const done = await runTrials(choices, { ...request, ...watch });
     const { trials, draw } = request;
-    return stressResult({ choices, trials, draw, ownDrivers: flags.driver }, done, (performance.now() - startMs) * 1e6);
+    const own = { ownDrivers: flags.driver, ownParameters: flags.parameters };
+    return stressResult({ choices, trials, draw, ...own }, done, (performance.now() - startMs) * 1e6);
   } finally {
     line.clear();
   }
@@ -158,19 +165,31 @@ const SHARING = {
 /** Loads the modules once, to say what is wrong with them before anything runs. */
 async function checkDrivers(
   choices: PlanChoices,
-  { driver }: StressFlags,
+  { driver, parameters = [] }: StressFlags,
   given: (option: string) => boolean,
 ): Promise<TrialsOptions['ownDrivers'] | undefined> {
+  if (parameters.length > (driver?.length ?? 0)) {
+    const many = driver === undefined ? 'without --driver' : `${parameters.length} times for ${driver.length} --driver`;
+    throw new InputError(`Cannot use --parameters ${many}: expected at most one for each module, in their order`);
+  }
   if (driver === undefined) return undefined;
   for (const [option, name] of Object.entries(SHARING)) {
     if (given(option))
       throw new InputError(`Cannot use ${name} with --driver: a pipeline of modules shares no random buffers`);
   }
-  const { fixedPlan, loadOwnDrivers, preparePipeline } = await import('../stress/index.js');
+  const { checkOwnParameters, fixedPlan, loadOwnDrivers, preparePipeline, readOwnParameters } = await import(
+    '../stress/index.js'
+  );
   const folder = userPath('.');
-  const own = { folder, modules: driver.map((given) => ({ path: modulePath(given), given })) };
-  await preparePipeline(fixedPlan(choices), await loadOwnDrivers(own), folder);
-  return own;
+  const files = await Promise.all(parameters.map((one) => readOwnParameters(one, userPath)));
+  const modules = driver.map((given, i) => {
+    const values = files[i]?.value as Readonly<Record<string, unknown>> | undefined;
+    return { path: modulePath(given), given, ...(values && { parameters: values }) };
+  });
+  const loaded = await loadOwnDrivers({ folder, modules });
+  for (const [i, file] of files.entries()) checkOwnParameters(loaded[i].driver, file);
+  await preparePipeline(fixedPlan(choices), loaded, folder);
+  return { folder, modules };
 }
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {

@@ -1,10 +1,11 @@
 /** `explain`: reads a scenario or a constraint file, and explains every pool of it. */
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { explainSharing, type HeapTraits, type SharingExplanation } from '@dmabuf-lab/core/constraints';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { boardOf, makeHeaps } from '../run/board.js';
-import { type LoadOptions, parseScenario } from '../scenario/load.js';
+import { type LoadedScenario, type LoadOptions, parseScenario } from '../scenario/load.js';
+import { withHints } from '../scenario/misplaced-parameters.js';
 import { readError, readYaml, textOf } from '../scenario/yaml-file.js';
 import { caseOfFile, isConstraintFile } from './constraint-file.js';
 import {
@@ -121,7 +122,12 @@ async function readCases(
     const { board, one } = caseOfFile({ value: load.edit(value), document }, load);
     return { board, cases: [one] };
   }
-  const loaded = parseScenario(text, shownAs, load);
+  let loaded: LoadedScenario;
+  try {
+    loaded = parseScenario(text, shownAs, load);
+  } catch (error) {
+    throw await withHints(error, () => load.edit(value), resolve(load.directory));
+  }
   return { board: loaded.scenario, cases: await casesOfScenario(loaded) };
 }
 

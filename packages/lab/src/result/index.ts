@@ -1,12 +1,11 @@
 export { toCanonicalJson } from './canonical-json.js';
 export { type Expectation, evaluateExpectations } from './expectations.js';
-export { summarizeLatency } from './latency.js';
+export { type Latency, summarizeLatency } from './latency.js';
+export type { Ranges } from './quantities.js';
 export {
   type BufferResult,
   type DeviceResult,
-  type Latency,
   type MoveResult,
-  type Ranges,
   type RunResult,
   resultJsonSchema,
   runResultSchema,

@@ -1,4 +1,17 @@
-import type { Latency } from './result.js';
+/** A set of latencies, such as those of all frames of a link: the numbers that describe it, and their schema. */
+import { z } from 'zod';
+import { count, timeNs } from './quantities.js';
+
+export const latencyFields = {
+  count: count.describe('how many frames were measured; all times are 0 when it is 0'),
+  minNs: timeNs,
+  meanNs: timeNs.describe('rounded to the nearest nanosecond'),
+  p50Ns: timeNs.describe('median, by nearest rank'),
+  p99Ns: timeNs.describe('99th percentile, by nearest rank'),
+  maxNs: timeNs,
+};
+export const latencySchema = z.strictObject(latencyFields);
+export type Latency = z.infer<typeof latencySchema>;
 
 /**
  * The numbers that describe a set of latencies, exactly.

@@ -29,7 +29,7 @@ import { rowDamages, watchRows } from './row-damages.js';
 export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
   const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(prepared.windows);
-  const { onProgress, onOutput, signal, collectTrace, isBreakDue, onStep } = options;
+  const { onProgress, onOutput, signal, collectTrace, isBreakDue, onStep, longWaitMs } = options;
   const faults = faultsOf(scenario);
   const hasOwnDrivers = Object.values(prepared.drivers).some((driver) => !Object.hasOwn(builtInDrivers, driver));
   const supervision = supervisionOf(scenario, hasOwnDrivers);
@@ -60,7 +60,11 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
   const runtime =
     scenario.runtime === 'virtual'
       ? new VirtualRuntime(spec, { ties: scenario.ties, onEvent, ...(isBreakDue && { isBreakDue }) })
-      : new ThreadsRuntime(spec, { pace: scenario.pace, onBeat: look });
+      : new ThreadsRuntime(spec, {
+          pace: scenario.pace,
+          onBeat: look,
+          ...(longWaitMs !== undefined && { longWaitMs }),
+        });
   const ages = watchAges(prepared, runtime.words);
   const rows = watchRows(prepared, runtime.words);
   const report = await runtime.run().catch((error: unknown) => {

@@ -34,18 +34,26 @@ export function lockOrdersOf(
   const framesOf = nameByFrames(prepared, words);
   const nameOf = (buffer: LockedBuffer): string =>
     exporter?.buffers.find(({ slot, life }) => slot === buffer.slot && life === buffer.life)?.name ?? framesOf(buffer);
+  // A producer that was started again exports other buffers by the same names: orders of these do not contradict the old ones.
+  const names = new Map<string, string>();
+  const named = (buffer: LockedBuffer): string => {
+    const key = keyOf(buffer);
+    if (!names.has(key)) names.set(key, nameOf(buffer));
+    return key;
+  };
   const order = new LockOrder();
   const told = new Set<string>();
   const incidents: Incident[] = [];
   for (const { lane, life, from, to, atNs } of lockOrders.read()) {
     const device = deviceOf(lane);
     const by = `${device}/lane ${(lane % owners.lanesPerActor) + 1}`;
-    const cycle = order.ordered(nameOf(from), nameOf(to), by);
+    const cycle = order.ordered(named(from), named(to), by);
     if (cycle === undefined) continue;
-    const alike = kindOf(cycle.path);
+    const path = cycle.path.map((one, i) => (i % 2 === 0 ? one : (names.get(one) ?? one)));
+    const alike = kindOf(path);
     if (told.has(alike)) continue;
     told.add(alike);
-    incidents.push({ kind: 'lock-order', device, atNs, life, why: cycle.text });
+    incidents.push({ kind: 'lock-order', device, atNs, life, why: path.join(' -> ') });
   }
   return { incidents, lost: lockOrders.lost };
 }
@@ -57,15 +65,20 @@ function kindOf(path: readonly string[]): string {
   return steps.sort().join(', ');
 }
 
+/** Which buffer it is, whatever its name. */
+function keyOf({ slot, life }: LockedBuffer): string {
+  return `${slot}/${life}`;
+}
+
 /** Names the buffers that frames have now. */
 function nameByFrames({ tables, pools }: PreparedRun, words: AtomicWords): (buffer: LockedBuffer) => string {
   const { frames } = openTables(words, tables, actorId(1));
   const names = new Map<string, string>();
   for (const { name, region } of pools.values()) {
     for (let i = 0; i < frames.count(region); i += 1) {
-      const { slot, life } = frames.buffer(region.firstFrame + i);
-      names.set(`${slot}/${life}`, `${name}[${i}]`);
+      if (frames.isLost(region.firstFrame + i)) continue; // nobody knows which it had
+      names.set(keyOf(frames.buffer(region.firstFrame + i)), `${name}[${i}]`);
     }
   }
-  return ({ slot, life }) => names.get(`${slot}/${life}`) ?? `buffer slot ${slot}, life ${life}`;
+  return (buffer) => names.get(keyOf(buffer)) ?? `buffer slot ${buffer.slot}, life ${buffer.life}`;
 }

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { Library, type LibraryDirectory, libraryProblem } from '../library/library.js';
 import { checkScenario } from './check.js';
 import type { ScenarioDocument } from './document.js';
-import { withMisplacedParameters } from './misplaced-parameters.js';
+import { withHints } from './misplaced-parameters.js';
 import { ScenarioError, type ScenarioProblem } from './problem.js';
 import { resolveScenario } from './resolve.js';
 import { type Scenario, type StatedScenario, scenarioSchema } from './schema.js';
@@ -47,10 +47,7 @@ export async function loadScenario(path: string, shownAs = path, options: LoadOp
   try {
     return parseScenario(text, shownAs, { ...options, directory });
   } catch (error) {
-    if (!(error instanceof ScenarioError) || !error.problems.some(({ path }) => path.startsWith('devices.')))
-      throw error;
-    const { value } = readYaml(text, shownAs, 'scenario');
-    throw new ScenarioError(await withMisplacedParameters(error.problems, value, resolve(directory)));
+    throw await withHints(error, () => readYaml(text, shownAs, 'scenario').value, resolve(directory));
   }
 }
 

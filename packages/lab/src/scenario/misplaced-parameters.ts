@@ -1,9 +1,20 @@
 /** Tells of a key beside `driver:` that belongs into `parameters:`: what a driver takes is known only once it is loaded. */
 import { loadDriver } from '../loader/load-driver.js';
-import type { ScenarioProblem } from './problem.js';
+import { ScenarioError, type ScenarioProblem } from './problem.js';
 import { keysOf } from './schema-lookup.js';
 
 const KEY_OF_DEVICE = /^devices\.([^.]+)\.([^.]+)$/;
+
+/**
+ * What reading a scenario has thrown, with `withMisplacedParameters` where devices are not in order; anything else as it is.
+ *
+ * @param value the scenario as it is written; called when it is needed
+ * @param directory absolute path that drivers are looked for from
+ */
+export async function withHints(error: unknown, value: () => unknown, directory: string): Promise<unknown> {
+  const isOfDevices = error instanceof ScenarioError && error.problems.some(({ path }) => path.startsWith('devices.'));
+  return isOfDevices ? new ScenarioError(await withMisplacedParameters(error.problems, value(), directory)) : error;
+}
 
 /**
  * Says of unknown keys of devices where they belong, when they are parameters of the driver.
@@ -11,7 +22,7 @@ const KEY_OF_DEVICE = /^devices\.([^.]+)\.([^.]+)$/;
  * @param value the scenario as it is written
  * @param directory absolute path that drivers are looked for from
  */
-export async function withMisplacedParameters(
+async function withMisplacedParameters(
   problems: readonly ScenarioProblem[],
   value: unknown,
   directory: string,

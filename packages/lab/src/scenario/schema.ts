@@ -198,8 +198,9 @@ const linkSchema = z
     depth: z.int().min(1).max(MAX_LINK_DEPTH).optional().meta({
       description: 'how many frames wait in the link at most; as many as the pool has buffers when absent',
     }),
-    policy: z.enum(['block', 'drop-oldest', 'drop-newest']).default('block').meta({
-      description: 'when the link is full: the producer waits, or the oldest or the newest frame is dropped',
+    policy: z.enum(['block', 'drop-oldest', 'drop-newest', 'error']).default('block').meta({
+      description:
+        'when the link is full: the producer waits, the oldest or the newest frame is dropped, or the producer is refused with ENOBUFS',
     }),
   })
   .meta({ description: 'carries frames from an output to an input' });

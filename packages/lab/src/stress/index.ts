@@ -1,6 +1,7 @@
 export { bucketOf, describeHistogram, longestOf } from './latency-histogram.js';
 export { LiveLine } from './live-line.js';
 export { loadOwnDrivers, type OwnDriver } from './own-drivers.js';
+export { checkOwnParameters, readOwnParameters } from './own-parameters.js';
 export { MAX_PIPELINE_FAULTS, preparePipeline, runPipelineTrial } from './pipeline-trial.js';
 export { drawnPlan, faultsOf, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
 export { leftOfDead } from './reclaim-audit.js';

@@ -10,6 +10,8 @@ export interface OwnDriver {
   /** The device that it drives. */
   readonly device: string;
   readonly driver: AnyDriver;
+  /** As they were given, a mapping; `{}` = all as the driver has them. */
+  readonly parameters: Readonly<Record<string, unknown>>;
   /** Absolute path of its file, or the name of a package. */
   readonly module: string;
   /** As it was given. */
@@ -20,8 +22,12 @@ export interface OwnDriver {
 export interface OwnDriverPaths {
   /** Absolute path of where packages are looked for from. */
   readonly folder: string;
-  /** Absolute paths of files and names of packages, beside how they were given. */
-  readonly modules: readonly { readonly path: string; readonly given: string }[];
+  /** Absolute paths of files and names of packages, beside how they were given. Absent parameters: those that the driver has. */
+  readonly modules: readonly {
+    readonly path: string;
+    readonly given: string;
+    readonly parameters?: Readonly<Record<string, unknown>>;
+  }[];
 }
 
 /** What a module cannot be used for; the command line ends with 2. */
@@ -33,10 +39,10 @@ export class OwnDriverError extends Error {
 /** Loads drivers as a scenario does. @throws DriverLoadError that says what is wrong with which module, and where */
 export async function loadOwnDrivers({ folder, modules }: OwnDriverPaths): Promise<OwnDriver[]> {
   const drivers: OwnDriver[] = [];
-  for (const [i, { path, given }] of modules.entries()) {
+  for (const [i, { path, given, parameters = {} }] of modules.entries()) {
     try {
       const { driver } = await loadDriver(path, folder);
-      drivers.push({ device: `own${i + 1}`, driver, module: path, path: given });
+      drivers.push({ device: `own${i + 1}`, driver, parameters, module: path, path: given });
     } catch (error) {
       if (error instanceof DriverLoadError) throw new DriverLoadError(given, error.problems);
       throw error;
@@ -61,8 +67,8 @@ export function pipelineOf(drivers: readonly OwnDriver[]): Required<Pick<Scenari
   if (needsCamera) devices.camera = { driver: 'camera', parameters: CAMERA };
   const format = planDriver(camera, camera.parameters.parse(CAMERA), {}).outputs.out;
   for (const own of drivers) {
-    const { device, driver, module } = own;
-    devices[device] = { driver: module };
+    const { device, driver, parameters, module } = own;
+    devices[device] = { driver: module, parameters };
     const inputs = inputsOf(driver);
     for (const port of inputs) links.push({ from: 'camera.out', to: `${device}.${port}`, policy: 'drop-oldest' });
     for (const [port, carried] of Object.entries(outputsOf(own, inputs, format)))
@@ -75,16 +81,16 @@ const inputsOf = ({ ports }: AnyDriver): string[] =>
   Object.keys(ports).filter((port) => ports[port].direction === 'in');
 
 function outputsOf(
-  { driver, path }: OwnDriver,
+  { driver, parameters: given, path }: OwnDriver,
   inputs: readonly string[],
   format: FrameFormat,
 ): Readonly<Record<string, FrameFormat>> {
-  const parameters = driver.parameters.safeParse({});
+  const parameters = driver.parameters.safeParse(given);
   if (!parameters.success) {
-    const told = explainIssues(driver.parameters, {}, parameters.error.issues).map(
+    const told = explainIssues(driver.parameters, given, parameters.error.issues).map(
       (one) => `parameters.${one.path.join('.')}: ${one.message}`,
     );
-    const why = 'stress sets no parameters: give each a default in the schema (.default(…))';
+    const why = 'give it with --parameters, or give it a default in the schema (.default(…))';
     throw new OwnDriverError(`Cannot use the driver ${path}: ${told.join('; ')}; ${why}`);
   }
   const { outputs, problems } = planDriver(

@@ -1,8 +1,18 @@
 /** The command that repeats a trial. */
 import type { PlanChoices } from './plan.js';
 
-/** One line for a shell; the trial is that of the seed in the choices. */
-export function repeatCommand(choices: PlanChoices, draw: boolean, ownDrivers: readonly string[] = []): string {
+/**
+ * One line for a shell; the trial is that of the seed in the choices.
+ *
+ * @param ownDrivers modules of users, as they were given
+ * @param ownParameters theirs in the same order, as they were given
+ */
+export function repeatCommand(
+  choices: PlanChoices,
+  draw: boolean,
+  ownDrivers: readonly string[] = [],
+  ownParameters: readonly string[] = [],
+): string {
   const { runtime, drivers, buffers, durationNs, operations, killsPerSecond, hangsPerSecond, heapPressure, seed } =
     choices;
   const sharing = [
@@ -14,6 +24,7 @@ export function repeatCommand(choices: PlanChoices, draw: boolean, ownDrivers: r
   const words = [
     `dmabuf-lab stress --runtime ${runtime}`,
     ...(ownDrivers.length === 0 ? sharing : ownDrivers.map((path) => `--driver ${quoted(path)}`)),
+    ...ownParameters.map((given) => `--parameters ${quoted(given)}`),
     `--duration ${exactDuration(durationNs)}`,
     `--kill-rate ${killsPerSecond}/s`,
     `--hang-rate ${hangsPerSecond}/s`,

@@ -106,6 +106,8 @@ export interface StressRequest {
   readonly draw: boolean;
   /** Modules of users, as they were given. */
   readonly ownDrivers?: readonly string[];
+  /** Theirs, as they were given. */
+  readonly ownParameters?: readonly string[];
 }
 
 /** Violations that a result tells in full. */
@@ -113,7 +115,7 @@ const TOLD = 20;
 
 /** Puts the trials together. */
 export function stressResult(
-  { choices, trials, draw, ownDrivers }: StressRequest,
+  { choices, trials, draw, ownDrivers, ownParameters }: StressRequest,
   done: readonly TrialResult[],
   wallNs: number,
 ): StressResult {
@@ -159,7 +161,7 @@ export function stressResult(
     violationCount,
     violations: done
       .flatMap((trial) => {
-        const repeat = repeatCommand({ ...choices, seed: trial.seed }, draw, ownDrivers);
+        const repeat = repeatCommand({ ...choices, seed: trial.seed }, draw, ownDrivers, ownParameters);
         return trial.violations.map((one) => ({ seed: trial.seed, ...one, history: [...one.history], repeat }));
       })
       .slice(0, TOLD),

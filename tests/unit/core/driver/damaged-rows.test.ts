@@ -110,7 +110,14 @@ for (const from of [0, 6, 18, 40]) {
     t.deepEqual([ring.beginPush(), ring.roomStep(), ring.roomStep(5), ring.push(0, 0)], [false, true, true, false]);
     t.is(ring.quietStep(), true);
     ring.intend(1);
-    ring.reclaimProducer(() => t.fail('what its journal says is not to be trusted'));
+    let all = 0;
+    ring.reclaimProducer(
+      () => t.fail('what its journal says is not to be trusted'),
+      () => {
+        all += 1;
+      },
+    );
+    t.is(all, 1);
     ring.close();
     t.is(ring.takeStep(), RING_ENDED);
   });

@@ -18,6 +18,10 @@ function ring(depth: number): RingWords {
   return made;
 }
 
+const noneAtAll = (): void => {
+  throw new Error('the ring is whole');
+};
+
 test('RingWords, frames pushed, come out in order with the time of their push', (t) => {
   const words = ring(3);
   for (const frame of [7, 8, 9]) words.push(frame, frame * 1e10);
@@ -84,7 +88,7 @@ test('RingWords.reclaimProducer, that died before its push, lets go of the frame
     words.intend(5);
     if (pushed) words.push(5, 0);
     const freed: number[] = [];
-    for (let i = 0; i < 2; i += 1) words.reclaimProducer((frame) => freed.push(frame));
+    for (let i = 0; i < 2; i += 1) words.reclaimProducer((frame) => freed.push(frame), noneAtAll);
     t.deepEqual(freed, pushed ? [] : [5]);
     t.is(words.length, pushed ? 2 : 1);
     t.is(words.quietStep(), true, 'no push is under way any more');
@@ -97,7 +101,7 @@ test('RingWords.reclaimProducer, that died with a frame it dropped, lets go of t
   words.push(2, 0);
   t.is(words.takeToDrop()?.frame, 1);
   const freed: number[] = [];
-  for (let i = 0; i < 2; i += 1) words.reclaimProducer((frame) => freed.push(frame));
+  for (let i = 0; i < 2; i += 1) words.reclaimProducer((frame) => freed.push(frame), noneAtAll);
   t.deepEqual(freed, [1]);
   t.is(words.tryTake()?.frame, 2);
 });

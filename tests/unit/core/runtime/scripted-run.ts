@@ -1,6 +1,13 @@
-import { actorId } from '@dmabuf-lab/core/base';
+import { type AtomicWords, actorId } from '@dmabuf-lab/core/base';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
-import { type RunReport, type RunSpec, ThreadsRuntime, VirtualRuntime } from '@dmabuf-lab/core/runtime';
+import {
+  RUNTIME_WORDS,
+  type RunReport,
+  type RunSpec,
+  ThreadsRuntime,
+  VirtualRuntime,
+  type WaitOwners,
+} from '@dmabuf-lab/core/runtime';
 import { CONTROL_BYTES, type Step } from './programs/scripted.js';
 
 export function scriptedSpec(actors: Readonly<Record<string, readonly Step[]>>, seed = 1): RunSpec {
@@ -18,6 +25,16 @@ export function scriptedSpec(actors: Readonly<Record<string, readonly Step[]>>, 
     controlBytes: CONTROL_BYTES,
     seed,
     trace: false,
+  };
+}
+
+/** Who ends the wait for a word of the test: word 1 actor 1, and so on. */
+export function waitsByNumber(_: AtomicWords): WaitOwners {
+  return {
+    ownersOf: ({ word }) => {
+      const owner = word - RUNTIME_WORDS;
+      return owner >= 1 && owner <= 9 ? [{ actor: actorId(owner) }] : [];
+    },
   };
 }
 

@@ -147,8 +147,48 @@ test('stress --driver: what is no driver, or does not go with it, is refused wit
   await writeFile(join(dir, 'open.mjs'), open);
   const unset = await run(dir, ['stress', '--driver', 'open.mjs']);
   t.is(unset.code, 2);
-  t.regex(unset.stderr, /open\.mjs: parameters\.gain: missing, expected a number; .*give each a default/);
+  t.regex(
+    unset.stderr,
+    /open\.mjs: parameters\.gain: missing, expected a number; give it with --parameters, or .*a default/,
+  );
   const mixed = await run(dir, ['stress', '--driver', 'none.mjs', '--buffers', '4']);
   t.is(mixed.code, 2);
   t.regex(mixed.stderr, /Cannot use --buffers with --driver/);
+});
+
+/** A driver whose one parameter has no default; it fails at the frame of that number. */
+const failsAt = takesFrames(true)
+  .replace('strictObject({})', 'strictObject({ at: z.int().min(1) })')
+  .replace('count === 3', 'count === ctx.parameters.at')
+  .replace("'the third frame'", "'frame ' + count");
+
+test('stress --parameters: each module gets its own, from a file or as JSON, and the command that repeats it says so', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'fails.mjs'), failsAt);
+  await writeFile(join(dir, 'late.yaml'), 'at: 1000\n');
+  const drivers = ['--driver', 'fails.mjs', '--driver', 'fails.mjs', '--duration', '100ms'];
+  const { code, stdout, stderr } = await run(dir, [
+    'stress',
+    ...drivers,
+    ...['--parameters', 'late.yaml', '--parameters', '{ "at": 2 }'],
+  ]);
+  t.is(code, 1, stderr);
+  t.regex(stdout, /fails\.mjs failed: frame 2/);
+  t.notRegex(stdout, /frame 1000/);
+  t.regex(
+    stdout,
+    /--driver fails\.mjs --driver fails\.mjs --parameters late\.yaml --parameters '\{ "at": 2 \}' --duration/,
+  );
+});
+
+test('stress --parameters: what a driver does not take, is refused with its place and what was expected', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(join(dir, 'fails.mjs'), failsAt);
+  await writeFile(join(dir, 'two.yaml'), 'at: 0\nta: 1\n');
+  const wrong = await run(dir, ['stress', '--driver', 'fails.mjs', '--parameters', 'two.yaml']);
+  t.is(wrong.code, 2);
+  t.regex(wrong.stderr, /^two\.yaml:1:1: at: expected at least 1, got 0\ntwo\.yaml:2:1: ta: unknown key "ta"/m);
+  const twice = await run(dir, ['stress', '--driver', 'fails.mjs', '--parameters', '{"at":1}', '{"at":1}']);
+  t.is(twice.code, 2);
+  t.regex(twice.stderr, /^Cannot use --parameters 2 times for 1 --driver: expected at most one for each module/m);
 });

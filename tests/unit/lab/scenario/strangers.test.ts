@@ -1,6 +1,6 @@
 /** What somebody who writes a driver for the first time gets wrong in a scenario. */
 import { join } from 'node:path';
-import { loadScenario, ScenarioError } from '@dmabuf-lab/lab';
+import { explainFile, loadScenario, ScenarioError } from '@dmabuf-lab/lab';
 import test, { type ExecutionContext } from 'ava';
 import { driverFolder, sink } from '../loader/driver-folder.js';
 import { changed } from './scenario-text.js';
@@ -24,6 +24,15 @@ test.serial('a parameter beside driver is told to belong into parameters', async
   t.regex(builtIn, /devices\.mine\.service: service is a parameter of gpu: put it into parameters$/);
   const [unusable] = await told(t, { 'x.yaml': withDevice('{ driver: ./none.ts, gain: 2 }') });
   t.regex(unusable, /devices\.mine\.gain: unknown key "gain"/);
+});
+
+test.serial('explain tells it too, also of what --what-if has changed', async (t) => {
+  const text = withDevice('{ driver: ./own.ts, gain: 2 }');
+  const folder = driverFolder(t, { 'x.yaml': text, 'own.ts': sink() });
+  const message = /devices\.mine\.gain: gain is a parameter of \.\/own\.ts: put it into parameters$/;
+  await t.throwsAsync(explainFile(join(folder, 'x.yaml'), 'x.yaml'), { instanceOf: ScenarioError, message });
+  const driver = explainFile(join(folder, 'x.yaml'), 'x.yaml', { whatIf: ['devices.mine.driver=gpu'] });
+  await t.throwsAsync(driver, { instanceOf: ScenarioError, message: /devices\.mine\.gain: unknown key "gain"/ });
 });
 
 test('the name of a package in a scope has to be quoted', async (t) => {

@@ -42,4 +42,8 @@ test('repeatCommand names everything that the trial follows from', (t) => {
       '--kill-rate 5/s --hang-rate 1/s --seed 3 --draw',
   );
   t.regex(repeatCommand(CHOICES, false, ["it's.mjs"]), /--driver 'it'\\''s\.mjs' --duration/);
+  t.regex(
+    repeatCommand(CHOICES, false, ['a.mjs', 'b.mjs'], ['{}', '{"gain":2}']),
+    /--driver a\.mjs --driver b\.mjs --parameters '\{\}' --parameters '\{"gain":2\}' --duration/,
+  );
 });

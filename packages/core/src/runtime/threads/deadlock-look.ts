@@ -13,6 +13,8 @@ import { type ActorState, hasRowless, NEVER, type ParkWords, RowKind, RowState, 
 
 const NS_PER_MS = 1_000_000;
 const NOBODY: readonly WaitOwner[] = [];
+/** What it is does not stand in a row. */
+const ENDS_BY_ITSELF = { kind: 'time', what: 'what ends by itself' } as const;
 
 /** An actor that is neither dead nor being ended. */
 export interface WatchedActor {
@@ -47,7 +49,15 @@ export interface Sight {
   readonly isWhole: boolean;
 }
 
+/**
+ * Looks on from the main thread, without a lock and without stopping anybody. What it has found may be over by the time it returns:
+ * only what a second look finds with the same serials is a deadlock.
+ */
 export class DeadlockLook {
+  /**
+   * @param words the control memory of the run, whose words are waited for
+   * @param owners who can end a wait, from the same words
+   */
   constructor(
     private readonly words: AtomicWords,
     private readonly parks: ParkWords,
@@ -57,7 +67,10 @@ export class DeadlockLook {
   /**
    * Looks once.
    *
+   * Context: main thread; never waits.
+   *
    * @param actors those who serve the others last
+   * @param nowNs model time: from their time-out on waits count as over
    */
   look(actors: readonly WatchedActor[], nowNs: Nanoseconds): Sight {
     const states = new Map<ActorId, ActorState>();
@@ -89,7 +102,7 @@ export class DeadlockLook {
     return { deadlocks, tasks, isWhole: states.size === actors.length };
   }
 
-  /** Whether what all of these wait for is still to come. */
+  /** Whether what all of these wait for is still to come. Context: as `look`. @param tasks of a look that was made before */
   areAsleep(tasks: readonly ParkedTask[]): boolean {
     return tasks.every(({ waiting }) => waiting?.kind !== 'word' || this.#isAsleep(waiting));
   }
@@ -118,9 +131,10 @@ export class DeadlockLook {
     const hasTimeOut = kind === RowKind.Word && untilMs !== NEVER;
     const task = { actor, row, serial, number, name: name ?? '', serves, call: 0, hasTimeOut, waiting: undefined };
     const isDue = hasTimeOut && nowNs >= untilMs * NS_PER_MS;
-    if (rowState(serial) !== RowState.Parked || isDue || name === undefined || what === undefined) return task;
+    if (rowState(serial) !== RowState.Parked || isDue) return task;
+    if (kind === RowKind.EndsByItself) return { ...task, waiting: ENDS_BY_ITSELF };
+    if (name === undefined || what === undefined) return task;
     if (kind === RowKind.Reply) return { ...task, call, waiting: { kind: 'reply', what } };
-    if (kind !== RowKind.Word) return task;
     const untilNs = hasTimeOut ? untilMs * NS_PER_MS : Number.POSITIVE_INFINITY;
     return { ...task, waiting: new WordPark(wordIndex(word), expected, what, untilNs) };
   }

@@ -108,31 +108,44 @@ export interface ActorState {
   readonly serials: readonly number[];
 }
 
+/** The rows of all actors. Never waits for anybody; an actor's own rows are written by its worker alone. */
 export class ParkWords {
+  /** @param words a memory of their own, of `sizeBytes`, zeroed at the start of the run */
   constructor(private readonly words: AtomicWords) {}
 
-  /** @param last the highest number of an actor */
+  /** The size of the memory, a multiple of 64 bytes. @param last the highest number of an actor */
   static sizeBytes(last: number): number {
     return (LINE + (last + 1) * ACTOR_WORDS) * 4;
   }
 
   // ---- workers ----
 
-  /** A number that no other generator and no other call of the run has; from 1. */
+  /** A number that no other generator and no other call of the run has; from 1. Context: any worker. */
   nextNumber(): number {
     return this.words.add(NUMBERS, 1) + 1;
   }
 
+  /** One more message of the runtime has been dealt with. Context: the worker of the actor, once what the message started has a row. */
   received(actor: ActorId): void {
     this.words.add(this.#head(actor, RECEIVED), 1);
   }
 
-  /** A generator without a row begins, or ends. */
+  /**
+   * A generator without a row begins, or ends.
+   *
+   * Context: the worker of the actor; at most 65,535 of them at a time.
+   */
   countRowless(actor: ActorId, change: 1 | -1): void {
     this.words.add(this.#head(actor, ROWLESS), ROWLESS_COUNT + 1 + change); // I3
   }
 
-  /** Takes a row: its generator runs from here on. */
+  /**
+   * Takes a row: its generator runs from here on.
+   *
+   * Context: the worker of the actor, before the generator's first step.
+   *
+   * @param row from 0, below `PARK_ROWS`, FREE
+   */
   take(actor: ActorId, row: number, { number, name, serves }: RowOwner): void {
     if (row >= this.words.load(this.#head(actor, USED))) this.words.store(this.#head(actor, USED), row + 1);
     this.words.store(this.#at(actor, row, NUMBER), number);
@@ -141,6 +154,13 @@ export class ParkWords {
     this.move(actor, row, RowState.Running);
   }
 
+  /**
+   * A generator has yielded a park.
+   *
+   * Context: the worker of the actor, after the step and before it sleeps. The row is RUNNING.
+   *
+   * @param row from 0, below `PARK_ROWS`
+   */
   park(actor: ActorId, row: number, { kind, what, word, expected, untilMs, call }: RowContents): void {
     this.words.store(this.#at(actor, row, KIND), kind);
     if (kind !== RowKind.EndsByItself) this.words.store(this.#at(actor, row, WHAT), what);
@@ -152,7 +172,14 @@ export class ParkWords {
     this.move(actor, row, RowState.Parked); // P1
   }
 
-  /** Changes the state of a row; only its worker does, or the main thread after its death. */
+  /**
+   * Changes the state of a row.
+   *
+   * Context: the worker of the actor, or the main thread after its death.
+   *
+   * @param row from 0, below `PARK_ROWS`
+   * @param state to RUNNING before a step, to FREE before an answer is posted
+   */
   move(actor: ActorId, row: number, state: RowState): void {
     const word = this.#at(actor, row, SERIAL);
     this.words.store(word, (((this.words.load(word) >> 2) + 1) << 2) | state); // P3, I3
@@ -160,7 +187,7 @@ export class ParkWords {
 
   // ---- the main thread ----
 
-  /** Forgets what a dead actor has left, before its next life. */
+  /** Forgets what a dead actor has left. Context: main thread, after the exit of its worker and before its next life. */
   reset(actor: ActorId): void {
     const used = this.words.load(this.#head(actor, USED));
     for (let row = 0; row < used; row += 1) this.move(actor, row, RowState.Free);
@@ -169,6 +196,7 @@ export class ParkWords {
     this.words.store(this.#head(actor, RECEIVED), 0);
   }
 
+  /** What an actor's head and all its rows hold, word by word: they may change in between. Context: main thread. */
   state(actor: ActorId): ActorState {
     const received = this.words.load(this.#head(actor, RECEIVED));
     const rowless = this.words.load(this.#head(actor, ROWLESS));
@@ -177,15 +205,18 @@ export class ParkWords {
     return { received, rowless, serials };
   }
 
+  /** The SERIAL of a row (`rowState` tells its state). Context: main thread. @param row from 0, below `PARK_ROWS` */
   serial(actor: ActorId, row: number): number {
     return this.words.load(this.#at(actor, row, SERIAL));
   }
 
+  /** Whose row it is, as of a SERIAL that is the same before and after. Context: main thread. @param row from 0, below `PARK_ROWS` */
   owner(actor: ActorId, row: number): RowOwner {
     const at = (column: number): number => this.words.load(this.#at(actor, row, column));
     return { number: at(NUMBER), name: at(NAME), serves: at(SERVES) };
   }
 
+  /** What its generator waits in: only of a PARKED row, and as `owner`. Context: main thread. @param row from 0, below `PARK_ROWS` */
   contents(actor: ActorId, row: number): RowContents {
     const at = (column: number): number => this.words.load(this.#at(actor, row, column));
     const kind = rowKind(at(KIND));

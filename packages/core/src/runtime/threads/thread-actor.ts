@@ -32,7 +32,7 @@ import { Turn } from '../turn.js';
 import { RemotePeer, serveCalls } from './comlink-ports.js';
 import { ParkRows } from './park-rows.js';
 import { ParkWords } from './park-words.js';
-import { LONG_WAIT_MS, ThreadScheduler } from './thread-scheduler.js';
+import { type LongWaits, ThreadScheduler } from './thread-scheduler.js';
 import type { CallerPort, PeerPort, RuntimeMessage, WorkerMessage, WorkerStart } from './worker-protocol.js';
 
 /** How often an actor shows that its thread serves its events. */
@@ -73,7 +73,8 @@ export class ThreadActor implements ActorHost {
     this.trace = new TraceLog(started.trace);
     this.backPressured = started.pace === 'max';
     const clock: Clock = { now: () => this.#elapsed() };
-    this.#scheduler = new ThreadScheduler(this.name, this.words, clock, this.#turn, started.pace, true, tellLongWait);
+    const longWaits = longWaitsFrom(started.longWaitMs);
+    this.#scheduler = new ThreadScheduler(this.name, this.words, clock, this.#turn, started.pace, true, longWaits);
     this.#turn.onViolation = onFailure;
     this.clock = {
       now: () => {
@@ -275,6 +276,7 @@ export class ThreadActor implements ActorHost {
 }
 
 /** Into the output of its worker, which the runtime puts its name before. */
-function tellLongWait(what: string): void {
-  process.stderr.write(`has waited for ${LONG_WAIT_MS / 1000} s for a promise that has not come: ${what}\n`);
+function longWaitsFrom(afterMs: number): LongWaits {
+  const told = `has waited for ${afterMs / 1000} s for a promise that has not come`;
+  return { afterMs, tell: (what) => void process.stderr.write(`${told}: ${what}\n`) };
 }

@@ -26,13 +26,19 @@ export interface DeadlockNews {
   readonly end: ErrnoError | undefined;
 }
 
+/** What is looked at of a worker. */
+export type BeatenWorker = Pick<
+  ActorWorker,
+  'spec' | 'name' | 'life' | 'isDead' | 'ending' | 'isReady' | 'isServing' | 'posted' | 'texts'
+>;
+
 export class ThreadDeadlocks {
   readonly #parks: ParkWords;
   readonly #look: DeadlockLook;
   readonly #log = new DeadlockLog<ParkedTask>();
   readonly #called: ReadonlySet<string>;
   readonly #names: ReadonlyMap<ActorId, string>;
-  /** Those of the last look, by who waits since when. */
+  /** Those of the last look, by who waits since when: one that has been left and closed again in between does not last. */
   #last = new Set<string>();
   #lastAtRest = '';
   /** Beats for which nobody has gone on, and those of the workers at the last of them. */
@@ -55,7 +61,7 @@ export class ThreadDeadlocks {
   }
 
   /** Looks. @param workers the present lives of all actors, the dead among them */
-  beat(workers: Iterable<ActorWorker>, nowNs: Nanoseconds): DeadlockNews {
+  beat(workers: Iterable<BeatenWorker>, nowNs: Nanoseconds): DeadlockNews {
     const all = [...workers].filter(({ isDead }) => !isDead);
     const living = all.filter(({ ending }) => ending === undefined);
     // Who serves the others comes last: a deadlock is told from a device on.
@@ -68,7 +74,7 @@ export class ThreadDeadlocks {
     const lasting = [...found].flatMap(([key, one]) => (this.#last.has(key) ? [one] : []));
     this.#last = new Set(found.keys());
     const lives = new Map(living.map(({ name, life }) => [name, life]));
-    const incidents = this.#log.newAmong(lasting).map((one) => incidentOf(one, lives, nowNs));
+    const incidents = this.#log.newAmong(lasting, sight.tasks).map((one) => incidentOf(one, lives, nowNs));
     // One that is setting up, again perhaps, has no generator yet, and a deadline of its own.
     const isComplete = living.length === all.length && sight.isWhole && living.every(({ isReady }) => isReady);
     return { incidents, end: this.#endOf(sight, lasting, isComplete ? living : undefined, nowNs) };
@@ -81,11 +87,11 @@ export class ThreadDeadlocks {
   #endOf(
     { tasks }: Sight,
     lasting: readonly Deadlock<ParkedTask>[],
-    living: readonly ActorWorker[] | undefined,
+    living: readonly BeatenWorker[] | undefined,
     nowNs: Nanoseconds,
   ): ErrnoError | undefined {
     const waits = ({ waiting, hasTimeOut, servedBy }: ParkedTask): boolean =>
-      waiting !== undefined && !hasTimeOut && (waiting.kind !== 'reply' || servedBy !== 0);
+      (waiting?.kind === 'word' && !hasTimeOut) || (waiting?.kind === 'reply' && servedBy !== 0);
     // Those who serve wait for calls, and for the end of the others.
     const others = tasks.filter(({ actor }) => !actor.isCalled);
     if (living === undefined) {
@@ -112,7 +118,7 @@ export class ThreadDeadlocks {
     );
   }
 
-  #watched({ spec, posted, texts }: ActorWorker): WatchedActor {
+  #watched({ spec, posted, texts }: BeatenWorker): WatchedActor {
     const { id, name } = spec;
     return { id, name, posted, isCalled: this.#called.has(name), text: (number) => texts.get(number) };
   }

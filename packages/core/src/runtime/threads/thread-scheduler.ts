@@ -33,8 +33,14 @@ interface Running {
 }
 
 const NS_PER_MS = 1_000_000;
-/** How long a promise of the outside world is waited for before that is told, in milliseconds of real time. */
-export const LONG_WAIT_MS = 10_000;
+/** What is told of a promise of the outside world that has not come for long: it may never. */
+export interface LongWaits {
+  /** How long it is waited for before, in milliseconds of real time. */
+  readonly afterMs: number;
+  /** @param what it is, as whoever waits for it has said */
+  tell(what: string): void;
+}
+
 /** The longest delay a timer of the host takes. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -53,8 +59,8 @@ export class ThreadScheduler {
     private readonly pace: 'real' | 'max',
     /** Whether its timers keep the process alive. */
     private readonly keepsAlive = true,
-    /** Told of a promise that has not come for long: it may never. */
-    private readonly onLongWait: (what: string) => void = () => {},
+    /** Absent = nobody is told. */
+    private readonly longWaits?: LongWaits,
   ) {}
 
   /** @param row of the generator, begun before anybody waits for it */
@@ -100,7 +106,8 @@ export class ThreadScheduler {
         reject: (error) => this.#resume(running, parks, undefined, error),
       });
     } else {
-      const timer = setTimeout(() => this.onLongWait(park.what), LONG_WAIT_MS).unref();
+      const { longWaits } = this;
+      const timer = longWaits && setTimeout(() => longWaits.tell(park.what), longWaits.afterMs).unref();
       park.promise.then(
         (value) => {
           clearTimeout(timer);

@@ -34,12 +34,15 @@ export interface ThreadsOptions {
   readonly startGraceMs?: number;
   /** How long the actors may take to end once the run was told to stop early. */
   readonly stopGraceMs?: number;
+  /** How long an actor waits for a promise of the outside world before it tells so in its output. Absent = 10,000. */
+  readonly longWaitMs?: number;
   /** Called at each beat while the run lasts, with its model time. Must change nothing. */
   readonly onBeat?: (nowNs: Nanoseconds) => void;
 }
 
 const DEFAULT_START_GRACE_MS = 120_000;
 const DEFAULT_STOP_GRACE_MS = 10_000;
+const DEFAULT_LONG_WAIT_MS = 10_000;
 const EXIT_GRACE_MS = 2_000;
 const PROGRESS_MS = 250;
 
@@ -203,6 +206,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const { peers, callers } = this.#portsOf(spec, life);
     const start: WorkerStart = {
       ...{ spec, life, control, memory, seed, trace, pace: this.options.pace, peers, callers },
+      longWaitMs: this.options.longWaitMs ?? DEFAULT_LONG_WAIT_MS,
       ...(this.#parks && { parks: this.#parks }),
       ...(spec.resumes && { journal: this.#journals.of(name) }),
     };

@@ -36,6 +36,8 @@ export interface WorkerStart {
   readonly seed: number;
   readonly trace: boolean;
   readonly pace: Pace;
+  /** How long it waits for a promise of the outside world before it says so, in milliseconds of real time. */
+  readonly longWaitMs: number;
   /** The memory of `ParkWords`; absent = nobody looks who waits for whom. */
   readonly parks?: SharedArrayBuffer;
   readonly peers: readonly PeerPort[];

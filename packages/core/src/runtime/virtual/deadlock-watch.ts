@@ -29,11 +29,12 @@ export class DeadlockWatch {
     return waiting?.kind === 'word' && this.#isAsleep(waiting) && this.owners.ownersOf(waiting).length > 0;
   }
 
-  /** The deadlocks that there are now and were not at the last look. */
+  /** The deadlocks that there are now and were not told of. */
   look(nowNs: number): Incident[] {
-    const deadlocks = deadlocksAmong(this.#tasks(nowNs), this.owners, (park) => this.#isAsleep(park));
+    const tasks = this.#tasks(nowNs);
+    const deadlocks = deadlocksAmong(tasks, this.owners, (park) => this.#isAsleep(park));
     this.present = deadlocks.map(({ text }) => text);
-    return this.#log.newAmong(deadlocks).map(incidentOf);
+    return this.#log.newAmong(deadlocks, tasks).map(incidentOf);
   }
 
   #tasks(nowNs: number): Running[] {
