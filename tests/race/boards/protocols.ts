@@ -16,7 +16,7 @@ import {
 } from './links.js';
 import { MAP_AND_MOVE } from './map-board.js';
 import { MAP_WORDS } from './map-words-board.js';
-import { OPPOSITE_ORDER } from './opposite-order-board.js';
+import { OPPOSITE_ORDER, OPPOSITE_ORDER_ONE_MOVE } from './opposite-order-board.js';
 import { PARK_ROWS_LOOK } from './park-board.js';
 import type { Protocol } from './protocol.js';
 import { RECOVERY } from './recovery-board.js';
@@ -27,6 +27,7 @@ export const PROTOCOLS: readonly Protocol[] = [
   MAP_WORDS,
   MAP_AND_MOVE,
   OPPOSITE_ORDER,
+  OPPOSITE_ORDER_ONE_MOVE,
   DYNAMIC_IMPORTER,
   PINS_OF_JOBS,
   PINS_OF_A_STAY,
