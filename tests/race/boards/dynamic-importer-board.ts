@@ -209,9 +209,9 @@ class BoardImporter extends DmaBufImporter {
 const SEARCHES: Protocol['searches'] = [
   { by: 'depth first', preemptions: 1, schedules: 2_000, complete: 'in tests' },
   { by: 'depth first', preemptions: 0, crashes: 1, schedules: 3_000, complete: 'in tests' },
-  { by: 'random', crashes: 2, schedules: 200 },
-  { by: 'PCT', depth: 3, crashes: 1, schedules: 200 },
-  { by: 'depth first', preemptions: 1, crashes: 1, schedules: 50, complete: 'in explore' },
+  { by: 'random', crashes: 2, schedules: 100 },
+  { by: 'PCT', depth: 3, crashes: 1, schedules: 100 },
+  { by: 'depth first', preemptions: 1, crashes: 1, schedules: 50 },
 ];
 
 export const DYNAMIC_IMPORTER: Protocol = {

@@ -170,6 +170,5 @@ export const FENCE_DEADLINES: Protocol = {
     { by: 'random', crashes: 2, schedules: 1_000 },
     { by: 'PCT', depth: 4, schedules: 1_000 },
     { by: 'depth first', preemptions: 1, crashes: 1, schedules: 200, complete: 'in explore' },
-    { by: 'depth first', preemptions: 2, schedules: 200, complete: 'in explore' },
   ],
 };

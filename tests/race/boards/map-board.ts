@@ -151,8 +151,8 @@ export const MAP_AND_MOVE: Protocol = {
   searches: [
     { by: 'depth first', preemptions: 2, schedules: 9_000, complete: 'in tests' },
     { by: 'depth first', preemptions: 0, crashes: 1, schedules: 1_000, complete: 'in tests' },
-    { by: 'random', crashes: 2, schedules: 500 },
-    { by: 'PCT', depth: 3, crashes: 1, schedules: 500 },
-    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 400, complete: 'in explore' },
+    { by: 'random', crashes: 2, schedules: 300 },
+    { by: 'PCT', depth: 3, crashes: 1, schedules: 300 },
+    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 100, complete: 'in explore' },
   ],
 };

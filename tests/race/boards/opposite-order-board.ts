@@ -120,9 +120,9 @@ export const OPPOSITE_ORDER: Protocol = {
     'a reclaimer dies',
   ],
   searches: [
-    { by: 'depth first', preemptions: 1, schedules: 300, complete: 'in explore' },
-    { by: 'random', crashes: 2, schedules: 600 },
-    { by: 'PCT', depth: 3, crashes: 1, schedules: 300 },
+    { by: 'depth first', preemptions: 1, schedules: 200, complete: 'in explore' },
+    { by: 'random', crashes: 2, schedules: 500 },
+    { by: 'PCT', depth: 3, crashes: 1, schedules: 100 },
     { by: 'depth first', preemptions: 0, crashes: 1, schedules: 200, complete: 'in explore' },
   ],
 };
