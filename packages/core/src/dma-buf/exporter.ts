@@ -14,6 +14,7 @@ import {
   assert,
   attempt,
   attemptUntil,
+  type BoundedList,
   type CallHandler,
   ErrnoError,
   isErrno,
@@ -22,6 +23,7 @@ import {
 } from '../base/index.js';
 import { pageAlign } from '../memory/index.js';
 import { BufferAttachments, type LeakedMappings } from './buffer-attachments.js';
+import type { BufferTally } from './buffer-history.js';
 import { BufferMoves } from './buffer-moves.js';
 import { BufferStorage } from './buffer-storage.js';
 import { BufferTable } from './buffer-table.js';
@@ -46,7 +48,7 @@ import type { EagerAllocation } from './storage-planner.js';
 
 export class Exporter<M extends Mover = Mover> {
   readonly records: ExporterRecords;
-  readonly leaks: LeakedMappings[];
+  readonly leaks: BoundedList<LeakedMappings>;
   readonly mover: M;
   readonly #table: BufferTable;
   readonly #storage: BufferStorage;
@@ -108,19 +110,24 @@ export class Exporter<M extends Mover = Mover> {
     };
   }
 
-  /** All buffers of the run, the present ones last. */
+  /** All buffers of the run that are kept, the present ones last. */
   get allBuffers(): readonly PastBuffer[] {
     return this.#table.all;
   }
 
-  /** Mappings and pins that were not ended when their device detached. */
+  /** The counts of all buffers of the run, also of those that are not kept. */
+  get tally(): BufferTally & { readonly buffersDropped: number } {
+    return { ...this.#table.tally, buffersDropped: this.#table.dropped };
+  }
+
+  /** Mappings and pins that were not ended when their device detached; of detaches that are not kept, one each. */
   get leakedMappings(): number {
-    return this.leaks.reduce((sum, { mappings }) => sum + mappings, 0);
+    return this.leaks.items.reduce((sum, { mappings }) => sum + mappings, this.leaks.dropped);
   }
 
   /** Bytes that moves have copied, by what is on record. */
   get bytesMoved(): number {
-    return this.allBuffers.reduce((sum, { moves }) => moves.reduce((bytes, move) => bytes + move.bytes, sum), 0);
+    return this.#table.tally.bytes;
   }
 
   get liveBuffers(): Iterable<ExportedBuffer> {

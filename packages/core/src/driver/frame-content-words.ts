@@ -84,7 +84,7 @@ export class FrameContentWords {
 
   sequence(frame: number): number {
     const sequence = this.get(frame, SEQUENCE);
-    return this.isLost(frame) ? 0 : sequence;
+    return this.isLost(frame) ? 0 : sequence >>> 0;
   }
 
   capturedNs(frame: number): number {

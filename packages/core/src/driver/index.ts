@@ -10,6 +10,7 @@ export * from './frame-content-words.js';
 export * from './frame-format.js';
 export * from './frame-words.js';
 export * from './job-words.js';
+export * from './latency-sample.js';
 export * from './lent-frame.js';
 export * from './parameter-schemas.js';
 export * from './payload.js';

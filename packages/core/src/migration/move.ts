@@ -104,7 +104,7 @@ export class BufferMover implements Mover {
     this.parts.storage.settle(buffer);
     if (old !== undefined) this.parts.storage.release(old);
     buffer.blockers.clear();
-    buffer.placements.push({ heap: target.heap, atNs: services.clock.now(), why: cause.reason });
+    buffer.placed({ heap: target.heap, atNs: services.clock.now(), why: cause.reason });
     this.#record(buffer, old?.heap ?? '', target, cause, progress, 'moved');
     this.parts.storage.note(buffer);
   }
@@ -276,7 +276,7 @@ export class BufferMover implements Mover {
     const bytes = outcome === 'moved' ? buffer.sizeBytes : 0;
     const fixed = { buffer: buffer.name, from, to, bytes, reason, forcedBy, requestedNs, startNs, drainedNs, endNs };
     const told = { ...(notified.length > 0 && { notified }), ...(error !== undefined && { error }) };
-    buffer.moves.push({ ...fixed, outcome, waited, ...told });
+    buffer.moveEnded({ ...fixed, outcome, waited, ...told });
     const { trace } = this.parts.services;
     const track = `buffer ${buffer.name}`;
     trace.add({

@@ -104,6 +104,8 @@ export interface RunSpec {
   readonly controlBytes: number;
   readonly seed: number;
   readonly trace: boolean;
+  /** Events that are kept of each life of an actor, the first; absent = a million. */
+  readonly traceCapacity?: number;
   /** What is done to actors on purpose; absent = nothing. */
   readonly faults?: readonly Fault[];
   /** How deaths are dealt with; absent: the dead stay dead, and an actor that throws ends the run. */
@@ -137,6 +139,8 @@ export interface RunReport {
   readonly incidents: readonly Incident[];
   /** What workers have posted to the runtime that is no message of theirs; none in virtual time, where there are no workers. */
   readonly brokenMessages: readonly BrokenMessages[];
+  /** Those beyond what is kept. */
+  readonly incidentsDropped: number;
 }
 
 /** The failure of an actor, with its name. */

@@ -1,6 +1,6 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
 import { relative } from 'node:path';
-import { WordLayout } from '@dmabuf-lab/core/base';
+import { sharedBytes, WordLayout } from '@dmabuf-lab/core/base';
 import { type AllocationRequest, type CpuTouch, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
   type AnyDriver,
@@ -115,7 +115,7 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
 function historyBoard(tables: SharedTables, actors: number): HistoryBoard {
   const layout = new WordLayout();
   const regions = layOutHistory(layout, tables.buffers.rows, actors, LANES_PER_DEVICE);
-  return { ...regions, memory: new SharedArrayBuffer(layout.sizeBytes) };
+  return { ...regions, memory: sharedBytes(layout.sizeBytes, 'the histories of buffers') };
 }
 
 /** When a device that sends broken messages is not listened to any more. */

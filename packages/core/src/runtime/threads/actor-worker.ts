@@ -1,7 +1,8 @@
-import { type TransferListItem, Worker } from 'node:worker_threads';
+import type { TransferListItem, Worker } from 'node:worker_threads';
 import { showValue } from '../../base/index.js';
 import type { ActorOutcome, ActorSpec } from '../actor.js';
 import type { DeathCause } from '../supervision/index.js';
+import { type HostThreads, startThread } from './host-threads.js';
 import { type OutputSink, tellLines } from './worker-output.js';
 import type { RuntimeMessage, WorkerStart } from './worker-protocol.js';
 
@@ -38,13 +39,14 @@ export class ActorWorker {
     readonly life: number,
     start: WorkerStart,
     events: WorkerEvents,
-    heapLimitMiB?: number,
+    heapLimitMiB: number | undefined,
+    host: HostThreads,
   ) {
     const transferList: TransferListItem[] = [...start.peers, ...start.callers].map(({ port }) => port);
     const limitMiB = spec.heapLimitMiB ?? heapLimitMiB;
     const limits = limitMiB !== undefined && { resourceLimits: { maxOldGenerationSizeMb: limitMiB } };
     const options = { name: spec.name, workerData: start, transferList, stdout: true, stderr: true, ...limits };
-    this.#worker = new Worker(new URL('./worker-main.js', import.meta.url), options);
+    this.#worker = startThread(spec.name, host, new URL('./worker-main.js', import.meta.url), options);
     tellLines(this.#worker.stdout, spec.name, events.onOutput);
     tellLines(this.#worker.stderr, spec.name, events.onOutput);
     this.exited = new Promise((resolve) => {

@@ -71,7 +71,7 @@ export class ThreadActor implements ActorHost {
     this.words = new AtomicWords(started.control);
     this.#runtimeWords = new RuntimeWords(this.words);
     this.stopWord = this.#runtimeWords.stopWord;
-    this.trace = new TraceLog(started.trace);
+    this.trace = new TraceLog(started.trace, started.traceCapacity);
     this.backPressured = started.pace === 'max';
     const clock: Clock = { now: () => this.#elapsed() };
     const longWaits = longWaitsFrom(started.longWaitMs);

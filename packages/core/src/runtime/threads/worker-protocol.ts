@@ -35,6 +35,7 @@ export interface WorkerStart {
   readonly memory: PhysicalMemoryHandle;
   readonly seed: number;
   readonly trace: boolean;
+  readonly traceCapacity?: number;
   readonly pace: Pace;
   /** How long it waits for a promise of the outside world before it says so, in milliseconds of real time. */
   readonly longWaitMs: number;
