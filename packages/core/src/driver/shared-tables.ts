@@ -20,7 +20,8 @@ import {
   TIMELINE_ROW_WORDS,
   TimelineWords,
 } from '../sync/index.js';
-import { FRAME_ROW_WORDS, FrameWords, POOL_ROW_WORDS } from './frame-words.js';
+import { FRAME_ROW_WORDS } from './frame-content-words.js';
+import { FrameWords, POOL_ROW_WORDS } from './frame-words.js';
 import { JOB_ROW_WORDS, JobWords } from './job-words.js';
 import { RingWords, ringRowWords } from './ring-words.js';
 import { SOURCE_ROW_WORDS, SourceWords } from './source-words.js';

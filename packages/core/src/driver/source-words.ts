@@ -17,7 +17,7 @@
  * Pairs     P1 store AWAY of the dead, then load those of all sources   with   itself, of another reclaim: whoever stores last sees both.
  *
  * Stale     Nothing clears a row when its source is back: by I2 its instant has been reached by then, so that the first return
- *           is not ahead, and nothing happens; 1 says the same for one that came back by itself. So an living source is never overtaken.
+ *           is not ahead, and nothing happens; 1 says the same for one that came back by itself. So a living source is never overtaken.
  * Progress  Wait-free. Time stands still only while a source lives, or comes back by itself.
  * Crash     A reclaimer that dies has stored AWAY or not; whoever comes after it stores the same and looks again. To look twice
  *           raises the time to where it is already.

@@ -102,6 +102,7 @@ async function stress(flags: StressFlags, given: (option: string) => boolean): P
   try {
     const choices = await readChoices(flags);
     await checkFaults(choices, flags);
+    await checkWorkers(choices);
     const ownDrivers = await checkDrivers(choices, flags, given);
     const trials = wholeNumber('--trials', flags.trials, 1, 1_000_000);
     const result = await watched(flags, choices, { trials, draw: flags.draw === true, ownDrivers });
@@ -156,6 +157,13 @@ async function readChoices(flags: StressFlags): Promise<PlanChoices> {
     ages: await readAges(flags),
     seed: wholeNumber('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER - 1_000_000),
   };
+}
+
+/** @throws ErrnoError ENOMEM when the host has too little memory for the workers of a trial */
+async function checkWorkers({ runtime, drivers }: PlanChoices): Promise<void> {
+  if (runtime !== 'threads') return;
+  const { checkRoomForWorkers, HOST_THREADS } = await import('@dmabuf-lab/core/runtime');
+  checkRoomForWorkers(drivers + 1, HOST_THREADS); // the exporter has one too
 }
 
 /** Faults are laid out before the run. */

@@ -14,6 +14,7 @@ export function findingLines(result: RunResult): string[] {
   const findings = [
     ...roomText(result),
     ...unwatchedText(result),
+    ...unrecordedText(result),
     ...broken,
     ...corruptions.map(corruptionText),
     ...sanitizerText(result),
@@ -42,6 +43,12 @@ function unwatchedText({ unwatchedMappings = 0, unwatchedLockOrders = 0 }: RunRe
   const mappings = `Not watched: ${plural(unwatchedMappings, 'mapping')} for whose age there was no room.`;
   const orders = `Not watched: ${plural(unwatchedLockOrders, 'order')} of two locks for which there was no room.`;
   return [...(unwatchedMappings > 0 ? [mappings] : []), ...(unwatchedLockOrders > 0 ? [orders] : [])];
+}
+
+/** What `result.json` has no room for; the sums count it all the same. */
+function unrecordedText({ unrecorded = {} }: RunResult): string[] {
+  const lists = Object.entries(unrecorded).map(([list, count]) => `${count} ${list}`);
+  return lists.length === 0 ? [] : [`Not told one by one, for want of room: ${formatList(lists)}.`];
 }
 
 /** Who sent broken messages, how many, and what was wrong with the first. */

@@ -18,7 +18,7 @@ import { watchAges } from './age-limits.js';
 import { faultsOf, supervisionOf } from './faults.js';
 import { lockOrdersOf } from './lock-orders.js';
 import { buildOutcome, namesOf } from './outcome.js';
-import type { PreparedRun } from './prepare.js';
+import { type PreparedRun, quarantineOf } from './prepare.js';
 import { rowDamages, watchRows } from './row-damages.js';
 
 /** What the library itself asks for beside. */
@@ -35,7 +35,7 @@ export interface ExecuteOptions extends RunOptions {
 export async function executeRun(prepared: PreparedRun, options: ExecuteOptions): Promise<RunOutcome> {
   const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(prepared.windows);
-  const { onProgress, onOutput, signal, collectTrace, isBreakDue, onStep, longWaitMs } = options;
+  const { onProgress, onOutput, signal, collectTrace, traceCapacity, isBreakDue, onStep, longWaitMs } = options;
   const faults = faultsOf(scenario);
   const hasOwnDrivers = Object.values(prepared.drivers).some((driver) => !Object.hasOwn(builtInDrivers, driver));
   const supervision = supervisionOf(scenario, hasOwnDrivers);
@@ -45,11 +45,13 @@ export async function executeRun(prepared: PreparedRun, options: ExecuteOptions)
     controlBytes: tables.sizeBytes,
     seed: scenario.seed,
     trace: collectTrace,
+    ...(traceCapacity !== undefined && { traceCapacity }),
     ...(faults.length > 0 && { faults }),
     ...(supervision && { supervision }),
     waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ACTOR),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
+    quarantine: quarantineOf(scenario.exporter),
     ...(onOutput && { onOutput }),
   };
   const look = (nowNs: number): void => {

@@ -212,11 +212,10 @@ function ledgerOf(open: OpenExporter, words: StressWords, wornBytes: number): St
 }
 
 function reportOf({ exporter, mover, heaps, sanitizer }: OpenExporter, ledger: StressLedger): StressExporterReport {
-  const moves = exporter.allBuffers.flatMap((buffer) => buffer.moves);
-  const count = (outcome: string): number => moves.filter((move) => move.outcome === outcome).length;
+  const { moved, refused, timedOut } = exporter.tally;
   return {
     ledger,
-    moves: { moved: count('moved'), refused: count('refused'), timedOut: count('timed-out') },
+    moves: { moved, refused, timedOut },
     bytesCopied: mover.bytesCopied,
     freedBytesChecked: sanitizer?.checkedBytes ?? 0,
     peakBytes: Object.fromEntries(heaps.map((heap) => [heap.name, heap.stats().peakBytes])),

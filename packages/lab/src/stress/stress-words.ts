@@ -19,7 +19,7 @@
  *   by      writer. Counters are only ever added to.
  * Shown by  tests/stress/stress-trials.test.ts.
  */
-import { type BufferSlot, type TableRegion, WordLayout, wordAt } from '@dmabuf-lab/core/base';
+import { type BufferSlot, sharedBytes, type TableRegion, WordLayout, wordAt } from '@dmabuf-lab/core/base';
 import type { BufferHandle } from '@dmabuf-lab/core/dma-buf';
 import { type HistoryBoard, HistoryWords, layOutHistory } from '../history/index.js';
 import { BUCKETS } from './latency-histogram.js';
@@ -64,7 +64,7 @@ export function layOutBoard(listings: number, slots: number, actors: number): St
     latency: layout.table(OPERATIONS.length, BUCKETS),
     sites: layout.table(SITES.length, 2),
   };
-  return { ...regions, memory: new SharedArrayBuffer(layout.sizeBytes) };
+  return { ...regions, memory: sharedBytes(layout.sizeBytes, 'the words of a trial') };
 }
 
 export class StressWords extends HistoryWords<StressBoard> {
