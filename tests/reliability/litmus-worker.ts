@@ -27,14 +27,26 @@ for (let round = 1; round <= rounds; round += 1) {
   if (side === 0 && Atomics.load(words, SEEN) + Atomics.load(words, SEEN + 1) === 0) neither += 1;
 }
 
-/** Wake-ups: one side changes a word and notifies, the other waits for the value it has seen; then the other way round. */
+/** Waits as a worker of the threads runtime does, which never blocks. */
+async function parked(seen: number): Promise<void> {
+  const wait = Atomics.waitAsync(words, SLEEP, seen);
+  if (wait.async) await wait.value;
+}
+
+/**
+ * Wake-ups: one side changes a word and notifies, the other waits for the value it has seen; then the other way round. Side 0 is
+ * blocked, side 1 is parked.
+ */
+const keptAlive = setInterval(() => {}, 1000); // a parked worker has nothing else that does
 let turns = 0;
 for (let turn = side; turn < 2 * Math.floor(rounds / 10); turn += 2) {
   for (let seen = Atomics.load(words, SLEEP); seen !== turn; seen = Atomics.load(words, SLEEP)) {
-    Atomics.wait(words, SLEEP, seen);
+    if (side === 0) Atomics.wait(words, SLEEP, seen);
+    else await parked(seen);
   }
   Atomics.store(words, SLEEP, turn + 1);
   Atomics.notify(words, SLEEP);
   turns += 1;
 }
+clearInterval(keptAlive);
 parentPort?.postMessage({ neither, turns });

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { TraceLog } from '@dmabuf-lab/core/base';
 import { ThreadsRuntime } from '@dmabuf-lab/core/runtime';
+import { executeRun, parseScenario, prepareRun, type RunOptions, type RunOutcome } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { ROOT, runText } from '../scenarios/run-file.js';
 import { logs, scriptedSpec } from '../unit/core/runtime/scripted-run.js';
@@ -73,6 +74,12 @@ test('row 18: no source but the threads runtime and the command line reads a clo
   );
 });
 
+test('row 18: no source at all looks at the wall clock', (t) => {
+  const readers = sources().filter((path) => /\bDate\.now|new Date\(|\bDate\(\)/.test(codeOf(path)));
+  // It names them, to find them in drivers.
+  t.deepEqual(readers, ['packages/core/src/testing/traps.ts']);
+});
+
 test('row 24: no thread is ever blocked by Atomics.wait but that of a driver that is to be paused', (t) => {
   const blockers = sources().filter((path) => /Atomics\.wait\(/.test(codeOf(path)));
   t.deepEqual(blockers, ['packages/core/src/runtime/threads/worker-main.ts']);
@@ -85,7 +92,7 @@ test('row 26: more devices than there may be workers, are refused before anythin
   t.regex(error?.message ?? '', /at most 16|1 to 16/);
 });
 
-test('row 27: real workers, in many rounds, never both miss the other (store buffering) and lose no wake-up', async (t) => {
+test('row 27: real workers, in many rounds, never both miss the other (store buffering) and lose no wake-up, blocked or parked', async (t) => {
   const shared = new SharedArrayBuffer(64 * 4);
   const ROUNDS = 20_000;
   const sides = await Promise.all(
@@ -117,6 +124,27 @@ test('row 28: a trace that is full, drops what comes, never waits, and says how 
     startNs: 2,
     args: { dropped: 7, capacity: 3 },
   });
+});
+
+test('row 28: a run whose trace is full after ten events of each actor, tells how many are missing and is otherwise the same', async (t) => {
+  const scenario = parseScenario(PREVIEW, 'preview.yaml');
+  const runWith = async (options: RunOptions, runtime: 'virtual' | 'threads' = 'virtual') => {
+    const changed = { ...scenario, scenario: { ...scenario.scenario, runtime, pace: 'max' as const } };
+    return await executeRun(await prepareRun(changed), options);
+  };
+  const plain = await runWith({ collectTrace: false });
+  const whole = await runWith({ collectTrace: true });
+  const full = await runWith({ collectTrace: true, traceCapacity: 10 });
+  t.deepEqual(full.result, plain.result, 'the same frames, to the fingerprint');
+  const missing = (trace: RunOutcome['trace']): number =>
+    trace.reduce((sum, { name, args }) => sum + (name === 'events dropped' ? Number(args?.dropped) : 0), 0);
+  t.is(missing(whole.trace), 0);
+  const told = full.trace.filter(({ name }) => name === 'events dropped').length;
+  t.true(told >= 2, 'of both devices');
+  t.is(full.trace.length - told + missing(full.trace), whole.trace.length);
+  const threads = await runWith({ collectTrace: true, traceCapacity: 10 }, 'threads');
+  t.true(missing(threads.trace) > 0);
+  t.is(threads.result.devices.camera.framesOut, plain.result.devices.camera.framesOut);
 });
 
 /** Source files of all packages, from the root. */

@@ -1,5 +1,6 @@
 /** Every protocol of shared words that is explored. */
 import { ATTACH } from './attach-board.js';
+import { DEAD_SOURCES } from './dead-sources-board.js';
 import { DYNAMIC_IMPORTER, PINS_OF_A_STAY, PINS_OF_JOBS } from './dynamic-importer-board.js';
 import { EXPORTER_RESTART } from './exporter-restart-board.js';
 import { FENCES } from './fence-board.js';
@@ -47,4 +48,5 @@ export const PROTOCOLS: readonly Protocol[] = [
   PARK_ROWS_LOOK,
   RECOVERY,
   EXPORTER_RESTART,
+  DEAD_SOURCES,
 ];

@@ -5,7 +5,7 @@
  * after a look is not due before the shortest limit has passed, so the next look need not come before that or before the
  * first of the present deadlines; whoever looks at every event misses none, and knows each to the nanosecond.
  */
-import { type ActorId, actorId, type Nanoseconds, timelineSlot } from '../base/index.js';
+import { type ActorId, actorId, MAX_RECORDS, type Nanoseconds, timelineSlot } from '../base/index.js';
 import type { TimelineWords } from '../sync/index.js';
 import { UseKind, type UseRecord, type UseWords } from './use-words.js';
 
@@ -48,8 +48,13 @@ export interface AgeWatchParts {
 }
 
 export class AgeWatch {
+  /** The first `MAX_RECORDS`. */
   readonly overdue: Overdue[] = [];
+  /** What is among them; no more than they are. */
   readonly #told = new Set<string>();
+  /** Found by the present look, where there is no room. */
+  #untold = 0;
+  #dropped = 0;
   readonly #shortestNs: Nanoseconds;
   #nextNs: Nanoseconds;
 
@@ -68,6 +73,11 @@ export class AgeWatch {
     return lost;
   }
 
+  /** At least so many more have lasted too long: the most that one look has found. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
   /**
    * Looks, if anything can have become due since the last look. What ends at the very instant of its limit is in time.
    *
@@ -76,6 +86,7 @@ export class AgeWatch {
   look(nowNs: Nanoseconds): void {
     if (nowNs <= this.#nextNs || !this.parts.hasBegun()) return;
     const found: Overdue[] = [];
+    this.#untold = 0;
     const fences = new Map<string, { first: Overdue; buffers: Overdue['buffers'][number][] }>();
     let nextNs = nowNs + this.#shortestNs;
     const { uses } = this.parts;
@@ -91,6 +102,7 @@ export class AgeWatch {
     }
     for (const [key, { first, buffers }] of fences) if (this.#isNew(key)) found.push({ ...first, buffers });
     this.overdue.push(...found.sort((a, b) => a.atNs - b.atNs));
+    this.#dropped = Math.max(this.#dropped, this.#untold);
     this.#nextNs = nextNs;
   }
 
@@ -114,8 +126,10 @@ export class AgeWatch {
   /** Each thing is reported once. */
   #isNew(key: string): boolean {
     if (this.#told.has(key)) return false;
-    this.#told.add(key);
-    return true;
+    const hasRoom = this.#told.size < MAX_RECORDS;
+    if (hasRoom) this.#told.add(key);
+    else this.#untold += 1;
+    return hasRoom;
   }
 
   #mapping(row: number, use: UseRecord, nowNs: Nanoseconds): Overdue {

@@ -11,7 +11,14 @@
  * End     off the list, in the journal too; unmapped and detached at the storage; slot free; counts set to 0; those woken who
  *         wait for the buffer's attachments. All in one step.
  */
-import { type ActorId, type AttachmentSlot, isErrno, type Nanoseconds, type Task } from '../base/index.js';
+import {
+  type ActorId,
+  type AttachmentSlot,
+  type BoundedList,
+  isErrno,
+  type Nanoseconds,
+  type Task,
+} from '../base/index.js';
 import type { BufferPlan } from '../constraints/index.js';
 import type { BufferMoves } from './buffer-moves.js';
 import type { BufferStorage } from './buffer-storage.js';
@@ -42,12 +49,12 @@ interface AttachmentParts extends Pick<ExporterParts, 'services' | 'buffers' | '
 }
 
 export class BufferAttachments {
-  readonly leaks: LeakedMappings[];
+  readonly leaks: BoundedList<LeakedMappings>;
   /** Deaths of each actor that were reclaimed: an attach that waited across one is void. */
   readonly #deaths = new Map<ActorId, number>();
 
   constructor(private readonly parts: AttachmentParts) {
-    this.leaks = parts.table.journal.restore<LeakedMappings>(LEAKED);
+    this.leaks = parts.table.journal.restore(LEAKED);
   }
 
   /** Attaches a device. See `DmaBufImporter.attach` for the errors. */
@@ -192,8 +199,7 @@ export class BufferAttachments {
     const mappings = buffers.mappings(slot) + buffers.pinsOf(slot);
     if (mappings <= 0) return;
     const leak: LeakedMappings = { device, buffer: name, mappings };
-    this.leaks.push(leak);
-    table.journal.append(LEAKED, leak);
+    table.journal.append(LEAKED, this.leaks, leak);
   }
 
   /** An actor has died: none of its attaches that wait will be made. Before `reclaim`. */

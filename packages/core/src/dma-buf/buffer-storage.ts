@@ -62,7 +62,7 @@ export class BufferStorage implements MovableStorage {
     buffer.incoming = allocation;
     this.note(buffer);
     buffer.allocation = allocation;
-    buffer.placements.push({ heap: allocation.heap, atNs, why });
+    buffer.placed({ heap: allocation.heap, atNs, why });
     this.settle(buffer);
     this.lookForHazards(buffer, buffer.constraints());
     trace.add({ track: `buffer ${buffer.name}`, name: `placed in ${allocation.heap}`, startNs: atNs });

@@ -4,11 +4,13 @@
 import {
   type AttachmentSlot,
   attachmentSlot,
+  type BoundedList,
   type BufferSlot,
   bufferSlot,
   type Journal,
   type Nanoseconds,
 } from '../base/index.js';
+import { addTallies, type BufferTally } from './buffer-history.js';
 import type { BufferWords } from './buffer-words.js';
 import type { HeapAllocation, StoredAllocation } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
@@ -20,8 +22,9 @@ import { SlotPool } from './slot-pool.js';
 export class BufferTable {
   readonly journal: ExporterJournal;
   readonly #live = new Map<BufferSlot, ExportedBuffer>();
-  /** Buffers that are gone, for the report. */
-  readonly #past: PastBuffer[];
+  /** Buffers that are gone, for the report: the first `MAX_RECORDS`, and the counts of all. */
+  readonly #past: BoundedList<PastBuffer>;
+  #pastTally: BufferTally;
   readonly #bufferSlots: SlotPool;
   readonly #attachmentSlots: SlotPool;
   /** Buffers and attachments of an earlier life whose creator may not have heard of them, and asks again. */
@@ -33,7 +36,9 @@ export class BufferTable {
     journal: Journal | undefined,
   ) {
     this.journal = new ExporterJournal(journal, words);
-    this.#past = this.journal.restoredPast();
+    const { past, tally } = this.journal.restoredPast();
+    this.#past = past;
+    this.#pastTally = tally;
     this.#bufferSlots = new SlotPool(words.bufferCount);
     this.#attachmentSlots = new SlotPool(words.attachmentCount);
   }
@@ -43,9 +48,19 @@ export class BufferTable {
     return this.#live.values();
   }
 
-  /** All of the run, the present ones last. */
+  /** All of the run that are kept, the present ones last. */
   get all(): readonly PastBuffer[] {
-    return [...this.#past, ...this.#live.values()];
+    return [...this.#past.items, ...this.#live.values()];
+  }
+
+  /** Buffers that are gone and are not kept. */
+  get dropped(): number {
+    return this.#past.dropped;
+  }
+
+  /** The counts of all buffers of the run. */
+  get tally(): BufferTally {
+    return [...this.#live.values()].reduce((sum, { tally }) => addTallies(sum, tally), this.#pastTally);
   }
 
   /** The buffer of a handle; undefined when it is gone. */
@@ -80,8 +95,8 @@ export class BufferTable {
 
   /** A buffer is gone; its slot is free, and the report keeps what it says of it. */
   close(buffer: ExportedBuffer): void {
-    this.journal.close(buffer);
-    this.#past.push(buffer);
+    this.#pastTally = addTallies(this.#pastTally, buffer.tally);
+    this.journal.close(buffer, this.#past, this.#pastTally);
     this.#drop(buffer);
   }
 

@@ -22,6 +22,8 @@ export class DmaBufAttachment {
   orphaned = false;
   /** Its detach has begun. */
   detached = false;
+  /** The line that has detached it, where call sites are kept. */
+  detachedAt: string | undefined;
 
   constructor(
     readonly buffer: BufferHandle,
@@ -36,6 +38,7 @@ export class DmaBufAttachment {
 /** Access of a device to a buffer's pages, from map to unmap. */
 export class DmaMapping {
   #live = true;
+  #endedAt: string | undefined;
   /** Whether it counts in MAPPED; else fences stand for it. */
   counts = true;
   /** Whether it ends a pin when it ends. */
@@ -68,8 +71,14 @@ export class DmaMapping {
     return this.attachment.views;
   }
 
-  /** Ends the access. Called by the importer only. */
-  retire(): void {
+  /** The line that has ended it, where call sites are kept. */
+  get endedAt(): string | undefined {
+    return this.#endedAt;
+  }
+
+  /** Ends the access. Called by the importer only. @param site the line that does */
+  retire(site?: string): void {
     this.#live = false;
+    this.#endedAt = site;
   }
 }

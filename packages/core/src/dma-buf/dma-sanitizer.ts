@@ -9,7 +9,7 @@
  * Source: the idea of CONFIG_PAGE_POISONING and of KASAN's quarantine (mm/page_poison.c, mm/kasan/quarantine.c, v6.12), with
  * the device that wrote, where Linux tells the reader that stumbled.
  */
-import { isErrno, type Nanoseconds, type PhysAddr } from '../base/index.js';
+import { BoundedList, isErrno, type Nanoseconds, type PhysAddr } from '../base/index.js';
 import type { HeapTraits } from '../constraints/index.js';
 import type { PhysicalMemory, Run } from '../memory/index.js';
 import type { DmaBufOps } from './dma-buf-ops.js';
@@ -64,9 +64,7 @@ interface Quarantined {
 }
 
 export class DmaSanitizer {
-  readonly findings: SanitizerFinding[] = [];
-  /** Allocations that were written to after they were freed, the findings and those beyond their limit. */
-  damaged = 0;
+  #damages = new BoundedList<SanitizerFinding>(MAX_FINDINGS);
   /** Bytes that have been looked at. */
   checkedBytes = 0;
   readonly #users = new Map<HeapAllocation, Users>();
@@ -84,9 +82,17 @@ export class DmaSanitizer {
   /** What earlier lives of the exporter have found comes first, and what is found from here on is kept for the next. */
   keepIn(journal: Pick<ExporterJournal, 'append' | 'restore'>): void {
     this.#journal = journal;
-    const known = journal.restore<{ readonly finding?: SanitizerFinding }>(DAMAGE);
-    this.damaged = known.length;
-    this.findings.push(...known.flatMap(({ finding }) => finding ?? []));
+    this.#damages = journal.restore(DAMAGE, MAX_FINDINGS);
+  }
+
+  /** The first of them. */
+  get findings(): readonly SanitizerFinding[] {
+    return this.#damages.items;
+  }
+
+  /** Allocations that were written to after they were freed, the findings and those beyond their limit. */
+  get damaged(): number {
+    return this.#damages.items.length + this.#damages.dropped;
   }
 
   /** A heap whose freed pages go through the quarantine. */
@@ -134,11 +140,6 @@ export class DmaSanitizer {
     const damage = damageOf(this.memory, storage.sgTable.runs);
     this.checkedBytes += storage.sgTable.lengthBytes;
     if (damage === undefined) return;
-    this.damaged += 1;
-    if (this.findings.length >= MAX_FINDINGS) {
-      this.#journal?.append(DAMAGE, {});
-      return;
-    }
     const users = this.#users.get(storage);
     const finding: SanitizerFinding = {
       heap: storage.heap,
@@ -149,8 +150,8 @@ export class DmaSanitizer {
       freedNs,
       seenNs: this.now(),
     };
-    this.findings.push(finding);
-    this.#journal?.append(DAMAGE, { finding });
+    if (this.#journal === undefined) this.#damages.add(finding);
+    else this.#journal.append(DAMAGE, this.#damages, finding);
   }
 }
 

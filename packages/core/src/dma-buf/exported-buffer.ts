@@ -1,5 +1,6 @@
 import type { ActorId, AttachmentSlot, BufferSlot, Nanoseconds } from '../base/index.js';
 import type { BufferSituation, BufferUser, DeviceConstraints } from '../constraints/index.js';
+import { BufferHistory } from './buffer-history.js';
 import type { BufferWords } from './buffer-words.js';
 import type { HeapAllocation } from './dma-heap.js';
 import type { CreateRequest, ImporterTraits } from './protocol.js';
@@ -10,36 +11,6 @@ export interface AttachedDevice extends ImporterTraits {
   readonly device: string;
   readonly actor: ActorId;
   readonly constraints: DeviceConstraints;
-}
-
-/** Where a buffer was put, when, and why. */
-export interface Placement {
-  readonly heap: string;
-  readonly atNs: Nanoseconds;
-  readonly why: string;
-}
-
-/** One move of a buffer, whether it succeeded or not. */
-export interface MoveRecord {
-  readonly buffer: string;
-  readonly from: string;
-  readonly to: string;
-  readonly bytes: number;
-  readonly reason: string;
-  /** The devices without which the buffer could have stayed. */
-  readonly forcedBy: readonly string[];
-  readonly requestedNs: Nanoseconds;
-  /** When new maps were stopped. */
-  readonly startNs: Nanoseconds;
-  /** When the last mapping and the last fence had ended. */
-  readonly drainedNs: Nanoseconds;
-  readonly endNs: Nanoseconds;
-  readonly outcome: 'moved' | 'timed-out' | 'refused';
-  readonly error?: { readonly code: string; readonly message: string; readonly holders: readonly string[] };
-  /** For whom the move waited, and how long. */
-  readonly waited: readonly { readonly device: string; readonly ns: Nanoseconds }[];
-  /** The dynamic importers that moveNotify told; absent = there were none. */
-  readonly notified?: readonly string[];
 }
 
 /** What an attach led to. */
@@ -54,10 +25,8 @@ export interface AttachRecord {
 }
 
 /** A buffer as its exporter knows it. Source: struct dma_buf, include/linux/dma-buf.h, v6.12. */
-export class ExportedBuffer {
+export class ExportedBuffer extends BufferHistory {
   readonly attachments = new Map<AttachmentSlot, AttachedDevice>();
-  readonly placements: Placement[] = [];
-  readonly moves: MoveRecord[] = [];
   allocation: HeapAllocation | undefined;
   /** Of the present storage; stays when the buffer is disowned, where STATE is 0. */
   generation = 0;
@@ -84,6 +53,7 @@ export class ExportedBuffer {
     readonly request: CreateRequest,
     readonly sizeBytes: number,
   ) {
+    super();
     this.awaited = new Set(request.expect);
   }
 

@@ -4,15 +4,17 @@
  * One entry a live buffer, written anew at each change: who is attached, and which pages belong to which generation. An entry
  * that names the pages of a generation is written before the generation is published. So whatever STATE says in the next life,
  * the entry knows its pages: those of the generation that STATE holds are the buffer's, those of the other are free again.
- * A move that was not published is rolled back thereby, one that was is complete. Reports are written one by one.
+ * A move that was not published is rolled back thereby, one that was is complete. Reports are written one by one, each kind up to
+ * the capacity of its list, and the count of those that did not fit.
  *
  * Without a journal (an exporter that nobody starts again) nothing is written.
  */
-import type { BufferSlot, Journal, Nanoseconds } from '../base/index.js';
+import { BoundedList, type BufferSlot, type Journal, type Nanoseconds } from '../base/index.js';
+import { type BufferTally, type MoveRecord, NO_TALLY, type Placement } from './buffer-history.js';
 import type { BufferWords } from './buffer-words.js';
 import { generationOf } from './buffer-words.js';
 import { type HeapAllocation, type StoredAllocation, storedOf } from './dma-heap.js';
-import { type AttachedDevice, ExportedBuffer, type MoveRecord, type Placement } from './exported-buffer.js';
+import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
 import type { BufferHandle, CreateRequest } from './protocol.js';
 
 /** A buffer as its entry describes it: plain data. */
@@ -27,6 +29,7 @@ interface BufferEntry {
   readonly firstMap: ExportedBuffer['firstMap'];
   readonly placements: readonly Placement[];
   readonly moves: readonly MoveRecord[];
+  readonly tally: BufferTally;
   /** The pages of the generation. */
   readonly present?: { readonly generation: number; readonly storage: StoredAllocation };
   /** The pages of the generation after it, once it is about to be published. */
@@ -42,10 +45,10 @@ export type PastBuffer = Pick<
 
 const BUFFER = 'buffer/';
 const PAST = 'past/';
+const DROPPED = 'dropped/';
+const PAST_TALLY = 'past-tally';
 
 export class ExporterJournal {
-  readonly #counts = new Map<string, number>();
-
   constructor(
     private readonly journal: Journal | undefined,
     private readonly words: BufferWords,
@@ -54,10 +57,10 @@ export class ExporterJournal {
   /** Writes a buffer as it is. */
   write(buffer: ExportedBuffer): void {
     if (this.journal === undefined) return;
-    const { slot, life, request, sizeBytes, orphaned, firstMap, placements, moves } = buffer;
+    const { slot, life, request, sizeBytes, orphaned, firstMap, placements, moves, tally } = buffer;
     const { allocation, generation, incoming, reserved } = buffer;
     const entry: BufferEntry = {
-      ...{ slot, life, request, sizeBytes, orphaned, firstMap, placements, moves },
+      ...{ slot, life, request, sizeBytes, orphaned, firstMap, placements, moves, tally },
       // One whose attach is under way is not told of it yet, and asks again.
       attachments: [...buffer.attachments.values()].filter((one) => one.slot !== buffer.arriving),
       awaited: [...buffer.awaited],
@@ -68,12 +71,11 @@ export class ExporterJournal {
     this.journal.set(`${BUFFER}${slot}`, entry);
   }
 
-  /** A buffer is gone; what the report says of it stays. */
-  close(buffer: ExportedBuffer): void {
-    if (this.journal === undefined) return;
+  /** A buffer is gone; what the report says of it stays. @param tally of all that are gone, this one among them */
+  close(buffer: ExportedBuffer, past: BoundedList<PastBuffer>, tally: BufferTally): void {
     const { slot, life, name, request, sizeBytes, placements, moves, firstMap } = buffer;
-    const past: PastBuffer = { slot, life, name, request, sizeBytes, placements, moves, firstMap };
-    this.append(PAST, past);
+    this.append(PAST, past, { slot, life, name, request, sizeBytes, placements, moves, firstMap });
+    this.journal?.set(PAST_TALLY, tally);
     this.forget(buffer);
   }
 
@@ -82,24 +84,25 @@ export class ExporterJournal {
     this.journal?.set(`${BUFFER}${slot}`, undefined);
   }
 
-  /** Writes one more entry of a kind. */
-  append(kind: string, value: unknown): void {
-    if (this.journal === undefined) return;
-    const count = this.#counts.get(kind) ?? 0;
-    this.#counts.set(kind, count + 1);
-    this.journal.set(`${kind}${count}`, value);
+  /** Adds a record to the list of its kind, and an entry for it; of one that does not fit only the count. */
+  append<T>(kind: string, list: BoundedList<T>, record: T): void {
+    const place = list.items.length;
+    if (list.add(record)) this.journal?.set(`${kind}${place}`, record);
+    else this.journal?.set(`${DROPPED}${kind}`, list.dropped);
   }
 
-  /** The entries of a kind, in the order in which they were appended; further ones come after them. */
-  restore<T>(kind: string): T[] {
-    const values: T[] = [];
-    for (const [key, value] of this.journal?.restored ?? []) if (key.startsWith(kind)) values.push(value as T);
-    this.#counts.set(kind, values.length);
-    return values;
+  /** The records of a kind as earlier lives have left them, in the order in which they were appended. */
+  restore<T>(kind: string, capacity?: number): BoundedList<T> {
+    const list = new BoundedList<T>(capacity);
+    const restored = this.journal?.restored;
+    for (const [key, value] of restored ?? []) if (key.startsWith(kind)) list.add(value as T);
+    list.dropped = (restored?.get(`${DROPPED}${kind}`) as number | undefined) ?? 0;
+    return list;
   }
 
-  restoredPast(): PastBuffer[] {
-    return this.restore(PAST);
+  restoredPast(): { past: BoundedList<PastBuffer>; tally: BufferTally } {
+    const tally = this.journal?.restored.get(PAST_TALLY) as BufferTally | undefined;
+    return { past: this.restore(PAST), tally: tally ?? NO_TALLY };
   }
 
   /**
@@ -136,8 +139,7 @@ export class ExporterJournal {
     buffer.awaited.clear();
     for (const device of entry.awaited) buffer.awaited.add(device);
     for (const attached of entry.attachments) buffer.attachments.set(attached.slot, attached);
-    buffer.placements.push(...entry.placements);
-    buffer.moves.push(...entry.moves);
+    buffer.restoreHistory(entry);
     buffer.firstMap = entry.firstMap;
     // A buffer that has been placed and has STATE 0 was given up, whatever the entry says.
     buffer.orphaned = entry.orphaned || (generation === 0 && present !== undefined && !isGivenUp(entry));
@@ -146,7 +148,7 @@ export class ExporterJournal {
     buffer.generation = generation > 0 ? generation : (present?.generation ?? 0);
     if (storage !== undefined) buffer.allocation = adopt(storage);
     if (storage !== undefined && storage === incoming) {
-      buffer.placements.push({ heap: storage.heap, atNs, why: 'the exporter died just after it had published it' });
+      buffer.placed({ heap: storage.heap, atNs, why: 'the exporter died just after it had published it' });
     }
     if (reserved !== undefined) buffer.reserved = adopt(reserved);
     return buffer;

@@ -1,5 +1,5 @@
 /** What the exporter writes down for the report: who attached and what it led to, and what worked by luck. */
-import type { Nanoseconds } from '../base/index.js';
+import type { BoundedList, Nanoseconds } from '../base/index.js';
 import {
   type DeviceConstraints,
   type HeapTraits,
@@ -36,21 +36,41 @@ export interface AllocationRecord {
   readonly pooledBytes: number;
 }
 
+/** How many records did not fit, by list. */
+export interface RecordsDropped {
+  readonly allocations: number;
+  readonly attaches: number;
+  readonly hazards: number;
+}
+
+/** Each list keeps the first `MAX_RECORDS`. */
 export class ExporterRecords {
-  readonly allocations: AllocationRecord[];
-  readonly attaches: AttachRecord[];
-  readonly hazards: HazardRecord[];
+  readonly #allocations: BoundedList<AllocationRecord>;
+  readonly #attaches: BoundedList<AttachRecord>;
+  readonly #hazards: BoundedList<HazardRecord>;
 
   /** @param journal of an exporter that may be started again: what earlier lives wrote down comes first */
   constructor(private readonly journal: Pick<ExporterJournal, 'append' | 'restore'>) {
-    this.allocations = journal.restore(ALLOCATION);
-    this.attaches = journal.restore(ATTACH);
-    this.hazards = journal.restore(HAZARD);
+    this.#allocations = journal.restore(ALLOCATION);
+    this.#attaches = journal.restore(ATTACH);
+    this.#hazards = journal.restore(HAZARD);
   }
 
-  #add<T>(kind: string, records: T[], record: T): void {
-    records.push(record);
-    this.journal.append(kind, record);
+  get allocations(): readonly AllocationRecord[] {
+    return this.#allocations.items;
+  }
+
+  get attaches(): readonly AttachRecord[] {
+    return this.#attaches.items;
+  }
+
+  get hazards(): readonly HazardRecord[] {
+    return this.#hazards.items;
+  }
+
+  get dropped(): RecordsDropped {
+    const [allocations, attaches, hazards] = [this.#allocations, this.#attaches, this.#hazards];
+    return { allocations: allocations.dropped, attaches: attaches.dropped, hazards: hazards.dropped };
   }
 
   /** Writes down what an attach led to. */
@@ -64,7 +84,7 @@ export class ExporterRecords {
   ): void {
     const { name, request } = buffer;
     const record = { device, buffer: name, pool: request.pool, atNs, outcome, why, forcedBy };
-    this.#add(ATTACH, this.attaches, record);
+    this.journal.append(ATTACH, this.#attaches, record);
   }
 
   /** Writes down what an allocation has cost. */
@@ -78,7 +98,7 @@ export class ExporterRecords {
     const { heap, sgTable, pooledBytes = 0 } = storage;
     const bytes = sgTable.lengthBytes;
     const record = { buffer: name, pool: request.pool, heap, kind, atNs, ns, bytes, pooledBytes };
-    this.#add(ALLOCATION, this.allocations, record);
+    this.journal.append(ALLOCATION, this.#allocations, record);
   }
 
   /** Looks at pages as they are, when they are new or a device is; each hazard of a buffer is told once. */
@@ -88,7 +108,8 @@ export class ExporterRecords {
     for (const hazard of placementHazards(heap, devices, allocation.sgTable.runs)) {
       const { kind, device } = hazard;
       const isKnown = this.hazards.some((one) => one.buffer === name && one.kind === kind && one.device === device);
-      if (!isKnown) this.#add(HAZARD, this.hazards, { ...hazard, buffer: name, pool: request.pool, atNs });
+      if (isKnown) continue;
+      this.journal.append(HAZARD, this.#hazards, { ...hazard, buffer: name, pool: request.pool, atNs });
     }
   }
 }

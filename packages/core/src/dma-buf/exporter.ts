@@ -14,6 +14,7 @@ import {
   assert,
   attempt,
   attemptUntil,
+  type BoundedList,
   type CallHandler,
   ErrnoError,
   isErrno,
@@ -22,6 +23,7 @@ import {
 } from '../base/index.js';
 import { pageAlign } from '../memory/index.js';
 import { BufferAttachments, type LeakedMappings } from './buffer-attachments.js';
+import type { BufferTally } from './buffer-history.js';
 import { BufferMoves } from './buffer-moves.js';
 import { BufferStorage } from './buffer-storage.js';
 import { BufferTable } from './buffer-table.js';
@@ -46,7 +48,7 @@ import type { EagerAllocation } from './storage-planner.js';
 
 export class Exporter<M extends Mover = Mover> {
   readonly records: ExporterRecords;
-  readonly leaks: LeakedMappings[];
+  readonly leaks: BoundedList<LeakedMappings>;
   readonly mover: M;
   readonly #table: BufferTable;
   readonly #storage: BufferStorage;
@@ -108,19 +110,24 @@ export class Exporter<M extends Mover = Mover> {
     };
   }
 
-  /** All buffers of the run, the present ones last. */
+  /** All buffers of the run that are kept, the present ones last. */
   get allBuffers(): readonly PastBuffer[] {
     return this.#table.all;
   }
 
-  /** Mappings and pins that were not ended when their device detached. */
+  /** The counts of all buffers of the run, also of those that are not kept. */
+  get tally(): BufferTally & { readonly buffersDropped: number } {
+    return { ...this.#table.tally, buffersDropped: this.#table.dropped };
+  }
+
+  /** Mappings and pins that were not ended when their device detached; of detaches that are not kept, one each. */
   get leakedMappings(): number {
-    return this.leaks.reduce((sum, { mappings }) => sum + mappings, 0);
+    return this.leaks.items.reduce((sum, { mappings }) => sum + mappings, this.leaks.dropped);
   }
 
   /** Bytes that moves have copied, by what is on record. */
   get bytesMoved(): number {
-    return this.allBuffers.reduce((sum, { moves }) => moves.reduce((bytes, move) => bytes + move.bytes, sum), 0);
+    return this.#table.tally.bytes;
   }
 
   get liveBuffers(): Iterable<ExportedBuffer> {
@@ -190,6 +197,7 @@ export class Exporter<M extends Mover = Mover> {
         if (this.#storage.violation(buffer.allocation, attached.constraints) !== undefined) throw error;
       }
     }
+    if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_map_attachment'); // while this waited
     // Detached while this waited, where the move went on for others: nothing may be mapped for its slot any more.
     if (buffer.attachments.get(attached.slot) !== attached) throw detachedMeanwhile(buffer, attached.device);
     assert(buffer.allocation !== undefined, 'a mapped buffer is backed');
@@ -242,7 +250,7 @@ export class Exporter<M extends Mover = Mover> {
 
   /**
    * Takes back what a dead actor held of buffers: its mappings and attachments; and disowns the buffers that it exported:
-   * present mappings of others stay good, new ones are ENODEV, and the last detach frees them. Idempotent. The counts are
+   * present mappings of others stay good, new ones and those that wait are ENODEV, and the last detach frees them. Idempotent. The counts are
    * set, never subtracted from, and everybody who waits for them is woken (crash story of `buffer-words.ts`).
    */
   reclaim(dead: ActorId): void {
@@ -254,6 +262,9 @@ export class Exporter<M extends Mover = Mover> {
       const wasDying = buffer.dying;
       buffer.dying = true;
       this.#storage.note(buffer);
+      // Maps that wait, for devices that are expected or inside a move, end now.
+      for (const slot of buffer.attachments.keys()) this.parts.buffers.wakeMover(slot);
+      this.parts.queues.changed(buffer.slot);
       this.parts.services.spawn(`disown ${buffer.name}`, this.#disown(buffer, wasDying));
     }
   }
@@ -271,8 +282,9 @@ export class Exporter<M extends Mover = Mover> {
   *#awaitExpected(buffer: ExportedBuffer): Task<void> {
     if (buffer.awaited.size === 0) return;
     const untilNs = this.parts.services.clock.now() + buffer.request.expectTimeoutNs;
+    const isOver = (): boolean => buffer.awaited.size === 0 || buffer.orphaned;
     const outcome = yield* attemptUntil(
-      () => this.parts.queues.whenStep(buffer.slot, () => buffer.awaited.size === 0, 'the devices it expects'),
+      () => this.parts.queues.whenStep(buffer.slot, isOver, 'the devices it expects'),
       untilNs,
     );
     if (outcome !== TIMED_OUT) return;

@@ -27,10 +27,20 @@ export function wouldDeadlock(device: string, { name }: Named): ErrnoError {
   return new ErrnoError('EDEADLK', MAP, message, { device, buffer: name });
 }
 
-export function unmappedTwice(device: string, { name }: Named): ErrnoError {
-  const message = `Cannot unmap ${name} for ${device}: this mapping has ended already`;
-  return new ErrnoError('EINVAL', 'dma_buf_unmap_attachment', message);
+/** @param first the line that has ended it; absent where call sites are not kept, as `second`, the line that does so again */
+export function unmappedTwice(device: string, { name }: Named, first?: string, second?: string): ErrnoError {
+  const message = `Cannot unmap ${name} for ${device}: this mapping has ended already${placesOf(first, second)}`;
+  return new ErrnoError('EINVAL', 'dma_buf_unmap_attachment', message, { device, buffer: name, first, second });
 }
+
+/** @param first the line that has detached it; absent where call sites are not kept, as `second`, the line that does so again */
+export function detachedTwice(device: string, { name }: Named, first?: string, second?: string): ErrnoError {
+  const message = `Cannot detach ${device} from ${name}: it is detached already${placesOf(first, second)}`;
+  return new ErrnoError('ESTALE', 'dma_buf_detach', message, { device, buffer: name, first, second });
+}
+
+const placesOf = (first: string | undefined, second: string | undefined): string =>
+  first === undefined ? '' : `, at ${first}, and now again at ${second}`;
 
 export function touchedAfterUnmap(device: string, { name }: Named, generation: number): ErrnoError {
   const message = `${device} touched ${name}, generation ${generation}, after unmapping it`;

@@ -11,6 +11,8 @@ import {
   type ActorServices,
   assert,
   attempt,
+  BoundedList,
+  type CallSites,
   type ErrnoError,
   type Nanoseconds,
   type Task,
@@ -21,7 +23,14 @@ import { type BufferState, type BufferWords, isMoving } from './buffer-words.js'
 import { callOnce } from './call-once.js';
 import { DmaBufAttachment, type DmaMapping } from './dma-mapping.js';
 import { ImportedStorage } from './imported-storage.js';
-import { letGoMeanwhile, ownerDied, stillInUse, unmappedTwice, wouldDeadlock } from './importer-errors.js';
+import {
+  detachedTwice,
+  letGoMeanwhile,
+  ownerDied,
+  stillInUse,
+  unmappedTwice,
+  wouldDeadlock,
+} from './importer-errors.js';
 import {
   type AttachReply,
   type AttachRequest,
@@ -66,7 +75,12 @@ export class DmaBufImporter {
   readonly #storage: ImportedStorage;
   /** Told of each buffer whose storage moves, or was to: what the device keeps of its addresses is void. Must not wait. */
   onMoveNotify: (buffer: BufferHandle) => void = () => {};
-  readonly stalls: Stall[] = [];
+  /** Says which line of the driver ends what; absent = nobody wants to know. */
+  callSites: CallSites | undefined;
+  /** The first `MAX_RECORDS` waits for storage, one by one. */
+  readonly stalls = new BoundedList<Stall>();
+  /** Sum of those for moves. */
+  movingNs: Nanoseconds = 0;
   /** Sum of all stalls. */
   stalledNs: Nanoseconds = 0;
   /** Calls of moveNotify that it has had. */
@@ -148,12 +162,21 @@ export class DmaBufImporter {
     return attachment;
   }
 
-  /** Detaches. Source: dma_buf_detach, v6.12. Differs: live mappings and pins are EBUSY, where Linux trusts the caller. */
+  /**
+   * Detaches.
+   *
+   * Source: dma_buf_detach, v6.12. Differs: live mappings and pins are EBUSY, where Linux trusts the caller.
+   *
+   * @throws ErrnoError ESTALE when it is detached already: nothing is asked of the exporter, where the slot may be another's by
+   *   now. Linux has no answer, since the attachment is freed memory then; ESTALE is what handles of things that are gone get
+   */
   *detach(attachment: DmaBufAttachment, ended = false): Task<void> {
     const { name } = this.device;
+    if (attachment.detached) throw detachedTwice(name, attachment, attachment.detachedAt, this.callSites?.here());
     if (attachment.mapCount > 0) throw stillInUse(name, attachment, `mapped ${attachment.mapCount} times`);
     if (this.device.pin && this.buffers.pinsOf(attachment.slot) > 0) throw stillInUse(name, attachment, 'pinned');
     attachment.detached = true;
+    attachment.detachedAt = this.callSites?.here();
     this.#kept.delete(attachment);
     this.#heed(attachment);
     this.#storage.forget(attachment);
@@ -286,10 +309,11 @@ export class DmaBufImporter {
     return this.#storage.segmentCount(mapping.attachment);
   }
 
-  /** Ends a mapping. @throws ErrnoError EINVAL when it has ended already */
+  /** Ends a mapping. @throws ErrnoError EINVAL when it has ended already: no count changes */
   unmap(mapping: DmaMapping): void {
-    if (!mapping.isLive) throw unmappedTwice(this.device.name, mapping.attachment);
-    mapping.retire();
+    const site = this.callSites?.here();
+    if (!mapping.isLive) throw unmappedTwice(this.device.name, mapping.attachment, mapping.endedAt, site);
+    mapping.retire(site);
     if (mapping.pins) this.#unpin(mapping.attachment);
     if (mapping.counts) this.#unmapWords(mapping.attachment);
     else mapping.attachment.mapCount -= 1;
@@ -377,7 +401,8 @@ export class DmaBufImporter {
     const endNs = this.services.clock.now();
     if (endNs <= startNs) return;
     this.stalledNs += endNs - startNs;
-    this.stalls.push({ buffer, startNs, endNs, why });
+    if (why === 'moving') this.movingNs += endNs - startNs;
+    this.stalls.add({ buffer, startNs, endNs, why });
     if (!this.services.trace.enabled) return;
     const span = { name: `stall: ${why}`, startNs, durationNs: endNs - startNs, args: { buffer } };
     this.services.trace.add({ track: this.device.name, ...span });

@@ -1,5 +1,6 @@
 export * from './age-watch.js';
 export type { LeakedMappings } from './buffer-attachments.js';
+export { type BufferTally, MAX_HISTORY, type MoveRecord, type Placement } from './buffer-history.js';
 export * from './buffer-words.js';
 export * from './call-once.js';
 export * from './check-messages.js';

@@ -3,7 +3,16 @@
  * overwritten: new attaches and maps of it are EIO. Other buffers are not touched. The timelines of the devices that are attached
  * are looked at too; of one that was overwritten all pending points end with EIO, and its owner publishes no more on it.
  */
-import { type ActorId, actorId, ERRNO, type Nanoseconds, type TimelineSlot, timelineSlot } from '../base/index.js';
+import {
+  type ActorId,
+  actorId,
+  BoundedList,
+  type BufferSlot,
+  ERRNO,
+  type Nanoseconds,
+  type TimelineSlot,
+  timelineSlot,
+} from '../base/index.js';
 import type { ResvWords, TimelineWords } from '../sync/index.js';
 import { type BufferWords, isMoving } from './buffer-words.js';
 import type { ExportedBuffer } from './exported-buffer.js';
@@ -47,9 +56,9 @@ export interface SlotWatchParts {
 }
 
 export class SlotWatch {
-  readonly records: CorruptionRecord[] = [];
-  /** What is wrong with buffers that were given up, by slot and life. */
-  readonly #corrupt = new Map<string, string>();
+  #kept = new BoundedList<KeptRecord>();
+  /** What is wrong with buffers that were given up: the last of each slot. */
+  readonly #corrupt = new Map<BufferSlot, { readonly life: number; readonly what: string }>();
   readonly #condemned = new Set<TimelineSlot>();
   #journal: Pick<ExporterJournal, 'append'> | undefined;
 
@@ -58,17 +67,27 @@ export class SlotWatch {
   /** What earlier lives of the exporter have found is known again, and what is found from here on is kept for the next. */
   keepIn(journal: Pick<ExporterJournal, 'append' | 'restore'>): void {
     this.#journal = journal;
-    for (const { record, buffer, timeline } of journal.restore<KeptRecord>(CORRUPTION)) {
-      this.records.push(record);
-      if (buffer !== undefined) this.#corrupt.set(keyOf(buffer), record.what);
+    this.#kept = journal.restore(CORRUPTION);
+    for (const { record, buffer, timeline } of this.#kept.items) {
+      if (buffer !== undefined) this.#corrupt.set(buffer.slot, { life: buffer.life, what: record.what });
       if (timeline !== undefined && this.parts.timelines.failure(timeline) !== 0 && this.#isDamaged(timeline))
         this.#condemned.add(timeline);
     }
   }
 
+  /** What was found, in order: the first `MAX_RECORDS`. */
+  get records(): readonly CorruptionRecord[] {
+    return this.#kept.items.map(({ record }) => record);
+  }
+
+  /** Records that are not kept. */
+  get dropped(): number {
+    return this.#kept.dropped;
+  }
+
   /** Whether a buffer has been given up. */
   isGivenUp(buffer: BufferHandle): boolean {
-    return this.#corrupt.has(keyOf(buffer));
+    return this.#corrupt.get(buffer.slot)?.life === buffer.life;
   }
 
   /** A buffer's slot has been opened. */
@@ -95,12 +114,12 @@ export class SlotWatch {
    */
   look(buffer: ExportedBuffer): string | undefined {
     for (const { actor } of buffer.attachments.values()) this.lookAtTimelines(actor);
-    const known = this.#corrupt.get(keyOf(buffer));
-    if (known !== undefined) return known;
+    const known = this.#corrupt.get(buffer.slot);
+    if (known?.life === buffer.life) return known.what;
     const what = this.#damage(buffer);
     if (what === undefined) return undefined;
-    this.#corrupt.set(keyOf(buffer), what);
     const { name, request, attachments, slot, life } = buffer;
+    this.#corrupt.set(slot, { life, what });
     const devices = [...attachments.values()].map(({ device }) => device);
     const record = { buffer: name, pool: request.pool, what, seenNs: this.parts.now(), devices };
     this.#note({ record, buffer: { slot, life } });
@@ -138,8 +157,8 @@ export class SlotWatch {
   }
 
   #note(kept: KeptRecord): void {
-    this.records.push(kept.record);
-    this.#journal?.append(CORRUPTION, kept);
+    if (this.#journal === undefined) this.#kept.add(kept);
+    else this.#journal.append(CORRUPTION, this.#kept, kept);
   }
 
   #isDamaged(timeline: TimelineSlot): boolean {
@@ -176,5 +195,3 @@ export class SlotWatch {
     return wrong === undefined ? undefined : `it counts ${wrong} mappings or pins`;
   }
 }
-
-const keyOf = ({ slot, life }: BufferHandle): string => `${slot}/${life}`;

@@ -32,7 +32,7 @@ import { PlainLocks } from './plain-locks.js';
 import type { LinkSpec, PoolSpec } from './port-parts.js';
 import { runDriver, setUpDriver } from './run-driver.js';
 import { openTables, type SharedTables } from './shared-tables.js';
-import { type DeviceReport, DeviceStatistics } from './statistics.js';
+import { type DeviceReport, DeviceStatistics, type LinkDrops, type LinkReport } from './statistics.js';
 import { writeWildly } from './wild-write.js';
 
 /** When a device is there. */
@@ -118,6 +118,9 @@ class DriverActor {
     const plainLocks = orders && new PlainLocks({ services: host, resv, orders, life: host.life, now });
     const { payload, durationNs, firstTimeline, timelineCount, runtime } = start;
     const cpu = start.cpu && new CpuFrameCache(start.cpu, tables.buffers, payload !== 'timing');
+    const { callSitesFrom } = start;
+    const callSites = callSitesFrom && new CallSites(folderAbove(import.meta.url, 2), callSitesFrom);
+    if (callSites) this.#importer.callSites = callSites;
     this.#parts = {
       services: host,
       tables,
@@ -126,7 +129,7 @@ class DriverActor {
       ...(cpu && { cpu }),
       ...(uses && { uses }),
       ...(plainLocks && { plainLocks }),
-      ...(start.callSitesFrom && { callSites: new CallSites(folderAbove(import.meta.url, 2), start.callSitesFrom) }),
+      ...(callSites && { callSites }),
       ...(watch && { watch }),
       ...(located && { located }),
       stopWord: host.stopWord,
@@ -284,7 +287,8 @@ class DriverActor {
     const { framesIn, framesOut, serviceNs, fenceWaitNs, dropped, counters, sequences, latencies, artefacts } =
       this.#statistics;
     const pools: Record<string, { heldNs: number; buffers: number }> = {};
-    const linkDrops: Record<number, ReturnType<typeof dropped.ranges>> = {};
+    const linkDrops: Record<number, LinkDrops> = {};
+    const logs = [dropped, ...sequences.values()];
     let frames = 0;
     for (const output of this.#outputs) {
       if (output.pool !== undefined) {
@@ -292,11 +296,15 @@ class DriverActor {
         frames += this.#parts.tables.frames.inUse(region);
         pools[name] = { heldNs: output.heldNs, buffers: this.#parts.tables.frames.count(region) };
       }
-      for (const link of output.dropsByLink()) linkDrops[link.index] = link.dropped.ranges();
+      for (const link of output.dropsByLink()) {
+        linkDrops[link.index] = { count: link.dropped.count, sequences: link.dropped.ranges() };
+        logs.push(link.dropped);
+      }
     }
-    const linksIn: Record<number, { delivered: number; latenciesNs: Nanoseconds[] }> = {};
-    for (const { link, latenciesNs } of this.#inputs) {
-      linksIn[link.index] = { delivered: latenciesNs.length, latenciesNs };
+    const linksIn: Record<number, LinkReport> = {};
+    for (const input of this.#inputs) {
+      const report = input.latencies.report();
+      linksIn[input.link.index] = { delivered: report.count, latencies: report };
     }
     if (this.#importer.device.importer === 'dynamic') this.#statistics.count('moveNotify', this.#importer.moveNotifies);
     if (this.#importer.device.pin) this.#statistics.count('pins', this.#importer.pins);
@@ -309,15 +317,20 @@ class DriverActor {
       droppedSequences: dropped.ranges(),
       serviceNs,
       fenceWaitNs,
-      stalls: this.#importer.stalls,
+      stalls: this.#importer.stalls.items,
+      movingNs: this.#importer.movingNs,
       counters: Object.fromEntries(counters),
       sequences: Object.fromEntries([...sequences].map(([name, log]) => [name, log.ranges()])),
-      latenciesNs: Object.fromEntries(latencies),
+      latencies: Object.fromEntries([...latencies].map(([name, sample]) => [name, sample.report()])),
       linksIn,
       linkDrops,
       pools,
       artefacts,
       ...(this.#parts.cpu && { cpuFindings: this.#parts.cpu.findings }),
+      dropped: {
+        stalls: this.#importer.stalls.dropped,
+        sequences: logs.reduce((sum, log) => sum + log.dropped, 0),
+      },
       left: {
         pendingFences: this.#context.pendingFences,
         iovaRanges: this.#importer.iovaRanges,

@@ -152,7 +152,7 @@ export function buffersLeft({ exporter, tables }: OpenExporter, { pools }: Pipel
     attachments: attached.length,
     mappings: attached.reduce((sum, slot) => sum + tables.buffers.mappings(slot), exporter.leakedMappings),
     by: [
-      ...exporter.leaks.map((leak) => ({ ...leak, isAttached: false })),
+      ...exporter.leaks.items.map((leak) => ({ ...leak, isAttached: false })),
       ...live.flatMap(({ name: buffer, attachments }) =>
         [...attachments.values()].map(({ slot, device }) => {
           return { device, buffer, mappings: tables.buffers.mappings(slot), isAttached: true };

@@ -3,6 +3,7 @@ import { type DmaFence, fenceStatus } from '../sync/index.js';
 import type { InputPort } from './driver-port.js';
 import type { FrameFormat } from './frame-format.js';
 import { type FrameHolder, linkHolder } from './frame-words.js';
+import { LatencySample } from './latency-sample.js';
 import { PipelineFrame } from './pipeline-frame.js';
 import type { PipelineJob } from './pipeline-job.js';
 import type { LinkSpec, PortParts } from './port-parts.js';
@@ -17,7 +18,7 @@ export class PipelineInput implements InputPort {
   readonly #held = new Set<number>();
   #cut = false;
   /** From the push of the producer to the take, of every frame. */
-  readonly latenciesNs: Nanoseconds[] = [];
+  readonly latencies = new LatencySample();
 
   constructor(
     private readonly parts: PortParts,
@@ -151,7 +152,7 @@ export class PipelineInput implements InputPort {
       this.parts.tables.frames.reclaimHold(this.link.pool, entry.frame, this.#holder, nowNs);
       return undefined;
     }
-    this.latenciesNs.push(Math.max(0, nowNs - entry.pushedNs));
+    this.latencies.add(Math.max(0, nowNs - entry.pushedNs));
     this.#held.add(entry.frame);
     this.parts.statistics.framesIn += 1;
     frame.lend(() => this.drop(frame), this);

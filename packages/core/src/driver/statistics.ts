@@ -1,23 +1,42 @@
 import type { Nanoseconds } from '../base/index.js';
 import type { CpuCacheFinding, Stall } from '../dma-buf/index.js';
+import { type LatencyReport, LatencySample } from './latency-sample.js';
 
-/** Sequence numbers as ranges, both ends included, in the order in which they came. */
+/** Sequence numbers as ranges, both ends included, in the order in which they came. A range whose last is below its first goes over 2^32. */
 export type SequenceRanges = (readonly [first: number, last: number])[];
 
-/** Collects sequence numbers; consecutive ones cost nothing. */
+/** Sequence numbers are 32 bits wide, as in struct v4l2_buffer: after the last comes 0. */
+const SEQUENCES = 2 ** 32;
+
+/** How many numbers are in ranges. */
+export function countSequences(ranges: SequenceRanges): number {
+  return ranges.reduce((sum, [first, last]) => sum + ((last - first + SEQUENCES) % SEQUENCES) + 1, 0);
+}
+
+/** Ranges that a log keeps. */
+export const MAX_RANGES = 100_000;
+
+/** Collects sequence numbers; consecutive ones cost nothing. Beyond `MAX_RANGES` ranges they are counted only. */
 export class SequenceLog {
   readonly #ranges: [number, number][] = [];
   #count = 0;
+  #dropped = 0;
 
   add(sequence: number): void {
     this.#count += 1;
     const last = this.#ranges[this.#ranges.length - 1];
-    if (last !== undefined && sequence === last[1] + 1) last[1] = sequence;
-    else this.#ranges.push([sequence, sequence]);
+    if (last !== undefined && sequence === (last[1] + 1) % SEQUENCES) last[1] = sequence;
+    else if (this.#ranges.length < MAX_RANGES) this.#ranges.push([sequence, sequence]);
+    else this.#dropped += 1;
   }
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Numbers that are in no range. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   ranges(): SequenceRanges {
@@ -39,7 +58,13 @@ export interface Artefact {
 /** What happened on a link, as its ends saw it. */
 export interface LinkReport {
   readonly delivered: number;
-  readonly latenciesNs: readonly Nanoseconds[];
+  readonly latencies: LatencyReport;
+}
+
+/** What was dropped on a link by its producer. */
+export interface LinkDrops {
+  readonly count: number;
+  readonly sequences: SequenceRanges;
 }
 
 /** What a driver's actor reports at the end: plain data. */
@@ -51,17 +76,21 @@ export interface DeviceReport {
   readonly serviceNs: Nanoseconds;
   readonly fenceWaitNs: Nanoseconds;
   readonly stalls: readonly Stall[];
+  /** Of all stalls that say `moving`. */
+  readonly movingNs: Nanoseconds;
   readonly counters: Readonly<Record<string, number>>;
   readonly sequences: Readonly<Record<string, SequenceRanges>>;
   /** By what the latency ends with: `display`, `bitstream`. From the capture of the frame. */
-  readonly latenciesNs: Readonly<Record<string, readonly Nanoseconds[]>>;
+  readonly latencies: Readonly<Record<string, LatencyReport>>;
   /** By link index. */
   readonly linksIn: Readonly<Record<number, LinkReport>>;
-  readonly linkDrops: Readonly<Record<number, SequenceRanges>>;
+  readonly linkDrops: Readonly<Record<number, LinkDrops>>;
   readonly pools: Readonly<Record<string, { readonly heldNs: Nanoseconds; readonly buffers: number }>>;
   readonly artefacts: readonly Artefact[];
   /** What missing SYNCs have done; absent for a device that is no program on a CPU without coherent caches. */
   readonly cpuFindings?: readonly CpuCacheFinding[];
+  /** How many records did not fit into the lists above. */
+  readonly dropped: { readonly stalls: number; readonly sequences: number };
   /** What is left, which ought to be nothing. */
   readonly left: {
     readonly pendingFences: number;
@@ -81,7 +110,7 @@ export class DeviceStatistics {
   readonly dropped = new SequenceLog();
   readonly counters = new Map<string, number>();
   readonly sequences = new Map<string, SequenceLog>();
-  readonly latencies = new Map<string, Nanoseconds[]>();
+  readonly latencies = new Map<string, LatencySample>();
   readonly artefacts: Artefact[] = [];
 
   count(name: string, by = 1): void {
@@ -98,8 +127,8 @@ export class DeviceStatistics {
   }
 
   latency(name: string, ns: Nanoseconds): void {
-    const list = this.latencies.get(name);
-    if (list === undefined) this.latencies.set(name, [ns]);
-    else list.push(ns);
+    const sample = this.latencies.get(name) ?? new LatencySample();
+    this.latencies.set(name, sample);
+    sample.add(ns);
   }
 }

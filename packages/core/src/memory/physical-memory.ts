@@ -47,6 +47,7 @@ export class PhysicalMemory {
    *
    * @param windows page-aligned, not overlapping, each at most 4 GiB
    * @throws ErrnoError EINVAL when a window is empty, unaligned, too large or overlaps another
+   * @throws ErrnoError ENOMEM when the host has not so much
    */
   static create(windows: readonly MemoryWindow[]): PhysicalMemory {
     checkWindows(windows);

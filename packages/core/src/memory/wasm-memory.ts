@@ -6,6 +6,8 @@
  * smallest such module is built here, byte by byte.
  */
 
+import { orNoMemory } from '../base/index.js';
+
 interface SharedWasmMemory {
   readonly buffer: SharedArrayBuffer;
 }
@@ -23,10 +25,16 @@ export const MAX_MEMORY_BYTES = 65_536 * WASM_PAGE;
 /** A handle that may be sent to a worker: the memory itself is shared, not copied. */
 export type WasmMemoryHandle = SharedWasmMemory;
 
-/** Creates a shared memory at full size. Pages of the host are only used when first touched. */
+/**
+ * Creates a shared memory at full size. Pages of the host are only used when first touched.
+ *
+ * @param sizeBytes at most `MAX_MEMORY_BYTES`
+ * @throws ErrnoError ENOMEM when the host has not so much address space, or does not commit so much
+ */
 export function createWasmMemory(sizeBytes: number): WasmMemoryHandle {
   const pages = Math.ceil(sizeBytes / WASM_PAGE);
-  return new wasm.Memory({ initial: pages, maximum: pages, shared: true });
+  const create = (): WasmMemoryHandle => new wasm.Memory({ initial: pages, maximum: pages, shared: true });
+  return orNoMemory(sizeBytes, 'the physical memory of the board', create);
 }
 
 export interface BulkOperations {

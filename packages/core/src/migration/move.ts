@@ -104,7 +104,7 @@ export class BufferMover implements Mover {
     this.parts.storage.settle(buffer);
     if (old !== undefined) this.parts.storage.release(old);
     buffer.blockers.clear();
-    buffer.placements.push({ heap: target.heap, atNs: services.clock.now(), why: cause.reason });
+    buffer.placed({ heap: target.heap, atNs: services.clock.now(), why: cause.reason });
     this.#record(buffer, old?.heap ?? '', target, cause, progress, 'moved');
     this.parts.storage.note(buffer);
   }
@@ -114,6 +114,7 @@ export class BufferMover implements Mover {
     const { buffers } = this.parts;
     const { clock } = this.parts.services;
     for (;;) {
+      if (buffer.orphaned) throw this.#exporterDied(buffer);
       // Looked up anew each time: a detach is served while a buffer moves.
       const all = [...buffer.attachments.values()];
       const forStay = all.filter((a) => pinsForItsStay(a) && buffers.pinsOf(a.slot) > 0);
@@ -128,7 +129,7 @@ export class BufferMover implements Mover {
       const since = clock.now();
       const step = () => {
         // Detached while this waited: the slot may be somebody else's by now, on another buffer.
-        if (buffer.attachments.get(slot) !== holder) return true;
+        if (buffer.attachments.get(slot) !== holder || buffer.orphaned) return true;
         return isMapped ? buffers.drainedStep(slot) : buffers.unpinnedStep(slot);
       };
       const outcome = yield* attemptUntil(step, untilNs);
@@ -214,6 +215,11 @@ export class BufferMover implements Mover {
     return this.parts.policy.onBusy === 'wait' ? 'ETIMEDOUT' : 'EBUSY';
   }
 
+  #exporterDied({ name }: ExportedBuffer): ErrnoError {
+    const message = `Cannot move ${name}: the driver that exported it has died`;
+    return new ErrnoError('ENODEV', 'dma_buf_move', message, { buffer: name, holders: [] });
+  }
+
   /** `holders` as they were seen: by now some may have let go. */
   #holdersInTheWay(buffer: ExportedBuffer, holders: readonly AttachedDevice[]): ErrnoError {
     for (const holder of holders) if (holdsInPlace(holder)) buffer.blockers.add(holder.slot);
@@ -270,7 +276,7 @@ export class BufferMover implements Mover {
     const bytes = outcome === 'moved' ? buffer.sizeBytes : 0;
     const fixed = { buffer: buffer.name, from, to, bytes, reason, forcedBy, requestedNs, startNs, drainedNs, endNs };
     const told = { ...(notified.length > 0 && { notified }), ...(error !== undefined && { error }) };
-    buffer.moves.push({ ...fixed, outcome, waited, ...told });
+    buffer.moveEnded({ ...fixed, outcome, waited, ...told });
     const { trace } = this.parts.services;
     const track = `buffer ${buffer.name}`;
     trace.add({

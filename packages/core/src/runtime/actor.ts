@@ -12,6 +12,7 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import type { PhysicalMemoryHandle } from '../memory/index.js';
+import type { BrokenMessages, QuarantineLimits } from './broken-senders.js';
 import type { Fault, Incident, Supervision } from './supervision/index.js';
 import type { WaitOwners } from './wait-owners.js';
 
@@ -103,10 +104,14 @@ export interface RunSpec {
   readonly controlBytes: number;
   readonly seed: number;
   readonly trace: boolean;
+  /** Events that are kept of each life of an actor, the first; absent = a million. */
+  readonly traceCapacity?: number;
   /** What is done to actors on purpose; absent = nothing. */
   readonly faults?: readonly Fault[];
   /** How deaths are dealt with; absent: the dead stay dead, and an actor that throws ends the run. */
   readonly supervision?: Supervision;
+  /** When a worker that posts what is no message of its own is ended, on threads; absent = `DEFAULT_QUARANTINE`. */
+  readonly quarantine?: QuarantineLimits;
   readonly onProgress?: (nowNs: Nanoseconds) => void;
   /** Who can end a wait on a word, for naming deadlocks when they form; absent = nobody looks for them. */
   readonly waits?: (words: AtomicWords) => WaitOwners;
@@ -132,6 +137,10 @@ export interface RunReport {
   readonly controlCalls: Readonly<Record<string, number>>;
   /** Deaths, restarts and what else happened to the lives of actors, in order. */
   readonly incidents: readonly Incident[];
+  /** What workers have posted to the runtime that is no message of theirs; none in virtual time, where there are no workers. */
+  readonly brokenMessages: readonly BrokenMessages[];
+  /** Those beyond what is kept. */
+  readonly incidentsDropped: number;
 }
 
 /** The failure of an actor, with its name. */

@@ -247,8 +247,8 @@ async function repeats({ run, quietly, findings, plain, seed }: Suite): Promise<
 /** All that can be seen of a run. */
 function summaryOf({ outcome, seen }: CaseOutcome): string {
   const report = outcome?.devices.get(TESTED);
-  const { counters, sequences, latenciesNs } = report ?? {};
-  return JSON.stringify([outcome?.fingerprint, outcome?.endNs, [...seen], counters, sequences, latenciesNs]);
+  const { counters, sequences, latencies } = report ?? {};
+  return JSON.stringify([outcome?.fingerprint, outcome?.endNs, [...seen], counters, sequences, latencies]);
 }
 
 function differenceOf(a: CaseOutcome, b: CaseOutcome): string {

@@ -105,8 +105,8 @@ function* encodeAll(
     using job = yield* ctx.tryBegin(lane, [{ frame, write: false }, ...written]);
     if (job === undefined) continue;
     firstSequence ??= frame.sequence;
-    // Behind a node, user space may queue a frame twice.
-    index = Math.max(index + 1, frame.sequence - firstSequence);
+    // Behind a node, user space may queue a frame twice. Sequence numbers wrap at 2^32.
+    index = Math.max(index + 1, (frame.sequence - firstSequence) | 0);
     yield* encodeFrame(ctx, { job, frame, target, codec, index, random });
     job.end();
     source.release(frame, job);

@@ -74,6 +74,8 @@ function describeText(thrown: unknown, isPreparing: boolean): { text: string; ex
       exitCode: EXIT.failed,
     };
   }
+  // Nothing has started: there are too many devices for this host.
+  if (error.op === 'clone' && error.code === 'ENOMEM') return { text: message, exitCode: EXIT.badInput };
   if (typeof error.code === 'string') return { text: `The run failed: ${message}`, exitCode: EXIT.failed };
   return { text: typeof error.stack === 'string' ? error.stack : message, exitCode: EXIT.failed };
 }

@@ -1,4 +1,5 @@
 import type { DmaBufFinding } from '@dmabuf-lab/core/dma-buf';
+import { countSequences } from '@dmabuf-lab/core/driver';
 import type { ProgramReport } from './program-actor.js';
 
 const NS_PER_MS = 1e6;
@@ -30,7 +31,7 @@ export function programText({ result, endNs, findings, cache, devices = [] }: Pr
   }
   for (const { name, path, counters, dropped, failures } of devices) {
     const counts = Object.entries(counters).map(([counter, count]) => `${counter} ${count}`);
-    const lost = dropped.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+    const lost = countSequences(dropped);
     if (lost > 0) counts.push(`dropped ${lost}`);
     lines.push(`${name} (${path}): ${counts.length === 0 ? 'not used' : counts.join(', ')}`);
     for (const { timeNs, message } of failures) {

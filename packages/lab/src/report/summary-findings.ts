@@ -5,6 +5,7 @@ import { wrap } from './text-layout.js';
 import { formatBytes, formatList, formatMoment, plural } from './units.js';
 
 type BrokenMessages = NonNullable<RunResult['brokenMessages']>[number];
+type FreedWrite = NonNullable<RunResult['sanitizer']>['findings'][number];
 
 /** One paragraph a finding; empty when there is none. */
 export function findingLines(result: RunResult): string[] {
@@ -13,6 +14,7 @@ export function findingLines(result: RunResult): string[] {
   const findings = [
     ...roomText(result),
     ...unwatchedText(result),
+    ...unrecordedText(result),
     ...broken,
     ...corruptions.map(corruptionText),
     ...sanitizerText(result),
@@ -43,7 +45,14 @@ function unwatchedText({ unwatchedMappings = 0, unwatchedLockOrders = 0 }: RunRe
   return [...(unwatchedMappings > 0 ? [mappings] : []), ...(unwatchedLockOrders > 0 ? [orders] : [])];
 }
 
-function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: BrokenMessages): string {
+/** What `result.json` has no room for; the sums count it all the same. */
+function unrecordedText({ unrecorded = {} }: RunResult): string[] {
+  const lists = Object.entries(unrecorded).map(([list, count]) => `${count} ${list}`);
+  return lists.length === 0 ? [] : [`Not told one by one, for want of room: ${formatList(lists)}.`];
+}
+
+/** Who sent broken messages, how many, and what was wrong with the first. */
+export function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: BrokenMessages): string {
   const quarantined =
     quarantinedNs === undefined
       ? ''
@@ -51,7 +60,8 @@ function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: B
   return `Broken control messages: ${plural(count, 'message')} of ${device}, the first at ${formatMoment(firstNs)}: ${reason}${quarantined}.`;
 }
 
-function corruptionText(record: NonNullable<RunResult['corruptions']>[number]): string {
+/** Which control words were overwritten, and what became of it. */
+export function corruptionText(record: NonNullable<RunResult['corruptions']>[number]): string {
   const { what, seenNs, devices } = record;
   const whom = devices.length === 0 ? '' : `; attached were ${formatList(devices)}`;
   return `Control words overwritten: ${corruptionSubject(record)} at ${formatMoment(seenNs)}: ${what}${whom}.`;
@@ -60,20 +70,22 @@ function corruptionText(record: NonNullable<RunResult['corruptions']>[number]): 
 /** The first of them, and how many more there are. */
 function sanitizerText({ sanitizer }: RunResult): string[] {
   if (sanitizer === undefined || sanitizer.damaged === 0) return [];
-  const texts = sanitizer.findings
-    .slice(0, 5)
-    .map(({ heap, address, lengthBytes, buffer, generations, devices, freedNs }) => {
-      const whose =
-        buffer === undefined
-          ? 'which no device ever got'
-          : `of ${buffer}, generation ${formatList(generations.map(String))}, which ${formatList(devices)} had been given`;
-      return (
-        `Written to after it was freed: ${formatBytes(lengthBytes)} at 0x${address.toString(16)} in heap ${heap}, ${whose}; ` +
-        `freed at ${formatMoment(freedNs)}.`
-      );
-    });
+  const texts = sanitizer.findings.slice(0, 5).map(freedWriteText);
   const more = sanitizer.damaged - texts.length;
   return more > 0 ? [...texts, `Written to after they were freed: ${plural(more, 'allocation')} more.`] : texts;
+}
+
+/** What was written to after it was freed, and who may have been it. */
+export function freedWriteText(finding: FreedWrite): string {
+  const { heap, address, lengthBytes, buffer, generations, devices, freedNs } = finding;
+  const whose =
+    buffer === undefined
+      ? 'which no device ever got'
+      : `of ${buffer}, generation ${formatList(generations.map(String))}, which ${formatList(devices)} had been given`;
+  return (
+    `Written to after it was freed: ${formatBytes(lengthBytes)} at 0x${address.toString(16)} in heap ${heap}, ${whose}; ` +
+    `freed at ${formatMoment(freedNs)}.`
+  );
 }
 
 function prematureText({

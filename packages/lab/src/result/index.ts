@@ -1,6 +1,6 @@
 export { toCanonicalJson } from './canonical-json.js';
 export { type Expectation, evaluateExpectations } from './expectations.js';
-export { type Latency, summarizeLatency } from './latency.js';
+export { describeLatencies, type Latency, summarizeLatency } from './latency.js';
 export type { Ranges } from './quantities.js';
 export {
   type BufferResult,

@@ -1,4 +1,5 @@
 /** A set of latencies, such as those of all frames of a link: the numbers that describe it, and their schema. */
+import type { LatencyReport } from '@dmabuf-lab/core/driver';
 import { z } from 'zod';
 import { count, timeNs } from './quantities.js';
 
@@ -35,6 +36,14 @@ export function summarizeLatency(ns: readonly number[]): Latency {
     p99Ns: percentile(99),
     maxNs: sorted[count - 1],
   };
+}
+
+/** The same of what a driver reports: exactly where it has all of them, else percentiles of the sample that it has kept. */
+export function describeLatencies({ sampleNs, count, sumNs, minNs, maxNs }: LatencyReport): Latency {
+  const described = summarizeLatency(sampleNs);
+  return sampleNs.length === count
+    ? described
+    : { ...described, count, minNs, meanNs: Math.round(sumNs / count), maxNs };
 }
 
 /** Halves round up. The distances from the smallest value are summed: their sum stays a safe integer for longer. */

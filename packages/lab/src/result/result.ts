@@ -75,6 +75,13 @@ export const runResultSchema = z
     unwatchedLockOrders: count
       .optional()
       .describe('orders of two locks for which there was no room to be watched (debug); absent = none'),
+    unrecorded: z
+      .record(z.string(), count)
+      .optional()
+      .describe(
+        'how many more entries there were than the lists of this result have room for, by list (buffers, moves and placements of ' +
+          'buffers, attaches, allocations, hazards, corruptions, incidents, stalls and sequences of devices and links); absent = all are here',
+      ),
     bytesCopied: sizeBytes.describe('by the framework; all of them by moving buffers'),
     moves: count.describe('moves that succeeded'),
     controlCalls: count.describe('calls to the exporter; they do not grow with the number of frames'),
@@ -82,7 +89,9 @@ export const runResultSchema = z
     brokenMessages: z
       .array(brokenMessagesSchema)
       .optional()
-      .describe('the devices that sent the exporter broken control messages; absent = none'),
+      .describe(
+        'the devices that sent the exporter broken control messages, then those whose workers posted to the runtime what is none of its messages; absent = none',
+      ),
     corruptions: z
       .array(corruptionSchema)
       .optional()

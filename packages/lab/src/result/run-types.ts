@@ -31,6 +31,8 @@ export interface RunProgress {
 
 export interface RunOptions {
   readonly collectTrace: boolean;
+  /** Events of the trace that are kept of each device, the first; absent = a million. What is dropped is counted in the trace. */
+  readonly traceCapacity?: number;
   readonly onProgress?: (progress: RunProgress) => void;
   /** Whether a run on the virtual clock should look at signals and tell its progress now; asked often. Absent: it does so now and then. */
   readonly isBreakDue?: () => boolean;

@@ -18,18 +18,24 @@ import { watchAges } from './age-limits.js';
 import { faultsOf, supervisionOf } from './faults.js';
 import { lockOrdersOf } from './lock-orders.js';
 import { buildOutcome, namesOf } from './outcome.js';
-import type { PreparedRun } from './prepare.js';
+import { type PreparedRun, quarantineOf } from './prepare.js';
 import { rowDamages, watchRows } from './row-damages.js';
+
+/** What the library itself asks for beside. */
+export interface ExecuteOptions extends RunOptions {
+  /** Told on the virtual clock of each event, before it happens; must change nothing. */
+  readonly onEvent?: VirtualOptions['onEvent'];
+}
 
 /**
  * Runs to the end of the scenario, or until the signal asks to stop.
  *
  * @throws ActorError when an actor fails, naming it; ErrnoError when the run cannot go on or does not stop
  */
-export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
+export async function executeRun(prepared: PreparedRun, options: ExecuteOptions): Promise<RunOutcome> {
   const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(prepared.windows);
-  const { onProgress, onOutput, signal, collectTrace, isBreakDue, onStep, longWaitMs } = options;
+  const { onProgress, onOutput, signal, collectTrace, traceCapacity, isBreakDue, onStep, longWaitMs } = options;
   const faults = faultsOf(scenario);
   const hasOwnDrivers = Object.values(prepared.drivers).some((driver) => !Object.hasOwn(builtInDrivers, driver));
   const supervision = supervisionOf(scenario, hasOwnDrivers);
@@ -39,11 +45,13 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     controlBytes: tables.sizeBytes,
     seed: scenario.seed,
     trace: collectTrace,
+    ...(traceCapacity !== undefined && { traceCapacity }),
     ...(faults.length > 0 && { faults }),
     ...(supervision && { supervision }),
     waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ACTOR),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
+    quarantine: quarantineOf(scenario.exporter),
     ...(onOutput && { onOutput }),
   };
   const look = (nowNs: number): void => {
@@ -51,11 +59,12 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     rows.beat(nowNs);
   };
   const onEvent: VirtualOptions['onEvent'] =
-    onStep === undefined
+    onStep === undefined && options.onEvent === undefined
       ? look
-      : (nowNs, _, { actor }) => {
+      : (nowNs, eventClass, target) => {
           look(nowNs);
-          onStep(actor.name);
+          onStep?.(target.actor.name);
+          options.onEvent?.(nowNs, eventClass, target);
         };
   const runtime =
     scenario.runtime === 'virtual'

@@ -5,10 +5,12 @@ import type {
   AttachRecord,
   CorruptionRecord,
   DmaSanitizer,
+  Exporter,
   HazardRecord,
   HeapStats,
   MoveRecord,
   Placement,
+  RecordsDropped,
   SanitizerFinding,
 } from '@dmabuf-lab/core/dma-buf';
 import {
@@ -52,6 +54,9 @@ export interface ExporterReport {
   readonly attaches: readonly AttachRecord[];
   readonly hazards: readonly HazardRecord[];
   readonly allocations: readonly AllocationRecord[];
+  /** The counts of all buffers, and what the lists above have no room for. */
+  readonly tally: Exporter['tally'];
+  readonly dropped: RecordsDropped & { readonly corruptions: number };
   readonly heaps: readonly ({ readonly name: string } & HeapStats)[];
   readonly bytesCopied: number;
   /** Absent = nobody looked. */
@@ -115,6 +120,7 @@ function report({
   exporter,
   mover,
   heaps,
+  watch,
 }: OpenExporter): Omit<ExporterReport, 'left' | 'brokenMessages' | 'corruptions' | 'sanitizer'> {
   return {
     buffers: exporter.allBuffers.map(({ slot, life, name, request, sizeBytes, placements, moves, firstMap }) => {
@@ -123,6 +129,8 @@ function report({
     attaches: exporter.records.attaches,
     hazards: exporter.records.hazards,
     allocations: exporter.records.allocations,
+    tally: exporter.tally,
+    dropped: { ...exporter.records.dropped, corruptions: watch.dropped },
     heaps: heaps.map((heap) => ({ name: heap.name, ...heap.stats() })),
     bytesCopied: mover.bytesCopied,
   };

@@ -1,17 +1,18 @@
 /** Puts the reports of all actors together into one result. */
 import type { AtomicWords, TraceEvent } from '@dmabuf-lab/core/base';
 import { type AgeWatch, EXPORTER } from '@dmabuf-lab/core/dma-buf';
-import type { DeviceReport, RowWatch, SequenceRanges } from '@dmabuf-lab/core/driver';
+import { type DeviceReport, NO_LATENCIES, type RowWatch, type SequenceRanges } from '@dmabuf-lab/core/driver';
 import type { RunReport } from '@dmabuf-lab/core/runtime';
 import { HistoryWords, historyReport } from '../history/index.js';
 import {
+  describeLatencies,
   evaluateExpectations,
   type RunArtefact,
   type RunOutcome,
   type RunResult,
-  summarizeLatency,
 } from '../result/index.js';
 import { ageIncidents } from './age-limits.js';
+import { type HistoryOfBuffer, historyOfBuffers } from './buffer-history.js';
 import {
   allocationResults,
   attachResults,
@@ -27,6 +28,7 @@ import { lockOrdersOf } from './lock-orders.js';
 import { endpoint } from './pipeline.js';
 import type { PreparedRun } from './prepare.js';
 import { rowDamages } from './row-damages.js';
+import { unrecorded } from './unrecorded.js';
 
 /** Of a device that was dead at the end: what it knew went with it. */
 const NO_REPORT: DeviceReport = {
@@ -37,13 +39,15 @@ const NO_REPORT: DeviceReport = {
   serviceNs: 0,
   fenceWaitNs: 0,
   stalls: [],
+  movingNs: 0,
   counters: {},
   sequences: {},
-  latenciesNs: {},
+  latencies: {},
   linksIn: {},
   linkDrops: {},
   pools: {},
   artefacts: [],
+  dropped: { stalls: 0, sequences: 0 },
   left: { pendingFences: 0, iovaRanges: 0, frames: 0, mappings: 0, faults: 0 },
 };
 
@@ -53,7 +57,7 @@ export interface RunRemains {
   readonly words: AtomicWords;
   readonly interrupted: boolean;
   /** What was looked at for its age; absent = nothing. */
-  readonly ages: Pick<AgeWatch, 'overdue' | 'unwatched'> | undefined;
+  readonly ages: Pick<AgeWatch, 'overdue' | 'unwatched' | 'dropped'> | undefined;
   /** Rows whose guard words were overwritten. */
   readonly rows: Pick<RowWatch, 'damages'>;
 }
@@ -72,6 +76,7 @@ export function buildOutcome(
   }
   const leaks = leaksOf(exporter, devices);
   const lockOrders = lockOrdersOf(prepared, words, exporter);
+  const historyOf = historyOfBuffers(prepared.history, exporter, namesOf(prepared));
   const unfinished: RunResult = {
     version: 1,
     scenario: scenario.name,
@@ -103,16 +108,14 @@ export function buildOutcome(
     ]),
     ...(ages !== undefined && ages.unwatched > 0 && { unwatchedMappings: ages.unwatched }),
     ...(lockOrders !== undefined && lockOrders.lost > 0 && { unwatchedLockOrders: lockOrders.lost }),
+    ...unrecorded(exporter, devices, run, ages?.dropped ?? 0),
     bytesCopied: exporter.bytesCopied,
-    moves: exporter.buffers.reduce(
-      (sum, { moves }) => sum + moves.filter(({ outcome }) => outcome === 'moved').length,
-      0,
-    ),
+    moves: exporter.tally.moved,
     controlCalls: Object.values(run.controlCalls).reduce((sum, count) => sum + count, 0),
     controlCallsByMethod: sorted(run.controlCalls),
-    ...brokenMessages(exporter),
-    ...corruptions(exporter, rowDamages(rows.damages, prepared, exporter)),
-    ...sanitizer(exporter),
+    ...brokenMessages(exporter, run),
+    ...corruptions(exporter, rowDamages(rows.damages, prepared, exporter), historyOf),
+    ...sanitizer(exporter, historyOf),
     ...historyOfRun(prepared, run),
     ledger: ledger(exporter, devices),
     ...(leaks.length > 0 && { leaks }),
@@ -132,7 +135,7 @@ function incidents(run: RunReport, watched: RunResult['incidents']): RunResult['
 }
 
 function deviceResult(driver: string, report: DeviceReport): RunResult['devices'][string] {
-  const { framesIn, framesOut, framesDropped, droppedSequences, serviceNs, fenceWaitNs, stalls } = report;
+  const { framesIn, framesOut, framesDropped, droppedSequences, serviceNs, fenceWaitNs, stalls, movingNs } = report;
   return {
     driver,
     framesIn,
@@ -140,7 +143,7 @@ function deviceResult(driver: string, report: DeviceReport): RunResult['devices'
     framesDropped,
     droppedSequences: pairs(droppedSequences),
     serviceNs,
-    stallNs: stalls.reduce((sum, { why, startNs, endNs }) => (why === 'moving' ? sum + endNs - startNs : sum), 0),
+    stallNs: movingNs,
     fenceWaitNs,
     stalls: stalls.map((stall) => ({ ...stall })),
     counters: sorted(report.counters),
@@ -151,28 +154,28 @@ function deviceResult(driver: string, report: DeviceReport): RunResult['devices'
 function linkResults({ scenario, links }: PreparedRun, devices: ReadonlyMap<string, DeviceReport>): RunResult['links'] {
   return scenario.links.map(({ from, to, policy, depth }, index) => {
     const consumer = devices.get(endpoint(to).device)?.linksIn[index];
-    const dropped = devices.get(endpoint(from).device)?.linkDrops[index] ?? [];
+    const dropped = devices.get(endpoint(from).device)?.linkDrops[index];
     return {
       from,
       to,
       policy,
       depth: depth ?? links[index].pool.limit,
       delivered: consumer?.delivered ?? 0,
-      dropped: dropped.reduce((sum, [first, last]) => sum + last - first + 1, 0),
-      droppedSequences: pairs(dropped),
-      latency: summarizeLatency(consumer?.latenciesNs ?? []),
+      dropped: dropped?.count ?? 0,
+      droppedSequences: pairs(dropped?.sequences ?? []),
+      latency: describeLatencies(consumer?.latencies ?? NO_LATENCIES),
     };
   });
 }
 
 /** End to end: from the source that feeds a device, along the links, to where its frames arrive. */
 function latencies(prepared: PreparedRun, devices: ReadonlyMap<string, DeviceReport>): RunResult['latency'] {
-  return [...devices].flatMap(([to, { latenciesNs }]) =>
-    Object.entries(latenciesNs).map(([what, ns]) => ({
+  return [...devices].flatMap(([to, report]) =>
+    Object.entries(report.latencies).map(([what, sample]) => ({
       from: sourceOf(prepared, to),
       to,
       what,
-      ...summarizeLatency(ns),
+      ...describeLatencies(sample),
     })),
   );
 }
@@ -195,7 +198,9 @@ function ledger(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceRep
   return { ...entries, empty: Object.values(entries).every((count) => count === 0) };
 }
 
-function brokenMessages({ brokenMessages: records }: ExporterReport): Pick<RunResult, 'brokenMessages'> {
+/** Those that the exporter was sent, then those that the runtime was. */
+function brokenMessages(exporter: ExporterReport, run: RunReport): Pick<RunResult, 'brokenMessages'> {
+  const records = [...exporter.brokenMessages, ...run.brokenMessages];
   if (records.length === 0) return {};
   return { brokenMessages: records.map(({ actor, ...record }) => ({ device: actor, ...record })) };
 }
@@ -204,17 +209,23 @@ function brokenMessages({ brokenMessages: records }: ExporterReport): Pick<RunRe
 function corruptions(
   { corruptions: records }: ExporterReport,
   rows: NonNullable<RunResult['corruptions']>,
+  historyOf: HistoryOfBuffer,
 ): Pick<RunResult, 'corruptions'> {
-  const all = [...records.map((record) => ({ ...record, devices: [...record.devices] })), ...rows];
+  const own = records.map((record) => {
+    const { buffer, devices, seenNs } = record;
+    return { ...record, devices: [...devices], ...historyOf(buffer, devices, seenNs) };
+  });
+  const all = [...own, ...rows];
   return all.length === 0 ? {} : { corruptions: all.sort((a, b) => a.seenNs - b.seenNs) };
 }
 
-function sanitizer({ sanitizer: report }: ExporterReport): Pick<RunResult, 'sanitizer'> {
+function sanitizer({ sanitizer: report }: ExporterReport, historyOf: HistoryOfBuffer): Pick<RunResult, 'sanitizer'> {
   if (report === undefined) return {};
   const findings = report.findings.map((finding) => ({
     ...finding,
     generations: [...finding.generations],
     devices: [...finding.devices],
+    ...historyOf(finding.buffer, finding.devices, finding.freedNs),
   }));
   return { sanitizer: { ...report, findings } };
 }

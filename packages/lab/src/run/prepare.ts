@@ -1,6 +1,6 @@
 /** Turns a scenario into actors: where every table, pool and ring lies, and what each actor starts with. */
 import { relative } from 'node:path';
-import { WordLayout } from '@dmabuf-lab/core/base';
+import { sharedBytes, WordLayout } from '@dmabuf-lab/core/base';
 import { type AllocationRequest, type CpuTouch, EXPORTER, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import {
   type AnyDriver,
@@ -18,7 +18,7 @@ import {
   type SharedTables,
 } from '@dmabuf-lab/core/driver';
 import { PAGE_SIZE, pageAlign } from '@dmabuf-lab/core/memory';
-import type { ActorSpec } from '@dmabuf-lab/core/runtime';
+import type { ActorSpec, QuarantineLimits } from '@dmabuf-lab/core/runtime';
 import { type HistoryBoard, layOutHistory } from '../history/index.js';
 import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
@@ -115,7 +115,12 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
 function historyBoard(tables: SharedTables, actors: number): HistoryBoard {
   const layout = new WordLayout();
   const regions = layOutHistory(layout, tables.buffers.rows, actors, LANES_PER_DEVICE);
-  return { ...regions, memory: new SharedArrayBuffer(layout.sizeBytes) };
+  return { ...regions, memory: sharedBytes(layout.sizeBytes, 'the histories of buffers') };
+}
+
+/** When a device that sends broken messages is not listened to any more. */
+export function quarantineOf({ quarantine }: Scenario['exporter']): QuarantineLimits {
+  return { messages: quarantine.after, windowNs: quarantine.within };
 }
 
 function exporterActor(
@@ -124,7 +129,7 @@ function exporterActor(
   memories: readonly DriverMemorySpec[],
   history: HistoryBoard | undefined,
 ): ActorSpec {
-  const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
+  const { policy, timeout, moveAt, moveBack, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
   const id = EXPORTER_ACTOR;
   const data: ExporterStart = {
     actor: id,
@@ -136,7 +141,7 @@ function exporterActor(
     owners,
     exhaustions: exhaustionsOf(scenario),
     senders: [...actors],
-    quarantine: { messages: quarantine.after, windowNs: quarantine.within },
+    quarantine: quarantineOf(scenario.exporter),
     ...(scenario.debug.sanitizer && { sanitize: true }),
     ...(history && { history }),
   };

@@ -1,9 +1,10 @@
 /** What a stress run is asked to do, as plain data, and what follows from it: who dies when, and how devices differ. */
 import { RandomStream } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
-import type { ExporterPolicy, ImporterTraits } from '@dmabuf-lab/core/dma-buf';
+import { type AgeLimits, EXPORTER, type ExporterPolicy, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import type { Fault, Supervision } from '@dmabuf-lab/core/runtime';
 import type { Bandwidths } from '@dmabuf-lab/heaps';
+import { drawnSites, everySite, type SiteRates } from './sites.js';
 
 export interface StressPlan {
   readonly runtime: 'threads' | 'virtual';
@@ -16,16 +17,27 @@ export interface StressPlan {
   /** Kills a second of model time, of all drivers together. */
   readonly killsPerSecond: number;
   readonly hangsPerSecond: number;
+  /** Kills of the exporter; absent = 0, and then it keeps nothing for a next life. */
+  readonly exporterKillsPerSecond?: number;
   /** Share of each heap that somebody else takes for random times, 0 to 1. */
   readonly heapPressure: number;
+  /** The most that the sites of a drawn plan may fire at, and what those of a fixed one do: a share of their visits, 0 to 1. */
+  readonly siteRate?: number;
+  /** Which sites are armed, and how often each fires. */
+  readonly sites: SiteRates;
   readonly seed: number;
+  /** What has lasted longer is told; it is no violation. */
+  readonly ages: AgeLimits;
   readonly policy: ExporterPolicy;
   /** In which order what happens at the same moment of model time happens. */
   readonly ties: 'fifo' | 'seed';
 }
 
 /** What the command line says; the rest is drawn from the seed or as usual. */
-export type PlanChoices = Omit<StressPlan, 'policy' | 'ties'>;
+export type PlanChoices = Omit<StressPlan, 'ages' | 'policy' | 'sites' | 'ties'> & { readonly ages?: AgeChoices };
+
+/** Limits of ages in ns; absent = as usual on that runtime. */
+export type AgeChoices = { readonly [limit in keyof AgeLimits]?: number | 'off' };
 
 export const EXPORTER_ACTOR = 1;
 export const driverName = (index: number): string => `driver${index + 1}`;
@@ -37,19 +49,45 @@ export const nameOfActor = (actor: number): string =>
 const MS = 1_000_000;
 /** In model time everything is quicker than on a machine that has other things to do. */
 const TIMES = {
-  virtual: { moveNs: 5 * MS, lateNs: 5 * MS, hungNs: 20 * MS, backoffNs: MS, boundNs: 5_000 * MS, pauseNs: 300_000 },
+  virtual: {
+    moveNs: 5 * MS,
+    lateNs: 5 * MS,
+    hungNs: 20 * MS,
+    backoffNs: MS,
+    ageNs: 500 * MS,
+    boundNs: 5_000 * MS,
+    pauseNs: 300_000,
+  },
   threads: {
     moveNs: 200 * MS,
     lateNs: 1000 * MS,
     hungNs: 5000 * MS,
     backoffNs: 10 * MS,
+    ageNs: 30_000 * MS,
     boundNs: 60_000 * MS,
     pauseNs: MS,
   },
 } as const;
 
+/** Whether the exporter has to be ready for a next life. */
+export const isExporterKilled = ({ exporterKillsPerSecond = 0 }: StressPlan): boolean => exporterKillsPerSecond > 0;
+
 /** Longer than this no operation may take: whoever waits longer waits without an end. */
 export const boundOf = ({ runtime }: StressPlan): number => TIMES[runtime].boundNs;
+/**
+ * How long fences and mappings may last. As usual: far longer than a driver that hangs is left alone, which keeps what it has
+ * until then. What a device holds from job to job it may hold as long as it likes.
+ */
+export function agesOf({ runtime, ages = {} }: Pick<PlanChoices, 'runtime' | 'ages'>): AgeLimits {
+  const usual = TIMES[runtime].ageNs;
+  const { fenceNs = usual, mappingNs = usual, heldMappingNs = 'off' } = ages;
+  return {
+    ...(fenceNs !== 'off' && { fenceNs }),
+    ...(mappingNs !== 'off' && { mappingNs }),
+    ...(heldMappingNs !== 'off' && { heldMappingNs }),
+  };
+}
+
 /** Mean time that a driver does nothing, or holds a mapping. */
 export const pauseOf = ({ runtime }: StressPlan): number => TIMES[runtime].pauseNs;
 
@@ -63,11 +101,11 @@ export const bandwidthsOf = ({ runtime }: StressPlan): Bandwidths =>
 export function fixedPlan(choices: PlanChoices): StressPlan {
   const timeoutNs = TIMES[choices.runtime].moveNs;
   const policy: ExporterPolicy = { onBusy: 'wait', timeoutNs, moveAt: 'first-map', moveBack: 'idle' };
-  return { ...choices, policy, ties: 'fifo' };
+  return { ...choices, sites: everySite(choices.siteRate ?? 0), ages: agesOf(choices), policy, ties: 'fifo' };
 }
 
 /**
- * A plan drawn from its seed, in two steps: whether a kind of fault happens in this run at all, and then how often. The
+ * A plan drawn from its seed, in two steps: whether a kind of fault or a site is armed in this run at all, and then how often. The
  * numbers of the choices are what is drawn up to.
  */
 export function drawnPlan(choices: PlanChoices): StressPlan {
@@ -82,6 +120,9 @@ export function drawnPlan(choices: PlanChoices): StressPlan {
     killsPerSecond: armed(0.7, choices.killsPerSecond),
     hangsPerSecond: armed(0.3, choices.hangsPerSecond),
     heapPressure: armed(0.5, choices.heapPressure),
+    exporterKillsPerSecond: drawnExporterKills(choices),
+    sites: drawnSites(choices.seed, choices.siteRate ?? 0),
+    ages: agesOf(choices),
     policy: {
       onBusy: pick('wait', 'wait', 'busy'),
       timeoutNs: pick(0.2, 1, 4) * TIMES[choices.runtime].moveNs,
@@ -92,21 +133,31 @@ export function drawnPlan(choices: PlanChoices): StressPlan {
   };
 }
 
+/** From a stream of its own: all else is drawn as without. */
+function drawnExporterKills({ seed, exporterKillsPerSecond = 0 }: PlanChoices): number {
+  const random = new RandomStream(seed, 'stress.plan exporter');
+  return random.uniform() < 0.5 ? exporterKillsPerSecond * random.uniform() : 0;
+}
+
 /** Who is killed or hangs, and when: exponential gaps, victims by chance, all from the seed. */
 export function faultsOf(
   plan: StressPlan,
   victims = Array.from({ length: plan.drivers }, (_, i) => driverName(i)),
 ): Fault[] {
-  const { seed, durationNs, killsPerSecond, hangsPerSecond } = plan;
+  const { seed, durationNs, killsPerSecond, hangsPerSecond, exporterKillsPerSecond = 0 } = plan;
   const faults: Fault[] = [];
-  const rates = { kill: killsPerSecond, hang: hangsPerSecond } as const;
-  for (const kind of ['kill', 'hang'] as const) {
-    if (rates[kind] === 0) continue;
-    const random = new RandomStream(seed, `stress.${kind}`);
-    let atNs = Math.ceil(random.exponential(1e9 / rates[kind]));
+  const causes = [
+    { kind: 'kill', of: victims, perSecond: killsPerSecond, stream: 'stress.kill' },
+    { kind: 'hang', of: victims, perSecond: hangsPerSecond, stream: 'stress.hang' },
+    { kind: 'kill', of: [EXPORTER], perSecond: exporterKillsPerSecond, stream: 'stress.kill exporter' },
+  ] as const;
+  for (const { kind, of, perSecond, stream } of causes) {
+    if (perSecond === 0) continue;
+    const random = new RandomStream(seed, stream);
+    let atNs = Math.ceil(random.exponential(1e9 / perSecond));
     while (atNs < durationNs) {
-      faults.push({ kind, actor: victims[random.integer(victims.length)], atNs });
-      atNs += Math.ceil(random.exponential(1e9 / rates[kind]));
+      faults.push({ kind, actor: of[random.integer(of.length)], atNs });
+      atNs += Math.ceil(random.exponential(1e9 / perSecond));
     }
   }
   return faults.sort((a, b) => a.atNs - b.atNs);

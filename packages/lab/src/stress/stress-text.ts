@@ -1,8 +1,9 @@
 /** The report of `dmabuf-lab stress` as text. */
 
 import { historyRows } from '../report/history-text.js';
+import { ageText } from '../report/summary-lives.js';
 import { table, wrap } from '../report/text-layout.js';
-import { formatBytes, formatDuration, plural } from '../report/units.js';
+import { formatBytes, formatDuration, formatList, plural } from '../report/units.js';
 import type { StressResult } from './stress-result.js';
 
 /** The whole report, ending with a line feed. */
@@ -14,7 +15,9 @@ export function stressText(result: StressResult): string {
     ...(result.devices === undefined ? operationRows(result) : deviceRows(result.devices)),
     '',
     ...faultLines(result),
+    ...siteLines(result),
     ...ledgerLines(result),
+    ...ageLines(result),
     '',
     violationCount === 0 ? 'No violation.' : `${plural(violationCount, 'violation')}:`,
     ...violations.flatMap(violationLines),
@@ -65,7 +68,7 @@ function deviceRows(devices: NonNullable<StressResult['devices']>): string[] {
   return ['Frames of the last life of each device:', ...table([head, ...rows], 'llrrrrr')];
 }
 
-function faultLines({ faults, moves }: StressResult): string[] {
+function faultLines({ faults, moves, checks }: StressResult): string[] {
   const { killed, hung, late, reclaimed, restarted, reclaimNs } = faults;
   const lines = wrap(
     `Faults: ${killed} killed, ${hung} hung and ended, ${late} reported late; ${reclaimed} reclaimed, ${restarted} started again.`,
@@ -77,7 +80,21 @@ function faultLines({ faults, moves }: StressResult): string[] {
   }
   const failed = `${moves.refused} refused, ${moves.timedOut} timed out`;
   lines.push(`Moves: ${moves.moved} (${formatBytes(moves.bytesCopied)} copied), ${failed}.`);
+  lines.push(`Freed pages looked at before their next use: ${formatBytes(checks.freedBytes)}.`);
   return lines;
+}
+
+/** Which sites were armed, and how often each fired. */
+function siteLines({ sites, trials }: StressResult): string[] {
+  const armed = sites.filter((one) => one.armed > 0);
+  if (armed.length === 0) return [];
+  const texts = armed.map(({ site, armed: count, visits, fired }) => {
+    const where = trials.done > 1 ? ` (armed in ${plural(count, 'trial')})` : '';
+    return `${site} ${fired} of ${visits}${where}`;
+  });
+  const rest = sites.filter((one) => one.armed === 0).map(({ site }) => site);
+  const silent = rest.length === 0 ? '' : ` Not armed: ${rest.join(', ')}.`;
+  return wrap(`Sites that fired, of their visits: ${texts.join(', ')}.${silent}`, '');
 }
 
 function ledgerLines({ ledger }: StressResult): string[] {
@@ -86,6 +103,26 @@ function ledgerLines({ ledger }: StressResult): string[] {
   if (left.length === 0)
     return ['Ledger: nothing is left of buffers, attachments, mappings, pins, locks, fences and bytes.'];
   return [`Ledger: NOT EMPTY: ${left.map(([what, count]) => `${count} ${what}`).join(', ')}.`];
+}
+
+/** What has lasted too long, or how long everything might. */
+function ageLines({ ages, trials }: StressResult): string[] {
+  const { fenceNs, mappingNs, heldMappingNs, overdueCount, overdue, unwatchedMappings } = ages;
+  const watched = [
+    ...(fenceNs === null ? [] : [`fences for ${formatDuration(fenceNs)}`]),
+    ...(mappingNs === null ? [] : [`mappings for ${formatDuration(mappingNs)}`]),
+    ...(heldMappingNs === null ? [] : [`held mappings for ${formatDuration(heldMappingNs)}`]),
+  ];
+  if (watched.length === 0) return ['Ages: not watched.'];
+  const limits = `${formatList(watched)} at most`;
+  const lines = [
+    overdueCount === 0 ? `Ages: ${limits}; nothing lasted longer.` : `Ages: ${limits}; longer lasted ${overdueCount}:`,
+  ];
+  for (const one of overdue)
+    lines.push(...wrap(`${trials.done > 1 ? `Seed ${one.seed}, ` : ''}${ageText(one)}`, '  ', '    '));
+  if (overdueCount > overdue.length) lines.push(`  … and ${overdueCount - overdue.length} more`);
+  if (unwatchedMappings > 0) lines.push(`  ${plural(unwatchedMappings, 'mapping')} could not be watched.`);
+  return lines;
 }
 
 function violationLines({ seed, text, buffer, actor, history, repeat }: StressResult['violations'][number]): string[] {

@@ -1,4 +1,4 @@
-import { assert } from '@dmabuf-lab/core/base';
+import { assert, BoundedList } from '@dmabuf-lab/core/base';
 import { DEFAULT_QUARANTINE_BYTES, DmaSanitizer, POISON_BYTE } from '@dmabuf-lab/core/dma-buf';
 import test from 'ava';
 import { CAMERA, ENCODER, GPU, TableTop } from './table-top.js';
@@ -150,7 +150,17 @@ test('DmaSanitizer, storage that no device ever got, is told without a buffer', 
 test('DmaSanitizer, the next life of the exporter, has the findings of the one before', (t) => {
   const { table, sanitizer } = sanitized();
   const kept: unknown[] = [];
-  const journal = { append: (_: string, value: unknown) => kept.push(structuredClone(value)), restore: () => kept };
+  const journal = {
+    append: (_: string, list: BoundedList<unknown>, value: unknown) => {
+      list.add(value);
+      kept.push(structuredClone(value));
+    },
+    restore: () => {
+      const list = new BoundedList<unknown>();
+      for (const one of kept) list.add(one);
+      return list;
+    },
+  };
   sanitizer.keepIn(journal as never);
   const { view, destroy } = withStaleView(table, 'cma');
   destroy();

@@ -82,12 +82,12 @@ test('FrameWords.replaceBuffer, of a frame that somebody else holds too, breaks 
 test('FrameWords, what a frame carries, survives beyond 32 bits', (t) => {
   const words = frames(1);
   words.acquireStep(pool, () => true);
-  words.describe(0, 123, 3_600_000_000_001);
+  words.describe(0, 2 ** 32 - 128, 3_600_000_000_001);
   words.setChecksum(0, 0xffff_fffe);
   const fence = { timeline: timelineSlot(0), generation: 3, seqno: 0x1_0000_0005 };
   words.setAcquireFence(0, fence);
   words.setReleaseFence(0, 1, fence);
-  t.is(words.sequence(0), 123);
+  t.is(words.sequence(0), 2 ** 32 - 128);
   t.is(words.capturedNs(0), 3_600_000_000_001);
   t.is(words.checksum(0), 0xffff_fffe);
   t.deepEqual(words.acquireFence(0), fence);

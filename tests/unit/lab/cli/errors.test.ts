@@ -18,6 +18,13 @@ test('describeError: a broken media file is bad input', (t) => {
   t.deepEqual(describeError(error, true), { text: 'Cannot open clip.mp4: it is empty', exitCode: 2 });
 });
 
+test('describeError: too many workers for the host is bad input, and a thread that cannot be had is a failure', (t) => {
+  const tooMany = Object.assign(new Error('Cannot start 17 workers'), { code: 'ENOMEM', op: 'clone' });
+  t.deepEqual(describeError(tooMany, false), { text: 'Cannot start 17 workers', exitCode: 2 });
+  const none = Object.assign(new Error('Cannot start a thread for gpu'), { code: 'EAGAIN', op: 'clone' });
+  t.deepEqual(describeError(none, false), { text: 'The run failed: Cannot start a thread for gpu', exitCode: 1 });
+});
+
 test('describeError: a file that cannot be read is bad input before the run, and a failure after it', (t) => {
   const error = Object.assign(new Error('ENOSPC: x'), { code: 'ENOSPC', syscall: 'write', path: 'out/video.mp4' });
   const text = 'Cannot write out/video.mp4: no space is left on the device (ENOSPC)';

@@ -89,7 +89,7 @@ for (const [explicit, serviceMs, vblanks] of [
       t.is(counters.get('lateVblanks'), 4 * (vblanks - 1));
       t.like(rendering.statistics, { framesIn: 4, framesOut: 4 });
       t.deepEqual(
-        latencies.get('display')?.slice(1),
+        latencies.get('display')?.report().sampleNs.slice(1),
         [1, 2, 3, 4].map((i) => VBLANK(i * vblanks) - VBLANK((i - 1) * vblanks)),
       );
     });

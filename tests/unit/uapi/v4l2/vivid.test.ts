@@ -1,4 +1,5 @@
 /** What vivid does by itself: frames, injected errors, unplugging. */
+import { countSequences, SequenceLog } from '@dmabuf-lab/core/driver';
 import * as uapi from '@dmabuf-lab/uapi';
 import test from 'ava';
 import { CAPTURE, VideoBench } from './video-bench.js';
@@ -77,6 +78,53 @@ test('Wrap Sequence Number, begins 128 frames before 2^32', (t) => {
   bench.stream(fd, true);
   t.is(bench.dequeue(fd).sequence, 2 ** 32 - 128);
 });
+
+test('Wrap Sequence Number, goes on with 0 after 2^32 - 1, which is no gap', (t) => {
+  const bench = new VideoBench();
+  const fd = bench.open();
+  bench.press(fd, 'Wrap Sequence Number');
+  bench.reqbufs(fd, 4);
+  for (let i = 0; i < 4; i += 1) bench.queue(fd, i);
+  bench.stream(fd, true);
+  const log = new SequenceLog();
+  for (let i = 0; i < 130; i += 1) {
+    const { index, sequence } = bench.dequeue(fd);
+    t.is(sequence, (2 ** 32 - 128 + i) % 2 ** 32);
+    log.add(sequence);
+    bench.queue(fd, index);
+  }
+  t.deepEqual(log.ranges(), [[2 ** 32 - 128, 1]], 'one range');
+  t.is(countSequences(log.ranges()), 130);
+});
+
+for (const [choice, wraps] of [
+  [1, 'as 64 bits of nanoseconds'],
+  [2, 'as 32 bits of seconds'],
+] as const) {
+  test(`Wrap Timestamp ${choice}, wraps ${wraps} after 16 s, and every frame comes a tenth of a second after the last`, (t) => {
+    const bench = new VideoBench();
+    const fd = bench.open();
+    bench.command(fd, uapi.VIDIOC_S_PARM, { type: CAPTURE, numerator: 1, denominator: 10 });
+    bench.press(fd, 'Wrap Timestamp', choice);
+    bench.reqbufs(fd, 4);
+    for (let i = 0; i < 4; i += 1) bench.queue(fd, i);
+    bench.stream(fd, true);
+    const times = Array.from({ length: 170 }, () => {
+      const { index, tv_sec, tv_usec } = bench.dequeue(fd);
+      bench.queue(fd, index);
+      const seconds = choice === 1 ? tv_sec : BigInt.asIntN(32, tv_sec);
+      return { seconds, usec: tv_usec };
+    });
+    const wrapped = times.findIndex(({ seconds }) => seconds < 0n);
+    t.is(wrapped, 160, '16 s');
+    t.true(times.slice(wrapped).every(({ seconds, usec }) => seconds < 0n && usec >= 0n && usec < 1_000_000n));
+    for (const [i, { seconds, usec }] of times.slice(1).entries()) {
+      const passed = (seconds - times[i].seconds) * 1_000_000n + usec - times[i].usec;
+      const us = passed > 0n ? passed : passed + (choice === 1 ? 2n ** 64n / 1000n : 2n ** 32n * 1_000_000n);
+      t.true(us >= 99_999n && us <= 100_001n, `frame ${i + 1}: ${us} us`);
+    }
+  });
+}
 
 test('Disconnect, ends all calls until the last file is closed', (t) => {
   const bench = new VideoBench();

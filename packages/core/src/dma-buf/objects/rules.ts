@@ -5,7 +5,7 @@
  * *finding* here. Like Linux, the call goes on and the finding is kept; in strict mode the call is refused and has changed
  * nothing.
  */
-import { type ErrnoCode, ErrnoError, type ErrorDetails } from '../../base/index.js';
+import { BoundedList, type ErrnoCode, ErrnoError, type ErrorDetails } from '../../base/index.js';
 
 /** The versions that differ: 7 makes `moveNotify` optional, calls it `invalidateMappings`, and knows revocation. */
 export type KernelVersion = '6.12' | '7';
@@ -70,16 +70,21 @@ export interface DmaBufRulesOptions {
 export class DmaBufRules {
   readonly kernel: KernelVersion;
   readonly mode: 'like-linux' | 'strict';
-  readonly #findings: DmaBufFinding[] = [];
+  readonly #findings = new BoundedList<DmaBufFinding>();
 
   constructor(options: DmaBufRulesOptions = {}) {
     this.kernel = options.kernel ?? '6.12';
     this.mode = options.mode ?? 'like-linux';
   }
 
-  /** What was found so far, in order; in strict mode too. */
+  /** What was found so far, in order; in strict mode too. The first `MAX_RECORDS`. */
   get findings(): readonly DmaBufFinding[] {
-    return this.#findings;
+    return this.#findings.items;
+  }
+
+  /** Findings that are not kept. */
+  get findingsDropped(): number {
+    return this.#findings.dropped;
   }
 
   /** Keeps a finding. @throws ErrnoError with the code of the report, in strict mode */
@@ -92,6 +97,6 @@ export class DmaBufRules {
 
   /** Keeps a finding that never refuses a call, since an error is on its way or nothing can be undone. */
   note({ kind, op, buffer, who, message, details = {} }: Omit<FindingReport, 'code'>): void {
-    this.#findings.push({ kind, op, buffer, who, message, details });
+    this.#findings.add({ kind, op, buffer, who, message, details });
   }
 }

@@ -7,6 +7,7 @@
  */
 import { ErrnoError, type Nanoseconds, sleepUntil, type Task } from '../../base/index.js';
 import { DEFAULT_SUPERVISION, type DeathCause, type Fault, type Incident, type Supervision } from './faults.js';
+import { IncidentLog } from './incident-log.js';
 import { RestartPolicy } from './restart-policy.js';
 
 /** What a runtime can do to its actors. */
@@ -49,7 +50,7 @@ interface Comeback {
 }
 
 export class Supervisor {
-  readonly incidents: Incident[] = [];
+  readonly #log = new IncidentLog();
   readonly #policy: RestartPolicy | undefined;
   /** Of those that are started again alone; their restarts are counted apart. */
   readonly #ownPolicies = new Map<string, RestartPolicy>();
@@ -125,18 +126,26 @@ export class Supervisor {
     }
   }
 
+  /** What has happened, in order of time; of very many not all (`IncidentLog`). */
+  get incidents(): readonly Incident[] {
+    return this.#log.incidents;
+  }
+
+  /** Incidents that are not kept. */
+  get incidentsDropped(): number {
+    return this.#log.dropped;
+  }
+
   /** Puts what the runtime has found among the incidents, at its time. */
   note(incident: Incident): void {
-    let place = this.incidents.length;
-    while (place > 0 && this.incidents[place - 1].atNs > incident.atNs) place -= 1;
-    this.incidents.splice(place, 0, incident);
+    this.#log.add(incident);
   }
 
   /** An actor is definitely dead. */
   onDeath(actor: string, cause: DeathCause, why?: string): void {
     const atNs = this.control.now();
     const life = this.control.life(actor) - 1;
-    this.incidents.push({ kind: 'died', actor, atNs, life, cause, ...(why !== undefined && { why }) });
+    this.#log.add({ kind: 'died', actor, atNs, life, cause, ...(why !== undefined && { why }) });
     this.#dead.set(actor, { reclaimed: false, atNs });
     this.#silent.delete(actor);
     const stopped = this.#stopping.delete(actor);
@@ -203,7 +212,7 @@ export class Supervisor {
     if (dead === undefined || dead.reclaimed) return;
     dead.reclaimed = true;
     const atNs = this.control.now();
-    this.incidents.push({ kind: 'reclaimed', actor, atNs, life, tookNs: atNs - diedNs });
+    this.#log.add({ kind: 'reclaimed', actor, atNs, life, tookNs: atNs - diedNs });
     if (this.#recalled.delete(actor)) this.#start(actor);
     for (const comeback of [...this.#comebacks]) this.#startIfReady(comeback);
   }
@@ -212,7 +221,7 @@ export class Supervisor {
     if (!this.#dead.delete(actor)) return;
     const release = this.#awaited.get(actor);
     this.#awaited.delete(actor);
-    this.incidents.push({ kind: 'restarted', actor, atNs: this.control.now(), life: this.control.life(actor) });
+    this.#log.add({ kind: 'restarted', actor, atNs: this.control.now(), life: this.control.life(actor) });
     this.control.start(actor);
     release?.();
   }
@@ -224,7 +233,7 @@ export class Supervisor {
     for (const release of this.#awaited.values()) release();
     this.#awaited.clear();
     const life = this.control.life(actor) - 1;
-    this.incidents.push({ kind: 'gave-up', actor, atNs: this.control.now(), life, why });
+    this.#log.add({ kind: 'gave-up', actor, atNs: this.control.now(), life, why });
     for (const other of stop) this.control.end(other, 'stopped');
     this.control.fail(new ErrnoError('EOWNERDEAD', 'supervise', `The supervisor gives up: ${why}`, { actor }));
   }
@@ -249,7 +258,7 @@ export class Supervisor {
       }
       const isLate = nowNs - sinceNs >= lateNs;
       if (isLate && !this.#isReportedLate(actor, life, sinceNs)) {
-        this.incidents.push({ kind: 'late', actor, atNs: nowNs, life, sinceNs });
+        this.#log.add({ kind: 'late', actor, atNs: nowNs, life, sinceNs });
       }
       const nextNs = isLate ? hungNs : Math.min(lateNs, hungNs);
       if (nextNs === Number.POSITIVE_INFINITY) break;

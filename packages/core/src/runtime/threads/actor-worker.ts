@@ -1,13 +1,15 @@
-import { type TransferListItem, Worker } from 'node:worker_threads';
-import { fromErrorRecord } from '../../base/index.js';
+import type { TransferListItem, Worker } from 'node:worker_threads';
+import { showValue } from '../../base/index.js';
 import type { ActorOutcome, ActorSpec } from '../actor.js';
 import type { DeathCause } from '../supervision/index.js';
+import { type HostThreads, startThread } from './host-threads.js';
 import { type OutputSink, tellLines } from './worker-output.js';
-import { isWorkerMessage, type RuntimeMessage, type WorkerMessage, type WorkerStart } from './worker-protocol.js';
+import type { RuntimeMessage, WorkerStart } from './worker-protocol.js';
 
 /** What a worker tells its runtime. */
 export interface WorkerEvents {
-  onMessage(worker: ActorWorker, message: WorkerMessage): void;
+  /** It has posted something: its own message, or whatever the module of a driver posts. */
+  onPosted(worker: ActorWorker, posted: unknown): void;
   /** It threw what nobody caught. */
   onFailure(worker: ActorWorker, error: Error): void;
   /** It is gone for good: none of its code runs any more. */
@@ -37,13 +39,14 @@ export class ActorWorker {
     readonly life: number,
     start: WorkerStart,
     events: WorkerEvents,
-    heapLimitMiB?: number,
+    heapLimitMiB: number | undefined,
+    host: HostThreads,
   ) {
     const transferList: TransferListItem[] = [...start.peers, ...start.callers].map(({ port }) => port);
     const limitMiB = spec.heapLimitMiB ?? heapLimitMiB;
     const limits = limitMiB !== undefined && { resourceLimits: { maxOldGenerationSizeMb: limitMiB } };
     const options = { name: spec.name, workerData: start, transferList, stdout: true, stderr: true, ...limits };
-    this.#worker = new Worker(new URL('./worker-main.js', import.meta.url), options);
+    this.#worker = startThread(spec.name, host, new URL('./worker-main.js', import.meta.url), options);
     tellLines(this.#worker.stdout, spec.name, events.onOutput);
     tellLines(this.#worker.stderr, spec.name, events.onOutput);
     this.exited = new Promise((resolve) => {
@@ -53,12 +56,11 @@ export class ActorWorker {
         resolve();
       });
     });
-    this.#worker.on('message', (message: unknown) => {
-      if (!isWorkerMessage(message)) return; // a driver's module may post anything
-      if (message.kind === 'failed') events.onFailure(this, fromErrorRecord(message.error));
-      else events.onMessage(this, message);
-    });
-    this.#worker.on('error', (error) => events.onFailure(this, error as Error));
+    this.#worker.on('message', (posted: unknown) => events.onPosted(this, posted));
+    // A timer of a driver may throw anything.
+    this.#worker.on('error', (thrown: unknown) =>
+      events.onFailure(this, thrown instanceof Error ? thrown : new Error(`threw ${showValue(thrown)}`)),
+    );
   }
 
   get name(): string {

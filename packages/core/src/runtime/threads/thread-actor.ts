@@ -46,7 +46,8 @@ export class ThreadActor implements ActorHost {
   readonly backPressured: boolean;
   readonly stopWord: WordIndex;
   readonly journal?: Journal;
-  readonly controlCalls: Record<string, number> = {};
+  /** By method: a driver may call one of any name. */
+  readonly controlCalls: Record<string, number> = Object.create(null) as Record<string, number>;
   readonly #turn = new Turn();
   readonly #runtimeWords: RuntimeWords;
   readonly #scheduler: ThreadScheduler;
@@ -70,7 +71,7 @@ export class ThreadActor implements ActorHost {
     this.words = new AtomicWords(started.control);
     this.#runtimeWords = new RuntimeWords(this.words);
     this.stopWord = this.#runtimeWords.stopWord;
-    this.trace = new TraceLog(started.trace);
+    this.trace = new TraceLog(started.trace, started.traceCapacity);
     this.backPressured = started.pace === 'max';
     const clock: Clock = { now: () => this.#elapsed() };
     const longWaits = longWaitsFrom(started.longWaitMs);

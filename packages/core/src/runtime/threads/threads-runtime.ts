@@ -6,7 +6,7 @@
  * takes it for a death.
  */
 import { MessageChannel } from 'node:worker_threads';
-import { AtomicWords, ErrnoError, type Nanoseconds, type TraceEvent } from '../../base/index.js';
+import { AtomicWords, ErrnoError, fromErrorRecord, type Nanoseconds, sharedBytes } from '../../base/index.js';
 import {
   ActorError,
   type ActorOutcome,
@@ -15,14 +15,17 @@ import {
   resumingActors,
   supervisedActors,
 } from '../actor.js';
+import { DEFAULT_QUARANTINE } from '../broken-senders.js';
 import { Journals } from '../journals.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Supervisor } from '../supervision/index.js';
 import { ActorWorker, type WorkerEvents } from './actor-worker.js';
+import { checkRoomForWorkers, HOST_THREADS, type HostThreads } from './host-threads.js';
 import { ParkWords } from './park-words.js';
 import { BEAT_MS } from './thread-actor.js';
 import { ThreadDeadlocks } from './thread-deadlocks.js';
 import { ThreadsControl, type WorkerHost } from './threads-control.js';
+import { WorkerMessages } from './worker-messages.js';
 import { labelToStderr, type OutputSink } from './worker-output.js';
 import type { CallerPort, Pace, PeerPort, WorkerMessage, WorkerStart } from './worker-protocol.js';
 
@@ -38,6 +41,8 @@ export interface ThreadsOptions {
   readonly longWaitMs?: number;
   /** Called at each beat while the run lasts, with its model time. Must change nothing. */
   readonly onBeat?: (nowNs: Nanoseconds) => void;
+  /** Where threads come from. Absent = Node. */
+  readonly host?: HostThreads;
 }
 
 const DEFAULT_START_GRACE_MS = 120_000;
@@ -51,41 +56,48 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   /** The control memory. */
   readonly words: AtomicWords;
   readonly #runtimeWords: RuntimeWords;
-  readonly #controlCalls: Record<string, number> = {};
+  readonly #controlCalls: Record<string, number> = Object.create(null) as Record<string, number>;
   readonly #control: ThreadsControl;
   readonly #supervisor: Supervisor;
   readonly #supervised: ReadonlySet<string>;
   readonly #journals = new Journals();
+  readonly #messages: WorkerMessages;
   /** The memory of `ParkWords`; absent = nobody looks who waits for whom. */
   readonly #parks: SharedArrayBuffer | undefined;
   readonly #deadlocks: ThreadDeadlocks | undefined;
   readonly onOutput: OutputSink;
+  readonly #host: HostThreads;
   #epochNs: bigint | undefined;
   #fail: (error: Error) => void = () => {};
   #progressed: () => void = () => {};
   #ending = false;
 
+  /** @throws ErrnoError ENOMEM when the host has too little memory for the workers or the words; nothing has started */
   constructor(
     private readonly spec: RunSpec,
     private readonly options: ThreadsOptions,
   ) {
-    this.words = new AtomicWords(new SharedArrayBuffer(spec.controlBytes));
+    this.#host = options.host ?? HOST_THREADS;
+    checkRoomForWorkers(spec.actors.length, this.#host);
+    this.words = new AtomicWords(sharedBytes(spec.controlBytes, 'the control words of the run'));
     this.#runtimeWords = new RuntimeWords(this.words);
     this.onOutput = spec.onOutput ?? labelToStderr;
     const supervised = supervisedActors(spec);
     this.#supervised = new Set(supervised);
-    this.#control = new ThreadsControl(this, this.words, { now: () => this.#elapsed() }, options.pace);
+    const clock = { now: () => this.#elapsed() };
+    this.#control = new ThreadsControl(this, this.words, clock, options.pace);
+    this.#messages = new WorkerMessages(clock, spec.quarantine ?? DEFAULT_QUARANTINE);
     const { faults = [], supervision, actors, waits } = spec;
     this.#supervisor = new Supervisor(this.#control, supervised, faults, supervision, resumingActors(spec));
     if (waits === undefined) return;
-    this.#parks = new SharedArrayBuffer(ParkWords.sizeBytes(Math.max(...actors.map(({ id }) => id))));
+    this.#parks = sharedBytes(ParkWords.sizeBytes(Math.max(...actors.map(({ id }) => id))), 'what workers wait in');
     this.#deadlocks = new ThreadDeadlocks(this.words, new AtomicWords(this.#parks), waits(this.words), actors);
   }
 
   /**
    * Runs to the end.
    *
-   * @throws ActorError when an actor fails; ETIMEDOUT when actors do not start, or do not stop after an interrupt;
+   * @throws ActorError when an actor fails; EAGAIN when the host has no thread for one; ETIMEDOUT when actors do not start, or do not stop after an interrupt;
    *   EOWNERDEAD when the supervisor gives up; EDEADLK when all that are left wait, and nothing
    *   can end it
    */
@@ -125,7 +137,13 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   startAgain(name: string): void {
     const past = this.workers.get(name);
     if (this.#ending || past === undefined) return;
-    const worker = this.#startWorker(name, past.life + 1);
+    let worker: ActorWorker;
+    try {
+      worker = this.#startWorker(name, past.life + 1);
+    } catch (error) {
+      this.#fail(error as Error); // no thread is to be had
+      return;
+    }
     this.#control.remind(worker);
     const graceMs = this.options.startGraceMs ?? DEFAULT_START_GRACE_MS;
     setTimeout(() => {
@@ -152,22 +170,11 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
 
   // ---- WorkerEvents ----
 
-  onMessage(worker: ActorWorker, message: WorkerMessage): void {
-    if (message.kind === 'ready') worker.isReady = true;
-    else if (message.kind === 'serving') worker.isServing = true;
-    else if (message.kind === 'text') worker.texts.set(message.number, message.text);
-    else if (message.kind === 'reclaimed') this.#control.onReclaimed(worker, message.actor, message.deaths);
-    else if (message.kind === 'journal') {
-      // A driver's module may post anything, also in the name of its actor.
-      if (worker.spec.resumes === true) this.#journals.set(worker.name, message.key, message.value);
-    } else if (message.kind === 'done') {
-      const trace: readonly TraceEvent[] = message.trace;
-      worker.outcome = { name: worker.name, report: message.report, trace };
-      for (const [method, count] of Object.entries(message.controlCalls)) {
-        this.#controlCalls[method] = (this.#controlCalls[method] ?? 0) + count;
-      }
-    }
-    this.#progressed();
+  onPosted(worker: ActorWorker, posted: unknown): void {
+    const checked = this.#messages.check(worker.name, posted);
+    if (checked === undefined) return;
+    if ('message' in checked) this.#onMessage(worker, checked.message);
+    else this.onFailure(worker, checked.end);
   }
 
   onFailure(worker: ActorWorker, error: Error): void {
@@ -178,6 +185,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
 
   onExit(worker: ActorWorker, code: number): void {
     this.#runtimeWords.countDeath(worker.spec.id);
+    this.#messages.pardon(worker.name);
     if (this.#ending) return;
     if (worker.ending === undefined) {
       const error = new Error(`its worker exited with code ${code}`);
@@ -194,6 +202,24 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
 
   // ---- the run ----
 
+  #onMessage(worker: ActorWorker, message: WorkerMessage): void {
+    if (message.kind === 'failed') this.onFailure(worker, fromErrorRecord(message.error));
+    else if (message.kind === 'ready') worker.isReady = true;
+    else if (message.kind === 'serving') worker.isServing = true;
+    else if (message.kind === 'text') worker.texts.set(message.number, message.text);
+    else if (message.kind === 'reclaimed') this.#control.onReclaimed(worker, message.actor, message.deaths);
+    else if (message.kind === 'journal') {
+      // A driver's module may post anything, also in the name of its actor.
+      if (worker.spec.resumes === true) this.#journals.set(worker.name, message.key, message.value);
+    } else if (worker.outcome === undefined) {
+      worker.outcome = { name: worker.name, report: message.report, trace: message.trace };
+      for (const [method, count] of Object.entries(message.controlCalls)) {
+        this.#controlCalls[method] = (this.#controlCalls[method] ?? 0) + count;
+      }
+    }
+    this.#progressed();
+  }
+
   #isTolerated(worker: ActorWorker): boolean {
     return this.#epochNs !== undefined && this.#supervisor.toleratesFailures && this.#supervised.has(worker.name);
   }
@@ -201,17 +227,17 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   #startWorker(name: string, life: number): ActorWorker {
     const spec = this.spec.actors.find((actor) => actor.name === name);
     if (spec === undefined) throw new ErrnoError('ENODEV', 'start', `Cannot start ${name}: no such actor`);
-    const { memory, seed, trace } = this.spec;
+    const { memory, seed, trace, traceCapacity } = this.spec;
     const control = this.words.buffer;
     const { peers, callers } = this.#portsOf(spec, life);
     const start: WorkerStart = {
-      ...{ spec, life, control, memory, seed, trace, pace: this.options.pace, peers, callers },
+      ...{ spec, life, control, memory, seed, trace, traceCapacity, pace: this.options.pace, peers, callers },
       longWaitMs: this.options.longWaitMs ?? DEFAULT_LONG_WAIT_MS,
       ...(this.#parks && { parks: this.#parks }),
       ...(spec.resumes && { journal: this.#journals.of(name) }),
     };
     if (life > 0) this.#deadlocks?.reset(spec);
-    const worker = new ActorWorker(spec, life, start, this, this.options.heapLimitMiB);
+    const worker = new ActorWorker(spec, life, start, this, this.options.heapLimitMiB, this.#host);
     this.workers.set(name, worker);
     return worker;
   }
@@ -285,8 +311,10 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     const outcomes = [...this.workers.values()].map(
       ({ name, outcome }): ActorOutcome => outcome ?? { name, report: undefined, trace: [] },
     );
-    const { incidents } = this.#supervisor;
-    return { outcomes, endNs, fingerprint: null, controlCalls: this.#controlCalls, incidents };
+    const { incidents, incidentsDropped } = this.#supervisor;
+    const brokenMessages = this.#messages.records;
+    const controlCalls = { ...this.#controlCalls };
+    return { outcomes, endNs, fingerprint: null, controlCalls, incidents, incidentsDropped, brokenMessages };
   }
 
   /** Asks every worker to exit, and ends those that do not. */

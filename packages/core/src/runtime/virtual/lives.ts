@@ -1,4 +1,4 @@
-import { assert } from '../../base/index.js';
+import { assert, TraceLog } from '../../base/index.js';
 import { type ActorOutcome, type ActorProgram, type ActorSpec, loadProgram, type RunSpec } from '../actor.js';
 import type { VirtualActor } from './virtual-actor.js';
 
@@ -6,8 +6,8 @@ import type { VirtualActor } from './virtual-actor.js';
 export class Lives {
   readonly #actors = new Map<string, VirtualActor>();
   readonly #programs = new Map<string, ActorProgram>();
-  /** Lives that have ended, for their traces. */
-  readonly #past: VirtualActor[] = [];
+  /** Traces of lives that have ended, by actor. Each is bounded as that of one life is. */
+  readonly #past = new Map<string, TraceLog>();
 
   constructor(
     private readonly spec: RunSpec,
@@ -30,7 +30,7 @@ export class Lives {
     const spec = this.spec.actors.find((one) => one.name === name);
     const program = this.#programs.get(name);
     assert(past?.dead === true && spec !== undefined && program !== undefined, `${name} is a dead actor of this run`);
-    this.#past.push(past);
+    this.#keepTrace(past);
     const actor = this.make(spec, past.life + 1);
     this.#actors.set(name, actor);
     actor.begin(program);
@@ -49,9 +49,16 @@ export class Lives {
   /** What the actors left behind: the report of the last life, the traces of all. */
   outcomes(): ActorOutcome[] {
     return [...this.#actors.values()].map((actor) => {
-      const earlier = this.#past.filter((past) => past !== actor && past.name === actor.name);
       const { name, report, trace } = actor.outcome();
-      return { name, report, trace: [...earlier.flatMap((past) => past.outcome().trace), ...trace] };
+      return { name, report, trace: [...(this.#past.get(name)?.report() ?? []), ...trace] };
     });
+  }
+
+  #keepTrace(past: VirtualActor): void {
+    const { trace } = past.outcome();
+    if (trace.length === 0) return;
+    const log = this.#past.get(past.name) ?? new TraceLog(true, this.spec.traceCapacity);
+    this.#past.set(past.name, log);
+    for (const event of trace) log.add(event);
   }
 }

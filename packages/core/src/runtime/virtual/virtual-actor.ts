@@ -70,7 +70,7 @@ export class VirtualActor implements ActorHost {
         return runtime.now;
       },
     };
-    this.trace = new TraceLog(runtime.spec.trace);
+    this.trace = new TraceLog(runtime.spec.trace, runtime.spec.traceCapacity);
     this.#runtimeWords = new RuntimeWords(runtime.words);
     this.stopWord = this.#runtimeWords.stopWord;
     if (this.resumes) this.journal = runtime.journals.open(spec.name);

@@ -5,7 +5,15 @@
  * promises of the outside world settle, with the clock stopped, and so that signals and progress are served: after every 4,096
  * events, a count and never a time, and where whoever runs it says so, which no actor can see.
  */
-import { assert, ErrnoError, type EventClass, type Nanoseconds, RandomStream, type Task } from '../../base/index.js';
+import {
+  assert,
+  ErrnoError,
+  type EventClass,
+  type Nanoseconds,
+  RandomStream,
+  sharedBytes,
+  type Task,
+} from '../../base/index.js';
 import {
   ActorError,
   type ActorSpec,
@@ -53,7 +61,7 @@ export interface EventTarget {
 export class VirtualRuntime {
   readonly words: VirtualWords;
   readonly turn = new Turn();
-  readonly controlCalls: Record<string, number> = {};
+  readonly controlCalls: Record<string, number> = Object.create(null) as Record<string, number>;
   readonly #lives: Lives;
   readonly #supervised: ReadonlySet<string>;
   readonly #control = new VirtualControl(this);
@@ -72,7 +80,7 @@ export class VirtualRuntime {
     readonly spec: RunSpec,
     options: VirtualOptions,
   ) {
-    this.words = new VirtualWords(new SharedArrayBuffer(spec.controlBytes));
+    this.words = new VirtualWords(sharedBytes(spec.controlBytes, 'the control words of the run'));
     this.#isBreakDue = options.isBreakDue;
     const ties = options.ties === 'seed' ? new RandomStream(spec.seed, 'runtime.ties') : undefined;
     const host: SchedulerHost = {
@@ -120,8 +128,10 @@ export class VirtualRuntime {
       outcomes: this.#lives.outcomes(),
       endNs: this.#scheduler.now,
       fingerprint: this.#scheduler.fingerprint,
-      controlCalls: this.controlCalls,
+      controlCalls: { ...this.controlCalls },
+      brokenMessages: [],
       incidents: this.#supervisor.incidents,
+      incidentsDropped: this.#supervisor.incidentsDropped,
     };
   }
 

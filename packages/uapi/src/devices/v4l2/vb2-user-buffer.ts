@@ -35,6 +35,7 @@ const QUEUE_FLAGS =
 /** Flags that only an output buffer brings. Source: V4L2_BUFFER_OUT_FLAGS. */
 const OUTPUT_FLAGS = FLAG.PFRAME | FLAG.BFRAME | FLAG.KEYFRAME | FLAG.TIMECODE | FLAG.M2M_HOLD_CAPTURE_BUF;
 const CACHE_HINTS = FLAG.NO_CACHE_INVALIDATE | FLAG.NO_CACHE_CLEAN;
+const NS_PER_S = 1_000_000_000n;
 const NS_PER_US = 1000n;
 const US_PER_S = 1_000_000n;
 
@@ -110,15 +111,20 @@ function verifyLengths(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBuffer, op
   }
 }
 
+/** Seconds round down where the nanoseconds have gone over 2^63. Source: v4l2_buffer_set_timestamp, ns_to_timespec64, v6.12. */
+function timeOf(timestampNs: bigint): Pick<UserBuffer, 'tv_sec' | 'tv_usec'> {
+  const ns = BigInt.asIntN(64, timestampNs);
+  const inSecond = ((ns % NS_PER_S) + NS_PER_S) % NS_PER_S;
+  return { tv_sec: (ns - inSecond) / NS_PER_S, tv_usec: inSecond / NS_PER_US };
+}
+
 /** Tells user space of a buffer. Source: __fill_v4l2_buffer. */
 export function fillUserBuffer(queue: Vb2Queue, buffer: Vb2Buffer, given: UserBuffer): void {
   const { type, isMultiplanar } = queue.options;
   const { index, field, sequence } = buffer;
-  const microseconds = buffer.timestampNs / NS_PER_US;
   Object.assign(given, { index, type, field, sequence, memory: queue.memory, bytesused: 0, reserved2: 0 });
   given.flags = flagsOf(queue, buffer);
-  given.tv_sec = microseconds / US_PER_S;
-  given.tv_usec = microseconds % US_PER_S;
+  Object.assign(given, timeOf(buffer.timestampNs));
   given.timecode = { ...buffer.timecode };
   given.request_fd = Math.max(buffer.requestFd, 0);
   if (isMultiplanar) {
