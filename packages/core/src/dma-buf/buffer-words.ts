@@ -76,6 +76,7 @@
  *           they are named before STATE says so (exporter-journal.ts). Until then whoever meets MOVING waits, and mappings
  *           are made and ended as ever. NOTIFIED and the words of the importers are left as they are.
  * Shown by  tests/race/map-move.test.ts, tests/race/recovery.test.ts, tests/race/opposite-order-map.test.ts, tests/race/dynamic-importer.test.ts,
+ *           tests/race/exporter-restart.test.ts,
  *           tests/unit/core/dma-buf/exporter.test.ts, tests/unit/core/dma-buf/dynamic-importer.test.ts.
  */
 import {
