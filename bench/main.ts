@@ -1,10 +1,14 @@
-/** `npm run bench`: what the hot paths cost here; `npm run bench reclaim`: that alone. Figures to look at; no test asserts them. */
+/**
+ * `npm run bench`: what the hot paths cost here; `npm run bench reclaim`, `npm run bench calls`: that alone. Figures to look at; no
+ * test asserts them.
+ */
 import { Worker } from 'node:worker_threads';
 import { physAddr } from '@dmabuf-lab/core/base';
 import { explainSharing } from '@dmabuf-lab/core/constraints';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { applyOverrides, executeRun, loadScenario, prepareRun } from '@dmabuf-lab/lab';
 import { Bench } from 'tinybench';
+import { rejectionTimes } from './dead-peer.js';
 import { explorerSchedules } from './explorer.js';
 import { mappedBoard } from './map-unmap.js';
 import { reclaimTimes } from './reclaim.js';
@@ -77,12 +81,18 @@ async function virtualHour(): Promise<void> {
 
 /** A worker with 1,000 attachments, all mapped, exits. */
 async function reclaim(): Promise<void> {
-  const ns = await reclaimTimes(1000, 21);
+  console.log(`1,000 attachments taken back after their worker's exit: ${spread(await reclaimTimes(1000, 21))}`);
+}
+
+/** A worker to which a hundred calls are pending exits. */
+async function pendingCalls(): Promise<void> {
+  console.log(`100 pending calls rejected after the exit of their callee: ${spread(await rejectionTimes(100, 21))}`);
+}
+
+/** @param ns in ascending order */
+function spread(ns: readonly number[]): string {
   const ms = (at: number): string => (ns[at] / 1e6).toFixed(2);
-  console.log(
-    `1,000 attachments taken back after their worker's exit: median ${ms(ns.length >> 1)} ms, ` +
-      `fastest ${ms(0)} ms, slowest ${ms(ns.length - 1)} ms of ${ns.length}`,
-  );
+  return `median ${ms(ns.length >> 1)} ms, fastest ${ms(0)} ms, slowest ${ms(ns.length - 1)} ms of ${ns.length}`;
 }
 
 const [only] = process.argv.slice(2);
@@ -90,8 +100,13 @@ if (only === 'reclaim') {
   await reclaim();
   process.exit();
 }
+if (only === 'calls') {
+  await pendingCalls();
+  process.exit();
+}
 await microBenches();
 await messageRoundTrip();
 await virtualHour();
 await explorerSchedules();
 await reclaim();
+await pendingCalls();

@@ -1,10 +1,11 @@
 /**
  * Whole runs: programs on device nodes, and commands in processes of their own, each of which pays for loading all packages anew; all
- * examples; real pictures; the exporter that dies at each of many instants.
+ * examples; real pictures; the exporter that dies at each of many instants; faults on threads.
  */
 const RUNS = [
   'dist/scenarios/program*.test.js',
-  'dist/scenarios/{examples,exporter-restart,heap-kinds,pixels}.test.js',
+  'dist/scenarios/{examples,exporter-restart,faults-threads,heap-kinds,pixels}.test.js',
+  'dist/stress/random-faults-threads.test.js',
   'dist/unit/lab/cli/{commands,conform,explain,library,run,stress}.test.js',
 ];
 /** Drivers of one's own, through the command line and all their checks; the checks themselves. */

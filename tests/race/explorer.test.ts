@@ -113,6 +113,53 @@ test('replay, of a recorded schedule, performs the same steps', (t) => {
   t.is(formatSchedule(again.schedule), formatSchedule(schedule));
 });
 
+test('an interrupted actor, goes on where it stood unless one on top of it is interrupted, which is started anew', (t) => {
+  const made = [0, 0];
+  const board = counting(5);
+  const counted = (index: number, make: () => Task<unknown>) => () => {
+    made[index] += 1;
+    return make();
+  };
+  const begin = () => {
+    const { one, other } = board.begin();
+    return { one: counted(0, one), other: counted(1, other) };
+  };
+  for (const [text, expected] of [
+    ['a3b', [1, 1]],
+    ['a3b4a', [1, 2]],
+    ['a1b1a1b1a', [1, 3]],
+  ] as const) {
+    made.fill(0);
+    runSchedule({ ...board, begin, end: undefined }, new Replay(parseSchedule(text)), 0);
+    t.deepEqual(made, [...expected], text);
+  }
+});
+
+test('what a board notes down as a failure, is not lost where code on the way out is interrupted', (t) => {
+  const words = new ExploredWords(64);
+  words.keepAsInitial();
+  const board: Board = {
+    words,
+    begin: () => ({
+      *failing(): Task<void> {
+        try {
+          words.load(X);
+          words.ghost(() => {
+            throw new Error('seen');
+          });
+        } finally {
+          words.store(Y, 1);
+          words.store(Y, 2);
+        }
+      },
+      *other(): Task<void> {
+        words.load(Y);
+      },
+    }),
+  };
+  for (const text of ['', 'a1b1a', 'a2b1a', 'ba']) t.is(replay(board, text)?.message, 'seen', text);
+});
+
 test('parseSchedule, of text that is no schedule, says what one is made of', (t) => {
   t.deepEqual(parseSchedule('a12!bc'), [
     { actor: 0, steps: 12 },

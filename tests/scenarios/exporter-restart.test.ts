@@ -152,8 +152,8 @@ for (const { name, lines, deaths } of [
     );
     t.true(result.ledger.empty, JSON.stringify(result.ledger));
     t.is(checksFailed(result), 0);
-    // How much gets through depends on the machine.
-    t.true(result.devices.display.counters.shown > 0);
+    // How much gets through, if anything, depends on the machine.
+    t.true(result.devices.camera.counters.ticks > 0);
   });
 }
 
@@ -219,8 +219,9 @@ for (const { name, lines, restart, problem } of [
 }
 
 test('on threads, the exporter hangs while it sets up again: it is ended as hung, and not only at the deadline of the set-up', async (t) => {
-  // Its second life stays in its set-up until one of these comes, the first after it has begun; the run ends with its third.
-  const hangs = Array.from({ length: 50 }, (_, i) => `{ at: ${300 + 2000 * i}ms, hang: exporter }`);
+  // Its second life stays in its set-up until one of these comes, the first after it has begun. The next life ends the run, long before
+  // another comes; a worker takes its time to start on a machine that is busy.
+  const hangs = Array.from({ length: 10 }, (_, i) => `{ at: ${1 + 10 * i}s, hang: exporter }`);
   const lines = ['{ at: 70ms, kill: exporter }', ...hangs].join();
   const text = recorder(lines, { durationMs: 100_000 }).replace('hung: 300ms', 'hung: 1s');
   const loaded = parseScenario(text, 'test.yaml');

@@ -126,13 +126,14 @@ export function dynamicImporterBoard(pins: Pins, mutant?: DynamicMutant): Board 
       if (importer.moveNotifies > 0) words.ghost(() => words.probe('a dynamic importer heeds moveNotify'));
     };
   };
+  const attached = traitsOf(pins).map((traits, number) => {
+    return { slot: attachmentSlot(number), device: `device ${number + 1}`, actor: actorId(number + 1), ...traits };
+  });
+  const fixed = { words, tables: open, queues: TABLES.queues, buffers: movers };
+  const move = { ...fixed, id: 3, buffer: BUFFER, devices: [0, 1] };
   const mover = function* (): Task<void> {
-    const attached = traitsOf(pins).map((traits, number) => {
-      return { slot: attachmentSlot(number), device: `device ${number + 1}`, actor: actorId(number + 1), ...traits };
-    });
-    const board = { words, tables: open, queues: TABLES.queues, buffers: movers, id: 3, buffer: BUFFER };
     try {
-      yield* moveOnce({ ...board, devices: [0, 1] }, attached);
+      yield* moveOnce(move, attached);
       words.ghost(() => {
         moved = true;
       });

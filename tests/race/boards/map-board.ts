@@ -115,10 +115,9 @@ export function mapBoard(mutant?: MapMutant): Board {
     const name = `device ${number}`;
     return { slot: attachmentSlot(number), device: name, actor: actorId(number + 1), mapping: 'per-job' as const };
   });
-  const mover = function* (): Task<void> {
-    const board = { words, tables: setUp, queues: TABLES.queues, buffers: moversBuffers, id: 3, buffer: BUFFER };
-    yield* moveOnce({ ...board, devices: [0, 1] }, attached);
-  };
+  const fixed = { words, tables: setUp, queues: TABLES.queues, buffers: moversBuffers };
+  const move = { ...fixed, id: 3, buffer: BUFFER, devices: [0, 1] };
+  const mover = () => moveOnce(move, attached);
   return {
     words,
     begin: () => ({ 'device 1': device(0, 2), 'device 2': device(1, 1), mover }),

@@ -25,9 +25,17 @@ export function storageOf(generation: number): HeapAllocation {
 
 export const STORAGE = [1, 2, 3].map(storageOf);
 
+const PAGE_NAMES = [0, 1].map((buffer) =>
+  [0, 1, 2, 3].map((generation) =>
+    [0, 1].map((device) => `page ${device} of buffer ${buffer}, generation ${generation}`),
+  ),
+);
+
 /** The pages of a buffer in a generation: each device has one of its own, so that only moves are in its way. */
 export const pageOf = (buffer: number, generation: number, device: number): string =>
-  `page ${device} of buffer ${buffer}, generation ${generation}`;
+  PAGE_NAMES[buffer][generation][device];
+
+const NO_COSTS = { allocationNs: () => 0, zeroNs: () => 0, copyNs: () => 0 };
 
 export interface MoverBoard {
   readonly words: ExploredWords;
@@ -76,7 +84,7 @@ export function* moveOnce(board: MoverBoard, attached: readonly Attached[]): Tas
       moveAt: 'first-map',
       moveBack: 'never',
     },
-    costs: { allocationNs: () => 0, zeroNs: () => 0, copyNs: () => 0 },
+    costs: NO_COSTS,
     storage: {
       release: (storage) => each(STORAGE.indexOf(storage) + 1, 'write'),
       settle: () => {},

@@ -1,5 +1,6 @@
 /** Every protocol of shared words that is explored. */
 import { ATTACH } from './attach-board.js';
+import { DEAD_SOURCES } from './dead-sources-board.js';
 import { DYNAMIC_IMPORTER, PINS_OF_A_STAY, PINS_OF_JOBS } from './dynamic-importer-board.js';
 import { FENCES } from './fence-board.js';
 import { FENCE_REUSE } from './fence-reuse-board.js';
@@ -42,4 +43,5 @@ export const PROTOCOLS: readonly Protocol[] = [
   RUNTIME,
   PARK_ROWS_LOOK,
   RECOVERY,
+  DEAD_SOURCES,
 ];

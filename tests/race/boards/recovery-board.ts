@@ -146,10 +146,9 @@ export function recoveryBoard(mutant?: RecoveryMutant): Board {
     const name = `device ${number + 1}`;
     return { slot: attachmentSlot(number), device: name, actor: actorId(number + 1), mapping: 'per-job' as const };
   });
-  const mover = function* (): Task<void> {
-    const board = { words, tables: setUp, queues: TABLES.queues, buffers: setUp.buffers, id: 3, buffer: BUFFER };
-    yield* moveOnce({ ...board, devices: [0, 1] }, attached);
-  };
+  const fixed = { words, tables: setUp, queues: TABLES.queues, buffers: setUp.buffers };
+  const move = { ...fixed, id: 3, buffer: BUFFER, devices: [0, 1] };
+  const mover = () => moveOnce(move, attached);
   return {
     words,
     begin() {

@@ -1,22 +1,25 @@
 /**
  * Control words whose every access is one step of a schedule.
  *
- * The mechanism is re-execution of production code. An actor runs until somebody else is to go on; then the operation that
- * it was about to perform throws a sentinel, and when its turn comes again it is started anew and the results of its
- * earlier operations are read from its log. It relies on the shape of try-steps: local state built afresh, no effect but
- * the words, no exception swallowed. Between two switches nothing is done twice.
+ * An actor runs until somebody else is to go on. Then others run on top of its stack, inside the operation that it is about to
+ * perform, which goes on when its turn comes again. Where it is in the way of one below it, the operation throws a sentinel
+ * instead, and its code is executed once more: when its turn comes it is started anew, and the results of its earlier
+ * operations are read from its log. It relies on the shape of try-steps: local state built afresh, no effect but the words, no
+ * exception swallowed. Between two switches nothing is done twice.
  */
 import { AtomicWords, type WordIndex } from '@dmabuf-lab/core/base';
 import { VectorClocks } from './vector-clocks.js';
 
-/** Thrown at an operation whose actor's turn is over. A symbol: it is caught by no code that looks for errors. */
+/** Thrown at an operation whose actor is in the way of one below it. A symbol: it is caught by no code that looks for errors. */
 export const OUT_OF_TURN = Symbol('out of turn');
 
 /** Decides before each step whether the running actor performs it. */
 export interface Gate {
-  /** `word` is -1 for a step that touches none. */
+  /** Others may run meanwhile. `word` is -1 for a step that touches none. */
   goesOn(word: number): boolean;
   notified(word: WordIndex): void;
+  /** What a board notes down has thrown: the schedule ends here. */
+  failed(error: unknown): void;
 }
 
 const NOBODY = 0;
@@ -26,6 +29,8 @@ export class ExploredWords extends AtomicWords {
   readonly clocks: VectorClocks;
   /** Rare paths that have been taken, by name; kept over all schedules. */
   readonly probes = new Map<string, number>();
+  /** Names of the probes that tell who has slept, and for what: made once. */
+  readonly #sleeps = new Map<string, Map<string, string>>();
   #gate: Gate | undefined;
   #log: number[] = [];
   #at = 0;
@@ -95,11 +100,17 @@ export class ExploredWords extends AtomicWords {
     return this.#log[this.#at - 1];
   }
 
-  /** Whether the running actor may perform a step that is no operation on a word, such as going to sleep on it. */
-  mayStep(word: number): boolean {
-    if (this.#granted) this.#granted = false;
-    else if (!this.#gate!.goesOn(word)) return false;
-    return true;
+  /** Goes on with an actor that stands before an operation, whose step has been granted. */
+  resume(actor: number, log: number[]): void {
+    this.enter(actor, log, log.length);
+    this.#granted = false;
+  }
+
+  /** Whether the next step of the running actor has been granted; asked once. */
+  takeGrant(): boolean {
+    const granted = this.#granted;
+    this.#granted = false;
+    return granted;
   }
 
   /** Whether several actors touch a word, as far as was known when the schedule began. */
@@ -204,8 +215,8 @@ export class ExploredWords extends AtomicWords {
     if (this.#gate === undefined) effect();
     else if (this.#replays()) this.replayed();
     else {
-      if (!this.mayStep(-1)) this.#tear();
-      effect();
+      if (!this.takeGrant() && !this.#gate.goesOn(-1)) this.#tear();
+      this.#perform(effect);
       this.record(0);
     }
   }
@@ -215,19 +226,43 @@ export class ExploredWords extends AtomicWords {
     if (this.#gate === undefined) effect();
     else if (this.#replays()) this.replayed();
     else {
-      effect();
+      this.#perform(effect);
       this.record(0);
     }
   }
 
   /** Begins or ends an access to plain memory, in one with the step before. Two accesses that race are a failure. */
   access(page: string, kind: 'read' | 'write'): void {
-    this.ghost(() => this.clocks.access(this.#actor, page, kind));
+    if (this.#gate === undefined) this.clocks.access(this.#actor, page, kind);
+    else if (this.#replays()) this.replayed();
+    else {
+      try {
+        this.clocks.access(this.#actor, page, kind);
+      } catch (error) {
+        this.#fail(error);
+      }
+      this.record(0);
+    }
   }
 
   /** Notes that a rare path has been taken. */
   probe(name: string): void {
     this.probes.set(name, (this.probes.get(name) ?? 0) + 1);
+  }
+
+  /** Notes that an actor has gone to sleep. */
+  probeSleep(actor: string, what: string): void {
+    let probes = this.#sleeps.get(actor);
+    if (probes === undefined) {
+      probes = new Map();
+      this.#sleeps.set(actor, probes);
+    }
+    let name = probes.get(what);
+    if (name === undefined) {
+      name = `sleeps: ${actor} for ${what}`;
+      probes.set(what, name);
+    }
+    this.probe(name);
   }
 
   /** Whether a step comes from the log; after the sentinel nothing may act, such as a `finally` on the way out. */
@@ -236,8 +271,22 @@ export class ExploredWords extends AtomicWords {
     return this.#at < this.#log.length;
   }
 
+  /** What fails ends the schedule at once: code on the way out, such as a `finally`, could be interrupted and lose it. */
+  #perform(effect: () => void): void {
+    try {
+      effect();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): never {
+    this.#gate!.failed(error);
+    this.#tear();
+  }
+
   #step(word: WordIndex): void {
-    if (!this.mayStep(word)) this.#tear();
+    if (!this.takeGrant() && !this.#gate!.goesOn(word)) this.#tear();
     const by = this.#touchedBy[word];
     if (by === this.#actor + 1 || by === SEVERAL) return;
     this.#touchedBy[word] = by === NOBODY ? this.#actor + 1 : SEVERAL;

@@ -1,6 +1,6 @@
 /** Runs the actors of a board through one schedule. */
 import type { Park, Task, WordPark } from '@dmabuf-lab/core/base';
-import { type ActorMaker, AnyPark, type Board, type Failure, type OneOfParks, type Outcome } from './board.js';
+import { type ActorMaker, AnyPark, type Board, type Failure, type Outcome } from './board.js';
 import { type ExploredWords, type Gate, OUT_OF_TURN } from './explored-words.js';
 import type { Schedule, Segment } from './schedule.js';
 import { type ChoicePoint, has, type Strategy } from './strategy.js';
@@ -40,12 +40,15 @@ class Run implements Gate, ChoicePoint {
   #sleepers = 0;
   #crashesLeft: number;
   /** By reclaimer: the dead actor that it takes care of. */
-  readonly #reclaimers = new Map<number, number>();
+  readonly #reclaimers: number[] = [];
   #reclaiming = 0;
   /** The reclaimer that is between two waits: they are tasks of one actor, so no other runs meanwhile. */
   #busy = -1;
   /** All that can go on, those included that a busy reclaimer keeps from it. */
   #ready = 0;
+  /** Actors that stand before an operation while others run on top of their stacks. */
+  #below = 0;
+  #thrown: { readonly error: unknown } | undefined;
 
   constructor(
     private readonly board: Board,
@@ -55,7 +58,8 @@ class Run implements Gate, ChoicePoint {
     this.#words = board.words;
     this.#crashesLeft = crashes;
     this.#words.rewind(this);
-    for (const [name, make] of Object.entries(board.begin())) this.#add(name, make);
+    const makers = board.begin();
+    for (const name in makers) this.#add(name, makers[name]);
     if (crashes > 0) {
       for (const name of board.mortal ?? []) this.mortal |= 1 << this.actors.findIndex((one) => one.name === name);
     }
@@ -64,7 +68,8 @@ class Run implements Gate, ChoicePoint {
   /** @throws whatever an actor throws */
   toTheEnd(): Failure | undefined {
     this.#decide(true);
-    while (this.#next >= 0) this.#advance(this.#next);
+    this.#runUntilBelow();
+    if (this.#thrown !== undefined) throw this.#thrown.error;
     if (this.steps > MOST_STEPS) return { kind: 'endless', message: `no end after ${MOST_STEPS} steps` };
     const waiting = this.actors.filter(({ state }) => state === 'alive');
     if (waiting.length === 0) return undefined;
@@ -75,15 +80,22 @@ class Run implements Gate, ChoicePoint {
   // ---- the gate ----
 
   goesOn(word: number): boolean {
-    return this.#decide(this.#words.isContended(word)) === this.current;
+    const actor = this.current;
+    return this.#decide(this.#words.isContended(word)) === actor || this.#othersRunFirst(actor);
   }
 
   notified(word: number): void {
     if (this.#sleepers === 0) return;
     for (let i = 0; i < this.actors.length; i += 1) {
       const { asleep } = this.actors[i];
-      if (asleep !== undefined && parksOf(asleep).some(({ park }) => park.word === word)) this.#wake(i, 1);
+      if (asleep !== undefined && isAbout(asleep, word)) this.#wake(i, 1);
     }
+  }
+
+  /** Ends the schedule. Not thrown from here: it would go through the code of those below. */
+  failed(error: unknown): void {
+    this.#thrown ??= { error };
+    this.#next = -1;
   }
 
   // ---- choices ----
@@ -123,7 +135,7 @@ class Run implements Gate, ChoicePoint {
     one.asleep = undefined;
     this.#clear(actor);
     if (this.#crashesLeft === 0) this.mortal = 0;
-    const dead = this.#reclaimers.get(actor) ?? actor;
+    const dead = this.#reclaimers[actor] ?? actor;
     if (dead === actor) this.dead.push(actor);
     else this.#words.probe('a reclaimer dies');
     this.#reclaim(dead, actor);
@@ -139,7 +151,7 @@ class Run implements Gate, ChoicePoint {
     if (this.board.reclaimer === undefined) return;
     const reclaimer = this.#add(`reclaimer of ${this.actors[dead].name}`, this.board.reclaimer(dead));
     this.#words.clocks.begin(reclaimer, [dead, after]);
-    this.#reclaimers.set(reclaimer, dead);
+    this.#reclaimers[reclaimer] = dead;
     this.#reclaiming |= 1 << reclaimer;
     if (this.#crashesLeft > 0) this.mortal |= 1 << reclaimer;
   }
@@ -163,6 +175,26 @@ class Run implements Gate, ChoicePoint {
 
   // ---- steps ----
 
+  /** Runs whoever is chosen, until it is one who waits below on the stack, or nobody. */
+  #runUntilBelow(): void {
+    while (this.#next >= 0 && !has(this.#below, this.#next)) this.#advance(this.#next);
+  }
+
+  /**
+   * Runs others on top of an actor that stands before an operation.
+   *
+   * @returns whether it is its turn again: it just goes on. Else its stack is in the way of one below it, or all is over
+   */
+  #othersRunFirst(index: number): boolean {
+    this.#below |= 1 << index;
+    this.#runUntilBelow();
+    this.#below &= ~(1 << index);
+    if (this.#next !== index) return false;
+    this.current = index;
+    this.#words.resume(index, this.actors[index].log);
+    return true;
+  }
+
   /** Runs an actor, which has been chosen, until somebody else is. */
   #advance(index: number): void {
     const actor = this.actors[index];
@@ -178,8 +210,9 @@ class Run implements Gate, ChoicePoint {
       if (this.#runTask(actor, actor.task, index)) return;
     } catch (error) {
       actor.task = undefined;
-      if (error !== OUT_OF_TURN) throw error;
-      return; // the gate has said who is next
+      if (error === OUT_OF_TURN) return; // the gate has said who is next
+      this.failed(error);
+      return;
     }
     this.#isNewSegment = true;
     this.#decide(true);
@@ -208,11 +241,12 @@ class Run implements Gate, ChoicePoint {
       if (park.kind === 'reply' || park.kind === 'external') {
         throw new Error(`an explored actor waits for words and times only, not for ${park.what}`);
       }
-      if (!words.mayStep(park.kind === 'word' ? park.word : -1)) {
+      const mayPreempt = park.kind !== 'word' || words.isContended(park.word);
+      if (!words.takeGrant() && this.#decide(mayPreempt) !== index) {
         actor.pending = park;
         return true;
       }
-      if (park.kind === 'word' && parksOf(park).every((one) => this.#isOpen(one))) {
+      if (park.kind === 'word' && this.#isOpen(park)) {
         this.#sleep(actor, index, park);
         return false;
       }
@@ -222,14 +256,17 @@ class Run implements Gate, ChoicePoint {
     }
   }
 
-  /** Whether a wait is not over yet. */
-  #isOpen({ park: { word, expected }, since }: OneOfParks): boolean {
+  /** Whether a wait, or each of several, is not over yet. */
+  #isOpen(park: WordPark): boolean {
     const words = this.#words;
-    return since === undefined ? words.peek(word) === expected : words.notificationsOf(word) === since;
+    if (!(park instanceof AnyPark)) return words.peek(park.word) === park.expected;
+    return park.parks.every(({ park: { word, expected }, since }) => {
+      return since === undefined ? words.peek(word) === expected : words.notificationsOf(word) === since;
+    });
   }
 
   #sleep(actor: Actor, index: number, park: WordPark): void {
-    this.#words.probe(`sleeps: ${actor.name} for ${park.what}`);
+    this.#words.probeSleep(actor.name, park.what);
     actor.asleep = park;
     this.#sleepers += 1;
     if (this.#busy === index) this.#busy = -1;
@@ -248,9 +285,9 @@ class Run implements Gate, ChoicePoint {
   }
 }
 
-/** All waits that a park is. */
-function parksOf(park: WordPark): readonly OneOfParks[] {
-  return park instanceof AnyPark ? park.parks : [{ park }];
+/** Whether a notification of a word ends a wait. */
+function isAbout(asleep: WordPark, word: number): boolean {
+  return asleep instanceof AnyPark ? asleep.parks.some(({ park }) => park.word === word) : asleep.word === word;
 }
 
 /** What became of a schedule, and the schedule itself. */

@@ -1,6 +1,6 @@
 /**
- * The exporter of a run, whose second life never gets through its set-up: whatever is done to it, is done in its set-up. Its third life says so,
- * and goes on.
+ * The exporter of a run, whose second life never gets through its set-up: whatever is done to it, is done in its set-up. The next one says that it is
+ * there, and goes on.
  */
 import { external, type Task } from '@dmabuf-lab/core/base';
 import type { ActorHost, ActorProgram } from '@dmabuf-lab/core/runtime';
@@ -16,7 +16,7 @@ export const BACK = 'back again';
 
 export function* program(host: ActorHost, { module, data }: SlowStart): Task<unknown> {
   if (host.life === 1) yield* external(new Promise<never>(() => {}), 'what never comes');
-  if (host.life === 2) console.log(BACK);
   const exporter = yield* external(import(module) as Promise<{ readonly program: ActorProgram }>, 'its module');
+  if (host.life > 1) console.log(BACK);
   return yield* exporter.program(host, data);
 }

@@ -4,7 +4,8 @@ import type { ExportedBuffer } from '@dmabuf-lab/core/dma-buf';
 import { type Message, SENDERS } from './message-board.js';
 
 const KiB = 1024;
-const JUNK: readonly (() => unknown)[] = [
+/** What may stand where anything else was meant. */
+export const JUNK: readonly (() => unknown)[] = [
   () => undefined,
   () => null,
   () => -1,
@@ -156,7 +157,7 @@ export class MessageSource {
 }
 
 /** Whether there is something in it that can be spoilt. */
-function isPlain(value: unknown): value is Record<string, unknown> {
+export function isPlain(value: unknown): value is Record<string, unknown> {
   const isCollection = Array.isArray(value) || Object.prototype.toString.call(value) === '[object Object]';
   return isCollection && Object.keys(value as object).length > 0;
 }

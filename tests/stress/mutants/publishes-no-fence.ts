@@ -2,9 +2,15 @@
 import type { Task } from '@dmabuf-lab/core/base';
 import { type JobParts, PipelineJob } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
-import { type StressAccess, type StressActorStart, StressDriver, type StressLane } from '@dmabuf-lab/lab';
+import {
+  type StressAccess,
+  type StressActorStart,
+  StressDriver,
+  type StressLane,
+  StressOperations,
+} from '@dmabuf-lab/lab';
 
-class PublishesNoFence extends StressDriver {
+class PublishesNoFence extends StressOperations {
   protected override beginJob(
     parts: JobParts,
     { lane }: StressLane,
@@ -15,5 +21,5 @@ class PublishesNoFence extends StressDriver {
 }
 
 export function* program(host: ActorHost, start: StressActorStart): Task<unknown> {
-  return yield* new PublishesNoFence(host, start).run();
+  return yield* new StressDriver(host, start, new PublishesNoFence(host, start)).run();
 }

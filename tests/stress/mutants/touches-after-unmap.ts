@@ -2,9 +2,16 @@
 import type { Task } from '@dmabuf-lab/core/base';
 import type { PipelineJob } from '@dmabuf-lab/core/driver';
 import type { ActorHost } from '@dmabuf-lab/core/runtime';
-import { pagesOf, type StressAccess, type StressActorStart, StressDriver, type StressLane } from '@dmabuf-lab/lab';
+import {
+  pagesOf,
+  type StressAccess,
+  type StressActorStart,
+  StressDriver,
+  type StressLane,
+  StressOperations,
+} from '@dmabuf-lab/lab';
 
-class TouchesAfterUnmap extends StressDriver {
+class TouchesAfterUnmap extends StressOperations {
   #kept: { readonly page: Int32Array; readonly content: Int32Array } | undefined;
 
   protected override endJob(lane: StressLane, job: PipelineJob, accesses: readonly StressAccess[]): void {
@@ -20,5 +27,5 @@ class TouchesAfterUnmap extends StressDriver {
 }
 
 export function* program(host: ActorHost, start: StressActorStart): Task<unknown> {
-  return yield* new TouchesAfterUnmap(host, start).run();
+  return yield* new StressDriver(host, start, new TouchesAfterUnmap(host, start)).run();
 }

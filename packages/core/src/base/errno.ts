@@ -92,7 +92,7 @@ export function toErrorRecord(error: unknown): ErrorRecord {
 
 /** Rebuilds an error from its record; an `ErrnoError` comes back as one, with its code, errno, op and details. */
 export function fromErrorRecord(record: ErrorRecord): Error {
-  if (record.code !== undefined && record.code in ERRNO) {
+  if (record.code !== undefined && Object.hasOwn(ERRNO, record.code)) {
     const error = new ErrnoError(record.code as ErrnoCode, record.op ?? '', record.message, record.details);
     if (record.stack !== undefined) error.stack = record.stack;
     return error;

@@ -320,6 +320,11 @@ export class BufferWords {
     }
   }
 
+  /** Has a move that waits for an importer look again: there is something else that it has to see. Context: the exporter's actor. */
+  wakeMover(attachment: AttachmentSlot): void {
+    for (const index of [0, 1, PINNED]) this.words.notify(wordAt(this.attachments, attachment, index));
+  }
+
   #mapped(attachment: AttachmentSlot, cached: BufferState): WordIndex {
     return wordAt(this.attachments, attachment, generationOf(cached) % 2); // I4
   }

@@ -6,8 +6,6 @@
  * (EINVAL, ENOMEM, ESTALE, …): those are errors of a message that is in order.
  */
 import type { ActorId } from '../base/index.js';
-import { checkDeviceConstraints, type DeviceConstraints } from '../constraints/index.js';
-import type { ExportedBuffer } from './exported-buffer.js';
 import {
   faultOf,
   flag,
@@ -20,7 +18,9 @@ import {
   tagged,
   text,
   whole,
-} from './message-shape.js';
+} from '../base/message-shape.js';
+import { checkDeviceConstraints, type DeviceConstraints } from '../constraints/index.js';
+import type { ExportedBuffer } from './exported-buffer.js';
 import {
   type AttachRequest,
   type BufferHandle,

@@ -197,6 +197,7 @@ export class Exporter<M extends Mover = Mover> {
         if (this.#storage.violation(buffer.allocation, attached.constraints) !== undefined) throw error;
       }
     }
+    if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_map_attachment'); // while this waited
     // Detached while this waited, where the move went on for others: nothing may be mapped for its slot any more.
     if (buffer.attachments.get(attached.slot) !== attached) throw detachedMeanwhile(buffer, attached.device);
     assert(buffer.allocation !== undefined, 'a mapped buffer is backed');
@@ -249,7 +250,7 @@ export class Exporter<M extends Mover = Mover> {
 
   /**
    * Takes back what a dead actor held of buffers: its mappings and attachments; and disowns the buffers that it exported:
-   * present mappings of others stay good, new ones are ENODEV, and the last detach frees them. Idempotent. The counts are
+   * present mappings of others stay good, new ones and those that wait are ENODEV, and the last detach frees them. Idempotent. The counts are
    * set, never subtracted from, and everybody who waits for them is woken (crash story of `buffer-words.ts`).
    */
   reclaim(dead: ActorId): void {
@@ -261,6 +262,9 @@ export class Exporter<M extends Mover = Mover> {
       const wasDying = buffer.dying;
       buffer.dying = true;
       this.#storage.note(buffer);
+      // Maps that wait, for devices that are expected or inside a move, end now.
+      for (const slot of buffer.attachments.keys()) this.parts.buffers.wakeMover(slot);
+      this.parts.queues.changed(buffer.slot);
       this.parts.services.spawn(`disown ${buffer.name}`, this.#disown(buffer, wasDying));
     }
   }
@@ -278,8 +282,9 @@ export class Exporter<M extends Mover = Mover> {
   *#awaitExpected(buffer: ExportedBuffer): Task<void> {
     if (buffer.awaited.size === 0) return;
     const untilNs = this.parts.services.clock.now() + buffer.request.expectTimeoutNs;
+    const isOver = (): boolean => buffer.awaited.size === 0 || buffer.orphaned;
     const outcome = yield* attemptUntil(
-      () => this.parts.queues.whenStep(buffer.slot, () => buffer.awaited.size === 0, 'the devices it expects'),
+      () => this.parts.queues.whenStep(buffer.slot, isOver, 'the devices it expects'),
       untilNs,
     );
     if (outcome !== TIMED_OUT) return;

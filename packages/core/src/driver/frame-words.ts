@@ -10,20 +10,15 @@
  *                      14,15 GUARD  exporter       say nothing (dma-buf/row-guards.ts)
  *           frame row  1  HOLDERS   see below      one bit for the owner, one for each link that carries it; 0 = free
  *                      2  ORDER     last holder    RELEASES when it came back: the owner takes the longest-free first
- *                      3  BUFFER    the owner      slot of the buffer        4  LIFE  of the buffer
- *                      5  SEQUENCE  the owner      of the frame              6,7  CAPTURED  ns, low and high
- *                      8  CHECKSUM  the writer     of the content            9  ERROR  errno the content ended with
  *                      14,15        last holder    when it came back, ns, low and high
- *                      10-13        the owner      acquire fence: timeline + 1 or 0, generation, seqno low, high
- *                      16-31        consumer i     release fence of the i-th link, likewise
+ *                      3-13, 16-31  what it holds: frame-content-words.ts
  *                      46,47 GUARD  exporter       say nothing (dma-buf/row-guards.ts)
  *
  * States    HOLDERS: 0 -> OWNER by the owner alone; a link's bit is set by the producer of its ring and cleared by whoever
  *           took the frame out of that ring: the consumer, or the producer that drops it. The last bit out frees the frame.
  *
  * Invariants
- *   I1  Words 3 to 13 change only while the owner holds the frame alone (nobody but OWNER, not handed over yet), except
- *       CHECKSUM and ERROR, which the writer stores before it signals the acquire fence; a consumer reads them after it.
+ *   I1  That of frame-content-words.ts: what a frame holds changes only while its owner holds it alone.
  *   I2  A bit is set by one actor and cleared once: who holds what can be read from the word, without a count.
  *   I3  Bits are added only by somebody whose own bit is set. So one who finds only its own bit is the last.
  *
@@ -36,28 +31,23 @@
  *           RELEASES and notifies even where it cleared nothing: the dead may have freed a frame and not told.
  *           A producer that dies between setting a link's bit and its push is told from the journal of ring-words.ts.
  * Damage    As of rings: a wild write comes from the end of the row, guards first, and what was loaded is trusted if they are whole after it.
- *           A frame whose row was overwritten is lost to its pool: its owner acquires it no more, its content counts as one that
- *           failed with EIO, its fences as none, and it is not waited for. Whoever holds it lets go of it as ever. Of a pool whose row was
- *           overwritten, or all of whose frames were, nothing is acquired any more: EIO.
+ *           A frame whose row was overwritten is lost to its pool: its owner acquires it no more, and it is not waited for. Whoever holds
+ *           it lets go of it as ever. Of a pool whose row was overwritten, or all of whose frames were, nothing is acquired any more: EIO.
  * Shown by  tests/unit/core/driver/frame-words.test.ts, tests/unit/core/driver/damaged-rows.test.ts, tests/race/frame-pool.test.ts,
  *           tests/race/ring.test.ts.
  */
 import {
   type AtomicWords,
   assert,
-  bufferSlot,
-  ERRNO,
   ErrnoError,
   isErrno,
   type TableRegion,
-  timelineSlot,
   Wake,
   WordPark,
   wordAt,
-  wordIndex,
 } from '../base/index.js';
 import type { BufferHandle, RowGuards } from '../dma-buf/index.js';
-import type { DmaFence } from '../sync/index.js';
+import { FrameContentWords } from './frame-content-words.js';
 
 const RELEASES = 0;
 const COUNT = 1;
@@ -66,20 +56,7 @@ export const POOL_ROW_WORDS = 16;
 
 const HOLDERS = 1;
 const ORDER = 2;
-const BUFFER = 3;
-const LIFE = 4;
-const SEQUENCE = 5;
-const CAPTURED = 6;
-const CHECKSUM = 8;
-const ERROR = 9;
-const ACQUIRE = 10;
 const RETURNED = 14;
-const RELEASE = 16;
-const FENCE_WORDS = 4;
-/** Words of one frame. */
-export const FRAME_ROW_WORDS = 48;
-/** Links of one output that can return a release fence. */
-export const MAX_LINKS = 4;
 
 /** Who holds a frame: a bit of HOLDERS. */
 export type FrameHolder = number;
@@ -101,14 +78,16 @@ export interface PoolRegion {
   readonly limit: number;
 }
 
-export class FrameWords {
+export class FrameWords extends FrameContentWords {
+  /** @param guards absent = nobody has opened them */
   constructor(
-    private readonly words: AtomicWords,
+    words: AtomicWords,
     private readonly pools: TableRegion,
-    private readonly frames: TableRegion,
-    /** Absent = nobody has opened them. */
+    frames: TableRegion,
     private readonly guards?: { readonly pools: RowGuards; readonly frames: RowGuards },
-  ) {}
+  ) {
+    super(words, frames, guards?.frames);
+  }
 
   // ---- pools ----
 
@@ -118,8 +97,7 @@ export class FrameWords {
     const count = this.words.load(wordAt(this.pools, pool.row, COUNT));
     assert(count < pool.limit, 'a pool has at most its limit of buffers');
     const frame = pool.firstFrame + count;
-    this.#set(frame, BUFFER, buffer.slot);
-    this.#set(frame, LIFE, buffer.life);
+    this.setBuffer(frame, buffer);
     this.words.store(wordAt(this.pools, pool.row, COUNT), count + 1);
     this.#announce(pool);
     return frame;
@@ -128,11 +106,6 @@ export class FrameWords {
   count(pool: PoolRegion): number {
     // Whatever a wild write has left there: a reader stays within the pool.
     return Math.min(pool.limit, Math.max(0, this.words.load(wordAt(this.pools, pool.row, COUNT))));
-  }
-
-  /** Whether somebody has overwritten the row of a frame: it is lost to its pool. */
-  isLost(frame: number): boolean {
-    return this.guards?.frames.isDamaged(frame) === true;
   }
 
   /** Whether somebody has overwritten the row of a pool. */
@@ -162,8 +135,8 @@ export class FrameWords {
     let bestAge = -1;
     const count = this.count(pool);
     for (let frame = pool.firstFrame; frame < pool.firstFrame + count; frame += 1) {
-      if (this.#get(frame, HOLDERS) !== 0) continue;
-      const age = (seen - this.#get(frame, ORDER)) >>> 0;
+      if (this.get(frame, HOLDERS) !== 0) continue;
+      const age = (seen - this.get(frame, ORDER)) >>> 0;
       if (age <= bestAge || !this.#suits(frame, suits)) continue;
       best = frame;
       bestAge = age;
@@ -172,8 +145,8 @@ export class FrameWords {
       if (count > 0 && this.#areAllLost(pool, count)) throw refusal('all its frames', pool);
       return new WordPark(word, seen, 'a free buffer');
     }
-    this.#set(best, HOLDERS, FRAME_OWNER);
-    for (let column = CHECKSUM; column < RETURNED; column += 1) this.#set(best, column, 0);
+    this.set(best, HOLDERS, FRAME_OWNER);
+    this.clearContent(best);
     return best;
   }
 
@@ -204,90 +177,12 @@ export class FrameWords {
     let used = 0;
     const count = this.count(pool);
     for (let frame = pool.firstFrame; frame < pool.firstFrame + count; frame += 1) {
-      if (this.#get(frame, HOLDERS) !== 0 && !this.isLost(frame)) used += 1;
+      if (this.get(frame, HOLDERS) !== 0 && !this.isLost(frame)) used += 1;
     }
     return used;
   }
 
   // ---- frames ----
-
-  /**
-   * The buffer that a frame has now.
-   *
-   * @throws ErrnoError EIO when its row was overwritten
-   */
-  buffer(frame: number): BufferHandle {
-    const slot = this.#get(frame, BUFFER);
-    const life = this.#get(frame, LIFE);
-    if (this.isLost(frame)) {
-      const message = `Cannot use frame ${frame}: its control words have been overwritten`;
-      throw new ErrnoError('EIO', 'acquire', message, { frame });
-    }
-    return { slot: bufferSlot(slot), life };
-  }
-
-  /** Describes what the frame holds. Only by the one that holds it alone (I1). */
-  describe(frame: number, sequence: number, capturedNs: number): void {
-    this.#set(frame, SEQUENCE, sequence);
-    this.#set(frame, CAPTURED, (capturedNs % TWO_32) | 0);
-    this.#set(frame, CAPTURED + 1, Math.floor(capturedNs / TWO_32));
-  }
-
-  sequence(frame: number): number {
-    const sequence = this.#get(frame, SEQUENCE);
-    return this.isLost(frame) ? 0 : sequence >>> 0;
-  }
-
-  capturedNs(frame: number): number {
-    const capturedNs = this.#get(frame, CAPTURED + 1) * TWO_32 + (this.#get(frame, CAPTURED) >>> 0);
-    return this.isLost(frame) ? 0 : capturedNs;
-  }
-
-  checksum(frame: number): number {
-    return this.#get(frame, CHECKSUM) >>> 0;
-  }
-
-  setChecksum(frame: number, checksum: number): void {
-    this.#set(frame, CHECKSUM, checksum | 0);
-  }
-
-  error(frame: number): number {
-    const errno = this.#get(frame, ERROR);
-    return this.isLost(frame) ? ERRNO.EIO : errno;
-  }
-
-  setError(frame: number, errno: number): void {
-    this.#set(frame, ERROR, errno);
-  }
-
-  acquireFence(frame: number): DmaFence | undefined {
-    return this.#fence(frame, ACQUIRE);
-  }
-
-  setAcquireFence(frame: number, fence: DmaFence | undefined): void {
-    this.#setFence(frame, ACQUIRE, fence);
-  }
-
-  /** Whether a consumer left a release fence on the frame's last use. */
-  hasReleaseFences(frame: number): boolean {
-    for (let link = 0; link < MAX_LINKS; link += 1)
-      if (this.#get(frame, RELEASE + link * FENCE_WORDS) !== 0) return !this.isLost(frame);
-    return false;
-  }
-
-  /** Release fences that consumers left on the frame's last use. */
-  releaseFences(frame: number): DmaFence[] {
-    const fences: DmaFence[] = [];
-    for (let link = 0; link < MAX_LINKS; link += 1) {
-      const fence = this.#fence(frame, RELEASE + link * FENCE_WORDS);
-      if (fence !== undefined) fences.push(fence);
-    }
-    return fences;
-  }
-
-  setReleaseFence(frame: number, link: number, fence: DmaFence | undefined): void {
-    if (link < MAX_LINKS) this.#setFence(frame, RELEASE + link * FENCE_WORDS, fence);
-  }
 
   /** Makes a link a holder, before the frame is pushed to it. Only by the producer of its ring (I2, I3). */
   addHolder(frame: number, holder: FrameHolder): void {
@@ -297,12 +192,12 @@ export class FrameWords {
 
   /** Who holds a frame now: bits. */
   holders(frame: number): number {
-    return this.#get(frame, HOLDERS);
+    return this.get(frame, HOLDERS);
   }
 
   /** When the frame came back last. */
   returnedNs(frame: number): number {
-    const returnedNs = this.#get(frame, RETURNED + 1) * TWO_32 + (this.#get(frame, RETURNED) >>> 0);
+    const returnedNs = this.get(frame, RETURNED + 1) * TWO_32 + (this.get(frame, RETURNED) >>> 0);
     return this.isLost(frame) ? 0 : returnedNs;
   }
 
@@ -333,9 +228,9 @@ export class FrameWords {
         if (this.words.compareExchange(word, seen, seen & ~holder) === seen) return true;
         continue;
       }
-      this.#set(frame, ORDER, this.words.load(wordAt(this.pools, pool.row, RELEASES))); // P1, I3
-      this.#set(frame, RETURNED, (nowNs % TWO_32) | 0);
-      this.#set(frame, RETURNED + 1, Math.floor(nowNs / TWO_32));
+      this.set(frame, ORDER, this.words.load(wordAt(this.pools, pool.row, RELEASES))); // P1, I3
+      this.set(frame, RETURNED, (nowNs % TWO_32) | 0);
+      this.set(frame, RETURNED + 1, Math.floor(nowNs / TWO_32));
       if (this.words.compareExchange(word, holder, 0) !== holder) return false;
       this.#announce(pool);
       return true;
@@ -373,9 +268,8 @@ export class FrameWords {
 
   /** Gives a frame another buffer. Only by the owner, while it holds the frame alone (I1). */
   replaceBuffer(frame: number, buffer: BufferHandle): void {
-    assert(this.#get(frame, HOLDERS) === FRAME_OWNER || this.isLost(frame), 'I1 of frames: its owner holds it alone');
-    this.#set(frame, BUFFER, buffer.slot);
-    this.#set(frame, LIFE, buffer.life);
+    assert(this.get(frame, HOLDERS) === FRAME_OWNER || this.isLost(frame), 'I1 of frames: its owner holds it alone');
+    this.setBuffer(frame, buffer);
   }
 
   #checkPool(pool: PoolRegion): void {
@@ -386,31 +280,6 @@ export class FrameWords {
     const word = wordAt(this.pools, pool.row, RELEASES);
     this.words.add(word, 1);
     this.words.notify(word, Wake.Release);
-  }
-
-  #fence(frame: number, column: number): DmaFence | undefined {
-    const timeline = this.#get(frame, column);
-    if (timeline === 0) return undefined;
-    const generation = this.#get(frame, column + 1);
-    const seqno = this.#get(frame, column + 3) * TWO_32 + (this.#get(frame, column + 2) >>> 0);
-    return this.isLost(frame) ? undefined : { timeline: timelineSlot(timeline - 1), generation, seqno };
-  }
-
-  #setFence(frame: number, column: number, fence: DmaFence | undefined): void {
-    this.#set(frame, column, 0);
-    if (fence === undefined) return;
-    this.#set(frame, column + 1, fence.generation);
-    this.#set(frame, column + 2, (fence.seqno % TWO_32) | 0);
-    this.#set(frame, column + 3, Math.floor(fence.seqno / TWO_32));
-    this.#set(frame, column, fence.timeline + 1);
-  }
-
-  #get(frame: number, column: number): number {
-    return this.words.load(wordAt(this.frames, frame, column));
-  }
-
-  #set(frame: number, column: number, value: number): void {
-    this.words.store(wordIndex(wordAt(this.frames, frame, column)), value);
   }
 }
 

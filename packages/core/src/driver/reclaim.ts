@@ -20,9 +20,6 @@ import { FRAME_OWNER, type FrameHolder, linkHolder, type PoolRegion } from './fr
 import type { RingWords } from './ring-words.js';
 import type { OpenTables } from './shared-tables.js';
 
-/** Time is reached in whole milliseconds, rounded down. */
-const ALMOST_A_MS = 999_999;
-
 /** Who is at which end of what: plain data. */
 export interface PipelineOwners {
   readonly links: readonly {
@@ -69,18 +66,21 @@ export function* reclaimActor(parts: ReclaimParts, death: PeerDeath): Task<void>
   }
   for (const link of owners.links) if (link.consumer === actor) yield* reclaimConsumed(parts, link);
   const runtime = new RuntimeWords(services.words);
-  if (isLastSource(parts, actor)) {
-    // Nobody else advances the scenario: to its end, or to the event that starts this one again.
-    if (!returns) runtime.reach(Number.MAX_SAFE_INTEGER);
-    else if (death.returnsAtNs !== undefined) runtime.reach(death.returnsAtNs + ALMOST_A_MS);
+  const sources = sourcesOf(owners);
+  if (sources.includes(actor)) {
+    tables.sources.died(actor, returns ? (death.returnsAtNs ?? 'by itself') : 'never');
+    const firstNs = tables.sources.firstReturnNs(sources);
+    // Nobody else advances the scenario: to the event that starts the first one again, or to its end.
+    if (firstNs !== undefined) runtime.reach(firstNs);
   }
+  runtime.wakeForTime();
   runtime.countReclaimed(actor, deaths);
 }
 
-/** Whether an actor was the only one that feeds the pipeline. */
-function isLastSource({ owners: { links } }: ReclaimParts, actor: ActorId): boolean {
-  const isSource = (one: ActorId): boolean => !links.some(({ consumer }) => consumer === one);
-  return isSource(actor) && links.every(({ producer }) => producer === actor || !isSource(producer));
+/** Those that feed the pipeline, and are fed by nobody. */
+function sourcesOf({ links }: PipelineOwners): ActorId[] {
+  const producers = new Set(links.map(({ producer }) => producer));
+  return [...producers].filter((one) => !links.some(({ consumer }) => consumer === one));
 }
 
 function reclaimProduced({ tables, services, owners }: ReclaimParts, actor: ActorId, returns: boolean): void {

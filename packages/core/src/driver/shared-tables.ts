@@ -20,9 +20,11 @@ import {
   TIMELINE_ROW_WORDS,
   TimelineWords,
 } from '../sync/index.js';
-import { FRAME_ROW_WORDS, FrameWords, POOL_ROW_WORDS } from './frame-words.js';
+import { FRAME_ROW_WORDS } from './frame-content-words.js';
+import { FrameWords, POOL_ROW_WORDS } from './frame-words.js';
 import { JOB_ROW_WORDS, JobWords } from './job-words.js';
 import { RingWords, ringRowWords } from './ring-words.js';
+import { SOURCE_ROW_WORDS, SourceWords } from './source-words.js';
 
 /** How much of everything a run may have. */
 export interface TableCounts {
@@ -54,6 +56,7 @@ export interface SharedTables {
   readonly pools: TableRegion;
   readonly frames: TableRegion;
   readonly jobs: TableRegion;
+  readonly sources: TableRegion;
   readonly rings: readonly { readonly region: TableRegion; readonly depth: number }[];
   /** Absent = nobody watches how long mappings and fences last. */
   readonly uses?: { readonly region: TableRegion; readonly rowsPerActor: number };
@@ -76,6 +79,7 @@ export function layOutTables(counts: TableCounts): SharedTables {
     pools: layout.table(counts.pools, POOL_ROW_WORDS),
     frames: layout.table(counts.frames, FRAME_ROW_WORDS),
     jobs: layout.table(counts.actors + 1, JOB_ROW_WORDS),
+    sources: layout.table(counts.actors + 1, SOURCE_ROW_WORDS),
     rings: counts.rings.map((depth) => ({ region: layout.table(1, ringRowWords(depth)), depth })),
   };
   const { actors, usesPerActor, lockOrders: orders } = counts;
@@ -102,6 +106,7 @@ export interface OpenTables {
   readonly queues: ExporterWords;
   readonly frames: FrameWords;
   readonly jobs: JobWords;
+  readonly sources: SourceWords;
   /** Absent = nobody watches how long mappings and fences last. */
   readonly uses?: UseWords;
   /** Absent = reservations are locked with acquire contexts. */
@@ -139,6 +144,7 @@ export function openTables(words: AtomicWords, tables: SharedTables, actor: Acto
     queues: new ExporterWords(words, tables.queues),
     frames: new FrameWords(words, tables.pools, tables.frames, guards),
     jobs: new JobWords(words, tables.jobs, actor),
+    sources: new SourceWords(words, tables.sources),
     ...(tables.uses && { uses: new UseWords(words, tables.uses.region, tables.uses.rowsPerActor) }),
     ...(tables.lockOrders && { lockOrders: new LockOrderWords(words, tables.lockOrders) }),
     ring: (index) => new RingWords(words, tables.rings[index].region, tables.rings[index].depth, guards?.rings[index]),

@@ -114,6 +114,7 @@ export class BufferMover implements Mover {
     const { buffers } = this.parts;
     const { clock } = this.parts.services;
     for (;;) {
+      if (buffer.orphaned) throw this.#exporterDied(buffer);
       // Looked up anew each time: a detach is served while a buffer moves.
       const all = [...buffer.attachments.values()];
       const forStay = all.filter((a) => pinsForItsStay(a) && buffers.pinsOf(a.slot) > 0);
@@ -128,7 +129,7 @@ export class BufferMover implements Mover {
       const since = clock.now();
       const step = () => {
         // Detached while this waited: the slot may be somebody else's by now, on another buffer.
-        if (buffer.attachments.get(slot) !== holder) return true;
+        if (buffer.attachments.get(slot) !== holder || buffer.orphaned) return true;
         return isMapped ? buffers.drainedStep(slot) : buffers.unpinnedStep(slot);
       };
       const outcome = yield* attemptUntil(step, untilNs);
@@ -212,6 +213,11 @@ export class BufferMover implements Mover {
   /** What a move that cannot go on is refused with: it waited, or was not to wait. */
   get #late(): 'ETIMEDOUT' | 'EBUSY' {
     return this.parts.policy.onBusy === 'wait' ? 'ETIMEDOUT' : 'EBUSY';
+  }
+
+  #exporterDied({ name }: ExportedBuffer): ErrnoError {
+    const message = `Cannot move ${name}: the driver that exported it has died`;
+    return new ErrnoError('ENODEV', 'dma_buf_move', message, { buffer: name, holders: [] });
   }
 
   /** `holders` as they were seen: by now some may have let go. */

@@ -12,6 +12,7 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import type { PhysicalMemoryHandle } from '../memory/index.js';
+import type { BrokenMessages, QuarantineLimits } from './broken-senders.js';
 import type { Fault, Incident, Supervision } from './supervision/index.js';
 import type { WaitOwners } from './wait-owners.js';
 
@@ -109,6 +110,8 @@ export interface RunSpec {
   readonly faults?: readonly Fault[];
   /** How deaths are dealt with; absent: the dead stay dead, and an actor that throws ends the run. */
   readonly supervision?: Supervision;
+  /** When a worker that posts what is no message of its own is ended, on threads; absent = `DEFAULT_QUARANTINE`. */
+  readonly quarantine?: QuarantineLimits;
   readonly onProgress?: (nowNs: Nanoseconds) => void;
   /** Who can end a wait on a word, for naming deadlocks when they form; absent = nobody looks for them. */
   readonly waits?: (words: AtomicWords) => WaitOwners;
@@ -136,6 +139,8 @@ export interface RunReport {
   readonly incidents: readonly Incident[];
   /** Those beyond what is kept. */
   readonly incidentsDropped: number;
+  /** What workers have posted to the runtime that is no message of theirs; none in virtual time, where there are no workers. */
+  readonly brokenMessages: readonly BrokenMessages[];
 }
 
 /** The failure of an actor, with its name. */

@@ -82,6 +82,7 @@ export class DeadlockLog<T extends WaitingTask> {
    * @returns those that were not told of before, as long as not too many were
    */
   newAmong(deadlocks: readonly Deadlock<T>[], tasks: Iterable<T>): Deadlock<T>[] {
+    if (deadlocks.length === 0 && this.#told.length === 0) return [];
     const waits = waitsOf(tasks);
     this.#told = this.#told.filter((told) => [...told].every(([number, wait]) => (waits.get(number) ?? wait) === wait));
     const news: Deadlock<T>[] = [];

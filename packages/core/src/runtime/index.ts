@@ -1,4 +1,5 @@
 export * from './actor.js';
+export * from './broken-senders.js';
 export * from './guarded-services.js';
 export * from './runtime-words.js';
 export { type StallLimits, type StallWatch, watchStalls } from './stall/stall-watch.js';
@@ -10,6 +11,7 @@ export { PARK_ROWS, ParkWords } from './threads/park-words.js';
 export { type BeatenWorker, type DeadlockNews, ThreadDeadlocks } from './threads/thread-deadlocks.js';
 export { type ThreadsOptions, ThreadsRuntime } from './threads/threads-runtime.js';
 export { type TrialImport, tryImport } from './threads/trial-import.js';
+export { WorkerMessages } from './threads/worker-messages.js';
 export { labelToStderr } from './threads/worker-output.js';
 export * from './turn.js';
 export { type EventTarget, type VirtualOptions, VirtualRuntime } from './virtual/virtual-runtime.js';

@@ -17,7 +17,8 @@
  * data published by START (store EPOCH, then START; a reader loads START first).
  * Crash     DEATHS grows only once the actor can touch no word any more. A reclaimer that dies leaves RECLAIMED behind
  *           DEATHS, and whoever comes after it does all of it again: the next life of one that resumes is told of all such deaths
- *           by the runtime, and counts its own death as reclaimed when it has rebuilt what it needs. BEAT is only ever a reason to report, never to reclaim.
+ *           by the runtime, and counts its own death as reclaimed when it has rebuilt what it needs. A source may die between its store of
+ *           REACHED and its notify: whoever reclaims it notifies again (`wakeForTime`), since others raise the time only further. BEAT is only ever a reason to report, never to reclaim.
  */
 import { type ActorId, type AtomicWords, type Nanoseconds, WordPark, wordIndex } from '../base/index.js';
 
@@ -104,6 +105,11 @@ export class RuntimeWords {
       if (seen >= ms) return;
       if (this.words.compareExchange(REACHED, seen, ms) === seen) break;
     }
+    this.words.notify(REACHED);
+  }
+
+  /** Wakes whoever waits for a time that is reached: for an actor that has died before it could. By its reclaimer. */
+  wakeForTime(): void {
     this.words.notify(REACHED);
   }
 

@@ -1,7 +1,7 @@
 /** `dmabuf-lab stress`: drivers do random things with shared buffers, die and hang, and a checker follows every buffer. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { PlanChoices, StressResult, TrialsOptions } from '../stress/index.js';
+import type { AgeChoices, PlanChoices, StressResult, TrialsOptions } from '../stress/index.js';
 import { describeError, EXIT, InputError } from './errors.js';
 import { catchInterrupt } from './interrupt.js';
 import { modulePath, userPath } from './paths.js';
@@ -10,7 +10,7 @@ const HELP = `
 Rates are events a second of model time, of all drivers together: 2/s, 0.5/s. On threads model time is real time.
 
 Exit codes:
-  0    no violation, and nothing is left
+  0    no violation, and nothing is left; fences and mappings that lasted too long are only told
   1    a rule was broken, somebody waited without an end, or something leaked: the report says what led to it
   2    an option is not right; nothing was run
   130  interrupted by Ctrl-C: faults stop, everybody lets go, and the report is made; a second Ctrl-C ends at once
@@ -23,6 +23,7 @@ Examples:
 
 /** A module that nobody kills is not under stress; some ten kills in the usual second. */
 const OWN_KILL_RATE = '10/s';
+const USUAL_AGE = '500ms, on threads 30s';
 
 interface StressFlags {
   readonly drivers: string;
@@ -32,6 +33,9 @@ interface StressFlags {
   readonly killRate?: string;
   readonly hangRate: string;
   readonly heapPressure: string;
+  readonly fenceAge?: string;
+  readonly mappingAge?: string;
+  readonly heldMappingAge?: string;
   readonly seed: string;
   readonly runtime: 'threads' | 'virtual';
   readonly trials: string;
@@ -59,6 +63,9 @@ export function addStressCommand(program: Command): void {
     )
     .option('--hang-rate <rate>', 'how often a driver hangs, e.g. 0.5/s', '0/s')
     .option('--heap-pressure <share>', 'how much of each heap somebody else takes at times, 0 to 1', '0')
+    .option('--fence-age <time>', `tell of fences that are pending for longer, or off (default: ${USUAL_AGE})`)
+    .option('--mapping-age <time>', `tell of mappings that are open for longer, or off (default: ${USUAL_AGE})`)
+    .option('--held-mapping-age <time>', 'the same of mappings that a device holds from job to job (default: off)')
     .option('--seed <number>', 'seed of everything random, a whole number', '1')
     .addOption(
       new Option('--runtime <kind>', 'threads: one thread a driver; virtual: one thread, a virtual clock')
@@ -137,6 +144,7 @@ async function readChoices(flags: StressFlags): Promise<PlanChoices> {
     killsPerSecond: rate('--kill-rate', flags.killRate ?? (flags.driver === undefined ? '0/s' : OWN_KILL_RATE)),
     hangsPerSecond: rate('--hang-rate', flags.hangRate),
     heapPressure: share('--heap-pressure', flags.heapPressure),
+    ages: await readAges(flags),
     seed: wholeNumber('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER - 1_000_000),
   };
 }
@@ -221,6 +229,25 @@ function share(option: string, text: string): number {
   const value = Number(text);
   if (/^\d+(\.\d+)?$/.test(text) && value <= 1) return value;
   throw new InputError(`Cannot use ${option} ${text}: expected a share from 0 to 1, such as 0.5`);
+}
+
+async function readAges({ fenceAge, mappingAge, heldMappingAge }: StressFlags): Promise<AgeChoices> {
+  return {
+    ...(fenceAge !== undefined && { fenceNs: await ageLimit('--fence-age', fenceAge) }),
+    ...(mappingAge !== undefined && { mappingNs: await ageLimit('--mapping-age', mappingAge) }),
+    ...(heldMappingAge !== undefined && { heldMappingNs: await ageLimit('--held-mapping-age', heldMappingAge) }),
+  };
+}
+
+async function ageLimit(option: string, text: string): Promise<number | 'off'> {
+  if (text === 'off' || text === '0') return 'off';
+  const { parseDuration } = await import('../scenario/units.js');
+  const ns = parseDuration(text);
+  if (ns === 0) return 'off';
+  if (ns !== undefined && ns > 0 && ns <= MAX_DURATION_NS) return ns;
+  throw new InputError(
+    `Cannot use ${option} ${text}: expected a time with its unit and up to 24h, such as 2s or 500ms, or off`,
+  );
 }
 
 const MAX_DURATION_NS = 86_400e9;

@@ -33,7 +33,17 @@ function incidentText(incident: Incident): string {
   return `${at}: ${why}.`;
 }
 
-function ageText({ kind, device, atNs, sinceNs = atNs, limitNs = 0, buffers = [], held, fence }: Incident): string {
+/** That a fence or a mapping has lasted too long. */
+export function ageText({
+  kind,
+  device,
+  atNs,
+  sinceNs = atNs,
+  limitNs = 0,
+  buffers = [],
+  held,
+  fence,
+}: Incident): string {
   const at = formatMoment(atNs);
   const what = formatList(buffers.map(({ buffer, generation }) => `${buffer} (generation ${generation})`));
   const limit = `longer than ${formatDuration(limitNs)}`;

@@ -4,11 +4,11 @@ import { count, timeNs } from './quantities.js';
 
 export const brokenMessagesSchema = z.strictObject({
   device: z.string(),
-  count: count.describe('control messages that the exporter refused as broken'),
+  count: count.describe('messages that the exporter or, on threads, the runtime refused as broken'),
   firstNs: timeNs,
   reason: z.string().describe('what was wrong with the first'),
-  quarantinedNs: timeNs.optional().describe('since when the exporter reads nothing of it; absent = it does'),
-  unread: count.describe('control messages refused unread since then'),
+  quarantinedNs: timeNs.optional().describe('since when nothing of it is read; absent = it is'),
+  unread: count.describe('messages refused unread since then'),
 });
 
 export const corruptionSchema = z.strictObject({

@@ -89,7 +89,9 @@ export const runResultSchema = z
     brokenMessages: z
       .array(brokenMessagesSchema)
       .optional()
-      .describe('the devices that sent the exporter broken control messages; absent = none'),
+      .describe(
+        'the devices that sent the exporter broken control messages, then those whose workers posted to the runtime what is none of its messages; absent = none',
+      ),
     corruptions: z
       .array(corruptionSchema)
       .optional()

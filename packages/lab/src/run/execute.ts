@@ -18,7 +18,7 @@ import { watchAges } from './age-limits.js';
 import { faultsOf, supervisionOf } from './faults.js';
 import { lockOrdersOf } from './lock-orders.js';
 import { buildOutcome, namesOf } from './outcome.js';
-import type { PreparedRun } from './prepare.js';
+import { type PreparedRun, quarantineOf } from './prepare.js';
 import { rowDamages, watchRows } from './row-damages.js';
 
 /**
@@ -45,6 +45,7 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ACTOR),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
     signal,
+    quarantine: quarantineOf(scenario.exporter),
     ...(onOutput && { onOutput }),
   };
   const look = (nowNs: number): void => {

@@ -111,7 +111,7 @@ export function buildOutcome(
     moves: exporter.tally.moved,
     controlCalls: Object.values(run.controlCalls).reduce((sum, count) => sum + count, 0),
     controlCallsByMethod: sorted(run.controlCalls),
-    ...brokenMessages(exporter),
+    ...brokenMessages(exporter, run),
     ...corruptions(exporter, rowDamages(rows.damages, prepared, exporter)),
     ...sanitizer(exporter),
     ...historyOfRun(prepared, run),
@@ -196,7 +196,9 @@ function ledger(exporter: ExporterReport, devices: ReadonlyMap<string, DeviceRep
   return { ...entries, empty: Object.values(entries).every((count) => count === 0) };
 }
 
-function brokenMessages({ brokenMessages: records }: ExporterReport): Pick<RunResult, 'brokenMessages'> {
+/** Those that the exporter was sent, then those that the runtime was. */
+function brokenMessages(exporter: ExporterReport, run: RunReport): Pick<RunResult, 'brokenMessages'> {
+  const records = [...exporter.brokenMessages, ...run.brokenMessages];
   if (records.length === 0) return {};
   return { brokenMessages: records.map(({ actor, ...record }) => ({ device: actor, ...record })) };
 }

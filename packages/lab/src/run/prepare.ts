@@ -18,7 +18,7 @@ import {
   type SharedTables,
 } from '@dmabuf-lab/core/driver';
 import { PAGE_SIZE, pageAlign } from '@dmabuf-lab/core/memory';
-import type { ActorSpec } from '@dmabuf-lab/core/runtime';
+import type { ActorSpec, QuarantineLimits } from '@dmabuf-lab/core/runtime';
 import { type HistoryBoard, layOutHistory } from '../history/index.js';
 import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
@@ -118,13 +118,18 @@ function historyBoard(tables: SharedTables, actors: number): HistoryBoard {
   return { ...regions, memory: sharedBytes(layout.sizeBytes, 'the histories of buffers') };
 }
 
+/** When a device that sends broken messages is not listened to any more. */
+export function quarantineOf({ quarantine }: Scenario['exporter']): QuarantineLimits {
+  return { messages: quarantine.after, windowNs: quarantine.within };
+}
+
 function exporterActor(
   scenario: Scenario,
   { tables, owners, actors }: LaidOutPipeline,
   memories: readonly DriverMemorySpec[],
   history: HistoryBoard | undefined,
 ): ActorSpec {
-  const { policy, timeout, moveAt, moveBack, quarantine, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
+  const { policy, timeout, moveAt, moveBack, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
   const id = EXPORTER_ACTOR;
   const data: ExporterStart = {
     actor: id,
@@ -136,7 +141,7 @@ function exporterActor(
     owners,
     exhaustions: exhaustionsOf(scenario),
     senders: [...actors],
-    quarantine: { messages: quarantine.after, windowNs: quarantine.within },
+    quarantine: quarantineOf(scenario.exporter),
     ...(scenario.debug.sanitizer && { sanitize: true }),
     ...(history && { history }),
   };

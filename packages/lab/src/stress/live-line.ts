@@ -34,10 +34,12 @@ export class LiveLine {
     const moves = sum((trial) => trial.moves.moved) + (words?.runCount('moves') ?? 0);
     const deaths = sum((trial) => trial.deaths.killed + trial.deaths.hung) + (words?.runCount('deaths') ?? 0);
     const violations = sum((trial) => trial.violationCount) + (words?.total('violations') ?? 0);
+    const overdue = sum((trial) => trial.ages.overdueCount) + (words?.runCount('overdue') ?? 0);
     const rate = Math.round(((operations - this.#lastOperations) / passedMs) * 1000);
     const where = this.trials > 1 ? `${done.length} of ${this.trials} trials` : `${(nowNs / 1e9).toFixed(1)} s`;
-    const counts = [plural(moves, 'move'), plural(deaths, 'death'), plural(violations, 'violation')].join(', ');
-    const text = `${where}: ${operations} operations, ${rate} a second, ${counts}`;
+    const counts = [plural(moves, 'move'), plural(deaths, 'death'), plural(violations, 'violation')];
+    if (overdue > 0) counts.push(`${overdue} overdue`);
+    const text = `${where}: ${operations} operations, ${rate} a second, ${counts.join(', ')}`;
     this.sink.write(isTerminal ? REWRITE + text : `${text}\n`);
     this.#isShown = isTerminal;
     this.#lastMs = nowMs;

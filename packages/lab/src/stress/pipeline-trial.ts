@@ -6,6 +6,7 @@ import { BUCKETS } from './latency-histogram.js';
 import { ERRORS, OPERATIONS } from './operations.js';
 import { type OwnDriver, pipelineOf } from './own-drivers.js';
 import { faultsOf, type StressPlan, supervisionOf } from './plan.js';
+import { agesOfRun, NO_AGES } from './stress-ages.js';
 import type { DeviceTally, TrialResult, TrialViolation } from './trial-result.js';
 
 export interface PipelineTrialOptions {
@@ -52,6 +53,7 @@ export async function preparePipeline(
 export function scenarioOf(plan: StressPlan, drivers: readonly OwnDriver[]): ScenarioInput {
   const pipeline = pipelineOf(drivers);
   const { restart, lateNs, hungNs } = supervisionOf(plan);
+  const { fenceNs, mappingNs, heldMappingNs } = plan.ages;
   return {
     name: 'stress-of-drivers',
     duration: `${plan.durationNs}ns`,
@@ -68,6 +70,11 @@ export function scenarioOf(plan: StressPlan, drivers: readonly OwnDriver[]): Sce
     timeline: faultsOf(plan, Object.keys(pipeline.devices)).map(({ kind, actor, atNs }) => {
       return kind === 'hang' ? { at: `${atNs}ns`, hang: actor } : { at: `${atNs}ns`, kill: actor };
     }),
+    debug: {
+      ...(fenceNs !== undefined && { fenceDeadline: `${fenceNs}ns` }),
+      ...(mappingNs !== undefined && { mappingLimit: `${mappingNs}ns` }),
+      ...(heldMappingNs !== undefined && { heldMappingLimit: `${heldMappingNs}ns` }),
+    },
     supervision: {
       restart: 'one-for-one',
       restarts: 1_000_000,
@@ -121,6 +128,7 @@ function told(result: RunResult, drivers: readonly OwnDriver[]): Partial<TrialRe
     moves: { moved: result.moves, refused: 0, timedOut: 0 },
     bytesCopied: result.bytesCopied,
     ledger: { buffers, bytes, attachments, mappings, pendingFences, pins: 0, locks: 0, waiting: 0 },
+    ages: agesOfRun(result),
     violations,
     violationCount: violations.length,
     fingerprint: result.fingerprint,
@@ -143,6 +151,7 @@ function emptyTrial(plan: StressPlan): TrialResult {
     moves: { moved: 0, refused: 0, timedOut: 0 },
     bytesCopied: 0,
     ledger: null,
+    ages: NO_AGES,
     violationCount: 0,
     violations: [],
     fingerprint: null,

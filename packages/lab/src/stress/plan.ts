@@ -1,7 +1,7 @@
 /** What a stress run is asked to do, as plain data, and what follows from it: who dies when, and how devices differ. */
 import { RandomStream } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
-import type { ExporterPolicy, ImporterTraits } from '@dmabuf-lab/core/dma-buf';
+import type { AgeLimits, ExporterPolicy, ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import type { Fault, Supervision } from '@dmabuf-lab/core/runtime';
 import type { Bandwidths } from '@dmabuf-lab/heaps';
 
@@ -19,13 +19,18 @@ export interface StressPlan {
   /** Share of each heap that somebody else takes for random times, 0 to 1. */
   readonly heapPressure: number;
   readonly seed: number;
+  /** What has lasted longer is told; it is no violation. */
+  readonly ages: AgeLimits;
   readonly policy: ExporterPolicy;
   /** In which order what happens at the same moment of model time happens. */
   readonly ties: 'fifo' | 'seed';
 }
 
 /** What the command line says; the rest is drawn from the seed or as usual. */
-export type PlanChoices = Omit<StressPlan, 'policy' | 'ties'>;
+export type PlanChoices = Omit<StressPlan, 'ages' | 'policy' | 'ties'> & { readonly ages?: AgeChoices };
+
+/** Limits of ages in ns; absent = as usual on that runtime. */
+export type AgeChoices = { readonly [limit in keyof AgeLimits]?: number | 'off' };
 
 export const EXPORTER_ACTOR = 1;
 export const driverName = (index: number): string => `driver${index + 1}`;
@@ -37,12 +42,21 @@ export const nameOfActor = (actor: number): string =>
 const MS = 1_000_000;
 /** In model time everything is quicker than on a machine that has other things to do. */
 const TIMES = {
-  virtual: { moveNs: 5 * MS, lateNs: 5 * MS, hungNs: 20 * MS, backoffNs: MS, boundNs: 5_000 * MS, pauseNs: 300_000 },
+  virtual: {
+    moveNs: 5 * MS,
+    lateNs: 5 * MS,
+    hungNs: 20 * MS,
+    backoffNs: MS,
+    ageNs: 500 * MS,
+    boundNs: 5_000 * MS,
+    pauseNs: 300_000,
+  },
   threads: {
     moveNs: 200 * MS,
     lateNs: 1000 * MS,
     hungNs: 5000 * MS,
     backoffNs: 10 * MS,
+    ageNs: 30_000 * MS,
     boundNs: 60_000 * MS,
     pauseNs: MS,
   },
@@ -50,6 +64,20 @@ const TIMES = {
 
 /** Longer than this no operation may take: whoever waits longer waits without an end. */
 export const boundOf = ({ runtime }: StressPlan): number => TIMES[runtime].boundNs;
+/**
+ * How long fences and mappings may last. As usual: far longer than a driver that hangs is left alone, which keeps what it has
+ * until then. What a device holds from job to job it may hold as long as it likes.
+ */
+export function agesOf({ runtime, ages = {} }: Pick<PlanChoices, 'runtime' | 'ages'>): AgeLimits {
+  const usual = TIMES[runtime].ageNs;
+  const { fenceNs = usual, mappingNs = usual, heldMappingNs = 'off' } = ages;
+  return {
+    ...(fenceNs !== 'off' && { fenceNs }),
+    ...(mappingNs !== 'off' && { mappingNs }),
+    ...(heldMappingNs !== 'off' && { heldMappingNs }),
+  };
+}
+
 /** Mean time that a driver does nothing, or holds a mapping. */
 export const pauseOf = ({ runtime }: StressPlan): number => TIMES[runtime].pauseNs;
 
@@ -63,7 +91,7 @@ export const bandwidthsOf = ({ runtime }: StressPlan): Bandwidths =>
 export function fixedPlan(choices: PlanChoices): StressPlan {
   const timeoutNs = TIMES[choices.runtime].moveNs;
   const policy: ExporterPolicy = { onBusy: 'wait', timeoutNs, moveAt: 'first-map', moveBack: 'idle' };
-  return { ...choices, policy, ties: 'fifo' };
+  return { ...choices, ages: agesOf(choices), policy, ties: 'fifo' };
 }
 
 /**
@@ -82,6 +110,7 @@ export function drawnPlan(choices: PlanChoices): StressPlan {
     killsPerSecond: armed(0.7, choices.killsPerSecond),
     hangsPerSecond: armed(0.3, choices.hangsPerSecond),
     heapPressure: armed(0.5, choices.heapPressure),
+    ages: agesOf(choices),
     policy: {
       onBusy: pick('wait', 'wait', 'busy'),
       timeoutNs: pick(0.2, 1, 4) * TIMES[choices.runtime].moveNs,

@@ -1,5 +1,5 @@
 /** The command that repeats a trial. */
-import type { PlanChoices } from './plan.js';
+import type { AgeChoices, PlanChoices } from './plan.js';
 
 /**
  * One line for a shell; the trial is that of the seed in the choices.
@@ -28,10 +28,20 @@ export function repeatCommand(
     `--duration ${exactDuration(durationNs)}`,
     `--kill-rate ${killsPerSecond}/s`,
     `--hang-rate ${hangsPerSecond}/s`,
+    ...ageOptions(choices.ages ?? {}),
     `--seed ${seed}`,
     ...(draw ? ['--draw'] : []),
   ];
   return words.join(' ');
+}
+
+/** Those that are not as usual. */
+function ageOptions({ fenceNs, mappingNs, heldMappingNs }: AgeChoices): string[] {
+  const given = { '--fence-age': fenceNs, '--mapping-age': mappingNs, '--held-mapping-age': heldMappingNs };
+  return Object.entries(given).flatMap(([option, limit]) => {
+    if (limit === undefined) return [];
+    return [`${option} ${limit === 'off' ? limit : exactDuration(limit)}`];
+  });
 }
 
 const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -1,7 +1,13 @@
 /** One trial: a plan on a runtime, and what came of it. */
 import { actorId } from '@dmabuf-lab/core/base';
 import { EXPORTER } from '@dmabuf-lab/core/dma-buf';
-import { firstTimelineOf, layOutTables, type PipelineOwners, PipelineWaits } from '@dmabuf-lab/core/driver';
+import {
+  firstTimelineOf,
+  layOutTables,
+  type PipelineOwners,
+  PipelineWaits,
+  type SharedTables,
+} from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import {
   type ActorSpec,
@@ -27,6 +33,7 @@ import {
   supervisionOf,
 } from './plan.js';
 import type { StressActorStart } from './stress-actor.js';
+import { hasLimits, NO_AGES, StressAges, usesPerDriver } from './stress-ages.js';
 import { stressBoard } from './stress-board.js';
 import type { StressDriverReport } from './stress-driver.js';
 import { isEmpty, type StressExporterReport, type StressExporterStart } from './stress-exporter.js';
@@ -59,9 +66,11 @@ export async function runTrial(plan: StressPlan, options: TrialOptions = {}): Pr
   if (options.signal?.aborted === true) stop();
   const startMs = performance.now();
   let report: RunReport | undefined;
+  let ages: StressAges | undefined;
   let failure: Error | undefined;
   try {
-    const spec = runSpec(plan, board, slots, last, {
+    const tables = tablesOf(plan, slots, last);
+    const spec = runSpec(plan, board, tables, {
       ...options,
       signal: giveUp.signal,
       onProgress: (nowNs) => {
@@ -69,33 +78,33 @@ export async function runTrial(plan: StressPlan, options: TrialOptions = {}): Pr
         if (nowNs > plan.durationNs + 1.2 * boundOf(plan)) stop();
       },
     });
-    report =
+    const onEvent: VirtualOptions['onEvent'] = (nowNs, ...event) => {
+      ages?.look(nowNs);
+      options.onEvent?.(nowNs, ...event);
+    };
+    const onBeat = (nowNs: number): void => ages?.look(nowNs);
+    const runtime =
       plan.runtime === 'virtual'
-        ? await new VirtualRuntime(spec, {
-            ties: plan.ties,
-            ...(options.onEvent && { onEvent: options.onEvent }),
-          }).run()
-        : await new ThreadsRuntime(spec, { pace: 'real', startGraceMs: START_GRACE_MS }).run();
+        ? new VirtualRuntime(spec, { ties: plan.ties, onEvent })
+        : new ThreadsRuntime(spec, { pace: 'real', startGraceMs: START_GRACE_MS, onBeat });
+    ages = new StressAges(plan, tables, runtime.words, words);
+    report = await runtime.run();
+    ages.look(report.endNs);
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
   } finally {
     options.signal?.removeEventListener('abort', stop);
   }
   const wallMs = performance.now() - startMs;
-  return resultOf(plan, words, report, failure, wallMs, options.signal?.aborted === true);
+  const isInterrupted = options.signal?.aborted === true;
+  return { ...resultOf(plan, words, report, failure, wallMs, isInterrupted), ages: ages?.found ?? NO_AGES };
 }
 
 /** A driver of the run's own sends no broken message; one of a user's that does is shut out early. */
 const QUARANTINE: QuarantineLimits = { messages: 8, windowNs: 1_000_000_000 };
 
-function runSpec(
-  plan: StressPlan,
-  board: StressBoard,
-  slots: number,
-  last: number,
-  options: Pick<TrialOptions, 'driverModule' | 'signal'> & { readonly onProgress: (nowNs: number) => void },
-): RunSpec {
-  const tables = layOutTables({
+function tablesOf(plan: StressPlan, slots: number, last: number): SharedTables {
+  return layOutTables({
     actors: last,
     buffers: slots,
     attachments: slots * (plan.drivers + 1),
@@ -103,7 +112,16 @@ function runSpec(
     pools: 1,
     frames: 1,
     rings: [],
+    ...(hasLimits(plan.ages) && { usesPerActor: usesPerDriver(slots) }),
   });
+}
+
+function runSpec(
+  plan: StressPlan,
+  board: StressBoard,
+  tables: SharedTables,
+  options: Pick<TrialOptions, 'driverModule' | 'signal'> & { readonly onProgress: (nowNs: number) => void },
+): RunSpec {
   const memoryBoard = stressBoard(plan);
   const owners: PipelineOwners = { links: [], pools: [], lanesPerActor: firstTimelineOf(actorId(2)) };
   const exporter: StressExporterStart = {
@@ -161,7 +179,7 @@ function resultOf(
   failure: Error | undefined,
   wallMs: number,
   interrupted: boolean,
-): TrialResult {
+): Omit<TrialResult, 'ages'> {
   const incidents = report?.incidents ?? [];
   const reports = new Map(report?.outcomes.map((outcome) => [outcome.name, outcome.report]));
   const exporter = reports.get(EXPORTER) as StressExporterReport | undefined;

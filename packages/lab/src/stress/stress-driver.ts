@@ -1,33 +1,12 @@
-/** A driver of a stress run: what it does with buffers, one operation after another, on two lanes. */
-import { attempt, type Nanoseconds, type RandomStream, sleepUntil, type Task } from '@dmabuf-lab/core/base';
-import {
-  type BufferHandle,
-  type CreateRequest,
-  type DmaBufAttachment,
-  DmaBufImporter,
-  EXPORTER,
-} from '@dmabuf-lab/core/dma-buf';
-import {
-  DeviceStatistics,
-  firstTimelineOf,
-  type JobParts,
-  type OpenTables,
-  openTables,
-  PipelineJob,
-  PipelineLane,
-} from '@dmabuf-lab/core/driver';
-import { PAGE_SIZE, PhysicalMemory } from '@dmabuf-lab/core/memory';
-import { type ActorHost, RuntimeWords } from '@dmabuf-lab/core/runtime';
-import { DmaResv, ResvUsage, Timeline } from '@dmabuf-lab/core/sync';
-import type { Touch } from '../history/index.js';
-import { OperationCounter } from './operation-counter.js';
+/** A driver of a stress run: lanes that do one operation after another until the run is over, and then let go of all. */
+import { attempt, type Task } from '@dmabuf-lab/core/base';
+import { firstTimelineOf, PipelineLane } from '@dmabuf-lab/core/driver';
+import type { ActorHost } from '@dmabuf-lab/core/runtime';
+import { Timeline } from '@dmabuf-lab/core/sync';
 import { choose } from './operation-mix.js';
-import { DEVICES, listingsOf, pauseOf, type StressDevice } from './plan.js';
-import { pagesOf } from './stamp.js';
-import { StampChecker } from './stamp-checker.js';
 import type { StressActorStart } from './stress-actor.js';
-import { StressFrame } from './stress-frame.js';
-import { LANES, StressWords } from './stress-words.js';
+import { isIdle, type StressLane, StressOperations } from './stress-operations.js';
+import { LANES } from './stress-words.js';
 
 /** What is left with a driver that has ended, which ought to be nothing. */
 export interface StressDriverReport {
@@ -36,94 +15,56 @@ export interface StressDriverReport {
   readonly mappings: number;
 }
 
-/** One generator of the driver. */
-export interface StressLane {
-  /** Of all drivers. */
-  readonly number: number;
-  readonly lane: PipelineLane;
-  readonly random: RandomStream;
-}
-
-const MAX_PAGES = 8;
 /** A lane looks for buffers that are to be let go of after so many operations. */
 const SWEEP_EVERY = 8;
 
 export class StressDriver {
-  protected readonly words: StressWords;
-  protected readonly tables: OpenTables;
-  protected readonly importer: DmaBufImporter;
-  protected readonly checker: StampChecker;
-  readonly #operations: OperationCounter;
-  readonly #device: StressDevice;
-  readonly #statistics = new DeviceStatistics();
-  readonly #pauseNs: Nanoseconds;
   #lanesAtWork = 0;
-  /** Destroys that have not ended. */
-  #destroys = 0;
 
+  /** @param operations what it does; a test gives it some that break a rule */
   constructor(
-    protected readonly host: ActorHost,
-    protected readonly start: StressActorStart,
-  ) {
-    const { plan, index } = start;
-    this.words = new StressWords(start.board);
-    this.tables = openTables(host.words, start.tables, host.id);
-    this.#device = DEVICES[index % DEVICES.length];
-    const { kind: _, constraints, ...traits } = this.#device;
-    const device = { name: host.name, constraints: { device: host.name, ...constraints }, ...traits };
-    this.importer = new DmaBufImporter(host, this.tables.buffers, PhysicalMemory.open(host.memory), device);
-    this.#pauseNs = pauseOf(plan);
-    const runtimeWords = new RuntimeWords(host.words);
-    this.checker = new StampChecker({
-      words: this.words,
-      actor: host.id,
-      life: host.life,
-      now: () => host.clock.now(),
-      stateOf: (slot) => this.tables.buffers.state(slot),
-      hasDied: (actor, life) => runtimeWords.deaths(actor as typeof host.id) > life,
-      onViolation: () => runtimeWords.stop(),
-    });
-    this.#operations = new OperationCounter(host, this.words, this.checker, plan.operations);
-  }
+    private readonly host: ActorHost,
+    private readonly start: StressActorStart,
+    private readonly operations = new StressOperations(host, start),
+  ) {}
 
   /** Lets go of the buffers of an exporter that has died. */
   *onDeath(actor: ActorHost['id']): Task<void> {
-    yield* this.importer.leaveOrphans(actor);
+    yield* this.operations.importer.leaveOrphans(actor);
   }
 
   *run(): Task<StressDriverReport> {
     const { host } = this;
+    const { words, tables, importer, checker } = this.operations;
     const lanes = Array.from({ length: LANES }, (_, i): StressLane => {
-      const timeline = new Timeline(this.tables.timelines, (firstTimelineOf(host.id) + i) as never);
+      const timeline = new Timeline(tables.timelines, (firstTimelineOf(host.id) + i) as never);
       const random = host.random(`lane ${i}, life ${host.life}`);
-      return { number: this.checker.lane(i), lane: new PipelineLane(timeline), random };
+      return { number: checker.lane(i), lane: new PipelineLane(timeline), random };
     });
     // What the life before had listed has no exporter any more.
-    for (const listing of this.#ownListings()) this.words.list(listing, undefined);
-    for (const { number } of lanes) this.words.endOperation(number);
+    for (const listing of this.operations.ownListings()) words.list(listing, undefined);
+    for (const { number } of lanes) words.endOperation(number);
     yield* host.ready();
     for (const lane of lanes) {
       this.#lanesAtWork += 1;
       host.spawn(`lane ${lane.number}`, this.#work(lane));
     }
-    yield* attempt(() => this.tables.jobs.whenStep(() => this.#lanesAtWork === 0));
+    yield* attempt(() => tables.jobs.whenStep(() => this.#lanesAtWork === 0));
     yield* this.#letGoOfAll(lanes[0]);
-    this.words.addToRun('ended');
+    words.addToRun('ended');
     let mappings = 0;
-    for (const { mapCount } of this.importer.attachments) mappings += mapCount;
+    for (const { mapCount } of importer.attachments) mappings += mapCount;
     const pendingFences = lanes.reduce((sum, { lane }) => sum + lane.timeline.pending, 0);
-    return { pendingFences, iovaRanges: this.importer.iovaRanges, mappings };
+    return { pendingFences, iovaRanges: importer.iovaRanges, mappings };
   }
-
-  // ---- the loop of a lane ----
 
   *#work(lane: StressLane): Task<void> {
     for (let count = 1; !this.isOver; count += 1) {
-      yield* this.#step(lane);
+      yield* this.operations.perform(lane, choose(lane.random));
       if (count % SWEEP_EVERY === 0) yield* this.#sweep(lane);
     }
     this.#lanesAtWork -= 1;
-    this.tables.jobs.countEnded();
+    this.operations.tables.jobs.countEnded();
   }
 
   get isOver(): boolean {
@@ -131,292 +72,34 @@ export class StressDriver {
     return host.words.load(host.stopWord) !== 0 || host.clock.now() >= start.plan.durationNs;
   }
 
-  *#step(lane: StressLane): Task<void> {
-    const what = choose(lane.random);
-    switch (what) {
-      case 'create':
-        return yield* this.#create(lane);
-      case 'destroy':
-        return this.#destroy(lane);
-      case 'attach':
-        return yield* this.#attach(lane);
-      case 'detach':
-        return yield* this.#detach(lane);
-      case 'read':
-      case 'write':
-        return yield* this.#job(lane, what === 'write');
-      case 'map':
-        return yield* this.#map(lane);
-      case 'wait':
-        return yield* this.#waitForFences(lane);
-      case 'reopen':
-        return yield* this.#reopen(lane);
-      default:
-        return yield* this.pause(lane);
-    }
-  }
-
-  // ---- operations of an owner ----
-
-  *#create(lane: StressLane): Task<void> {
-    const { random } = lane;
-    const free = this.#ownListings().filter((listing) => this.words.listed(listing) === undefined);
-    if (free.length === 0) return;
-    const listing = free[random.integer(free.length)];
-    const kind = random.integer(10);
-    const request: CreateRequest = {
-      name: `buffer ${listing}`,
-      actor: this.host.id,
-      pool: 'stress',
-      sizeBytes: PAGE_SIZE * (1 + random.integer(MAX_PAGES)),
-      allocate: kind === 0 ? { heap: 'system' } : kind === 1 ? { heap: 'cma' } : 'deferred',
-      expect: [],
-      expectTimeoutNs: 0,
-    };
-    yield* this.#operations.perform(
-      lane,
-      'create',
-      function* (this: StressDriver): Task<void> {
-        const handle: BufferHandle = yield* this.host.call(EXPORTER, 'create', request);
-        this.checker.begin(handle, lane.number);
-        // The other lane may have been quicker with this listing.
-        if (this.words.listed(listing) === undefined) this.words.list(listing, handle);
-        else this.#destroyLater(handle, lane);
-      }.bind(this),
-    );
-  }
-
-  #destroy(lane: StressLane): void {
-    const listing = pickFrom(this.#ownListings(), lane.random);
-    const handle = listing === undefined ? undefined : this.words.listed(listing);
-    if (listing === undefined || handle === undefined) return;
-    this.words.list(listing, undefined);
-    this.#destroyLater(handle, lane);
-  }
-
-  /** It waits for the last detach, and so beside the lanes, which detach. */
-  #destroyLater(handle: BufferHandle, lane: StressLane): void {
-    this.#destroys += 1;
-    this.host.spawn(`destroy slot ${handle.slot}`, this.#destroyNow(handle, lane));
-  }
-
-  *#destroyNow(handle: BufferHandle, { number }: StressLane): Task<void> {
-    this.checker.log('destroyed', handle.slot, number);
-    yield* this.#operations.perform(undefined, 'destroy', () =>
-      this.host.call(EXPORTER, 'destroy', { buffer: handle }),
-    );
-    this.#destroys -= 1;
-    this.tables.jobs.countEnded();
-  }
-
-  // ---- operations of an importer ----
-
-  *#attach(lane: StressLane): Task<void> {
-    const handle = this.#pick(lane);
-    if (handle === undefined) return;
-    yield* this.#operations.perform(
-      lane,
-      'attach',
-      function* (this: StressDriver): Task<void> {
-        const attachment = yield* this.importer.attach(handle);
-        this.checker.log('attached', handle.slot, lane.number, attachment.slot);
-      }.bind(this),
-    );
-  }
-
-  *#detach(lane: StressLane): Task<void> {
-    const attachment = pickFrom([...this.importer.attachments].filter(isIdle), lane.random);
-    if (attachment !== undefined) yield* this.#detachFrom(lane, attachment);
-  }
-
-  *#detachFrom(lane: StressLane, attachment: DmaBufAttachment): Task<void> {
-    yield* this.#operations.perform(
-      lane,
-      'detach',
-      function* (this: StressDriver): Task<void> {
-        this.checker.log('detached', attachment.buffer.slot, lane.number, attachment.slot);
-        yield* this.importer.detach(attachment);
-      }.bind(this),
-    );
-  }
-
-  *#map(lane: StressLane): Task<void> {
-    const handle = this.#pick(lane);
-    if (handle === undefined) return;
-    yield* this.#operations.perform(
-      lane,
-      'map',
-      function* (this: StressDriver, reached: () => void): Task<void> {
-        const attachment = yield* this.importer.attach(handle);
-        const mapping = yield* this.importer.map(attachment, lane.lane);
-        reached();
-        this.checker.log('mapped', handle.slot, lane.number, mapping.generation);
-        yield* this.pause(lane);
-        this.checker.log('unmapped', handle.slot, lane.number, mapping.generation);
-        this.importer.unmap(mapping);
-      }.bind(this),
-    );
-  }
-
-  /** A job on one to three buffers: the first is written or read, the others are read. */
-  *#job(lane: StressLane, writes: boolean): Task<void> {
-    const count = 1 + lane.random.integer(3);
-    const handles: BufferHandle[] = [];
-    for (let i = 0; i < count; i += 1) {
-      const handle = this.#pick(lane);
-      if (handle !== undefined && !handles.some(({ slot }) => slot === handle.slot)) handles.push(handle);
-    }
-    if (handles.length === 0) return;
-    const accesses = handles.map((buffer, i) => ({ frame: new StressFrame(buffer), write: writes && i === 0 }));
-    const nested = lane.random.integer(8) === 0;
-    yield* this.#operations.perform(
-      lane,
-      writes ? 'write' : 'read',
-      function* (this: StressDriver, reached: () => void): Task<void> {
-        const parts = {
-          services: this.host,
-          tables: this.tables,
-          importer: this.importer,
-          statistics: this.#statistics,
-        };
-        const job = yield* this.beginJob(parts, lane, accesses);
-        reached();
-        yield* this.useJob(lane, job, accesses);
-        if (nested) yield* this.#nestedMap(lane);
-        this.endJob(lane, job, accesses);
-      }.bind(this),
-    );
-  }
-
-  /** Begins a job. A test overrides it to break a rule. */
-  protected beginJob(parts: JobParts, { lane }: StressLane, accesses: readonly StressAccess[]): Task<PipelineJob> {
-    return PipelineJob.begin(parts, lane, accesses);
-  }
-
-  /** Touches the pages of a job. */
-  protected *useJob(lane: StressLane, job: PipelineJob, accesses: readonly StressAccess[]): Task<void> {
-    const touches = accesses.map(({ frame, write }): Touch => {
-      const { fence } = job;
-      if (fence !== undefined) this.checker.log('published', frame.row, lane.number, fence.seqno, write ? 1 : 0);
-      return this.checker.beginTouch(frame.buffer, job.mappingOf(frame), lane.number, write);
-    });
-    for (const [i, { frame, write }] of accesses.entries()) {
-      const segments = job.segments(frame);
-      if (!write) {
-        yield* this.#maybeSleep(lane);
-        this.checker.verify(touches[i], segments);
-        this.checker.endTouch(touches[i], true);
-        continue;
-      }
-      const stopsEarly = lane.random.integer(32) === 0;
-      let index = 0;
-      for (const page of pagesOf(segments)) {
-        if (stopsEarly && index > 0) break;
-        yield* this.#maybeSleep(lane);
-        this.checker.write(touches[i], page, index);
-        index += 1;
-      }
-      this.checker.endTouch(touches[i], !stopsEarly);
-    }
-  }
-
-  /** Ends a job. A test overrides it to break a rule. */
-  protected endJob(lane: StressLane, job: PipelineJob, accesses: readonly StressAccess[]): void {
-    for (const { frame } of accesses) {
-      if (job.fence !== undefined) this.checker.log('signalled', frame.row, lane.number, job.fence.seqno);
-    }
-    job.end();
-  }
-
-  /** Maps one more buffer while a published fence is owed: where that would have to wait, it is EDEADLK. */
-  *#nestedMap(lane: StressLane): Task<void> {
-    const attachment = pickFrom([...this.importer.attachments], lane.random);
-    if (attachment === undefined) return;
-    yield* this.#operations.perform(
-      undefined,
-      'nested-map',
-      function* (this: StressDriver): Task<void> {
-        const mapping = yield* this.importer.map(attachment, lane.lane);
-        this.importer.unmap(mapping);
-      }.bind(this),
-    );
-  }
-
-  *#waitForFences(lane: StressLane): Task<void> {
-    const handle = this.#pick(lane);
-    if (handle === undefined) return;
-    const untilNs = this.host.clock.now() + Math.ceil(lane.random.exponential(this.#pauseNs));
-    const resv = new DmaResv(this.tables.resv, this.tables.timelines, handle.slot);
-    yield* this.#operations.perform(lane, 'wait', () => resv.waitUntil(ResvUsage.Bookkeep, untilNs, 'a fence'));
-  }
-
-  /** REQBUFS(0) and a new start. */
-  *#reopen(lane: StressLane): Task<void> {
-    if (this.#device.mapping === 'held') yield* this.#operations.perform(lane, 'reopen', () => this.importer.letGo());
-  }
-
-  protected *pause({ random }: StressLane): Task<void> {
-    yield* sleepUntil(this.host.clock.now() + Math.ceil(random.exponential(this.#pauseNs)), 'a pause');
-  }
-
-  *#maybeSleep({ random }: StressLane): Task<void> {
-    if (random.integer(4) === 0)
-      yield* sleepUntil(this.host.clock.now() + random.integer(this.#pauseNs), 'work on a page');
-  }
-
   // ---- letting go ----
 
   /** Lets go of buffers that are not listed any more: their owners wait for it. */
   *#sweep(lane: StressLane): Task<void> {
+    const { words, importer } = this.operations;
     const listed = new Set<string>();
-    for (let listing = 0; listing < this.words.listingCount; listing += 1) {
-      const handle = this.words.listed(listing);
+    for (let listing = 0; listing < words.listingCount; listing += 1) {
+      const handle = words.listed(listing);
       if (handle !== undefined) listed.add(`${handle.slot}/${handle.life}`);
     }
-    const gone = [...this.importer.attachments].filter(({ buffer }) => !listed.has(`${buffer.slot}/${buffer.life}`));
+    const gone = [...importer.attachments].filter(({ buffer }) => !listed.has(`${buffer.slot}/${buffer.life}`));
     if (gone.length === 0) return;
-    if (gone.some((attachment) => !isIdle(attachment))) yield* this.#reopen(lane);
-    for (const attachment of gone) if (isIdle(attachment)) yield* this.#detachFrom(lane, attachment);
+    if (gone.some((attachment) => !isIdle(attachment))) yield* this.operations.reopen(lane);
+    for (const attachment of gone) if (isIdle(attachment)) yield* this.operations.detachFrom(lane, attachment);
   }
 
   *#letGoOfAll(lane: StressLane): Task<void> {
-    for (const listing of this.#ownListings()) {
-      const handle = this.words.listed(listing);
+    const { words, importer } = this.operations;
+    for (const listing of this.operations.ownListings()) {
+      const handle = words.listed(listing);
       if (handle === undefined) continue;
-      this.words.list(listing, undefined);
-      this.#destroyLater(handle, lane);
+      words.list(listing, undefined);
+      this.operations.destroyLater(handle, lane);
     }
-    yield* this.importer.letGo(true);
-    for (const attachment of [...this.importer.attachments]) {
-      if (isIdle(attachment)) yield* this.#detachFrom(lane, attachment);
+    yield* importer.letGo(true);
+    for (const attachment of [...importer.attachments]) {
+      if (isIdle(attachment)) yield* this.operations.detachFrom(lane, attachment);
     }
-    yield* attempt(() => this.tables.jobs.whenStep(() => this.#destroys === 0));
+    yield* this.operations.untilDestroyed();
   }
-
-  // ---- the directory ----
-
-  #ownListings(): number[] {
-    return listingsOf(this.start.plan, this.start.index);
-  }
-
-  /** A buffer of the directory, whoever owns it. */
-  #pick({ random }: StressLane): BufferHandle | undefined {
-    const first = random.integer(this.words.listingCount);
-    for (let i = 0; i < 4; i += 1) {
-      const handle = this.words.listed((first + i) % this.words.listingCount);
-      if (handle !== undefined) return handle;
-    }
-    return undefined;
-  }
-}
-
-export interface StressAccess {
-  readonly frame: StressFrame;
-  readonly write: boolean;
-}
-
-const isIdle = ({ mapCount, detached }: DmaBufAttachment): boolean => mapCount === 0 && !detached;
-
-function pickFrom<T>(list: readonly T[], random: RandomStream): T | undefined {
-  return list.length === 0 ? undefined : list[random.integer(list.length)];
 }

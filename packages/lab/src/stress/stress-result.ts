@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { summarizeLatency } from '../result/index.js';
 import { describeHistogram } from './latency-histogram.js';
 import { ERRORS, OPERATIONS } from './operations.js';
-import type { PlanChoices } from './plan.js';
+import { agesOf, type PlanChoices } from './plan.js';
 import { repeatCommand } from './repeat-command.js';
 import type { TrialResult } from './trial-result.js';
 
@@ -30,6 +30,36 @@ const violation = z.strictObject({
   history: z.array(historyEvent).describe('what happened to the buffer since its last good state, oldest first'),
   repeat: z.string().describe('the command that repeats it; exact in virtual time'),
 });
+
+const limitNs = timeNs.nullable().describe('null = not watched');
+
+const ages = z
+  .strictObject({
+    fenceNs: limitNs,
+    mappingNs: limitNs,
+    heldMappingNs: limitNs,
+    overdueCount: count,
+    overdue: z
+      .array(
+        z.strictObject({
+          seed: count,
+          kind: z
+            .enum(['fence-overdue', 'mapping-overlong'])
+            .describe('a fence that was not signalled in time; a buffer that was mapped for too long'),
+          device: z.string(),
+          life: count.describe('how often the device had died before'),
+          atNs: timeNs.describe('when the limit was passed; on threads when that was seen'),
+          sinceNs: timeNs,
+          limitNs: timeNs,
+          buffers: z.array(z.strictObject({ buffer: z.string(), generation: count.describe('of its storage') })),
+          held: z.literal(true).optional().describe('of a mapping that a device holds from job to job'),
+          fence: z.strictObject({ timeline: count, seqno: count }).optional(),
+        }),
+      )
+      .describe('the first ones'),
+    unwatchedMappings: count.describe('for which there was no room'),
+  })
+  .describe('how long fences may be pending and mappings open, and what lasted longer, which is no violation');
 
 const ledger = z
   .strictObject({
@@ -93,6 +123,7 @@ export const stressResultSchema = z.strictObject({
     ),
   moves: z.strictObject({ moved: count, refused: count, timedOut: count, bytesCopied: count }),
   ledger: ledger.nullable().describe('null when a trial did not get to its end'),
+  ages,
   violationCount: count,
   violations: z.array(violation).describe('the first ones'),
   fingerprint: z.string().nullable().describe('of a single trial in virtual time'),
@@ -158,6 +189,7 @@ export function stressResult(
       bytesCopied: sum((trial) => trial.bytesCopied),
     },
     ledger: ledgerOf(done),
+    ages: agesResult(choices, done),
     violationCount,
     violations: done
       .flatMap((trial) => {
@@ -174,6 +206,21 @@ function operationOf(operation: number, done: readonly TrialResult[]): StressRes
   const [ended = 0, ...failed] = counts;
   const errors = Object.fromEntries(ERRORS.flatMap((code, i) => (failed[i] > 0 ? [[code, failed[i]]] : [])));
   return { ended, errors, latency: describeHistogram(addUp(done.map((trial) => trial.latencies[operation]))) };
+}
+
+function agesResult(choices: PlanChoices, done: readonly TrialResult[]): StressResult['ages'] {
+  const { fenceNs = null, mappingNs = null, heldMappingNs = null } = agesOf(choices);
+  const overdue = done.flatMap(({ seed, ages }) =>
+    ages.overdue.map((one) => ({ seed, ...one, buffers: [...one.buffers] })),
+  );
+  return {
+    fenceNs,
+    mappingNs,
+    heldMappingNs,
+    overdueCount: done.reduce((total, trial) => total + trial.ages.overdueCount, 0),
+    overdue: overdue.slice(0, TOLD),
+    unwatchedMappings: done.reduce((total, trial) => total + trial.ages.unwatchedMappings, 0),
+  };
 }
 
 function devicesOf(done: readonly TrialResult[]): NonNullable<StressResult['devices']> {

@@ -1,8 +1,9 @@
 /** The report of `dmabuf-lab stress` as text. */
 
 import { historyRows } from '../report/history-text.js';
+import { ageText } from '../report/summary-lives.js';
 import { table, wrap } from '../report/text-layout.js';
-import { formatBytes, formatDuration, plural } from '../report/units.js';
+import { formatBytes, formatDuration, formatList, plural } from '../report/units.js';
 import type { StressResult } from './stress-result.js';
 
 /** The whole report, ending with a line feed. */
@@ -15,6 +16,7 @@ export function stressText(result: StressResult): string {
     '',
     ...faultLines(result),
     ...ledgerLines(result),
+    ...ageLines(result),
     '',
     violationCount === 0 ? 'No violation.' : `${plural(violationCount, 'violation')}:`,
     ...violations.flatMap(violationLines),
@@ -86,6 +88,26 @@ function ledgerLines({ ledger }: StressResult): string[] {
   if (left.length === 0)
     return ['Ledger: nothing is left of buffers, attachments, mappings, pins, locks, fences and bytes.'];
   return [`Ledger: NOT EMPTY: ${left.map(([what, count]) => `${count} ${what}`).join(', ')}.`];
+}
+
+/** What has lasted too long, or how long everything might. */
+function ageLines({ ages, trials }: StressResult): string[] {
+  const { fenceNs, mappingNs, heldMappingNs, overdueCount, overdue, unwatchedMappings } = ages;
+  const watched = [
+    ...(fenceNs === null ? [] : [`fences for ${formatDuration(fenceNs)}`]),
+    ...(mappingNs === null ? [] : [`mappings for ${formatDuration(mappingNs)}`]),
+    ...(heldMappingNs === null ? [] : [`held mappings for ${formatDuration(heldMappingNs)}`]),
+  ];
+  if (watched.length === 0) return ['Ages: not watched.'];
+  const limits = `${formatList(watched)} at most`;
+  const lines = [
+    overdueCount === 0 ? `Ages: ${limits}; nothing lasted longer.` : `Ages: ${limits}; longer lasted ${overdueCount}:`,
+  ];
+  for (const one of overdue)
+    lines.push(...wrap(`${trials.done > 1 ? `Seed ${one.seed}, ` : ''}${ageText(one)}`, '  ', '    '));
+  if (overdueCount > overdue.length) lines.push(`  … and ${overdueCount - overdue.length} more`);
+  if (unwatchedMappings > 0) lines.push(`  ${plural(unwatchedMappings, 'mapping')} could not be watched.`);
+  return lines;
 }
 
 function violationLines({ seed, text, buffer, actor, history, repeat }: StressResult['violations'][number]): string[] {

@@ -5,7 +5,7 @@
  *           instruction. The process that started the run reads all of it at any time.
  *
  * Layout    table       row          words
- *           run         one          0 OPERATIONS done; 1 MOVES; 2 ENDED drivers; 3 DEATHS
+ *           run         one          0 OPERATIONS done; 1 MOVES; 2 ENDED drivers; 3 DEATHS; 4 OVERDUE fences and mappings
  *           directory   a listing    0 HANDLE: 0 nothing listed, else life * 1024 + slot + 1 of a buffer
  *           lanes       a lane       0 DOING: operation + 1; 1 SINCE in ms
  *           counts      an operation 0 ended well; 1 … ended with the errno of that place
@@ -26,7 +26,7 @@ import { ERRORS, OPERATIONS } from './operations.js';
 export const LANES = 2;
 const MAX_SLOTS = 1024;
 
-const RUN = { operations: 0, moves: 1, ended: 2, deaths: 3 } as const;
+const RUN = { operations: 0, moves: 1, ended: 2, deaths: 3, overdue: 4 } as const;
 
 /** Where everything lies: plain data, the same for every actor, and the memory itself. */
 export interface StressBoard extends HistoryBoard {

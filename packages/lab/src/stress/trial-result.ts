@@ -13,6 +13,28 @@ export interface TrialViolation {
   readonly history: readonly HistoryEvent[];
 }
 
+/** A fence or a mapping that has lasted longer than its limit: as among the incidents of a run of a scenario. */
+export interface OverdueIncident {
+  readonly kind: 'fence-overdue' | 'mapping-overlong';
+  readonly device: string;
+  readonly life: number;
+  readonly atNs: number;
+  readonly sinceNs: number;
+  readonly limitNs: number;
+  readonly buffers: readonly { readonly buffer: string; readonly generation: number }[];
+  readonly held?: true;
+  readonly fence?: { readonly timeline: number; readonly seqno: number };
+}
+
+/** What has lasted too long in a trial. */
+export interface TrialAges {
+  readonly overdueCount: number;
+  /** The first ones. */
+  readonly overdue: readonly OverdueIncident[];
+  /** Mappings that nobody could watch, since there was no row left for them. */
+  readonly unwatchedMappings: number;
+}
+
 /** A device of a pipeline in a trial; all but `deaths` of its last life. */
 export interface DeviceTally {
   readonly device: string;
@@ -51,6 +73,7 @@ export interface TrialResult {
   readonly bytesCopied: number;
   /** What was left at the end; null when the run did not get there. */
   readonly ledger: StressLedger | null;
+  readonly ages: TrialAges;
   /** All that were found; `violations` has the first ones. */
   readonly violationCount: number;
   readonly violations: readonly TrialViolation[];

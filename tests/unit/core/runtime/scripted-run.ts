@@ -18,7 +18,7 @@ export function scriptedSpec(actors: Readonly<Record<string, readonly Step[]>>, 
       name,
       id: actorId(i + 1),
       module: new URL('./programs/scripted.js', import.meta.url).href,
-      calls: [...new Set(actors[name].flatMap((step) => (step.do === 'call' ? [step.peer] : [])))],
+      calls: [...new Set(actors[name].flatMap(peersOf))],
       data: actors[name],
     })),
     memory: memory.handle,
@@ -26,6 +26,12 @@ export function scriptedSpec(actors: Readonly<Record<string, readonly Step[]>>, 
     seed,
     trace: false,
   };
+}
+
+/** Whom a step calls. */
+function peersOf(step: Step): string[] {
+  if (step.do === 'spawn') return step.steps.flatMap(peersOf);
+  return step.do === 'call' ? [step.peer] : [];
 }
 
 /** Who ends the wait for a word of the test: word 1 actor 1, and so on. */

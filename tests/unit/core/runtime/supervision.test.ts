@@ -1,9 +1,11 @@
 /** Deaths, silences and restarts of scripted actors, in both runtimes. */
+import { actorId } from '@dmabuf-lab/core/base';
 import {
   type Fault,
   type Incident,
   type RunReport,
   type RunSpec,
+  RuntimeWords,
   type Supervision,
   ThreadsRuntime,
   VirtualRuntime,
@@ -194,30 +196,72 @@ test('supervision on threads, a call to a worker that is killed, is rejected and
   t.is(logs(report).client.filter((entry) => entry.includes('failed ENODEV')).length, 2);
 });
 
+test('supervision on threads, all calls to a worker that exits, are rejected in the turn in which its exit is told', async (t) => {
+  const call: Step = { do: 'call', peer: 'server', method: 'never', args: {} };
+  const spawn = (name: string, ...steps: Step[]): Step => ({ do: 'spawn', name, steps });
+  const report = await threads(
+    {
+      server: [{ do: 'serve', method: 'never', answer: 'never' }, { do: 'wait', word: 5, until: 1 }, { do: 'exit' }],
+      client: [
+        // Asleep on the very word that the runtime stores at `exit`; a turn of the event loop later is before any timer of then.
+        spawn('watch', { do: 'wait for death', actor: 1 }, { do: 'external', turns: 1, text: 'a turn later' }, call),
+        ...Array.from({ length: 20 }, (_, i) => spawn(`call ${i}`, call)),
+        { do: 'external', turns: 1, text: 'all of them wait' },
+        { do: 'set', word: 5, value: 1 },
+      ],
+    },
+    { supervision: { toleratesFailures: true } },
+  );
+  const inOrder = withoutTime(logs(report).client).map((entry) => entry.replace('client ', ''));
+  const rejected = 'failed ENODEV -19 {"peer":"server"}';
+  t.deepEqual(inOrder, ['all of them wait', ...Array(20).fill(rejected), 'a turn later', rejected]);
+});
+
 test('supervision on threads, a worker that blocks for ever, is late, then ended, and dead from then on', async (t) => {
   const report = await threads(
     { hangs: [{ do: 'wait', word: 1, until: 1 }], other: [sleep(100)] },
     { faults: [{ kind: 'hang', actor: 'hangs', atNs: 20 * MS }], supervision: { lateNs: 300 * MS, hungNs: 2e9 } },
   );
   const incidents = report.incidents.filter(({ actor }) => actor === 'hangs');
-  t.deepEqual(
-    incidents.map(({ kind }) => kind),
-    ['late', 'died', 'reclaimed'],
-  );
-  t.is(incidents[1].cause, 'hung');
+  // A busy machine may have made it late once before.
+  t.deepEqual([...new Set(incidents.map(({ kind }) => kind))], ['late', 'died', 'reclaimed']);
+  t.is(incidents.find(({ kind }) => kind === 'died')?.cause, 'hung');
 });
 
-test('supervision on threads, a worker that is paused for five seconds, is late and nothing else, and loses nothing', async (t) => {
-  const report = await threads(
-    {
-      slow: [{ do: 'wait', word: 2, until: 1 }, log('saw it')],
-      busy: [sleep(100), { do: 'set', word: 2, value: 1 }],
-    },
-    { faults: [{ kind: 'pause', actor: 'slow', atNs: 20 * MS, forNs: 5e9 }], supervision: { lateNs: 300 * MS } },
-  );
+const CALLS = 200;
+/** One that is called, and one that calls it while it is paused, and sets a word that it waits for. */
+const CALLED_IN_A_PAUSE: Actors = {
+  slow: [
+    { do: 'serve', method: 'echo', answer: 'echo' },
+    { do: 'wait', word: 2, until: 1 },
+    log('saw it'),
+    { do: 'serve others' },
+  ],
+  busy: [
+    sleep(100),
+    ...Array.from({ length: CALLS }, (_, i): Step => {
+      return { do: 'spawn', name: `call ${i}`, steps: [{ do: 'call', peer: 'slow', method: 'echo', args: i }] };
+    }),
+    { do: 'set', word: 2, value: 1 },
+  ],
+};
+const PAUSE: Fault = { kind: 'pause', actor: 'slow', atNs: 20 * MS, forNs: 5e9 };
+const ANSWERS = Array.from({ length: CALLS }, (_, i) => `busy got ${i}`).sort();
+const withoutTime = (entries: readonly string[]): string[] => entries.map((entry) => entry.replace(/^\d+ /, ''));
+
+test('supervision, all calls to an actor that is paused for five seconds, are answered when the pause is over', async (t) => {
+  const report = await virtual(CALLED_IN_A_PAUSE, { faults: [PAUSE], supervision: { hungNs: 600e9 } });
+  t.deepEqual(told(report), ['120 slow/0 late']);
+  t.deepEqual(withoutTime(logs(report).busy).sort(), ANSWERS);
+  t.deepEqual([...new Set(logs(report).busy.map((entry) => entry.split(' ')[0]))], [`${5020 * MS}`]);
+});
+
+test('supervision on threads, a worker that is paused for five seconds, is late and nothing else, and loses no call', async (t) => {
+  const report = await threads(CALLED_IN_A_PAUSE, { faults: [PAUSE], supervision: { lateNs: 300 * MS } });
   const incidents = report.incidents.filter(({ actor }) => actor === 'slow');
   t.deepEqual([...new Set(incidents.map(({ kind }) => kind))], ['late']);
   t.regex(logs(report).slow.join(), /saw it/);
+  t.deepEqual(withoutTime(logs(report).busy).sort(), ANSWERS);
 });
 
 test('supervision on threads, two pauses that overlap, are over when the later one ends', async (t) => {
@@ -240,4 +284,48 @@ test('supervision on threads, a worker that throws or exits, is restarted up to 
     ),
   );
   t.like(error, { code: 'EOWNERDEAD', details: { actor: 'a' } });
+});
+
+/** The first is restarted once, and then one time too many; the others would go on for ever. */
+const STORM: Actors = {
+  a: [{ do: 'throw', message: 'no such shader' }],
+  b: [{ do: 'wait', word: 1, until: 1 }],
+  c: [{ do: 'wait', word: 1, until: 1 }],
+  d: [{ do: 'wait', word: 1, until: 1 }],
+};
+const ONCE: Partial<Supervision> = { restart: { ...RESTART, restarts: 1, withinNs: 600e9 } };
+
+test('supervision, when it gives up, stops the others in reverse start order', async (t) => {
+  const runtime = new VirtualRuntime(specOf(STORM, { supervision: ONCE }), { ties: 'fifo' });
+  const words = new RuntimeWords(runtime.words);
+  const living = new Set(Object.keys(STORM));
+  const stopped: string[] = [];
+  const add = runtime.words.add.bind(runtime.words);
+  runtime.words.add = (word, delta) => {
+    const before = add(word, delta);
+    for (const [i, name] of Object.keys(STORM).entries()) {
+      if (words.deaths(actorId(i + 1)) > 0 && living.delete(name)) stopped.push(name);
+    }
+    return before;
+  };
+  const error = await t.throwsAsync(runtime.run());
+  t.like(error, { code: 'EOWNERDEAD', details: { actor: 'a' } });
+  t.deepEqual(stopped, ['a', 'd', 'c', 'b']);
+});
+
+test('supervision on threads, when it gives up, terminates the others in reverse start order', async (t) => {
+  const patient = { lateNs: 600e9, hungNs: 600e9, ...ONCE };
+  const runtime = new ThreadsRuntime(specOf(STORM, { supervision: patient }), { pace: 'real' });
+  const running = runtime.run(); // it has started all workers by now
+  const stopped: string[] = [];
+  for (const worker of runtime.workers.values()) {
+    const terminate = worker.terminate.bind(worker);
+    worker.terminate = (...why) => {
+      stopped.push(worker.name);
+      terminate(...why);
+    };
+  }
+  const error = await t.throwsAsync(running);
+  t.like(error, { code: 'EOWNERDEAD', details: { actor: 'a' } });
+  t.deepEqual(stopped.slice(0, 4), ['a', 'd', 'c', 'b']);
 });

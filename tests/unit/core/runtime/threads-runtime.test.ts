@@ -1,4 +1,4 @@
-import { ThreadsRuntime } from '@dmabuf-lab/core/runtime';
+import { type RunSpec, type ThreadsOptions, ThreadsRuntime } from '@dmabuf-lab/core/runtime';
 import test from 'ava';
 import { logs, runThreads, scriptedSpec } from './scripted-run.js';
 
@@ -73,6 +73,54 @@ test('ThreadsRuntime, told to stop while an actor hangs, is ETIMEDOUT naming it'
   const error = await t.throwsAsync(running);
   t.like(error, { code: 'ETIMEDOUT' });
   t.regex(error?.message ?? '', /hung did not end/);
+});
+
+test('ThreadsRuntime, an actor that never gets ready, is ETIMEDOUT naming it after the grace of the start', async (t) => {
+  const spec = scriptedSpec({ stuck: [{ do: 'never ready', life: 0 }], other: [] });
+  const error = await t.throwsAsync(new ThreadsRuntime(spec, { pace: 'real', startGraceMs: 200 }).run());
+  t.like(error, { code: 'ETIMEDOUT', op: 'start' });
+  // On a loaded machine the other may not have got ready either.
+  const { actors } = (error as { details?: { actors?: string[] } }).details ?? {};
+  t.true(actors?.includes('stuck'), `${actors}`);
+  t.regex(error?.message ?? '', /Cannot start the run: .*stuck.* did not set up within the grace period/);
+});
+
+test('ThreadsRuntime, a later life that never gets ready, is ended after the grace of the start, and the next one lives', async (t) => {
+  const restart = { strategy: 'one-for-one', restarts: 9, withinNs: 600e9, backoffNs: 0, maxBackoffNs: 0 } as const;
+  const spec: RunSpec = {
+    ...scriptedSpec({
+      a: [
+        { do: 'never ready', life: 1 },
+        { do: 'from life', life: 2 },
+        { do: 'set', word: 1, value: 1 },
+      ],
+      b: [
+        { do: 'wait', word: 1, until: 1 },
+        { do: 'log', text: 'ended' },
+      ],
+    }),
+    faults: [{ kind: 'kill', actor: 'a', atNs: 50_000_000 }],
+    supervision: { restart, lateNs: 600e9, hungNs: 600e9 },
+  };
+  // Only the life that is stuck has little time: any other may take long where the machine is busy.
+  const graces = [120_000, 200];
+  const options: ThreadsOptions = {
+    pace: 'real',
+    get startGraceMs() {
+      return graces.shift() ?? 120_000;
+    },
+  };
+  const report = await new ThreadsRuntime(spec, options).run();
+  const lives = report.incidents.map(({ kind, life, cause, why }) => [kind, life, cause, why].join(' ').trim());
+  t.deepEqual(lives, [
+    'died 0 killed',
+    'reclaimed 0',
+    'restarted 1',
+    'died 1 hung it did not set up in time',
+    'reclaimed 1',
+    'restarted 2',
+  ]);
+  t.regex(logs(report).b.join(), /ended/);
 });
 
 test('ThreadsRuntime, a yield where yield* was meant, ends the run and says so', async (t) => {

@@ -13,6 +13,7 @@ test('stress: reports operations, faults, moves and the ledger, and ends with 0'
   t.regex(stdout, /operation +ended well +median/);
   t.regex(stdout, /Faults: \d+ killed, 0 hung/);
   t.regex(stdout, /Ledger: nothing is left/);
+  t.regex(stdout, /Ages: fences for 500 ms and mappings for 500 ms at most; nothing lasted longer\./);
   t.regex(stdout, /\nNo violation\.\n$/);
 });
 
@@ -24,6 +25,16 @@ test('stress --json: prints the result and nothing else, with the same fingerpri
   t.is(first.fingerprint, second.fingerprint);
   t.deepEqual(first.operations.byKind, second.operations.byKind);
   t.is(first.endedBy, 'plan');
+});
+
+test('stress --mapping-age, --fence-age: narrow limits are told and leave the exit code; off and 0 watch nothing', async (t) => {
+  const dir = await scratch(t);
+  const narrow = await run(dir, [...SMALL, '--mapping-age', '100us', '--fence-age', 'off']);
+  t.is(narrow.code, 0, narrow.stderr);
+  t.regex(narrow.stdout, /Ages: mappings for 100 µs at most; longer lasted \d+:\n {2}0\.\d+ s: driver\d has slot/);
+  const off = await run(dir, [...SMALL, '--mapping-age', '0', '--fence-age', 'off', '--json']);
+  const { ages } = stressResultSchema.parse(JSON.parse(off.stdout));
+  t.deepEqual([ages.fenceNs, ages.mappingNs, ages.heldMappingNs, ages.overdueCount], [null, null, null, 0]);
 });
 
 test('stress --trials: runs them side by side, one in twenty of them twice', async (t) => {
@@ -43,6 +54,12 @@ const WRONG: readonly (readonly [args: string[], said: RegExp])[] = [
   [['--heap-pressure', '1.5'], /expected a share from 0 to 1/],
   [['--duration', '5'], /expected a time greater than zero with its unit/],
   [['--seed', 'x'], /--seed x/],
+  [
+    ['--fence-age', '2'],
+    /Cannot use --fence-age 2: expected a time with its unit and up to 24h, such as 2s or 500ms, or off/,
+  ],
+  [['--mapping-age', '-1s'], /Cannot use --mapping-age -1s: expected a time with its unit/],
+  [['--held-mapping-age', '25h'], /--held-mapping-age 25h/],
   [['--trials', '0'], /--trials 0/],
   [['--operations', '1.5'], /--operations 1.5/],
   [['--kill-rate', '9999/s', '--duration', '1h'], /Cannot cause 35996400 faults in one run/],

@@ -41,6 +41,8 @@ test('repeatCommand names everything that the trial follows from', (t) => {
     'dmabuf-lab stress --runtime virtual --drivers 4 --buffers 8 --operations 100 --heap-pressure 0.5 --duration 10s ' +
       '--kill-rate 5/s --hang-rate 1/s --seed 3 --draw',
   );
+  const ages = { fenceNs: 'off', mappingNs: 2_500_000 } as const;
+  t.regex(repeatCommand({ ...CHOICES, ages }, false), / --fence-age off --mapping-age 2500000ns --seed/);
   t.regex(repeatCommand(CHOICES, false, ["it's.mjs"]), /--driver 'it'\\''s\.mjs' --duration/);
   t.regex(
     repeatCommand(CHOICES, false, ['a.mjs', 'b.mjs'], ['{}', '{"gain":2}']),

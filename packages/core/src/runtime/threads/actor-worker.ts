@@ -1,14 +1,15 @@
 import type { TransferListItem, Worker } from 'node:worker_threads';
-import { fromErrorRecord } from '../../base/index.js';
+import { showValue } from '../../base/index.js';
 import type { ActorOutcome, ActorSpec } from '../actor.js';
 import type { DeathCause } from '../supervision/index.js';
 import { type HostThreads, startThread } from './host-threads.js';
 import { type OutputSink, tellLines } from './worker-output.js';
-import { isWorkerMessage, type RuntimeMessage, type WorkerMessage, type WorkerStart } from './worker-protocol.js';
+import type { RuntimeMessage, WorkerStart } from './worker-protocol.js';
 
 /** What a worker tells its runtime. */
 export interface WorkerEvents {
-  onMessage(worker: ActorWorker, message: WorkerMessage): void;
+  /** It has posted something: its own message, or whatever the module of a driver posts. */
+  onPosted(worker: ActorWorker, posted: unknown): void;
   /** It threw what nobody caught. */
   onFailure(worker: ActorWorker, error: Error): void;
   /** It is gone for good: none of its code runs any more. */
@@ -55,12 +56,11 @@ export class ActorWorker {
         resolve();
       });
     });
-    this.#worker.on('message', (message: unknown) => {
-      if (!isWorkerMessage(message)) return; // a driver's module may post anything
-      if (message.kind === 'failed') events.onFailure(this, fromErrorRecord(message.error));
-      else events.onMessage(this, message);
-    });
-    this.#worker.on('error', (error) => events.onFailure(this, error as Error));
+    this.#worker.on('message', (posted: unknown) => events.onPosted(this, posted));
+    // A timer of a driver may throw anything.
+    this.#worker.on('error', (thrown: unknown) =>
+      events.onFailure(this, thrown instanceof Error ? thrown : new Error(`threw ${showValue(thrown)}`)),
+    );
   }
 
   get name(): string {

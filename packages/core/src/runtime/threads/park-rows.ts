@@ -1,10 +1,9 @@
 /** An actor's side of `ParkWords`: a row for each of its generators, as long as there are any. */
 import type { ActorId, Park } from '../../base/index.js';
 import { NEVER, PARK_ROWS, type ParkWords, type RowContents, RowKind, RowState } from './park-words.js';
+import { MAX_TEXT_LENGTH, MAX_TEXTS } from './worker-protocol.js';
 
 const NS_PER_MS = 1_000_000;
-/** More texts than a program has names and reasons to wait: the others are told as the last of them. */
-const MAX_TEXTS = 4096;
 const OTHER_TEXTS = 'something';
 
 export class ParkRows {
@@ -46,11 +45,12 @@ export class ParkRows {
   textNumber(text: string): number {
     const known = this.#texts.get(text);
     if (known !== undefined) return known;
-    const isOther = this.#texts.size >= MAX_TEXTS && text !== OTHER_TEXTS;
+    // More than a program has names and reasons to wait: the others are told as the last of them.
+    const isOther = this.#texts.size >= MAX_TEXTS - 1 && text !== OTHER_TEXTS;
     if (isOther) return this.textNumber(OTHER_TEXTS);
     const number = this.#texts.size + 1;
     this.#texts.set(text, number);
-    this.tellText(number, text);
+    this.tellText(number, String(text).slice(0, MAX_TEXT_LENGTH)); // a driver's own words may be anything
     return number;
   }
 }

@@ -46,7 +46,8 @@ export class ThreadActor implements ActorHost {
   readonly backPressured: boolean;
   readonly stopWord: WordIndex;
   readonly journal?: Journal;
-  readonly controlCalls: Record<string, number> = {};
+  /** By method: a driver may call one of any name. */
+  readonly controlCalls: Record<string, number> = Object.create(null) as Record<string, number>;
   readonly #turn = new Turn();
   readonly #runtimeWords: RuntimeWords;
   readonly #scheduler: ThreadScheduler;

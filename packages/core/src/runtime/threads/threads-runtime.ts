@@ -6,7 +6,7 @@
  * takes it for a death.
  */
 import { MessageChannel } from 'node:worker_threads';
-import { AtomicWords, ErrnoError, type Nanoseconds, sharedBytes, type TraceEvent } from '../../base/index.js';
+import { AtomicWords, ErrnoError, fromErrorRecord, type Nanoseconds, sharedBytes } from '../../base/index.js';
 import {
   ActorError,
   type ActorOutcome,
@@ -15,6 +15,7 @@ import {
   resumingActors,
   supervisedActors,
 } from '../actor.js';
+import { DEFAULT_QUARANTINE } from '../broken-senders.js';
 import { Journals } from '../journals.js';
 import { RuntimeWords } from '../runtime-words.js';
 import { Supervisor } from '../supervision/index.js';
@@ -24,6 +25,7 @@ import { ParkWords } from './park-words.js';
 import { BEAT_MS } from './thread-actor.js';
 import { ThreadDeadlocks } from './thread-deadlocks.js';
 import { ThreadsControl, type WorkerHost } from './threads-control.js';
+import { WorkerMessages } from './worker-messages.js';
 import { labelToStderr, type OutputSink } from './worker-output.js';
 import type { CallerPort, Pace, PeerPort, WorkerMessage, WorkerStart } from './worker-protocol.js';
 
@@ -54,11 +56,12 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   /** The control memory. */
   readonly words: AtomicWords;
   readonly #runtimeWords: RuntimeWords;
-  readonly #controlCalls: Record<string, number> = {};
+  readonly #controlCalls: Record<string, number> = Object.create(null) as Record<string, number>;
   readonly #control: ThreadsControl;
   readonly #supervisor: Supervisor;
   readonly #supervised: ReadonlySet<string>;
   readonly #journals = new Journals();
+  readonly #messages: WorkerMessages;
   /** The memory of `ParkWords`; absent = nobody looks who waits for whom. */
   readonly #parks: SharedArrayBuffer | undefined;
   readonly #deadlocks: ThreadDeadlocks | undefined;
@@ -81,7 +84,9 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     this.onOutput = spec.onOutput ?? labelToStderr;
     const supervised = supervisedActors(spec);
     this.#supervised = new Set(supervised);
-    this.#control = new ThreadsControl(this, this.words, { now: () => this.#elapsed() }, options.pace);
+    const clock = { now: () => this.#elapsed() };
+    this.#control = new ThreadsControl(this, this.words, clock, options.pace);
+    this.#messages = new WorkerMessages(clock, spec.quarantine ?? DEFAULT_QUARANTINE);
     const { faults = [], supervision, actors, waits } = spec;
     this.#supervisor = new Supervisor(this.#control, supervised, faults, supervision, resumingActors(spec));
     if (waits === undefined) return;
@@ -165,22 +170,11 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
 
   // ---- WorkerEvents ----
 
-  onMessage(worker: ActorWorker, message: WorkerMessage): void {
-    if (message.kind === 'ready') worker.isReady = true;
-    else if (message.kind === 'serving') worker.isServing = true;
-    else if (message.kind === 'text') worker.texts.set(message.number, message.text);
-    else if (message.kind === 'reclaimed') this.#control.onReclaimed(worker, message.actor, message.deaths);
-    else if (message.kind === 'journal') {
-      // A driver's module may post anything, also in the name of its actor.
-      if (worker.spec.resumes === true) this.#journals.set(worker.name, message.key, message.value);
-    } else if (message.kind === 'done') {
-      const trace: readonly TraceEvent[] = message.trace;
-      worker.outcome = { name: worker.name, report: message.report, trace };
-      for (const [method, count] of Object.entries(message.controlCalls)) {
-        this.#controlCalls[method] = (this.#controlCalls[method] ?? 0) + count;
-      }
-    }
-    this.#progressed();
+  onPosted(worker: ActorWorker, posted: unknown): void {
+    const checked = this.#messages.check(worker.name, posted);
+    if (checked === undefined) return;
+    if ('message' in checked) this.#onMessage(worker, checked.message);
+    else this.onFailure(worker, checked.end);
   }
 
   onFailure(worker: ActorWorker, error: Error): void {
@@ -191,6 +185,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
 
   onExit(worker: ActorWorker, code: number): void {
     this.#runtimeWords.countDeath(worker.spec.id);
+    this.#messages.pardon(worker.name);
     if (this.#ending) return;
     if (worker.ending === undefined) {
       const error = new Error(`its worker exited with code ${code}`);
@@ -206,6 +201,24 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   }
 
   // ---- the run ----
+
+  #onMessage(worker: ActorWorker, message: WorkerMessage): void {
+    if (message.kind === 'failed') this.onFailure(worker, fromErrorRecord(message.error));
+    else if (message.kind === 'ready') worker.isReady = true;
+    else if (message.kind === 'serving') worker.isServing = true;
+    else if (message.kind === 'text') worker.texts.set(message.number, message.text);
+    else if (message.kind === 'reclaimed') this.#control.onReclaimed(worker, message.actor, message.deaths);
+    else if (message.kind === 'journal') {
+      // A driver's module may post anything, also in the name of its actor.
+      if (worker.spec.resumes === true) this.#journals.set(worker.name, message.key, message.value);
+    } else if (worker.outcome === undefined) {
+      worker.outcome = { name: worker.name, report: message.report, trace: message.trace };
+      for (const [method, count] of Object.entries(message.controlCalls)) {
+        this.#controlCalls[method] = (this.#controlCalls[method] ?? 0) + count;
+      }
+    }
+    this.#progressed();
+  }
 
   #isTolerated(worker: ActorWorker): boolean {
     return this.#epochNs !== undefined && this.#supervisor.toleratesFailures && this.#supervised.has(worker.name);
@@ -299,7 +312,9 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
       ({ name, outcome }): ActorOutcome => outcome ?? { name, report: undefined, trace: [] },
     );
     const { incidents, incidentsDropped } = this.#supervisor;
-    return { outcomes, endNs, fingerprint: null, controlCalls: this.#controlCalls, incidents, incidentsDropped };
+    const controlCalls = { ...this.#controlCalls };
+    const brokenMessages = this.#messages.records;
+    return { outcomes, endNs, fingerprint: null, controlCalls, incidents, incidentsDropped, brokenMessages };
   }
 
   /** Asks every worker to exit, and ends those that do not. */

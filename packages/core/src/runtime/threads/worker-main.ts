@@ -1,9 +1,9 @@
 /** The entry of every worker of the threads runtime. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { assert, toErrorRecord } from '../../base/index.js';
+import { assert } from '../../base/index.js';
 import { loadProgram } from '../actor.js';
 import { ThreadActor } from './thread-actor.js';
-import type { RuntimeMessage, WorkerMessage, WorkerStart } from './worker-protocol.js';
+import { failedMessage, type RuntimeMessage, type WorkerMessage, type WorkerStart } from './worker-protocol.js';
 
 assert(parentPort !== null, 'this module runs in a worker');
 const runtime: MessagePort = parentPort;
@@ -14,7 +14,7 @@ let failed = false;
 function fail(error: unknown): void {
   if (failed) return;
   failed = true;
-  tell({ kind: 'failed', error: toErrorRecord(error) });
+  tell(failedMessage(error));
 }
 
 let actor: ThreadActor | undefined;

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ErrorRecord, TraceEvent } from '../../base/index.js';
+import { type ErrorRecord, type TraceEvent, toErrorRecord } from '../../base/index.js';
 import type { PhysicalMemoryHandle } from '../../memory/index.js';
 import type { ActorSpec, PeerDeath } from '../actor.js';
 
@@ -47,7 +47,15 @@ export interface WorkerStart {
   readonly journal?: ReadonlyMap<string, unknown>;
 }
 
-/** From a worker to the runtime. */
+/** Numbers of texts: what else there is to tell has the last of them. */
+export const MAX_TEXTS = 4097;
+/** In UTF-16 code units. */
+export const MAX_TEXT_LENGTH = 4096;
+export const MAX_KEY_LENGTH = 4096;
+/** Of a message or a stack; a worker cuts what is longer. */
+export const MAX_ERROR_TEXT = 65_536;
+
+/** From a worker to the runtime; `worker-messages.ts` checks it there. */
 export type WorkerMessage =
   | {
       readonly kind: 'done';
@@ -66,10 +74,19 @@ export type WorkerMessage =
   | { readonly kind: 'text'; readonly number: number; readonly text: string }
   | { readonly kind: 'failed'; readonly error: ErrorRecord };
 
-/** Whether something that a worker has posted is one of its messages: the module of a driver can post anything. */
-export function isWorkerMessage(message: unknown): message is WorkerMessage {
-  const { kind } = (message ?? {}) as { readonly kind?: unknown };
-  return ['done', 'ready', 'serving', 'reclaimed', 'journal', 'text', 'failed'].includes(kind as string);
+/** The message of a worker that throws: what was thrown, as far as it can be told. */
+export function failedMessage(error: unknown): Extract<WorkerMessage, { kind: 'failed' }> {
+  const { name, message, stack, code, op, details } = toErrorRecord(error);
+  const cut = (text: unknown): string => String(text).slice(0, MAX_ERROR_TEXT);
+  const record: ErrorRecord = {
+    ...{ name: cut(name), message: cut(message) },
+    ...(stack !== undefined && { stack: cut(stack) }),
+    // Only our own errors have these for sure: a DOMException has a number for its code.
+    ...(typeof code === 'string' && { code: cut(code) }),
+    ...(typeof op === 'string' && { op: cut(op) }),
+    ...(typeof details === 'object' && details !== null && !Array.isArray(details) && { details }),
+  };
+  return { kind: 'failed', error: record };
 }
 
 /** From the runtime to a worker. */

@@ -61,7 +61,7 @@ export interface EventTarget {
 export class VirtualRuntime {
   readonly words: VirtualWords;
   readonly turn = new Turn();
-  readonly controlCalls: Record<string, number> = {};
+  readonly controlCalls: Record<string, number> = Object.create(null) as Record<string, number>;
   readonly #lives: Lives;
   readonly #supervised: ReadonlySet<string>;
   readonly #control = new VirtualControl(this);
@@ -128,7 +128,8 @@ export class VirtualRuntime {
       outcomes: this.#lives.outcomes(),
       endNs: this.#scheduler.now,
       fingerprint: this.#scheduler.fingerprint,
-      controlCalls: this.controlCalls,
+      controlCalls: { ...this.controlCalls },
+      brokenMessages: [],
       incidents: this.#supervisor.incidents,
       incidentsDropped: this.#supervisor.incidentsDropped,
     };

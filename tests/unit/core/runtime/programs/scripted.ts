@@ -1,5 +1,8 @@
 /** Actors that do what the test's plain data says. */
+import { parentPort } from 'node:worker_threads';
 import {
+  actorId,
+  attempt,
   EventClass,
   external,
   sleepUntil,
@@ -9,7 +12,7 @@ import {
   WordPark,
   wordIndex,
 } from '@dmabuf-lab/core/base';
-import { type ActorHost, RUNTIME_WORDS } from '@dmabuf-lab/core/runtime';
+import { type ActorHost, RUNTIME_WORDS, RuntimeWords } from '@dmabuf-lab/core/runtime';
 
 /** One thing that an actor does. */
 export type Step =
@@ -21,6 +24,16 @@ export type Step =
   | { readonly do: 'call'; readonly peer: string; readonly method: string; readonly args: unknown }
   | { readonly do: 'throw'; readonly message: string }
   | { readonly do: 'exit' }
+  /** Posts to the runtime, as the module of a driver can, all of it or, by life, one in each; on threads only. */
+  | { readonly do: 'post'; readonly messages: readonly unknown[]; readonly byLife?: boolean }
+  /** In each life throws one of them from a timer. */
+  | { readonly do: 'throw later'; readonly values: readonly unknown[] }
+  /** Waits until an actor has died. */
+  | { readonly do: 'wait for death'; readonly actor: number }
+  /** In one life its set-up never ends. */
+  | { readonly do: 'never ready'; readonly life: number }
+  /** Goes on only in a life and those after it. */
+  | { readonly do: 'from life'; readonly life: number }
   /** In its first life: fills the heap. */
   | { readonly do: 'hoard' }
   | { readonly do: 'stray clock' }
@@ -39,10 +52,10 @@ export const CONTROL_BYTES = (RUNTIME_WORDS + 64) * 4;
 export function* program(host: ActorHost, steps: readonly Step[]): Task<string[]> {
   const log: string[] = [];
   const note = (text: string): number => log.push(`${host.clock.now()} ${host.name} ${text}`);
-  const isService = (step: Step): boolean => step.do === 'serve';
-  for (const step of steps.filter(isService)) yield* perform(host, step, note);
+  const isSetUp = (step: Step): boolean => step.do === 'serve' || step.do === 'never ready';
+  for (const step of steps.filter(isSetUp)) yield* perform(host, step, note);
   yield* host.ready();
-  for (const step of steps) if (!isService(step)) yield* perform(host, step, note);
+  for (const step of steps) if (!isSetUp(step)) yield* perform(host, step, note);
   return log;
 }
 
@@ -72,6 +85,21 @@ function* perform(host: ActorHost, step: Step, note: (text: string) => void): Ta
       throw new Error(step.message);
     case 'exit':
       process.exit(3);
+      break;
+    case 'post':
+      post(host, step);
+      break;
+    case 'throw later':
+      if (host.life < step.values.length) throwLater(step.values[host.life]);
+      break;
+    case 'wait for death':
+      yield* attempt(() => new RuntimeWords(host.words).deathStep(actorId(step.actor), 0));
+      break;
+    case 'never ready':
+      if (host.life === step.life) yield new WordPark(testWord(63), 0, 'for ever');
+      break;
+    case 'from life':
+      if (host.life < step.life) yield new WordPark(testWord(63), 0, 'for ever');
       break;
     case 'hoard':
       if (host.life === 0) hoard();
@@ -140,6 +168,17 @@ function* answer(host: ActorHost, kind: 'echo' | 'never' | 'EBUSY' | 'word', arg
 
 async function afterTurns(turns: number): Promise<void> {
   for (let i = 0; i < turns; i += 1) await new Promise(setImmediate);
+}
+
+function post(host: ActorHost, { messages, byLife = false }: Extract<Step, { do: 'post' }>): void {
+  const now = byLife ? messages.slice(host.life, host.life + 1) : messages;
+  for (const message of now) parentPort?.postMessage(message);
+}
+
+function throwLater(value: unknown): void {
+  setTimeout(() => {
+    throw value;
+  }, 1);
 }
 
 /** Fills the heap of its thread until that dies. */

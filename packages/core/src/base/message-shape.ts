@@ -18,6 +18,9 @@ export type Shape = (value: unknown, field: string) => ShapeFault | undefined;
 /** Of what is quoted in a fault. */
 const QUOTED_LENGTH = 32;
 
+/** Whatever it is. */
+export const anything: Shape = () => undefined;
+
 /** A text of bounded length, in UTF-16 code units. */
 export const text =
   (minLength: number, maxLength: number): Shape =>
@@ -73,7 +76,7 @@ export function record(
   const requiredShapes = Object.entries(required);
   const optionalShapes = Object.entries(optional);
   return (value, field) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return faultOf(value, field, 'an object');
+    if (!isObject(value)) return faultOf(value, field, 'an object');
     const fields = value as Readonly<Record<string, unknown>>;
     for (const key in fields) {
       if (!known.has(key)) return faultOf(fields[key], below(field, key.slice(0, QUOTED_LENGTH)), 'no such field');
@@ -90,13 +93,26 @@ export function record(
   };
 }
 
+/** An object with any fields, as many as a bound, all of one shape. */
+export const fieldsOf =
+  (shape: Shape, maxFields: number): Shape =>
+  (value, field) => {
+    if (!isObject(value)) return faultOf(value, field, 'an object');
+    const entries = Object.entries(value);
+    if (entries.length > maxFields) return faultOf(value, field, `an object of ${maxFields} fields at most`);
+    for (const [key, one] of entries) {
+      const fault = shape(one, below(field, key.slice(0, QUOTED_LENGTH)));
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  };
+
 /** An object whose one field says which of several shapes it has. */
 export const tagged =
   (shapes: Readonly<Record<string, Shape>>): Shape =>
   (value, field) => {
-    const record = typeof value === 'object' && value !== null && !Array.isArray(value);
     for (const [tag, shape] of Object.entries(shapes))
-      if (record && Object.hasOwn(value, tag)) return shape(value, field);
+      if (isObject(value) && Object.hasOwn(value, tag)) return shape(value, field);
     return faultOf(value, field, `an object with ${Object.keys(shapes).join(' or ')}`);
   };
 
@@ -104,6 +120,10 @@ export const tagged =
 export function faultOf(value: unknown, field: string, expected: string): ShapeFault {
   return { field, expected, got: described(value) };
 }
+
+/** An object that is no list. */
+export const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function below(field: string, key: string): string {
   return field === '' ? key : `${field}.${key}`;

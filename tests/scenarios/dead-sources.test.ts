@@ -1,0 +1,42 @@
+/** With `pace: max` only sources advance the scenario: what becomes of it while all of them are dead. */
+import type { RunResult } from '@dmabuf-lab/lab';
+import test from 'ava';
+import { runText } from './run-file.js';
+
+/** Long, so that both are dead before either has come to its end, however late the kills are seen. */
+const scenario = (runtime: string, timeline: string): string => `
+name: dead-sources
+duration: 12s
+runtime: ${runtime}
+pace: ${runtime === 'threads' ? 'max' : 'real'}
+payload: stamp
+memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
+heaps: [{ name: system, kind: system, window: dram }]
+devices:
+  front: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
+  back: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
+  encoder: { driver: encoder, parameters: { service: 2ms } }
+  recorder: { driver: encoder, parameters: { service: 2ms } }
+links:
+  - { from: front.out, to: encoder.in }
+  - { from: back.out, to: recorder.in }
+timeline: [${timeline}]
+`;
+
+const OVERLAPPING = `
+  { at: 100ms, kill: front }, { at: 300ms, kill: back },
+  { at: 11500500us, restart: front }, { at: 11800500us, restart: back }`;
+
+const livesOf = ({ incidents }: RunResult, device: string): string[] =>
+  incidents.filter((one) => one.device === device).map(({ kind }) => kind);
+
+for (const runtime of ['threads', 'virtual']) {
+  test(`two sources on ${runtime}, both killed and both restarted by events: both come back and run to the end`, async (t) => {
+    const { result } = await runText(scenario(runtime, OVERLAPPING));
+    for (const device of ['front', 'back']) t.deepEqual(livesOf(result, device), ['died', 'reclaimed', 'restarted']);
+    // With pace max a life counts its ticks from the start of the scenario; in virtual time it goes on with the next.
+    const frames = runtime === 'threads' ? { front: 600, back: 600 } : { front: 24, back: 9 };
+    t.deepEqual({ front: result.devices.front.framesOut, back: result.devices.back.framesOut }, frames);
+    t.true(result.ledger.empty);
+  });
+}
