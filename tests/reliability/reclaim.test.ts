@@ -82,7 +82,7 @@ test('reclaimActor, takes back any number of attachments in one step: nothing is
       owners: { links: [], pools: [], lanesPerActor: 1 },
       reclaimBuffers: (dead: Parameters<typeof table.exporter.reclaim>[0]) => table.exporter.reclaim(dead),
     };
-    const step = reclaimActor(parts, { name: 'gpu', actor: actorId(2), deaths: 1, returns: false }).next();
+    const step = reclaimActor(parts, { actor: actorId(2), name: 'gpu', deaths: 1, returns: false }).next();
     t.true(step.done);
     t.is(attached(), 0);
   }

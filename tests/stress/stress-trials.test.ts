@@ -83,9 +83,21 @@ test('stress: a violation repeats with its seed', async (t) => {
 });
 
 test('stress: threads end without a violation and with an empty ledger', async (t) => {
-  const given = choices({ runtime: 'threads', drivers: 3, durationNs: 1e9, operations: 400, killsPerSecond: 2 });
-  const trial = await runTrial(fixedPlan({ ...given, hangsPerSecond: 0 }));
+  const given = choices({ runtime: 'threads', drivers: 3, durationNs: 600e9, operations: undefined });
+  // It lasts until somebody has been killed and reclaimed, however long that takes.
+  const enough = new AbortController();
+  const trial = await runTrial(fixedPlan({ ...given, killsPerSecond: 5, hangsPerSecond: 0 }), {
+    signal: enough.signal,
+    onProgress: (_, words) => {
+      if (words.runCount('deaths') >= 1 && words.runCount('operations') >= 100) enough.abort();
+    },
+  });
   t.deepEqual(trial.violations, []);
+  const { killed, hung, restarted, reclaimed } = trial.deaths;
+  t.true(killed > 0);
+  // A machine that is busy for seconds has drivers that are taken for hung.
+  t.is(restarted, killed + hung);
+  t.is(reclaimed, killed + hung);
   t.true(trial.ledger !== null && Object.values(trial.ledger).every((left) => left === 0));
   t.true(trial.operations > 0);
 });

@@ -137,10 +137,10 @@ export interface RunReport {
   readonly controlCalls: Readonly<Record<string, number>>;
   /** Deaths, restarts and what else happened to the lives of actors, in order. */
   readonly incidents: readonly Incident[];
-  /** Those beyond what is kept. */
-  readonly incidentsDropped: number;
   /** What workers have posted to the runtime that is no message of theirs; none in virtual time, where there are no workers. */
   readonly brokenMessages: readonly BrokenMessages[];
+  /** Those beyond what is kept. */
+  readonly incidentsDropped: number;
 }
 
 /** The failure of an actor, with its name. */

@@ -32,7 +32,9 @@ interface StressFlags {
   readonly operations?: string;
   readonly killRate?: string;
   readonly hangRate: string;
+  readonly exporterKillRate: string;
   readonly heapPressure: string;
+  readonly siteRate: string;
   readonly fenceAge?: string;
   readonly mappingAge?: string;
   readonly heldMappingAge?: string;
@@ -62,7 +64,13 @@ export function addStressCommand(program: Command): void {
       `how often a driver is killed, e.g. 2/s (default: 0/s, with --driver ${OWN_KILL_RATE})`,
     )
     .option('--hang-rate <rate>', 'how often a driver hangs, e.g. 0.5/s', '0/s')
+    .option('--exporter-kill-rate <rate>', 'how often the exporter is killed, which then comes back, e.g. 1/s', '0/s')
     .option('--heap-pressure <share>', 'how much of each heap somebody else takes at times, 0 to 1', '0')
+    .option(
+      '--site-rate <share>',
+      'at which share of its visits each fault site fires, 0 to 1; see docs/stress.md',
+      '0',
+    )
     .option('--fence-age <time>', `tell of fences that are pending for longer, or off (default: ${USUAL_AGE})`)
     .option('--mapping-age <time>', `tell of mappings that are open for longer, or off (default: ${USUAL_AGE})`)
     .option('--held-mapping-age <time>', 'the same of mappings that a device holds from job to job (default: off)')
@@ -143,7 +151,9 @@ async function readChoices(flags: StressFlags): Promise<PlanChoices> {
     ...(operations !== undefined && { operations: wholeNumber('--operations', operations, 1, 1_000_000_000) }),
     killsPerSecond: rate('--kill-rate', flags.killRate ?? (flags.driver === undefined ? '0/s' : OWN_KILL_RATE)),
     hangsPerSecond: rate('--hang-rate', flags.hangRate),
+    exporterKillsPerSecond: rate('--exporter-kill-rate', flags.exporterKillRate),
     heapPressure: share('--heap-pressure', flags.heapPressure),
+    siteRate: share('--site-rate', flags.siteRate),
     ages: await readAges(flags),
     seed: wholeNumber('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER - 1_000_000),
   };
@@ -160,12 +170,12 @@ async function checkWorkers({ runtime, drivers }: PlanChoices): Promise<void> {
 const MAX_FAULTS = 50_000;
 
 async function checkFaults(
-  { killsPerSecond, hangsPerSecond, durationNs }: PlanChoices,
+  { killsPerSecond, hangsPerSecond, exporterKillsPerSecond = 0, durationNs }: PlanChoices,
   { driver }: StressFlags,
 ): Promise<void> {
   const { MAX_PIPELINE_FAULTS } = await import('../stress/index.js');
   const most = driver === undefined ? MAX_FAULTS : MAX_PIPELINE_FAULTS / 2;
-  const faults = Math.round((killsPerSecond + hangsPerSecond) * (durationNs / 1e9));
+  const faults = Math.round((killsPerSecond + hangsPerSecond + exporterKillsPerSecond) * (durationNs / 1e9));
   if (faults <= most) return;
   throw new InputError(`Cannot cause ${faults} faults in one run: expected rates and a duration for at most ${most}`);
 }
@@ -176,6 +186,7 @@ const SHARING = {
   buffers: '--buffers',
   operations: '--operations',
   heapPressure: '--heap-pressure',
+  siteRate: '--site-rate',
 };
 
 /** Loads the modules once, to say what is wrong with them before anything runs. */

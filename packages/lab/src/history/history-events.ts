@@ -41,12 +41,45 @@ export function historyOf(
   violation: LoggedViolation,
   nameOf: (actor: number) => string,
 ): HistoryEvent[] {
-  const { slot, lane, culprit } = violation;
+  const { slot, lane, culprit, life } = violation;
   if (slot === undefined) return [];
-  const events = words.history(slot);
+  const all = words.history(slot);
+  const events = life === undefined ? all : eventsOfLife(all, life);
   const from = lastGoodState(events, lane);
   const before = culprit === undefined ? [] : events.slice(0, from).filter((event) => event.lane === culprit);
   return [...before.slice(-4), ...events.slice(from)].map((event) => describe(event, words.lanesPerActor, nameOf));
+}
+
+/** Of a slot's events those in one life of it, and who found the violation. */
+function eventsOfLife(events: readonly LoggedEvent[], life: number): LoggedEvent[] {
+  // What is older than the first buffer whose beginning is still known, is of the one before.
+  const first = events.find(({ kind }) => kind === EVENT.created);
+  let present = first === undefined ? life : first.values[0] - 1;
+  return events.filter(({ kind, values }) => {
+    if (kind === EVENT.created) [present] = values;
+    return present === life || kind === EVENT.violation;
+  });
+}
+
+/**
+ * Who of some devices had the pages of a buffer last.
+ *
+ * @param untilNs when it lost them
+ * @returns the lane; undefined when the history does not go back as far
+ */
+export function lastUser(
+  words: HistoryWords,
+  { slot, life }: { readonly slot: number; readonly life: number },
+  devices: readonly string[],
+  untilNs: number,
+  nameOf: (actor: number) => string,
+): number | undefined {
+  const uses = eventsOfLife(words.history(slot), life).filter(({ kind, lane, timeNs }) => {
+    const isUse = kind === EVENT.mapped || kind === EVENT.writes || kind === EVENT.reads;
+    return isUse && timeNs <= untilNs && devices.includes(nameOf(Math.floor(lane / words.lanesPerActor)));
+  });
+  // A writer rather than a reader.
+  return (uses.findLast(({ kind }) => kind === EVENT.writes) ?? uses.at(-1))?.lane;
 }
 
 /** The last event at which a content was whole and nobody was touching; 0 when there is none. */

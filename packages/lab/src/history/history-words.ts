@@ -11,7 +11,8 @@
  *           access      a slot       one word a lane: 0 not touching, else life * 4 + mode (1 reads, 2 writes)
  *           waits       a lane       0 SLOT + 1 of the buffer it waits for, 0 = none; 1 LIFE; 2 since, low; 3 high (ns)
  *           history     a slot       HISTORY entries of 8: order, time low, time high, lane, life, kind, two values
- *           violations  a violation  0 SLOT + 1; 1 LANE; 2 LENGTH of the text; 3 CULPRIT lane + 1; text, 4 bytes a word
+ *           violations  a violation  0 SLOT + 1; 1 LANE; 2 LENGTH of the text; 3 CULPRIT lane + 1; 4 LIFE + 1 of the slot, 0 = the
+ *                                    present one; text, 4 bytes a word
  *
  * Written   BEGUN, DONE, GIVEN_UP and WRITER are written by whoever has the slot's pages to itself, between the publishing of
  *   by      its write fence and its signal: production code orders these, and a breach is what the checker looks for. An access
@@ -31,6 +32,7 @@ export const HISTORY = 96;
 const ENTRY_WORDS = 8;
 /** Violations whose text is kept. */
 export const MAX_VIOLATIONS = 32;
+const VIOLATION_WORDS = 5;
 const TEXT_WORDS = 124;
 const TWO_31 = 2_147_483_648;
 
@@ -65,7 +67,7 @@ export function layOutHistory(
     access: layout.table(slots, lanes),
     waits: layout.table(lanes, 4),
     history: layout.table(slots, HISTORY * ENTRY_WORDS),
-    violations: layout.table(MAX_VIOLATIONS, 4 + TEXT_WORDS),
+    violations: layout.table(MAX_VIOLATIONS, VIOLATION_WORDS + TEXT_WORDS),
   };
 }
 
@@ -83,6 +85,8 @@ export interface LoggedViolation {
   readonly slot: number | undefined;
   readonly lane: number;
   readonly culprit: number | undefined;
+  /** Of the buffer that had the slot, when it is not the present one. */
+  readonly life?: number;
   readonly text: string;
 }
 
@@ -185,7 +189,7 @@ export class HistoryWords<Board extends HistoryBoard = HistoryBoard> {
   // ---- violations ----
 
   /** Writes a violation down; the history of its slot stands still from here on. */
-  violation(text: string, slot: number | undefined, lane: number, culprit?: number): void {
+  violation(text: string, slot: number | undefined, lane: number, culprit?: number, life?: number): void {
     if (slot !== undefined) this.setContent(slot, 'frozen', 1);
     const row = this.#addTo('violations') - 1;
     if (row >= MAX_VIOLATIONS) return;
@@ -194,9 +198,10 @@ export class HistoryWords<Board extends HistoryBoard = HistoryBoard> {
     this.words.store(column(0), slot === undefined ? 0 : slot + 1);
     this.words.store(column(1), lane);
     this.words.store(column(3), culprit === undefined ? 0 : culprit + 1);
+    this.words.store(column(4), life === undefined ? 0 : life + 1);
     for (let i = 0; i < bytes.length; i += 4) {
       const word = bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
-      this.words.store(column(4 + i / 4), word);
+      this.words.store(column(VIOLATION_WORDS + i / 4), word);
     }
     this.words.store(column(2), bytes.length);
   }
@@ -205,10 +210,11 @@ export class HistoryWords<Board extends HistoryBoard = HistoryBoard> {
     const count = Math.min(MAX_VIOLATIONS, this.total('violations'));
     return Array.from({ length: count }, (_, row): LoggedViolation => {
       const load = (i: number): number => this.words.load(wordAt(this.board.violations, row, i));
-      const bytes = Uint8Array.from({ length: load(2) }, (_, i) => load(4 + (i >> 2)) >>> ((i & 3) * 8));
+      const bytes = Uint8Array.from({ length: load(2) }, (_, i) => load(VIOLATION_WORDS + (i >> 2)) >>> ((i & 3) * 8));
       const slot = load(0) === 0 ? undefined : load(0) - 1;
       const culprit = load(3) === 0 ? undefined : load(3) - 1;
-      return { slot, lane: load(1), culprit, text: new TextDecoder().decode(bytes) };
+      const text = new TextDecoder().decode(bytes);
+      return { slot, lane: load(1), culprit, ...(load(4) !== 0 && { life: load(4) - 1 }), text };
     });
   }
 

@@ -5,6 +5,7 @@ import { wrap } from './text-layout.js';
 import { formatBytes, formatList, formatMoment, plural } from './units.js';
 
 type BrokenMessages = NonNullable<RunResult['brokenMessages']>[number];
+type FreedWrite = NonNullable<RunResult['sanitizer']>['findings'][number];
 
 /** One paragraph a finding; empty when there is none. */
 export function findingLines(result: RunResult): string[] {
@@ -50,7 +51,8 @@ function unrecordedText({ unrecorded = {} }: RunResult): string[] {
   return lists.length === 0 ? [] : [`Not told one by one, for want of room: ${formatList(lists)}.`];
 }
 
-function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: BrokenMessages): string {
+/** Who sent broken messages, how many, and what was wrong with the first. */
+export function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: BrokenMessages): string {
   const quarantined =
     quarantinedNs === undefined
       ? ''
@@ -58,7 +60,8 @@ function brokenText({ device, count, firstNs, reason, quarantinedNs, unread }: B
   return `Broken control messages: ${plural(count, 'message')} of ${device}, the first at ${formatMoment(firstNs)}: ${reason}${quarantined}.`;
 }
 
-function corruptionText(record: NonNullable<RunResult['corruptions']>[number]): string {
+/** Which control words were overwritten, and what became of it. */
+export function corruptionText(record: NonNullable<RunResult['corruptions']>[number]): string {
   const { what, seenNs, devices } = record;
   const whom = devices.length === 0 ? '' : `; attached were ${formatList(devices)}`;
   return `Control words overwritten: ${corruptionSubject(record)} at ${formatMoment(seenNs)}: ${what}${whom}.`;
@@ -67,20 +70,22 @@ function corruptionText(record: NonNullable<RunResult['corruptions']>[number]): 
 /** The first of them, and how many more there are. */
 function sanitizerText({ sanitizer }: RunResult): string[] {
   if (sanitizer === undefined || sanitizer.damaged === 0) return [];
-  const texts = sanitizer.findings
-    .slice(0, 5)
-    .map(({ heap, address, lengthBytes, buffer, generations, devices, freedNs }) => {
-      const whose =
-        buffer === undefined
-          ? 'which no device ever got'
-          : `of ${buffer}, generation ${formatList(generations.map(String))}, which ${formatList(devices)} had been given`;
-      return (
-        `Written to after it was freed: ${formatBytes(lengthBytes)} at 0x${address.toString(16)} in heap ${heap}, ${whose}; ` +
-        `freed at ${formatMoment(freedNs)}.`
-      );
-    });
+  const texts = sanitizer.findings.slice(0, 5).map(freedWriteText);
   const more = sanitizer.damaged - texts.length;
   return more > 0 ? [...texts, `Written to after they were freed: ${plural(more, 'allocation')} more.`] : texts;
+}
+
+/** What was written to after it was freed, and who may have been it. */
+export function freedWriteText(finding: FreedWrite): string {
+  const { heap, address, lengthBytes, buffer, generations, devices, freedNs } = finding;
+  const whose =
+    buffer === undefined
+      ? 'which no device ever got'
+      : `of ${buffer}, generation ${formatList(generations.map(String))}, which ${formatList(devices)} had been given`;
+  return (
+    `Written to after it was freed: ${formatBytes(lengthBytes)} at 0x${address.toString(16)} in heap ${heap}, ${whose}; ` +
+    `freed at ${formatMoment(freedNs)}.`
+  );
 }
 
 function prematureText({

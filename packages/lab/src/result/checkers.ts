@@ -1,5 +1,6 @@
 /** What the checkers found that a run has only when it is asked for: the DMA sanitizer and the history checker. */
 import { z } from 'zod';
+import { bufferHistorySchema, HISTORY_OF_BUFFER } from './buffer-history.js';
 import { count, sizeBytes, timeNs } from './quantities.js';
 
 export const sanitizerSchema = z.strictObject({
@@ -15,6 +16,7 @@ export const sanitizerSchema = z.strictObject({
       devices: z.array(z.string()).describe('that were given them while it had them: one of them wrote'),
       freedNs: timeNs,
       seenNs: timeNs,
+      history: bufferHistorySchema.optional().describe(HISTORY_OF_BUFFER),
     }),
   ),
 });
@@ -28,17 +30,9 @@ export const historySchema = z.strictObject({
         text: z.string(),
         slot: count.optional().describe("the buffer's"),
         device: z.string().describe('that was found at it, or that waits'),
-        history: z
-          .array(
-            z.strictObject({
-              timeNs,
-              actor: z.string(),
-              lane: count,
-              life: count,
-              event: z.string(),
-            }),
-          )
-          .describe('of the buffer since its last good state; empty after the first violation of a buffer'),
+        history: bufferHistorySchema.describe(
+          'of the buffer since its last good state; empty after the first violation of a buffer',
+        ),
       }),
     )
     .describe('the first of them'),

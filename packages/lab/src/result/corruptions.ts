@@ -1,5 +1,6 @@
 /** What a driver has broken: control messages that it sent, and control words that somebody has overwritten. */
 import { z } from 'zod';
+import { bufferHistorySchema, HISTORY_OF_BUFFER } from './buffer-history.js';
 import { count, timeNs } from './quantities.js';
 
 export const brokenMessagesSchema = z.strictObject({
@@ -30,4 +31,5 @@ export const corruptionSchema = z.strictObject({
   what: z.string().describe('the slot and what was seen there'),
   seenNs: timeNs,
   devices: z.array(z.string()).describe('attached to the buffer at that time'),
+  history: bufferHistorySchema.optional().describe(HISTORY_OF_BUFFER),
 });

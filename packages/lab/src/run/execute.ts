@@ -21,12 +21,18 @@ import { buildOutcome, namesOf } from './outcome.js';
 import { type PreparedRun, quarantineOf } from './prepare.js';
 import { rowDamages, watchRows } from './row-damages.js';
 
+/** What the library itself asks for beside. */
+export interface ExecuteOptions extends RunOptions {
+  /** Told on the virtual clock of each event, before it happens; must change nothing. */
+  readonly onEvent?: VirtualOptions['onEvent'];
+}
+
 /**
  * Runs to the end of the scenario, or until the signal asks to stop.
  *
  * @throws ActorError when an actor fails, naming it; ErrnoError when the run cannot go on or does not stop
  */
-export async function executeRun(prepared: PreparedRun, options: RunOptions): Promise<RunOutcome> {
+export async function executeRun(prepared: PreparedRun, options: ExecuteOptions): Promise<RunOutcome> {
   const { scenario, tables, owners, actors } = prepared;
   const memory = PhysicalMemory.create(prepared.windows);
   const { onProgress, onOutput, signal, collectTrace, traceCapacity, isBreakDue, onStep, longWaitMs } = options;
@@ -53,11 +59,12 @@ export async function executeRun(prepared: PreparedRun, options: RunOptions): Pr
     rows.beat(nowNs);
   };
   const onEvent: VirtualOptions['onEvent'] =
-    onStep === undefined
+    onStep === undefined && options.onEvent === undefined
       ? look
-      : (nowNs, _, { actor }) => {
+      : (nowNs, eventClass, target) => {
           look(nowNs);
-          onStep(actor.name);
+          onStep?.(target.actor.name);
+          options.onEvent?.(nowNs, eventClass, target);
         };
   const runtime =
     scenario.runtime === 'virtual'

@@ -12,6 +12,7 @@ import {
   type RunResult,
 } from '../result/index.js';
 import { ageIncidents } from './age-limits.js';
+import { type HistoryOfBuffer, historyOfBuffers } from './buffer-history.js';
 import {
   allocationResults,
   attachResults,
@@ -75,6 +76,7 @@ export function buildOutcome(
   }
   const leaks = leaksOf(exporter, devices);
   const lockOrders = lockOrdersOf(prepared, words, exporter);
+  const historyOf = historyOfBuffers(prepared.history, exporter, namesOf(prepared));
   const unfinished: RunResult = {
     version: 1,
     scenario: scenario.name,
@@ -112,8 +114,8 @@ export function buildOutcome(
     controlCalls: Object.values(run.controlCalls).reduce((sum, count) => sum + count, 0),
     controlCallsByMethod: sorted(run.controlCalls),
     ...brokenMessages(exporter, run),
-    ...corruptions(exporter, rowDamages(rows.damages, prepared, exporter)),
-    ...sanitizer(exporter),
+    ...corruptions(exporter, rowDamages(rows.damages, prepared, exporter), historyOf),
+    ...sanitizer(exporter, historyOf),
     ...historyOfRun(prepared, run),
     ledger: ledger(exporter, devices),
     ...(leaks.length > 0 && { leaks }),
@@ -207,17 +209,23 @@ function brokenMessages(exporter: ExporterReport, run: RunReport): Pick<RunResul
 function corruptions(
   { corruptions: records }: ExporterReport,
   rows: NonNullable<RunResult['corruptions']>,
+  historyOf: HistoryOfBuffer,
 ): Pick<RunResult, 'corruptions'> {
-  const all = [...records.map((record) => ({ ...record, devices: [...record.devices] })), ...rows];
+  const own = records.map((record) => {
+    const { buffer, devices, seenNs } = record;
+    return { ...record, devices: [...devices], ...historyOf(buffer, devices, seenNs) };
+  });
+  const all = [...own, ...rows];
   return all.length === 0 ? {} : { corruptions: all.sort((a, b) => a.seenNs - b.seenNs) };
 }
 
-function sanitizer({ sanitizer: report }: ExporterReport): Pick<RunResult, 'sanitizer'> {
+function sanitizer({ sanitizer: report }: ExporterReport, historyOf: HistoryOfBuffer): Pick<RunResult, 'sanitizer'> {
   if (report === undefined) return {};
   const findings = report.findings.map((finding) => ({
     ...finding,
     generations: [...finding.generations],
     devices: [...finding.devices],
+    ...historyOf(finding.buffer, finding.devices, finding.freedNs),
   }));
   return { sanitizer: { ...report, findings } };
 }

@@ -4,11 +4,12 @@
  */
 import type { EventClass } from '@dmabuf-lab/core/base';
 import type { EventTarget } from '@dmabuf-lab/core/runtime';
-import type { StressPlan } from './plan.js';
-import { runTrial, type TrialOptions } from './run-trial.js';
 import type { TrialResult } from './trial-result.js';
 
 const BLOCK = 1024;
+
+/** Executes the plan once more. @param onEvent told of each event */
+export type Execute = (onEvent: EventLog['onEvent']) => Promise<TrialResult>;
 
 /** Hashes an execution, and writes one block of it down. */
 class EventLog {
@@ -38,19 +39,18 @@ class EventLog {
 /**
  * Executes a plan a second time and compares.
  *
- * @param hashes of the first execution, from `hashedTrial`
+ * @param first the first execution, from `hashedTrial`
  * @returns undefined when both did the same things in the same order; else the first event in which they differ
  */
-export async function divergenceFrom(first: HashedTrial, options: TrialOptions): Promise<string | undefined> {
-  const { plan } = first.result;
-  const second = await hashedTrial(plan, options);
+export async function divergenceFrom(first: HashedTrial, execute: Execute): Promise<string | undefined> {
+  const second = await hashedTrial(execute);
   const length = Math.max(first.hashes.length, second.hashes.length);
   const block = Array.from({ length }, (_, i) => i).find((i) => first.hashes[i] !== second.hashes[i]);
   if (block === undefined && first.result.fingerprint === second.result.fingerprint) return undefined;
   const written = [];
   for (let execution = 0; execution < 2; execution += 1) {
     const log = new EventLog(block ?? length - 1);
-    await runTrial(plan, { ...options, onEvent: log.onEvent });
+    await execute(log.onEvent);
     written.push(log.written);
   }
   const [a, b] = written;
@@ -68,8 +68,8 @@ export interface HashedTrial {
 }
 
 /** Runs a trial, and hashes its events by blocks. */
-export async function hashedTrial(plan: StressPlan, options: TrialOptions): Promise<HashedTrial> {
+export async function hashedTrial(execute: Execute): Promise<HashedTrial> {
   const log = new EventLog();
-  const result = await runTrial(plan, { ...options, onEvent: log.onEvent });
+  const result = await execute(log.onEvent);
   return { result, hashes: [...log.hashes, log.last] };
 }

@@ -7,6 +7,7 @@ export { type AgeChoices, drawnPlan, faultsOf, fixedPlan, type PlanChoices, type
 export { leftOfDead } from './reclaim-audit.js';
 export { repeatCommand } from './repeat-command.js';
 export { runTrial, type TrialOptions } from './run-trial.js';
+export { SITES, type Site, type SiteRates } from './sites.js';
 export { pagesOf } from './stamp.js';
 export { StampChecker } from './stamp-checker.js';
 export type { StressActorStart } from './stress-actor.js';

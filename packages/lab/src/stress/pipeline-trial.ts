@@ -1,6 +1,10 @@
 /** A trial of modules in a pipeline: the machinery of scenarios, under the faults of a stress plan. */
+import type { VirtualOptions } from '@dmabuf-lab/core/runtime';
+import { type HistoryReport, HistoryWords, historyReport } from '../history/index.js';
+import { brokenText, corruptionText, freedWriteText } from '../report/summary-findings.js';
 import type { RunResult } from '../result/index.js';
 import { executeRun, type PreparedRun, prepareRun } from '../run/index.js';
+import { namesOf } from '../run/outcome.js';
 import { parseScenario, type ScenarioInput } from '../scenario/index.js';
 import { BUCKETS } from './latency-histogram.js';
 import { ERRORS, OPERATIONS } from './operations.js';
@@ -14,6 +18,8 @@ export interface PipelineTrialOptions {
   readonly folder: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (nowNs: number) => void;
+  /** Told on the virtual clock of each event. */
+  readonly onEvent?: VirtualOptions['onEvent'];
 }
 
 /** Events that a scenario may have. */
@@ -23,19 +29,19 @@ export const MAX_PIPELINE_FAULTS = 10_000;
 export async function runPipelineTrial(
   plan: StressPlan,
   drivers: readonly OwnDriver[],
-  { folder, signal, onProgress }: PipelineTrialOptions,
+  { folder, signal, onProgress, onEvent }: PipelineTrialOptions,
 ): Promise<TrialResult> {
   const prepared = await preparePipeline(plan, drivers, folder);
   const startMs = performance.now();
   try {
     const watch = { signal, onProgress: onProgress && (({ nowNs }: { nowNs: number }) => onProgress(nowNs)) };
-    const { result } = await executeRun(prepared, { collectTrace: false, ...watch });
+    const { result } = await executeRun(prepared, { collectTrace: false, ...watch, onEvent });
     return { ...emptyTrial(plan), ...told(result, drivers), wallMs: performance.now() - startMs };
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    const violations = [{ text, buffer: null, actor: null, history: [] }];
+    const violations = violationsOfError(error, prepared);
     const wallMs = performance.now() - startMs;
-    return { ...emptyTrial(plan), wallMs, interrupted: signal?.aborted === true, violations, violationCount: 1 };
+    const end = { interrupted: signal?.aborted === true, violations, violationCount: violations.length };
+    return { ...emptyTrial(plan), wallMs, ...end };
   }
 }
 
@@ -71,6 +77,8 @@ export function scenarioOf(plan: StressPlan, drivers: readonly OwnDriver[]): Sce
       return kind === 'hang' ? { at: `${atNs}ns`, hang: actor } : { at: `${atNs}ns`, kill: actor };
     }),
     debug: {
+      history: true,
+      sanitizer: true,
       ...(fenceNs !== undefined && { fenceDeadline: `${fenceNs}ns` }),
       ...(mappingNs !== undefined && { mappingLimit: `${mappingNs}ns` }),
       ...(heldMappingNs !== undefined && { heldMappingLimit: `${heldMappingNs}ns` }),
@@ -87,16 +95,44 @@ export function scenarioOf(plan: StressPlan, drivers: readonly OwnDriver[]): Sce
   };
 }
 
+/** What histories, sanitizer, guard words and message checks have found. */
+function violationsOfChecks(result: RunResult): TrialViolation[] {
+  const { history, sanitizer, corruptions = [], brokenMessages = [] } = result;
+  const freed = sanitizer?.findings ?? [];
+  return [
+    ...violationsOfHistory(history?.violations ?? []),
+    ...freed.map((one) => ({ text: freedWriteText(one), buffer: null, actor: null, history: one.history ?? [] })),
+    ...corruptions.map((one) => ({ text: corruptionText(one), buffer: null, actor: null, history: one.history ?? [] })),
+    ...brokenMessages.map((one) => ({ text: brokenText(one), buffer: null, actor: one.device, history: [] })),
+  ];
+}
+
+const violationsOfHistory = (found: HistoryReport['violations']): TrialViolation[] =>
+  found.map(({ text, slot, device, history }) => ({ text, buffer: slot ?? null, actor: device, history }));
+
+/** Of a run that could not go on: why, and what the histories show by then. */
+function violationsOfError(error: unknown, prepared: PreparedRun): TrialViolation[] {
+  const text = error instanceof Error ? error.message : String(error);
+  const own = { text, buffer: null, actor: null, history: [] };
+  if (prepared.history === undefined) return [own];
+  // Who waits without an end has been told already.
+  const { violations } = historyReport(new HistoryWords(prepared.history), namesOf(prepared), () => true);
+  return [own, ...violationsOfHistory(violations)];
+}
+
 function told(result: RunResult, drivers: readonly OwnDriver[]): Partial<TrialResult> {
-  const { incidents, ledger, devices } = result;
-  const violations: TrialViolation[] = [];
+  const { incidents, ledger, devices, history } = result;
+  const violations = violationsOfChecks(result);
   const add = (text: string, actor: string | null): void => {
     violations.push({ text, buffer: null, actor, history: [] });
   };
   const pathOf = (device: string): string => drivers.find((own) => own.device === device)?.path ?? device;
   const failed = incidents.filter(({ kind, cause }) => kind === 'died' && cause === 'failed');
   for (const { device, why } of failed) add(`${pathOf(device)} failed: ${why}`, device);
-  for (const { kind, device, why } of incidents) if (kind === 'deadlock') add(`deadlock: ${why}`, device);
+  for (const { kind, device, why } of incidents) {
+    if (kind === 'deadlock') add(`deadlock: ${why}`, device);
+    if (kind === 'lock-order') add(`lock order: ${why}`, device);
+  }
   for (const [device, { counters }] of Object.entries(devices)) {
     if ((counters.checksFailed ?? 0) > 0)
       add(`${counters.checksFailed} frames were torn or stale at ${pathOf(device)}`, device);
@@ -127,10 +163,12 @@ function told(result: RunResult, drivers: readonly OwnDriver[]): Partial<TrialRe
     reclaimedNs: incidents.flatMap(({ tookNs }) => (tookNs === undefined ? [] : [tookNs])),
     moves: { moved: result.moves, refused: 0, timedOut: 0 },
     bytesCopied: result.bytesCopied,
+    freedBytesChecked: result.sanitizer?.checkedBytes ?? 0,
     ledger: { buffers, bytes, attachments, mappings, pendingFences, pins: 0, locks: 0, waiting: 0 },
     ages: agesOfRun(result),
     violations,
-    violationCount: violations.length,
+    // Histories tell the first of theirs only.
+    violationCount: violations.length + (history?.violationCount ?? 0) - (history?.violations.length ?? 0),
     fingerprint: result.fingerprint,
     devices: tallies,
   };
@@ -148,8 +186,10 @@ function emptyTrial(plan: StressPlan): TrialResult {
     latencies: OPERATIONS.map(() => Array.from({ length: BUCKETS }, () => 0)),
     deaths: { killed: 0, hung: 0, failed: 0, late: 0, reclaimed: 0, restarted: 0 },
     reclaimedNs: [],
+    sites: [],
     moves: { moved: 0, refused: 0, timedOut: 0 },
     bytesCopied: 0,
+    freedBytesChecked: 0,
     ledger: null,
     ages: NO_AGES,
     violationCount: 0,

@@ -1,9 +1,10 @@
 /** What a stress run is asked to do, as plain data, and what follows from it: who dies when, and how devices differ. */
 import { RandomStream } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
-import type { AgeLimits, ExporterPolicy, ImporterTraits } from '@dmabuf-lab/core/dma-buf';
+import { type AgeLimits, EXPORTER, type ExporterPolicy, type ImporterTraits } from '@dmabuf-lab/core/dma-buf';
 import type { Fault, Supervision } from '@dmabuf-lab/core/runtime';
 import type { Bandwidths } from '@dmabuf-lab/heaps';
+import { drawnSites, everySite, type SiteRates } from './sites.js';
 
 export interface StressPlan {
   readonly runtime: 'threads' | 'virtual';
@@ -16,8 +17,14 @@ export interface StressPlan {
   /** Kills a second of model time, of all drivers together. */
   readonly killsPerSecond: number;
   readonly hangsPerSecond: number;
+  /** Kills of the exporter; absent = 0, and then it keeps nothing for a next life. */
+  readonly exporterKillsPerSecond?: number;
   /** Share of each heap that somebody else takes for random times, 0 to 1. */
   readonly heapPressure: number;
+  /** The most that the sites of a drawn plan may fire at, and what those of a fixed one do: a share of their visits, 0 to 1. */
+  readonly siteRate?: number;
+  /** Which sites are armed, and how often each fires. */
+  readonly sites: SiteRates;
   readonly seed: number;
   /** What has lasted longer is told; it is no violation. */
   readonly ages: AgeLimits;
@@ -27,7 +34,7 @@ export interface StressPlan {
 }
 
 /** What the command line says; the rest is drawn from the seed or as usual. */
-export type PlanChoices = Omit<StressPlan, 'ages' | 'policy' | 'ties'> & { readonly ages?: AgeChoices };
+export type PlanChoices = Omit<StressPlan, 'ages' | 'policy' | 'sites' | 'ties'> & { readonly ages?: AgeChoices };
 
 /** Limits of ages in ns; absent = as usual on that runtime. */
 export type AgeChoices = { readonly [limit in keyof AgeLimits]?: number | 'off' };
@@ -62,6 +69,9 @@ const TIMES = {
   },
 } as const;
 
+/** Whether the exporter has to be ready for a next life. */
+export const isExporterKilled = ({ exporterKillsPerSecond = 0 }: StressPlan): boolean => exporterKillsPerSecond > 0;
+
 /** Longer than this no operation may take: whoever waits longer waits without an end. */
 export const boundOf = ({ runtime }: StressPlan): number => TIMES[runtime].boundNs;
 /**
@@ -91,11 +101,11 @@ export const bandwidthsOf = ({ runtime }: StressPlan): Bandwidths =>
 export function fixedPlan(choices: PlanChoices): StressPlan {
   const timeoutNs = TIMES[choices.runtime].moveNs;
   const policy: ExporterPolicy = { onBusy: 'wait', timeoutNs, moveAt: 'first-map', moveBack: 'idle' };
-  return { ...choices, ages: agesOf(choices), policy, ties: 'fifo' };
+  return { ...choices, sites: everySite(choices.siteRate ?? 0), ages: agesOf(choices), policy, ties: 'fifo' };
 }
 
 /**
- * A plan drawn from its seed, in two steps: whether a kind of fault happens in this run at all, and then how often. The
+ * A plan drawn from its seed, in two steps: whether a kind of fault or a site is armed in this run at all, and then how often. The
  * numbers of the choices are what is drawn up to.
  */
 export function drawnPlan(choices: PlanChoices): StressPlan {
@@ -110,6 +120,8 @@ export function drawnPlan(choices: PlanChoices): StressPlan {
     killsPerSecond: armed(0.7, choices.killsPerSecond),
     hangsPerSecond: armed(0.3, choices.hangsPerSecond),
     heapPressure: armed(0.5, choices.heapPressure),
+    exporterKillsPerSecond: drawnExporterKills(choices),
+    sites: drawnSites(choices.seed, choices.siteRate ?? 0),
     ages: agesOf(choices),
     policy: {
       onBusy: pick('wait', 'wait', 'busy'),
@@ -121,21 +133,31 @@ export function drawnPlan(choices: PlanChoices): StressPlan {
   };
 }
 
+/** From a stream of its own: all else is drawn as without. */
+function drawnExporterKills({ seed, exporterKillsPerSecond = 0 }: PlanChoices): number {
+  const random = new RandomStream(seed, 'stress.plan exporter');
+  return random.uniform() < 0.5 ? exporterKillsPerSecond * random.uniform() : 0;
+}
+
 /** Who is killed or hangs, and when: exponential gaps, victims by chance, all from the seed. */
 export function faultsOf(
   plan: StressPlan,
   victims = Array.from({ length: plan.drivers }, (_, i) => driverName(i)),
 ): Fault[] {
-  const { seed, durationNs, killsPerSecond, hangsPerSecond } = plan;
+  const { seed, durationNs, killsPerSecond, hangsPerSecond, exporterKillsPerSecond = 0 } = plan;
   const faults: Fault[] = [];
-  const rates = { kill: killsPerSecond, hang: hangsPerSecond } as const;
-  for (const kind of ['kill', 'hang'] as const) {
-    if (rates[kind] === 0) continue;
-    const random = new RandomStream(seed, `stress.${kind}`);
-    let atNs = Math.ceil(random.exponential(1e9 / rates[kind]));
+  const causes = [
+    { kind: 'kill', of: victims, perSecond: killsPerSecond, stream: 'stress.kill' },
+    { kind: 'hang', of: victims, perSecond: hangsPerSecond, stream: 'stress.hang' },
+    { kind: 'kill', of: [EXPORTER], perSecond: exporterKillsPerSecond, stream: 'stress.kill exporter' },
+  ] as const;
+  for (const { kind, of, perSecond, stream } of causes) {
+    if (perSecond === 0) continue;
+    const random = new RandomStream(seed, stream);
+    let atNs = Math.ceil(random.exponential(1e9 / perSecond));
     while (atNs < durationNs) {
-      faults.push({ kind, actor: victims[random.integer(victims.length)], atNs });
-      atNs += Math.ceil(random.exponential(1e9 / rates[kind]));
+      faults.push({ kind, actor: of[random.integer(of.length)], atNs });
+      atNs += Math.ceil(random.exponential(1e9 / perSecond));
     }
   }
   return faults.sort((a, b) => a.atNs - b.atNs);

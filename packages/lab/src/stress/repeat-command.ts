@@ -13,13 +13,25 @@ export function repeatCommand(
   ownDrivers: readonly string[] = [],
   ownParameters: readonly string[] = [],
 ): string {
-  const { runtime, drivers, buffers, durationNs, operations, killsPerSecond, hangsPerSecond, heapPressure, seed } =
-    choices;
+  const {
+    runtime,
+    drivers,
+    buffers,
+    durationNs,
+    operations,
+    killsPerSecond,
+    hangsPerSecond,
+    heapPressure,
+    siteRate = 0,
+    exporterKillsPerSecond = 0,
+    seed,
+  } = choices;
   const sharing = [
     `--drivers ${drivers}`,
     `--buffers ${buffers}`,
     ...(operations === undefined ? [] : [`--operations ${operations}`]),
     `--heap-pressure ${heapPressure}`,
+    ...(siteRate === 0 ? [] : [`--site-rate ${siteRate}`]),
   ];
   const words = [
     `dmabuf-lab stress --runtime ${runtime}`,
@@ -28,6 +40,7 @@ export function repeatCommand(
     `--duration ${exactDuration(durationNs)}`,
     `--kill-rate ${killsPerSecond}/s`,
     `--hang-rate ${hangsPerSecond}/s`,
+    ...(exporterKillsPerSecond === 0 ? [] : [`--exporter-kill-rate ${exporterKillsPerSecond}/s`]),
     ...ageOptions(choices.ages ?? {}),
     `--seed ${seed}`,
     ...(draw ? ['--draw'] : []),

@@ -28,10 +28,12 @@ import {
   driverName,
   EXPORTER_ACTOR,
   faultsOf,
+  isExporterKilled,
   nameOfActor,
   type StressPlan,
   supervisionOf,
 } from './plan.js';
+import { SITES } from './sites.js';
 import type { StressActorStart } from './stress-actor.js';
 import { hasLimits, NO_AGES, StressAges, usesPerDriver } from './stress-ages.js';
 import { stressBoard } from './stress-board.js';
@@ -137,6 +139,7 @@ function runSpec(
       exhaustions: [],
       senders: Array.from({ length: plan.drivers }, (_, index) => [driverName(index), actorId(driverActor(index))]),
       quarantine: QUARANTINE,
+      sanitize: true,
     },
   };
   const actors: ActorSpec[] = [
@@ -148,6 +151,7 @@ function runSpec(
       data: exporter,
       supervised: false,
       reclaims: true,
+      ...(isExporterKilled(plan) && { resumes: true }),
     },
   ];
   for (let index = 0; index < plan.drivers; index += 1) {
@@ -218,8 +222,13 @@ function resultOf(
     latencies: OPERATIONS.map((_, i) => words.latencies(i)),
     deaths: deathsOf(incidents),
     reclaimedNs: incidents.flatMap(({ tookNs }) => (tookNs === undefined ? [] : [tookNs])),
+    sites: SITES.map((site, i) => ({
+      ...{ site, rate: plan.sites[site] ?? null },
+      ...{ visits: words.siteCount(i, 'visits'), fired: words.siteCount(i, 'fired') },
+    })),
     moves: exporter?.moves ?? { moved: words.runCount('moves'), refused: 0, timedOut: 0 },
     bytesCopied: exporter?.bytesCopied ?? 0,
+    freedBytesChecked: exporter?.freedBytesChecked ?? 0,
     ledger: exporter?.ledger ?? null,
     violationCount: Math.max(violations.length, words.total('violations')),
     violations,

@@ -1,16 +1,22 @@
 /** The exporter's actor of a stress run: that of a scenario, watched; and at the end, whether all has come back. */
-import { type BufferSlot, bufferSlot, sleepUntil, type Task } from '@dmabuf-lab/core/base';
+import { type BufferSlot, bufferSlot, type CallHandler, sleepUntil, type Task } from '@dmabuf-lab/core/base';
 import type { AttachReply, AttachRequest, MapReply, MapRequest } from '@dmabuf-lab/core/dma-buf';
 import { generationOf } from '@dmabuf-lab/core/dma-buf';
-import type { OpenExporter } from '@dmabuf-lab/core/driver';
+import { type OpenExporter, openPipelineExporter } from '@dmabuf-lab/core/driver';
+import { PAGE_SIZE } from '@dmabuf-lab/core/memory';
 import { type ActorHost, PEER_DIED, type PeerDeath, RuntimeWords } from '@dmabuf-lab/core/runtime';
 import { DmaResv, ResvUsage } from '@dmabuf-lab/core/sync';
+import { storageCosts } from '@dmabuf-lab/heaps';
 import { EVENT, logDeath } from '../history/index.js';
-import { type ExporterStart, openExporter } from '../run/exporter-actor.js';
+import { makeHeaps } from '../run/board.js';
+import type { ExporterStart } from '../run/exporter-actor.js';
+import { failingHeap, lateCopies } from './failing-heap.js';
+import { FaultSites } from './fault-sites.js';
 import { pressHeap } from './heap-pressure.js';
 import { OPERATIONS } from './operations.js';
 import { boundOf, driverActor, listingsOf, nameOfActor, pauseOf, type StressPlan } from './plan.js';
 import { leftOfDead } from './reclaim-audit.js';
+import { StressChecks } from './stress-checks.js';
 import { LANES, type StressBoard, StressWords } from './stress-words.js';
 
 export interface StressExporterStart {
@@ -36,29 +42,46 @@ export interface StressExporterReport {
   readonly ledger: StressLedger;
   readonly moves: { readonly moved: number; readonly refused: number; readonly timedOut: number };
   readonly bytesCopied: number;
+  /** Freed, and looked at before they were used again. */
+  readonly freedBytesChecked: number;
   readonly peakBytes: Readonly<Record<string, number>>;
 }
 
 /** How long what was let go of may take to come back once all have ended. */
 const SETTLE_STEPS = 2000;
 const SETTLE_NS = 1_000_000;
+/** How long freed pages are kept from reuse at most, in pauses of a driver: some operations on each buffer. */
+const FREED_PAUSES = 16;
 /** How often the lanes are looked at. */
 const WATCH_NS = 100_000_000;
 
 export function* program(host: ActorHost, start: StressExporterStart): Task<StressExporterReport> {
   const { plan } = start;
   const words = new StressWords(start.board);
-  const open = openExporter(host, start.exporter);
-  // What a worn heap has lost is nobody's.
-  const wornBytes = usedBytes(open);
-  watchServices(host, open, words, plan);
+  const sites = new FaultSites(host, words, plan);
+  const { board, bandwidths } = start.exporter;
+  const open = openPipelineExporter(host, start.exporter, {
+    heaps: (...made) => makeHeaps(board, ...made).map((heap) => failingHeap(heap, sites)),
+    costs: lateCopies(storageCosts(bandwidths), sites),
+  });
+  // What a worn heap has lost is nobody's. Later lives begin with buffers.
+  if (host.life === 0) words.setRun('worn', usedBytes(open) / PAGE_SIZE);
+  const wornBytes = words.runCount('worn') * PAGE_SIZE;
+  const checks = new StressChecks({
+    ...{ open, words, lane: host.id * LANES, life: host.life, now: () => host.clock.now() },
+    onViolation: () => new RuntimeWords(host.words).stop(),
+  });
+  watchServices(host, open, words, plan, { checks, sites });
   yield* host.ready();
   if (plan.heapPressure > 0) {
     const pressure = { share: plan.heapPressure, meanNs: 10 * pauseOf(plan), untilNs: plan.durationNs };
     for (const heap of open.heaps) host.spawn(`pressure on ${heap.name}`, pressHeap(host, heap, pressure));
   }
   host.spawn('watch', watchLanes(host, plan, words));
+  const isOver = (): boolean => words.runCount('ended') >= plan.drivers || host.clock.now() >= plan.durationNs;
+  host.spawn('freed pages', checks.lookAtFreed(FREED_PAUSES * pauseOf(plan), isOver));
   yield* host.untilOthersEnd();
+  checks.end();
   let ledger = ledgerOf(open, words, wornBytes);
   // What the last detach set going may still be under way.
   for (let step = 0; step < SETTLE_STEPS && !isEmpty(ledger); step += 1) {
@@ -70,12 +93,16 @@ export function* program(host: ActorHost, start: StressExporterStart): Task<Stre
 
 export const isEmpty = (ledger: StressLedger): boolean => Object.values(ledger).every((left) => left === 0);
 
-/** Puts what the exporter is asked into the histories, and who dies while touching. */
+/**
+ * Puts what the exporter is asked into the histories, and who dies while touching; looks after each service what the checkers have
+ * found.
+ */
 function watchServices(
   host: ActorHost,
-  { exporter, tables, reclaim }: OpenExporter,
+  { exporter, tables, reclaim, guard }: OpenExporter,
   words: StressWords,
   plan: StressPlan,
+  { checks, sites }: { readonly checks: StressChecks; readonly sites: FaultSites },
 ): void {
   const handlers = exporter.handlers();
   const log = (slot: BufferSlot, kind: keyof typeof EVENT, value: number): void =>
@@ -84,7 +111,8 @@ function watchServices(
     words.addToRun('moves');
     log(slot, 'moved', generationOf(state));
   };
-  host.serve({
+  const watched = {
+    ...handlers,
     *attach(request: AttachRequest, from: string): Task<AttachReply> {
       const reply = (yield* handlers.attach(request, from)) as AttachReply;
       if (reply.moved) words.addToRun('moves');
@@ -95,6 +123,21 @@ function watchServices(
       if (reply.did === 'moving') moved(request.buffer.slot, reply.state);
       return reply;
     },
+  };
+  const services = Object.entries(guard.wrap(watched)).map(([method, serve]): [string, CallHandler] => [
+    method,
+    function* (args: unknown, from: string): Task<unknown> {
+      try {
+        const reply: unknown = yield* serve(args, from);
+        yield* sites.late('exporter-reply');
+        return reply;
+      } finally {
+        checks.look();
+      }
+    },
+  ]);
+  host.serve(Object.fromEntries(services));
+  host.serve({
     *[PEER_DIED](death: PeerDeath): Task<void> {
       words.addToRun('deaths');
       for (let lane = death.actor * LANES; lane < (death.actor + 1) * LANES; lane += 1) words.endOperation(lane);
@@ -168,12 +211,13 @@ function ledgerOf(open: OpenExporter, words: StressWords, wornBytes: number): St
   };
 }
 
-function reportOf({ exporter, mover, heaps }: OpenExporter, ledger: StressLedger): StressExporterReport {
+function reportOf({ exporter, mover, heaps, sanitizer }: OpenExporter, ledger: StressLedger): StressExporterReport {
   const { moved, refused, timedOut } = exporter.tally;
   return {
     ledger,
     moves: { moved, refused, timedOut },
     bytesCopied: mover.bytesCopied,
+    freedBytesChecked: sanitizer?.checkedBytes ?? 0,
     peakBytes: Object.fromEntries(heaps.map((heap) => [heap.name, heap.stats().peakBytes])),
   };
 }

@@ -3,6 +3,7 @@ import { attempt, type Nanoseconds, type RandomStream, sleepUntil, type Task } f
 import {
   type BufferHandle,
   type CreateRequest,
+  callOnce,
   type DmaBufAttachment,
   DmaBufImporter,
   EXPORTER,
@@ -21,6 +22,7 @@ import { PAGE_SIZE, PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type ActorHost, RuntimeWords } from '@dmabuf-lab/core/runtime';
 import { DmaResv, ResvUsage } from '@dmabuf-lab/core/sync';
 import type { Touch } from '../history/index.js';
+import { FaultSites } from './fault-sites.js';
 import { OperationCounter } from './operation-counter.js';
 import type { Operation } from './operations.js';
 import { DEVICES, listingsOf, pauseOf, type StressDevice } from './plan.js';
@@ -55,6 +57,9 @@ export class StressOperations {
   readonly #device: StressDevice;
   readonly #statistics = new DeviceStatistics();
   readonly #pauseNs: Nanoseconds;
+  readonly #sites: FaultSites;
+  /** Each buffer has a name of its own. */
+  #creates = 0;
   /** Where mappings and fences are written down with their times; undefined when nobody watches how long they last. */
   readonly #uses: UseLog | undefined;
   /** Destroys that have not ended. */
@@ -89,6 +94,7 @@ export class StressOperations {
       hasDied: (actor, life) => runtimeWords.deaths(actor as typeof host.id) > life,
       onViolation: () => runtimeWords.stop(),
     });
+    this.#sites = new FaultSites(host, this.words, plan);
     this.#counter = new OperationCounter(host, this.words, this.checker, plan.operations);
   }
 
@@ -126,7 +132,7 @@ export class StressOperations {
     const listing = free[random.integer(free.length)];
     const kind = random.integer(10);
     const request: CreateRequest = {
-      name: `buffer ${listing}`,
+      name: `buffer ${listing} (${this.host.name}, ${this.host.life}.${++this.#creates})`,
       actor: this.host.id,
       pool: 'stress',
       sizeBytes: PAGE_SIZE * (1 + random.integer(MAX_PAGES)),
@@ -163,7 +169,7 @@ export class StressOperations {
 
   *#destroyNow(handle: BufferHandle, { number }: StressLane): Task<void> {
     this.checker.log('destroyed', handle.slot, number);
-    yield* this.#counter.perform(undefined, 'destroy', () => this.host.call(EXPORTER, 'destroy', { buffer: handle }));
+    yield* this.#counter.perform(undefined, 'destroy', () => callOnce(this.host, 'destroy', { buffer: handle }));
     this.#destroys -= 1;
     this.tables.jobs.countEnded();
   }
@@ -182,6 +188,7 @@ export class StressOperations {
       lane,
       'attach',
       function* (this: StressOperations): Task<void> {
+        yield* this.#sites.late('buffer-take');
         const attachment = yield* this.importer.attach(handle);
         this.checker.log('attached', handle.slot, lane.number, attachment.slot);
       }.bind(this),
@@ -211,6 +218,7 @@ export class StressOperations {
       lane,
       'map',
       function* (this: StressOperations, reached: () => void): Task<void> {
+        yield* this.#sites.late('buffer-take');
         const attachment = yield* this.importer.attach(handle);
         const mapping = yield* this.importer.map(attachment, lane.lane);
         reached();
@@ -244,11 +252,15 @@ export class StressOperations {
           statistics: this.#statistics,
           uses: this.#uses,
         };
+        yield* this.#sites.late('buffer-take');
         const job = yield* this.beginJob(parts, lane, accesses);
         reached();
+        if (job.fence !== undefined) yield* this.#sites.late('fence-publish');
         yield* this.useJob(lane, job, accesses);
         if (nested) yield* this.#nestedMap(lane);
-        this.endJob(lane, job, accesses);
+        if (job.fence !== undefined) yield* this.#sites.late('fence-signal');
+        const fails = job.fence !== undefined && this.#sites.fires('fence-error');
+        this.endJob(lane, job, accesses, fails ? 'EIO' : undefined);
       }.bind(this),
     );
   }
@@ -286,11 +298,11 @@ export class StressOperations {
   }
 
   /** Ends a job. A test overrides it to break a rule. */
-  protected endJob(lane: StressLane, job: PipelineJob, accesses: readonly StressAccess[]): void {
+  protected endJob(lane: StressLane, job: PipelineJob, accesses: readonly StressAccess[], error?: 'EIO'): void {
     for (const { frame } of accesses) {
       if (job.fence !== undefined) this.checker.log('signalled', frame.row, lane.number, job.fence.seqno);
     }
-    job.end();
+    job.end(error);
   }
 
   /** Maps one more buffer while a published fence is owed: where that would have to wait, it is EDEADLK. */

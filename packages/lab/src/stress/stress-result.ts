@@ -121,6 +121,19 @@ export const stressResultSchema = z.strictObject({
     .describe(
       'with --driver: what passed through the pipeline, in the last life of each device; of all trials together',
     ),
+  checks: z
+    .strictObject({ freedBytes: count.describe('freed, and looked at before they were used again') })
+    .describe('what the checkers have looked at'),
+  sites: z
+    .array(
+      z.strictObject({
+        site: z.string(),
+        armed: count.describe('in how many trials'),
+        visits: count.describe('of the trials in which it was armed'),
+        fired: count,
+      }),
+    )
+    .describe('named places at which something goes wrong by chance; empty with --driver'),
   moves: z.strictObject({ moved: count, refused: count, timedOut: count, bytesCopied: count }),
   ledger: ledger.nullable().describe('null when a trial did not get to its end'),
   ages,
@@ -188,6 +201,8 @@ export function stressResult(
       timedOut: sum((trial) => trial.moves.timedOut),
       bytesCopied: sum((trial) => trial.bytesCopied),
     },
+    sites: sitesOf(done),
+    checks: { freedBytes: sum((trial) => trial.freedBytesChecked) },
     ledger: ledgerOf(done),
     ages: agesResult(choices, done),
     violationCount,
@@ -221,6 +236,15 @@ function agesResult(choices: PlanChoices, done: readonly TrialResult[]): StressR
     overdue: overdue.slice(0, TOLD),
     unwatchedMappings: done.reduce((total, trial) => total + trial.ages.unwatchedMappings, 0),
   };
+}
+
+function sitesOf(done: readonly TrialResult[]): StressResult['sites'] {
+  const [first] = done;
+  return (first?.sites ?? []).map(({ site }, i) => {
+    const armed = done.map(({ sites }) => sites[i]).filter(({ rate }) => rate !== null);
+    const sum = (what: 'visits' | 'fired'): number => armed.reduce((total, one) => total + one[what], 0);
+    return { site, armed: armed.length, visits: sum('visits'), fired: sum('fired') };
+  });
 }
 
 function devicesOf(done: readonly TrialResult[]): NonNullable<StressResult['devices']> {

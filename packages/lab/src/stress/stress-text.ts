@@ -15,6 +15,7 @@ export function stressText(result: StressResult): string {
     ...(result.devices === undefined ? operationRows(result) : deviceRows(result.devices)),
     '',
     ...faultLines(result),
+    ...siteLines(result),
     ...ledgerLines(result),
     ...ageLines(result),
     '',
@@ -67,7 +68,7 @@ function deviceRows(devices: NonNullable<StressResult['devices']>): string[] {
   return ['Frames of the last life of each device:', ...table([head, ...rows], 'llrrrrr')];
 }
 
-function faultLines({ faults, moves }: StressResult): string[] {
+function faultLines({ faults, moves, checks }: StressResult): string[] {
   const { killed, hung, late, reclaimed, restarted, reclaimNs } = faults;
   const lines = wrap(
     `Faults: ${killed} killed, ${hung} hung and ended, ${late} reported late; ${reclaimed} reclaimed, ${restarted} started again.`,
@@ -79,7 +80,21 @@ function faultLines({ faults, moves }: StressResult): string[] {
   }
   const failed = `${moves.refused} refused, ${moves.timedOut} timed out`;
   lines.push(`Moves: ${moves.moved} (${formatBytes(moves.bytesCopied)} copied), ${failed}.`);
+  lines.push(`Freed pages looked at before their next use: ${formatBytes(checks.freedBytes)}.`);
   return lines;
+}
+
+/** Which sites were armed, and how often each fired. */
+function siteLines({ sites, trials }: StressResult): string[] {
+  const armed = sites.filter((one) => one.armed > 0);
+  if (armed.length === 0) return [];
+  const texts = armed.map(({ site, armed: count, visits, fired }) => {
+    const where = trials.done > 1 ? ` (armed in ${plural(count, 'trial')})` : '';
+    return `${site} ${fired} of ${visits}${where}`;
+  });
+  const rest = sites.filter((one) => one.armed === 0).map(({ site }) => site);
+  const silent = rest.length === 0 ? '' : ` Not armed: ${rest.join(', ')}.`;
+  return wrap(`Sites that fired, of their visits: ${texts.join(', ')}.${silent}`, '');
 }
 
 function ledgerLines({ ledger }: StressResult): string[] {

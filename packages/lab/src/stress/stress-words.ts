@@ -5,11 +5,14 @@
  *           instruction. The process that started the run reads all of it at any time.
  *
  * Layout    table       row          words
- *           run         one          0 OPERATIONS done; 1 MOVES; 2 ENDED drivers; 3 DEATHS; 4 OVERDUE fences and mappings
+ *           run         one          0 OPERATIONS done; 1 MOVES; 2 ENDED drivers; 3 DEATHS; 4 OVERDUE fences and mappings; told of
+ *                                    the exporter's checkers: 5 DAMAGES of freed pages, 6 CORRUPTIONS of control words, 7 SENDERS of
+ *                                    broken messages; 8 WORN pages that the heaps had lost before the run
  *           directory   a listing    0 HANDLE: 0 nothing listed, else life * 1024 + slot + 1 of a buffer
  *           lanes       a lane       0 DOING: operation + 1; 1 SINCE in ms
  *           counts      an operation 0 ended well; 1 … ended with the errno of that place
  *           latency     an operation a histogram, see `latency-histogram.ts`
+ *           sites       a site       0 VISITS; 1 FIRED
  *           The others are those of `history-words.ts`.
  *
  * Written   A listing is written by its owner alone; after its death by the exporter, and then by its next life. A lane row has one
@@ -21,12 +24,23 @@ import type { BufferHandle } from '@dmabuf-lab/core/dma-buf';
 import { type HistoryBoard, HistoryWords, layOutHistory } from '../history/index.js';
 import { BUCKETS } from './latency-histogram.js';
 import { ERRORS, OPERATIONS } from './operations.js';
+import { SITES } from './sites.js';
 
 /** Generators of one driver. */
 export const LANES = 2;
 const MAX_SLOTS = 1024;
 
-const RUN = { operations: 0, moves: 1, ended: 2, deaths: 3, overdue: 4 } as const;
+const RUN = {
+  operations: 0,
+  moves: 1,
+  ended: 2,
+  deaths: 3,
+  overdue: 4,
+  damages: 5,
+  corruptions: 6,
+  senders: 7,
+  worn: 8,
+} as const;
 
 /** Where everything lies: plain data, the same for every actor, and the memory itself. */
 export interface StressBoard extends HistoryBoard {
@@ -35,6 +49,7 @@ export interface StressBoard extends HistoryBoard {
   readonly lanes: TableRegion;
   readonly counts: TableRegion;
   readonly latency: TableRegion;
+  readonly sites: TableRegion;
 }
 
 /** @param actors the highest actor number; lanes are numbered from `actor * LANES` */
@@ -47,6 +62,7 @@ export function layOutBoard(listings: number, slots: number, actors: number): St
     lanes: layout.table((actors + 1) * LANES, 16),
     counts: layout.table(OPERATIONS.length, ERRORS.length + 1),
     latency: layout.table(OPERATIONS.length, BUCKETS),
+    sites: layout.table(SITES.length, 2),
   };
   return { ...regions, memory: sharedBytes(layout.sizeBytes, 'the words of a trial') };
 }
@@ -60,6 +76,10 @@ export class StressWords extends HistoryWords<StressBoard> {
 
   addToRun(what: keyof typeof RUN): number {
     return this.words.add(wordAt(this.board.run, 0, RUN[what]), 1) + 1;
+  }
+
+  setRun(what: 'worn', count: number): void {
+    this.words.store(wordAt(this.board.run, 0, RUN[what]), count);
   }
 
   /** @param error place in ERRORS + 1, or 0 */
@@ -79,6 +99,17 @@ export class StressWords extends HistoryWords<StressBoard> {
     return Array.from({ length: BUCKETS }, (_, bucket) =>
       this.words.load(wordAt(this.board.latency, operation, bucket)),
     );
+  }
+
+  // ---- the sites ----
+
+  /** @param site place in SITES */
+  countSite(site: number, what: 'visits' | 'fired'): void {
+    this.words.add(wordAt(this.board.sites, site, what === 'visits' ? 0 : 1), 1);
+  }
+
+  siteCount(site: number, what: 'visits' | 'fired'): number {
+    return this.words.load(wordAt(this.board.sites, site, what === 'visits' ? 0 : 1));
   }
 
   // ---- what each lane is about ----

@@ -1,6 +1,7 @@
 /** What one trial came to: plain data, as it crosses from a worker of the pool. */
 import type { HistoryEvent } from '../history/index.js';
 import type { StressPlan } from './plan.js';
+import type { Site } from './sites.js';
 import type { StressLedger } from './stress-exporter.js';
 
 export interface TrialViolation {
@@ -47,6 +48,15 @@ export interface DeviceTally {
   readonly deaths: number;
 }
 
+/** A site of a trial. */
+export interface TrialSite {
+  readonly site: Site;
+  /** At which share of its visits it was to fire; null = it was not armed. */
+  readonly rate: number | null;
+  readonly visits: number;
+  readonly fired: number;
+}
+
 export interface TrialResult {
   readonly seed: number;
   readonly plan: StressPlan;
@@ -69,8 +79,12 @@ export interface TrialResult {
   };
   /** From each death until nothing was left of the dead. */
   readonly reclaimedNs: readonly number[];
+  /** The sites, in the order of SITES. */
+  readonly sites: readonly TrialSite[];
   readonly moves: { readonly moved: number; readonly refused: number; readonly timedOut: number };
   readonly bytesCopied: number;
+  /** Freed bytes that were looked at before they were used again. */
+  readonly freedBytesChecked: number;
   /** What was left at the end; null when the run did not get there. */
   readonly ledger: StressLedger | null;
   readonly ages: TrialAges;

@@ -1,5 +1,5 @@
 /** A trial in a worker of the pool. */
-import { divergenceFrom, hashedTrial } from './fingerprints.js';
+import { divergenceFrom, type Execute, hashedTrial } from './fingerprints.js';
 import { loadOwnDrivers, type OwnDriverPaths } from './own-drivers.js';
 import { runPipelineTrial } from './pipeline-trial.js';
 import type { StressPlan } from './plan.js';
@@ -21,25 +21,27 @@ export interface TrialTask {
 /** Runs a trial. That two executions differ is a violation. */
 export async function runTask(task: TrialTask): Promise<TrialResult> {
   const { plan, twice, driverModule, ownDrivers } = task;
-  if (ownDrivers !== undefined) return await runPipelineTask(task, ownDrivers);
-  const options = { driverModule, ...watchFor(task) };
-  if (!twice) return await runTrial(plan, options);
-  const first = await hashedTrial(plan, options);
-  if (options.signal.aborted) return first.result;
-  const divergence = await divergenceFrom(first, options);
-  return options.signal.aborted ? first.result : compared(first.result, divergence);
+  const watch = watchFor(task);
+  const execute =
+    ownDrivers === undefined
+      ? (onEvent?: OnEvent) => runTrial(plan, { driverModule, ...watch, onEvent })
+      : await pipelineOf(plan, ownDrivers, watch);
+  if (!twice) return await execute();
+  const first = await hashedTrial(execute);
+  if (watch.signal.aborted) return first.result;
+  const divergence = await divergenceFrom(first, execute);
+  return watch.signal.aborted ? first.result : compared(first.result, divergence);
 }
 
-async function runPipelineTask(task: TrialTask, own: OwnDriverPaths): Promise<TrialResult> {
+type OnEvent = Parameters<Execute>[0];
+
+async function pipelineOf(
+  plan: StressPlan,
+  own: OwnDriverPaths,
+  watch: ReturnType<typeof watchFor>,
+): Promise<(onEvent?: OnEvent) => Promise<TrialResult>> {
   const drivers = await loadOwnDrivers(own);
-  const { plan, twice } = task;
-  const watch = { folder: own.folder, ...watchFor(task) };
-  const first = await runPipelineTrial(plan, drivers, watch);
-  if (!twice || watch.signal.aborted) return first;
-  const second = await runPipelineTrial(plan, drivers, watch);
-  if (watch.signal.aborted) return first;
-  const isSame = first.fingerprint === second.fingerprint;
-  return compared(first, isSame ? undefined : `fingerprints ${first.fingerprint} and ${second.fingerprint}`);
+  return (onEvent) => runPipelineTrial(plan, drivers, { folder: own.folder, ...watch, onEvent });
 }
 
 /** Stops a trial when the word says so: a worker that runs in virtual time hears of nothing else. */

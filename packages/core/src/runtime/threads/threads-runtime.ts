@@ -312,8 +312,8 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
       ({ name, outcome }): ActorOutcome => outcome ?? { name, report: undefined, trace: [] },
     );
     const { incidents, incidentsDropped } = this.#supervisor;
-    const controlCalls = { ...this.#controlCalls };
     const brokenMessages = this.#messages.records;
+    const controlCalls = { ...this.#controlCalls };
     return { outcomes, endNs, fingerprint: null, controlCalls, incidents, incidentsDropped, brokenMessages };
   }
 

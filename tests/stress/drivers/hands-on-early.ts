@@ -1,0 +1,1 @@
+export { handsOnEarly as default } from './breaks-a-rule.js';

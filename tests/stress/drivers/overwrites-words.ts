@@ -1,0 +1,1 @@
+export { overwritesWords as default } from './breaks-a-rule.js';

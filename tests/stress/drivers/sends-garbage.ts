@@ -1,0 +1,1 @@
+export { sendsGarbage as default } from './breaks-a-rule.js';

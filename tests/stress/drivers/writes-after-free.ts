@@ -1,0 +1,1 @@
+export { writesAfterFree as default } from './breaks-a-rule.js';
