@@ -153,8 +153,6 @@ for (const { name, lines, deaths } of [
     );
     t.true(result.ledger.empty, JSON.stringify(result.ledger));
     t.is(checksFailed(result), 0);
-    // How much gets through, if anything, depends on the machine.
-    t.true(result.devices.camera.counters.ticks > 0);
   });
 }
 
