@@ -6,13 +6,14 @@
  *   npm run -s explore -- --protocol ring       those whose name contains the word
  *   npm run -s explore -- --protocol 'ring: block' --replay ab9!b [--mutant 'is reclaimed without a wake-up']
  *
- * `TEST_SEED=n` draws other random schedules. The exit code is 0 only if production holds, every mutant is caught and every
- * rare path was taken; for a replay, if the schedule does not fail.
+ * `TEST_SEED=n` draws other random schedules. The exit code is 0 only if production holds, every mutant is caught, every
+ * rare path was taken and every search that is said to be complete is; for a replay, if the schedule does not fail. Complete
+ * searches are never cut short: the rest of a protocol's time is for the others.
  */
 import { parseArgs } from 'node:util';
 import type { Protocol } from './boards/protocol.js';
 import { PROTOCOLS } from './boards/protocols.js';
-import { boundOf, firstSeed, type ProtocolResult, searchProtocol } from './boards/search.js';
+import { firstSeed, type ProtocolResult, searchProtocol, triedOf } from './boards/search.js';
 import { describeFailure, replay } from './explorer/index.js';
 
 /** How many times the schedules of a test a search may take, if there is time. */
@@ -71,16 +72,15 @@ function exploreOne(protocol: Protocol, budgetMs: number): string[] {
     if (searchProtocol(protocol, mutant).failure !== undefined) caught += 1;
     else problems.push(`${protocol.name}: the mutant that ${mutant} is not caught`);
   }
-  const bounds = result.results.map(({ search, schedules, exhausted }) => {
-    return `${boundOf(search)}: ${schedules.toLocaleString('en')}${exhausted ? ' (complete)' : ''}`;
-  });
+  const bounds = result.results.map(triedOf);
   const mutants = `${caught} of ${protocol.mutants.length}`;
   console.log(`| ${protocol.name} | ${bounds.join('; ')} | ${Math.round(rate).toLocaleString('en')} | ${mutants} |`);
   return problems;
 }
 
-function problemsOf({ name }: Protocol, { failure, neverTaken }: ProtocolResult): string[] {
+function problemsOf({ name }: Protocol, { failure, neverTaken, unfinished }: ProtocolResult): string[] {
   const problems = neverTaken.map((path) => `${name}: this path was never taken: ${path}`);
+  for (const tried of unfinished) problems.push(`${name}: this search is said to be complete and is not: ${tried}`);
   if (failure !== undefined) problems.push(`${name}: ${describeFailure(failure)}`);
   return problems;
 }

@@ -1,4 +1,4 @@
-import { OPPOSITE_ORDER } from './boards/opposite-order-board.js';
+import { OPPOSITE_ORDER, OPPOSITE_ORDER_ONE_MOVE } from './boards/opposite-order-board.js';
 import { testProtocol } from './boards/test-protocol.js';
 
-testProtocol(OPPOSITE_ORDER);
+for (const protocol of [OPPOSITE_ORDER, OPPOSITE_ORDER_ONE_MOVE]) testProtocol(protocol);

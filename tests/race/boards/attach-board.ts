@@ -184,6 +184,8 @@ export const ATTACH: Protocol = {
   searches: [
     { by: 'PCT', depth: 2, crashes: 1, schedules: 60 },
     { by: 'random', crashes: 1, schedules: 25 },
-    { by: 'depth first', preemptions: 1, schedules: 20 },
+    { by: 'depth first', preemptions: 0, schedules: 10, complete: 'in explore' },
+    { by: 'depth first', preemptions: 0, crashes: 1, schedules: 10 },
+    { by: 'depth first', preemptions: 1, schedules: 10 },
   ],
 };

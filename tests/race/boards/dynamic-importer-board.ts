@@ -1,6 +1,7 @@
 /**
  * A dynamic importer with two jobs, a static one with one, and a move of the buffer that both use: `PipelineJob`,
- * `DmaBufImporter`, `BufferMover`. The dynamic one may pin for each job, or for its stay.
+ * `DmaBufImporter`, `BufferMover`. The dynamic one may pin for each job, or for its stay. Either may
+ * die.
  *
  * In the end the buffer has moved, or a pin of a stay has refused the move; nobody is mapped or pinned and nobody waits. No
  * page is touched while it is copied or after it was freed, by mappings that a job of a dynamic importer kept either.
@@ -36,7 +37,7 @@ import { Timeline } from '@dmabuf-lab/core/sync';
 import { type Board, ExploredWords, MutatedWords } from '../explorer/index.js';
 import { moveOnce, pageOf, STORAGE } from './mover-parts.js';
 import { OpenedTimelines } from './opposite-order-board.js';
-import { answering, servicesOf } from './parts.js';
+import { answering, reclaimerOf, servicesOf } from './parts.js';
 import type { Protocol } from './protocol.js';
 
 export type DynamicMutant =
@@ -152,6 +153,8 @@ export function dynamicImporterBoard(pins: Pins, mutant?: DynamicMutant): Board 
       refused = false;
       return { 'device 1': device(0, 2), 'device 2': device(1, 1), mover };
     },
+    mortal: ['device 1', 'device 2'],
+    reclaimer: reclaimerOf(words, open, (dead) => [attachmentSlot(dead)]),
     end() {
       if (moved === refused) throw new Error('the move has neither ended nor been refused');
       if (refused && pins !== 'for its stay') throw new Error('a move is refused that has only to wait');
@@ -204,9 +207,11 @@ class BoardImporter extends DmaBufImporter {
 }
 
 const SEARCHES: Protocol['searches'] = [
-  { by: 'depth first', preemptions: 1, schedules: 500 },
-  { by: 'random', schedules: 300 },
-  { by: 'PCT', depth: 3, schedules: 300 },
+  { by: 'depth first', preemptions: 1, schedules: 2_000, complete: 'in tests' },
+  { by: 'depth first', preemptions: 0, crashes: 1, schedules: 3_000, complete: 'in tests' },
+  { by: 'random', crashes: 2, schedules: 100 },
+  { by: 'PCT', depth: 3, crashes: 1, schedules: 100 },
+  { by: 'depth first', preemptions: 1, crashes: 1, schedules: 50 },
 ];
 
 export const DYNAMIC_IMPORTER: Protocol = {

@@ -140,9 +140,9 @@ export const FENCES: Protocol = {
     'sleeps: waiter for the point after the carry',
   ],
   searches: [
-    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 8_000 },
+    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 20_000, complete: 'in tests' },
     { by: 'random', crashes: 2, schedules: 2_000 },
-    { by: 'depth first', preemptions: 2, schedules: 15_000 },
+    { by: 'depth first', preemptions: 2, schedules: 20_000, complete: 'in tests' },
     { by: 'PCT', depth: 4, schedules: 1_000 },
   ],
 };

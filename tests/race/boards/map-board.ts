@@ -1,6 +1,6 @@
 /**
  * Map, unmap and move: two static importers that map, touch and unmap one buffer, and a mover of it: `DmaBufImporter`,
- * `BufferMover`.
+ * `BufferMover`. Either importer may die, and so may its reclaimer, the production `reclaimActor`.
  *
  * In the end the buffer has moved, nobody is mapped and nobody waits. No page is touched while it is copied, after it has
  * been freed, or before it is filled.
@@ -18,7 +18,7 @@ import { layOutTables, openTables } from '@dmabuf-lab/core/driver';
 import type { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { type Board, ExploredWords, MutatedWords, type Mutation } from '../explorer/index.js';
 import { moveOnce, pageOf, STORAGE } from './mover-parts.js';
-import { answering, servicesOf } from './parts.js';
+import { answering, reclaimerOf, servicesOf } from './parts.js';
 import type { Protocol } from './protocol.js';
 
 export type MapMutant =
@@ -27,7 +27,7 @@ export type MapMutant =
   | 'ends a move without a wake-up'
   | 'drains before it forbids maps';
 
-const TABLES = layOutTables({ actors: 3, buffers: 1, attachments: 2, timelines: 1, pools: 1, frames: 1, rings: [] });
+const TABLES = layOutTables({ actors: 3, buffers: 1, attachments: 2, timelines: 2, pools: 1, frames: 1, rings: [] });
 const BUFFER = bufferSlot(0);
 const STATE = wordAt(TABLES.buffers, 0, 0);
 const isMapped = (word: number): boolean =>
@@ -121,6 +121,8 @@ export function mapBoard(mutant?: MapMutant): Board {
   return {
     words,
     begin: () => ({ 'device 1': device(0, 2), 'device 2': device(1, 1), mover }),
+    mortal: ['device 1', 'device 2'],
+    reclaimer: reclaimerOf(words, setUp, (dead) => [attachmentSlot(dead)]),
     end() {
       if (words.peek(STATE) !== 4) throw new Error(`the state of the buffer is ${words.peek(STATE)}, not 4`);
       for (const number of [0, 1]) {
@@ -144,10 +146,13 @@ export const MAP_AND_MOVE: Protocol = {
     'a map finds that it has moved',
     'sleeps: mover for the mappings of an importer',
     'sleeps: device 1 for a buffer being moved',
+    'a reclaimer dies',
   ],
   searches: [
-    { by: 'depth first', preemptions: 2, schedules: 7_000 },
-    { by: 'random', schedules: 500 },
-    { by: 'PCT', depth: 3, schedules: 500 },
+    { by: 'depth first', preemptions: 2, schedules: 9_000, complete: 'in tests' },
+    { by: 'depth first', preemptions: 0, crashes: 1, schedules: 1_000, complete: 'in tests' },
+    { by: 'random', crashes: 2, schedules: 300 },
+    { by: 'PCT', depth: 3, crashes: 1, schedules: 300 },
+    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 100, complete: 'in explore' },
   ],
 };

@@ -1,6 +1,6 @@
 /**
  * Two devices that map two buffers as one set, each in its own order, publish a fence on both and unmap, while one of the
- * buffers, or both, are moved.
+ * buffers, or both, are moved. Either device may die.
  *
  * In the end everybody has gone on and each buffer has moved; no page is touched while it is copied or after it was freed.
  */
@@ -8,14 +8,14 @@ import { actorId, attachmentSlot, bufferSlot, type Task, timelineSlot, wordAt, w
 import { DmaBufAttachment, DmaBufImporter, type DmaMapping } from '@dmabuf-lab/core/dma-buf';
 import { layOutTables, openTables, PipelineLane } from '@dmabuf-lab/core/driver';
 import type { PhysicalMemory } from '@dmabuf-lab/core/memory';
-import { DmaResv, lockReservations, ResvUsage, Timeline, TimelineWords } from '@dmabuf-lab/core/sync';
+import { DmaResv, lockReservations, ResvUsage, ResvWords, Timeline, TimelineWords } from '@dmabuf-lab/core/sync';
 import { type Board, ExploredWords } from '../explorer/index.js';
 import { moveOnce, pageOf, STORAGE } from './mover-parts.js';
-import { answering, servicesOf } from './parts.js';
+import { answering, reclaimerOf, servicesOf } from './parts.js';
 import type { Protocol } from './protocol.js';
 import { WaitingResv } from './resv-board.js';
 
-export type OrderMutant = 'maps one by one' | 'waits where it should back off';
+export type OrderMutant = 'maps one by one' | 'waits where it should back off' | 'leaves a lock of the dead held';
 
 const TABLES = layOutTables({ actors: 4, buffers: 2, attachments: 4, timelines: 2, pools: 1, frames: 1, rings: [] });
 const BUFFERS = [0, 1];
@@ -23,6 +23,16 @@ const BUFFERS = [0, 1];
 /** A timeline that is open already: opening it again would be an operation of the job. */
 export class OpenedTimelines extends TimelineWords {
   override open(): void {}
+}
+
+/** Takes back no lock of a set but the first. */
+class ForgetfulResv extends ResvWords {
+  constructor(words: ExploredWords) {
+    super(words, TABLES.resv, wordAt(TABLES.tickets, 0, 0));
+  }
+  override reclaimLock(...[buffer, dead]: Parameters<ResvWords['reclaimLock']>): void {
+    if (buffer === 0) super.reclaimLock(buffer, dead);
+  }
 }
 
 export function oppositeOrderBoard(moves: readonly number[], mutant?: OrderMutant): Board {
@@ -40,6 +50,8 @@ export function oppositeOrderBoard(moves: readonly number[], mutant?: OrderMutan
     mutant === 'waits where it should back off'
       ? new WaitingResv(words, TABLES.resv, wordAt(TABLES.tickets, 0, 0))
       : open.resv;
+
+  const reclaimed = mutant === 'leaves a lock of the dead held' ? { ...open, resv: new ForgetfulResv(words) } : open;
 
   const device = (number: number) => {
     const order = number === 0 ? [0, 1] : [1, 0];
@@ -88,6 +100,8 @@ export function oppositeOrderBoard(moves: readonly number[], mutant?: OrderMutan
       'device 2': device(1),
       ...Object.fromEntries(moves.map((buffer) => [`mover of ${buffer}`, mover(buffer)])),
     }),
+    mortal: ['device 1', 'device 2'],
+    reclaimer: reclaimerOf(words, reclaimed, (dead) => BUFFERS.map((buffer) => attachmentSlot(2 * dead + buffer))),
     end() {
       for (const buffer of moves) {
         if (open.buffers.state(bufferSlot(buffer)) !== 4) throw new Error(`buffer ${buffer} has not moved`);
@@ -100,10 +114,26 @@ export const OPPOSITE_ORDER: Protocol = {
   name: 'sets mapped in opposite order, two moves',
   board: (mutant) => oppositeOrderBoard([0, 1], mutant as OrderMutant),
   mutants: ['maps one by one', 'waits where it should back off'],
-  rarePaths: ['sleeps: device 1 for a buffer being moved', 'sleeps: mover of 0 for the mappings of an importer'],
+  rarePaths: [
+    'sleeps: device 1 for a buffer being moved',
+    'sleeps: mover of 0 for the mappings of an importer',
+    'a reclaimer dies',
+  ],
   searches: [
-    { by: 'depth first', preemptions: 1, schedules: 400 },
-    { by: 'random', schedules: 600 },
-    { by: 'PCT', depth: 3, schedules: 400 },
+    { by: 'depth first', preemptions: 1, schedules: 200, complete: 'in explore' },
+    { by: 'random', crashes: 2, schedules: 500 },
+    { by: 'PCT', depth: 3, crashes: 1, schedules: 100 },
+    { by: 'depth first', preemptions: 0, crashes: 1, schedules: 200, complete: 'in explore' },
+  ],
+};
+
+export const OPPOSITE_ORDER_ONE_MOVE: Protocol = {
+  name: 'sets mapped in opposite order, one move',
+  board: (mutant) => oppositeOrderBoard([1], mutant as OrderMutant),
+  mutants: ['waits where it should back off', 'leaves a lock of the dead held'],
+  rarePaths: ['sleeps: mover of 1 for the mappings of an importer', 'sleeps: device 2 for a buffer being moved'],
+  searches: [
+    { by: 'depth first', preemptions: 1, schedules: 2_000, complete: 'in tests' },
+    { by: 'depth first', preemptions: 0, crashes: 1, schedules: 4_000, complete: 'in tests' },
   ],
 };

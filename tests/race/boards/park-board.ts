@@ -199,7 +199,7 @@ export const PARK_ROWS_LOOK: Protocol = {
     'sleeps: holder for a word that is held',
   ],
   searches: [
-    { by: 'depth first', preemptions: 1, schedules: 17_000 },
+    { by: 'depth first', preemptions: 1, schedules: 17_000, complete: 'in tests' },
     { by: 'depth first', preemptions: 2, schedules: 4_000 },
     { by: 'random', schedules: 1_000 },
     { by: 'PCT', depth: 3, schedules: 1_000 },

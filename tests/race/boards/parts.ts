@@ -1,5 +1,12 @@
 /** What the boards of several explorations share: an exporter that answers at once, ghosts of a copy, services. */
-import { type ActorServices, actorId, type bufferSlot, type Task, TraceLog } from '@dmabuf-lab/core/base';
+import {
+  type ActorServices,
+  type AttachmentSlot,
+  actorId,
+  type bufferSlot,
+  type Task,
+  TraceLog,
+} from '@dmabuf-lab/core/base';
 import {
   type BufferWords,
   type ExportedBuffer,
@@ -8,7 +15,8 @@ import {
   type MapReply,
   settledState,
 } from '@dmabuf-lab/core/dma-buf';
-import type { ExploredWords } from '../explorer/index.js';
+import { type OpenTables, reclaimActor } from '@dmabuf-lab/core/driver';
+import type { ActorMaker, ExploredWords } from '../explorer/index.js';
 
 const PAGE = 4096;
 
@@ -59,4 +67,23 @@ export function servicesOf(words: ExploredWords, id: number): ActorServices {
 
 export function requestOf(name: string): ExportedBuffer['request'] {
   return { name, pool: 'test', sizeBytes: PAGE, allocate: 'deferred', expect: [], expectTimeoutNs: 0 };
+}
+
+/**
+ * Reclaimers of actors that have a timeline each and no pipeline: the production `reclaimActor`. Actor `dead` of the board has
+ * the id after it.
+ */
+export function reclaimerOf(
+  words: ExploredWords,
+  tables: OpenTables,
+  attachmentsOf: (dead: number) => readonly AttachmentSlot[],
+): (dead: number) => ActorMaker {
+  const owners = { links: [], pools: [], lanesPerActor: 1 };
+  return (dead) => () => {
+    const reclaimBuffers = (): void => {
+      for (const slot of attachmentsOf(dead)) tables.buffers.reclaimMappings(slot);
+    };
+    const parts = { services: servicesOf(words, 9), tables, owners, reclaimBuffers };
+    return reclaimActor(parts, { actor: actorId(dead + 1), name: `actor ${dead}`, deaths: 1, returns: false });
+  };
 }

@@ -2,7 +2,9 @@
 import { ATTACH } from './attach-board.js';
 import { DEAD_SOURCES } from './dead-sources-board.js';
 import { DYNAMIC_IMPORTER, PINS_OF_A_STAY, PINS_OF_JOBS } from './dynamic-importer-board.js';
+import { EXPORTER_RESTART } from './exporter-restart-board.js';
 import { FENCES } from './fence-board.js';
+import { FENCE_DEADLINES } from './fence-deadline-board.js';
 import { FENCE_REUSE } from './fence-reuse-board.js';
 import {
   FRAME_OVERWRITTEN,
@@ -15,7 +17,7 @@ import {
 } from './links.js';
 import { MAP_AND_MOVE } from './map-board.js';
 import { MAP_WORDS } from './map-words-board.js';
-import { OPPOSITE_ORDER } from './opposite-order-board.js';
+import { OPPOSITE_ORDER, OPPOSITE_ORDER_ONE_MOVE } from './opposite-order-board.js';
 import { PARK_ROWS_LOOK } from './park-board.js';
 import type { Protocol } from './protocol.js';
 import { RECOVERY } from './recovery-board.js';
@@ -26,12 +28,14 @@ export const PROTOCOLS: readonly Protocol[] = [
   MAP_WORDS,
   MAP_AND_MOVE,
   OPPOSITE_ORDER,
+  OPPOSITE_ORDER_ONE_MOVE,
   DYNAMIC_IMPORTER,
   PINS_OF_JOBS,
   PINS_OF_A_STAY,
   ATTACH,
   FENCES,
   FENCE_REUSE,
+  FENCE_DEADLINES,
   RESERVATIONS,
   RING_BLOCKS,
   RING_DROPS,
@@ -44,4 +48,5 @@ export const PROTOCOLS: readonly Protocol[] = [
   PARK_ROWS_LOOK,
   RECOVERY,
   DEAD_SOURCES,
+  EXPORTER_RESTART,
 ];

@@ -200,8 +200,10 @@ export const RECOVERY: Protocol = {
     'the dead was not mapped',
   ],
   searches: [
-    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 1_500 },
+    { by: 'depth first', preemptions: 0, crashes: 1, schedules: 2_000, complete: 'in tests' },
+    { by: 'depth first', preemptions: 1, schedules: 1_500, complete: 'in tests' },
     { by: 'random', crashes: 3, schedules: 1_200 },
     { by: 'PCT', depth: 3, crashes: 3, schedules: 500 },
+    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 1_000, complete: 'in explore' },
   ],
 };

@@ -91,7 +91,8 @@ export const RUNTIME: Protocol = {
   ],
   rarePaths: ['a source finds that another was further', 'sleeps: runtime for the set-up of all actors'],
   searches: [
-    { by: 'depth first', preemptions: 2, schedules: 12_000 },
+    { by: 'depth first', preemptions: 1, schedules: 5_000, complete: 'in tests' },
+    { by: 'depth first', preemptions: 2, schedules: 12_000, complete: 'in explore' },
     { by: 'random', schedules: 1_000 },
   ],
 };

@@ -40,6 +40,26 @@ export interface ProtocolResult {
   readonly failure: FoundFailure | undefined;
   /** Rare paths that no schedule has taken. */
   readonly neverTaken: readonly string[];
+  /** Searches that are said to be complete and are not. */
+  readonly unfinished: readonly string[];
+}
+
+/** What a search has tried, in words: all of its bound, or the first so many of that. */
+export function triedOf({ search, schedules, exhausted }: SearchResult): string {
+  const count = schedules.toLocaleString('en');
+  if (exhausted) return `${boundOf(search)}: ${count} (complete)`;
+  return search.by === 'depth first' ? `the first ${count} of ${boundOf(search)}` : `${boundOf(search)}: ${count}`;
+}
+
+/** The searches that were to come to their end and did not. */
+function unfinishedOf(results: readonly SearchResult[], isLong: boolean): string[] {
+  const unfinished = results.filter((result) => result.failure === undefined && !result.exhausted);
+  return unfinished.filter(({ search }) => mustFinish(search, isLong)).map(triedOf);
+}
+
+function mustFinish(search: Search, isLong: boolean): boolean {
+  if (search.by !== 'depth first' || search.complete === undefined) return false;
+  return isLong || search.complete === 'in tests';
 }
 
 /** How much longer a mutant is searched for than production is looked at. */
@@ -52,13 +72,19 @@ export interface Effort {
   limit?(): () => boolean;
 }
 
+function schedulesOf(search: Search, times: number): number {
+  const isLong = times > 1;
+  return isLong && mustFinish(search, isLong) ? Number.POSITIVE_INFINITY : search.schedules * times;
+}
+
 /** Runs the searches on the production code, or with a mutant until one of them fails. */
 export function searchProtocol(protocol: Protocol, mutant?: string, { times = 1, limit }: Effort = {}): ProtocolResult {
   const board = protocol.board(mutant);
   const results: SearchResult[] = [];
   for (const search of protocol.searches) {
-    const schedules = search.schedules * times * (mutant === undefined ? 1 : MUTANT_TIMES);
-    const budget = { schedules, crashes: search.crashes, mayGoOn: limit?.() };
+    const schedules = schedulesOf(search, times) * (mutant === undefined ? 1 : MUTANT_TIMES);
+    const mayGoOn = mustFinish(search, times > 1) ? undefined : limit?.();
+    const budget = { schedules, crashes: search.crashes, mayGoOn };
     const result = { search, ...explore(board, strategyOf(search, board), budget) };
     results.push(result);
     if (result.failure !== undefined) break;
@@ -70,5 +96,6 @@ export function searchProtocol(protocol: Protocol, mutant?: string, { times = 1,
     steps: sum((one) => one.steps),
     failure: results[results.length - 1].failure,
     neverTaken: protocol.rarePaths.filter((path) => !board.words.probes.has(path)),
+    unfinished: unfinishedOf(results, times > 1),
   };
 }

@@ -2,17 +2,16 @@
 import test from 'ava';
 import { describeFailure, isAlike, parseSchedule, replay } from '../explorer/index.js';
 import type { Protocol } from './protocol.js';
-import { boundOf, searchProtocol } from './search.js';
+import { searchProtocol, triedOf } from './search.js';
 
 export function testProtocol(protocol: Protocol): void {
   test(`${protocol.name}: holds in every schedule searched, and every rare path is among them`, (t) => {
-    const { failure, neverTaken, results, steps } = searchProtocol(protocol);
-    for (const { search, schedules, exhausted } of results) {
-      t.log(`${boundOf(search)}: ${schedules} schedules${exhausted ? ', which are all' : ''}`);
-    }
+    const { failure, neverTaken, results, steps, unfinished } = searchProtocol(protocol);
+    for (const result of results) t.log(triedOf(result));
     t.log(`${steps} steps`);
     t.is(failure && describeFailure(failure), undefined);
     t.deepEqual(neverTaken, []);
+    t.deepEqual(unfinished, [], 'what is said to be complete is');
   });
 
   for (const mutant of protocol.mutants) {
