@@ -128,8 +128,8 @@ export class BufferAttachments {
   }
 
   #open(buffer: ExportedBuffer, slot: AttachmentSlot, request: AttachRequest): AttachedDevice {
-    const { device, actor, constraints, mapping, importer, pin } = request;
-    const traits = { mapping, ...(importer && { importer }), ...(pin && { pin }) };
+    const { device, actor, constraints, mapping, importer, pin, call } = request;
+    const traits = { mapping, ...(importer && { importer }), ...(pin && { pin }), ...(call !== undefined && { call }) };
     const attached: AttachedDevice = { slot, device, actor, constraints, ...traits };
     this.parts.buffers.openAttachment(slot, actor);
     this.parts.watch?.openedAttachment(buffer, slot);

@@ -173,10 +173,11 @@ export class BufferTable {
   /** An attachment that was made before this life began, and the answer was lost. Found once. */
   takeRestoredAttachment(
     { attachments }: ExportedBuffer,
-    { actor, device }: AttachRequest,
+    { actor, device, call }: AttachRequest,
   ): AttachedDevice | undefined {
     for (const one of attachments.values()) {
-      if (one.actor === actor && one.device === device && this.#restored.delete(one)) return one;
+      const isOfCall = one.actor === actor && one.device === device && one.call === call;
+      if (isOfCall && this.#restored.delete(one)) return one;
     }
     return undefined;
   }

@@ -105,7 +105,7 @@ const REQUESTS: Readonly<Record<string, Shape>> = {
   ),
   attach: record(
     { buffer: handle, device: name, actor: slot, constraints, mapping: oneOf('per-job', 'held') },
-    { importer: oneOf('static', 'dynamic'), pin: flag, ...common },
+    { importer: oneOf('static', 'dynamic'), pin: flag, call: number, ...common },
   ),
   map: record({ buffer: handle, attachment: slot }, common),
   detach: record({ buffer: handle, attachment: slot, ended: flag }, common),

@@ -11,6 +11,8 @@ export interface AttachedDevice extends ImporterTraits {
   readonly device: string;
   readonly actor: ActorId;
   readonly constraints: DeviceConstraints;
+  /** Of the attach that has made it. */
+  readonly call?: number;
 }
 
 /** What an attach led to. */

@@ -85,6 +85,8 @@ export class DmaBufImporter {
   stalledNs: Nanoseconds = 0;
   /** Calls of moveNotify that it has had. */
   moveNotifies = 0;
+  /** Calls of attach that it has made: each has a number of its own. */
+  #attaches = 0;
   /** Calls of dma_buf_pin that it has made. */
   pins = 0;
   #reopen = false;
@@ -139,6 +141,7 @@ export class DmaBufImporter {
       mapping: this.device.mapping,
       ...(this.#isDynamic && { importer: 'dynamic' }),
       ...(this.device.pin && { pin: true }),
+      call: ++this.#attaches,
     };
     const startNs = this.services.clock.now();
     const deathsBefore = new Map(this.#ownerDeaths);

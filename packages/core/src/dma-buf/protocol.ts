@@ -86,6 +86,8 @@ export interface AttachRequest extends ControlRequest, ImporterTraits {
   readonly device: string;
   readonly actor: ActorId;
   readonly constraints: DeviceConstraints;
+  /** Tells the attaches of a device apart, so that one that is made again finds what it has made; absent = it makes one at a time. */
+  readonly call?: number;
 }
 
 export interface AttachReply {

@@ -101,8 +101,8 @@ for (const moveAt of ['first-map', 'attach'] as const) {
       t.is(table.system.stats().usedBytes + table.cma.stats().usedBytes, reserved, at);
       // Whoever was attached is so still, under the same slot; whoever asks again is not attached twice.
       const attached = [...buffer.attachments.values()];
-      for (const { slot, device, actor, constraints } of attached) {
-        const request = { buffer: handleOf(buffer), device, actor, constraints, mapping: 'per-job' as const };
+      for (const { slot, device, actor, constraints, call } of attached) {
+        const request = { buffer: handleOf(buffer), device, actor, constraints, mapping: 'per-job' as const, call };
         t.is(table.run(table.exporter.attach(request)).attachment, slot, at);
       }
       t.is(buffer.attachments.size, attached.length, at);
