@@ -54,6 +54,9 @@ const FORBIDDEN_IN_DRIVERS = {
   Atomics: 'the calls of ctx',
 };
 
+/** Beside AtomicWords itself, who may touch the cells of control words plainly: it runs all actors in one thread. */
+const PLAIN_WORDS = 'core/src/runtime/virtual/virtual-words.ts';
+
 /** Longer files are noted: what is the second concept in it? */
 const COMFORTABLE_LINES = 400;
 
@@ -202,12 +205,31 @@ function checkGlobals(file, source, report) {
         report(node, `${file.name} uses Atomics`, 'Go through AtomicWords, or move the access into a *-words.ts file');
       }
     }
+    checkPlainAccess(file, node, source, report);
     if (isDriver && ts.isPropertyAccessExpression(node) && node.getText(source) === 'Math.random') {
       report(node, 'a driver uses Math.random', 'Use ctx.random(name), a stream of its own');
     }
     ts.forEachChild(node, visit);
   };
   visit(source);
+}
+
+/** Ways to control words past AtomicWords: a subclass, its cells by name, a view over its memory. */
+function checkPlainAccess(file, node, source, report) {
+  if (`${file.packageName}/src/${file.inPackage}` === PLAIN_WORDS) return;
+  const remedy = 'Go through AtomicWords: plain access races, and the explorer does not see it';
+  if (ts.isHeritageClause(node) && node.types.some(({ expression }) => expression.getText(source) === 'AtomicWords')) {
+    report(node, `${file.name} extends AtomicWords`, remedy);
+  } else if (ts.isElementAccessExpression(node) && /^['"`]cells['"`]$/.test(node.argumentExpression.getText(source))) {
+    report(node, `${file.name} reaches for the cells of control words`, remedy);
+  } else if (
+    ts.isNewExpression(node) &&
+    /^(?:\w+\d+(?:Clamped)?Array|DataView)$/.test(node.expression.getText(source))
+  ) {
+    const over = node.arguments?.[0]?.getText(source) ?? '';
+    if (/(?:^|\.)control$|words\.buffer$/i.test(over))
+      report(node, `${file.name} makes a view over control words`, remedy);
+  }
 }
 
 /** True for an identifier that only happens to have that name: a property, a parameter's label, a member. */

@@ -47,6 +47,6 @@ export const PROTOCOLS: readonly Protocol[] = [
   RUNTIME,
   PARK_ROWS_LOOK,
   RECOVERY,
-  DEAD_SOURCES,
   EXPORTER_RESTART,
+  DEAD_SOURCES,
 ];

@@ -33,6 +33,11 @@ const ALLOWED: Readonly<Record<string, readonly [path: string, text: string]>> =
   'the driver port from drivers': ['drivers/src/gpu/a.ts', "import { x } from '@dmabuf-lab/core/driver';"],
   'heaps and drivers from lab': ['lab/src/a.ts', "import '@dmabuf-lab/heaps'; import '@dmabuf-lab/drivers';"],
   'atomics in a words file': ['core/src/sync/dma-resv-words.ts', 'Atomics.load(words, 0);'],
+  'plain words in the virtual runtime': [
+    'core/src/runtime/virtual/virtual-words.ts',
+    'class VirtualWords extends AtomicWords { x = this.cells[0]; }',
+  ],
+  'a view over what is no control word': ['core/src/base/a.ts', 'new Uint8Array(pixels.buffer); new Int32Array(4);'],
   'atomics in atomic-words': ['core/src/base/atomic-words.ts', 'Atomics.load(words, 0);'],
   'atomics in the threads runtime': ['core/src/runtime/threads/a.ts', 'Atomics.notify(words, 0);'],
   'forbidden names in comments, strings and members of a driver': [
@@ -49,6 +54,22 @@ for (const [what, [path, text]] of Object.entries(ALLOWED)) {
 }
 
 const REFUSED: Readonly<Record<string, readonly [path: string, text: string, message: RegExp]>> = {
+  'a subclass of control words': [
+    'core/src/sync/a-words.ts',
+    'class Own extends AtomicWords { x = this.cells[0]; }',
+    /extends AtomicWords\. Go through AtomicWords/,
+  ],
+  'a view over control words': [
+    'core/src/driver/a.ts',
+    'new Int32Array(this.parts.words.buffer)[0] = 1;',
+    /makes a view over control words/,
+  ],
+  'a view over the control memory of a worker': [
+    'core/src/runtime/threads/a.ts',
+    'new DataView(started.control);',
+    /makes a view over control words/,
+  ],
+  'the cells of control words by name': ['lab/src/a.ts', "words['cells'][0] = 1;", /reaches for the cells/],
   'an import of a higher folder': [
     'core/src/base/a.ts',
     "\nimport { x } from '../sync/index.js';",

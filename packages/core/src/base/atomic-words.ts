@@ -19,6 +19,7 @@ export const Wake = {
 export type Wake = (typeof Wake)[keyof typeof Wake];
 
 export class AtomicWords {
+  /** For subclasses, which are the virtual runtime's and tests'; `scripts/check-layers.mjs` refuses any other way past this class. */
   protected readonly cells: Int32Array;
 
   constructor(readonly buffer: SharedArrayBuffer) {

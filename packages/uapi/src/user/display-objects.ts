@@ -96,8 +96,8 @@ export function* atomicChange(
     return id;
   };
   const addresses: bigint[] = [];
-  const put = (words: Uint32Array | BigUint64Array): bigint => {
-    const address = process.user.put(new Uint8Array(words.buffer));
+  const put = (values: Uint32Array | BigUint64Array): bigint => {
+    const address = process.user.put(new Uint8Array(values.buffer));
     addresses.push(address);
     return address;
   };
