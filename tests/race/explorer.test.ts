@@ -1,5 +1,7 @@
 import { attempt, attemptUntil, type Task, WordPark, wordIndex } from '@dmabuf-lab/core/base';
 import test from 'ava';
+import { FENCES } from './boards/fence-board.js';
+import { searchProtocol } from './boards/search.js';
 import {
   type Board,
   DepthFirst,
@@ -265,4 +267,15 @@ test('a crash, at every step and of the reclaimer too, is tried, and the schedul
   const { failure } = explore(careless, new DepthFirst(careless.words, bound), { ...unlimited, crashes: 2 });
   t.regex(failure?.schedule ?? '', /!a/);
   t.regex(failure?.message ?? '', /half done after 1 deaths/);
+});
+
+test('a search that is said to be complete and is cut short, is told; one for the longer command only there', (t) => {
+  const unfinished = (schedules: number, complete: 'in tests' | 'in explore', times: number): readonly string[] => {
+    const searches = [{ by: 'depth first', preemptions: 1, schedules, complete } as const];
+    return searchProtocol({ ...FENCES, searches }, undefined, { times }).unfinished;
+  };
+  t.deepEqual(unfinished(10, 'in tests', 1), ['the first 10 of all with 1 preemption']);
+  t.deepEqual(unfinished(1_000, 'in tests', 1), []);
+  t.deepEqual(unfinished(10, 'in explore', 1), []);
+  t.deepEqual(unfinished(10, 'in explore', 2), [], 'it is not stopped there');
 });

@@ -138,6 +138,7 @@ export const DEAD_SOURCES: Protocol = {
     'both are dead, and time goes on to the first return',
   ],
   searches: [
+    { by: 'depth first', preemptions: 1, crashes: 1, schedules: 6_000, complete: 'in tests' },
     { by: 'depth first', preemptions: 1, crashes: 2, schedules: 1_500 },
     { by: 'random', crashes: 3, schedules: 800 },
   ],
