@@ -22,6 +22,11 @@ export const LANES = 2;
 export const OWNER = 2;
 export const BUFFERS = { plain: 0, expecting: 1 } as const;
 
+/** Counts: 0 that hold the buffer, or never will; 1 that are about to wait, attached; 2 of their maps that have ended. */
+const WORD = { held: 0, waiting: 1, ended: 2 } as const;
+/** Beside the one that holds. */
+const MAPS = 2;
+
 export interface WaitingStart {
   readonly tables: SharedTables;
   readonly does: /** Owns two buffers and a fence that it never signals. */
@@ -35,6 +40,8 @@ export interface WaitingStart {
     /** Maps a buffer that expects another device. */
     | 'map, which expects';
   readonly constraints: DeviceConstraints;
+  /** The owner exits once so many wait; absent = it lives until it is killed. */
+  readonly exitsAfter?: number;
 }
 
 /** When its wait ended, and how: the status of a fence, or an errno. */
@@ -42,23 +49,32 @@ export type Waited = readonly [atNs: number, how: number | string];
 
 export function* program(host: ActorHost, start: WaitingStart): Task<Waited | undefined> {
   const tables = openTables(host.words, start.tables, host.id);
-  if (start.does === 'owner') return yield* own(host, tables.timelines);
+  if (start.does === 'owner') return yield* own(host, tables.timelines, start);
   yield* host.ready();
   if (start.does === 'fence') {
     const fence: DmaFence = { timeline: timelineSlot((OWNER - 1) * LANES), generation: 1, seqno: 1 };
+    tell(host, start, WORD.waiting);
     const status = yield* waitFence(tables.timelines, fence, 'a fence of the owner');
     return [host.clock.now(), status];
   }
   return yield* mapAndTell(host, tables, start);
 }
 
-function* own(host: ActorHost, timelines: ReturnType<typeof openTables>['timelines']): Task<undefined> {
+function* own(
+  host: ActorHost,
+  timelines: ReturnType<typeof openTables>['timelines'],
+  start: WaitingStart,
+): Task<undefined> {
   new Timeline(timelines, timelineSlot((OWNER - 1) * LANES)).next();
   for (const expect of [[], ['nobody']]) {
     const request = { name: 'b', pool: 'p', sizeBytes: 65_536, allocate: 'deferred', expectTimeoutNs: 60e9 } as const;
     yield* host.call<BufferHandle>(EXPORTER, 'create', { ...request, expect, actor: host.id });
   }
   yield* host.ready();
+  if (start.exitsAfter !== undefined) {
+    yield* untilTold(host, start, WORD.waiting, start.exitsAfter);
+    process.exit(3);
+  }
   yield new WordPark(host.stopWord, 0, 'for ever');
   return undefined;
 }
@@ -71,38 +87,50 @@ function* mapAndTell(
   const { does, constraints } = start;
   const device = { name: host.name, constraints, mapping: 'per-job' } as const;
   const importer = new DmaBufImporter(host, buffers, PhysicalMemory.open(host.memory), device);
-  if (does === 'map, which moves') yield* attempt(() => isHeldStep(host, start));
+  if (does === 'map, which moves') yield* untilTold(host, start, WORD.held, 1);
   const slot = does === 'map, which expects' ? BUFFERS.expecting : BUFFERS.plain;
   const handle: BufferHandle = { slot: bufferSlot(slot), life: 1 };
   const lane = new PipelineLane(new Timeline(timelines, timelineSlot((host.id - 1) * LANES)));
   let how = 'mapped';
   try {
-    const mapping = yield* importer.map(yield* importer.attach(handle), lane);
+    const attachment = yield* importer.attach(handle);
+    if (does !== 'hold') tell(host, start, WORD.waiting);
+    const mapping = yield* importer.map(attachment, lane);
     if (does === 'hold') {
-      tellIsHeld(host, start);
+      tell(host, start, WORD.held);
       yield* sleepUntil(900_000_000, 'the end');
+      yield* untilTold(host, start, WORD.ended, MAPS);
       mapping.segments()[0].fill(1); // still there
     }
     importer.unmap(mapping);
   } catch (error) {
     if (!isErrno(error)) throw error;
     how = error.code;
-    if (does === 'hold') tellIsHeld(host, start);
+    if (does === 'hold') tell(host, start, WORD.held);
   }
+  if (does !== 'hold') tell(host, start, WORD.ended);
   const atNs = host.clock.now();
   const attachment = importer.attachmentOf(handle);
   if (attachment !== undefined) yield* importer.detach(attachment);
   return [atNs, how];
 }
 
-/** A word behind the tables: 1 once the buffer is held, or never will be. */
-const heldWord = ({ tables }: WaitingStart): WordIndex => wordIndex(tables.sizeBytes / Int32Array.BYTES_PER_ELEMENT);
+type Word = (typeof WORD)[keyof typeof WORD];
 
-function tellIsHeld({ words }: ActorHost, start: WaitingStart): void {
-  words.store(heldWord(start), 1);
-  words.notify(heldWord(start));
+/** A word behind the tables. */
+const wordOf = ({ tables }: WaitingStart, word: Word): WordIndex =>
+  wordIndex(tables.sizeBytes / Int32Array.BYTES_PER_ELEMENT + word);
+
+function tell({ words }: ActorHost, start: WaitingStart, word: Word): void {
+  words.add(wordOf(start, word), 1);
+  words.notify(wordOf(start, word));
 }
 
-function isHeldStep({ words }: ActorHost, start: WaitingStart): true | WordPark {
-  return words.load(heldWord(start)) === 1 ? true : new WordPark(heldWord(start), 0, 'a holder');
+/** Waits until so many have told. */
+function* untilTold({ words }: ActorHost, start: WaitingStart, word: Word, count: number): Task<void> {
+  const index = wordOf(start, word);
+  yield* attempt(() => {
+    const told = words.load(index);
+    return told >= count ? true : new WordPark(index, told, 'the others');
+  });
 }

@@ -22,7 +22,12 @@ const BASE = 0x4000_0000;
 const PATIENT: Supervision = { toleratesFailures: true, lateNs: 600e9, hungNs: 600e9 };
 const CONTIGUOUS: Omit<DeviceConstraints, 'device'> = { contiguous: true, addressLimit: BASE + 8 * MiB - 1 };
 
-function specOf(waiters: readonly WaitingStart['does'][], faults: readonly Fault[], supervision: Supervision): RunSpec {
+function specOf(
+  waiters: readonly WaitingStart['does'][],
+  faults: readonly Fault[],
+  supervision: Supervision,
+  more: Pick<WaitingStart, 'exitsAfter'> = {},
+): RunSpec {
   const roles = ['owner', ...waiters] as const;
   const tables = layOutTables({
     ...{ actors: 6, buffers: 4, attachments: 16, timelines: 6 * LANES, pools: 1, frames: 1, rings: [] },
@@ -30,7 +35,7 @@ function specOf(waiters: readonly WaitingStart['does'][], faults: readonly Fault
   const windows = [{ name: 'dram', base: BASE, size: 16 * MiB }];
   const actors = roles.map((does, i): ActorSpec => {
     const constraints = { device: does, ...(does === 'map, which moves' && CONTIGUOUS) };
-    const data: WaitingStart = { tables, does, constraints };
+    const data: WaitingStart = { tables, does, constraints, ...more };
     const module = new URL('./waiting-actors.js', import.meta.url).href;
     return { name: does, id: actorId(2 + i), module, calls: [EXPORTER], data };
   });
@@ -102,10 +107,12 @@ test('rows 2 and 8: waits for an exporting driver that is killed, end at that in
   t.like(leftOver(report), NOTHING);
 });
 
-test('rows 2 and 8: on threads they end with the same errors', async (t) => {
-  const report = await new ThreadsRuntime(specOf(WAITERS, killAt(300), PATIENT), { pace: 'real' }).run();
+test('rows 2 and 8: on threads, when the driver exits while they wait, they end with the same errors', async (t) => {
+  const spec = specOf(WAITERS, [], PATIENT, { exitsAfter: 3 });
+  const report = await new ThreadsRuntime(spec, { pace: 'real' }).run();
   t.is(waitedBy(report, 'fence')[1], -ERRNO.EOWNERDEAD);
   t.is(waitedBy(report, 'map, which moves')[1], 'ENODEV');
   t.is(waitedBy(report, 'map, which expects')[1], 'ENODEV');
+  t.is(waitedBy(report, 'hold')[1], 'mapped');
   t.like(leftOver(report), NOTHING);
 });
