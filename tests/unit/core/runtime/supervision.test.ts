@@ -238,7 +238,7 @@ const CALLED_IN_A_PAUSE: Actors = {
     { do: 'serve others' },
   ],
   busy: [
-    sleep(100),
+    sleep(2000),
     ...Array.from({ length: CALLS }, (_, i): Step => {
       return { do: 'spawn', name: `call ${i}`, steps: [{ do: 'call', peer: 'slow', method: 'echo', args: i }] };
     }),
