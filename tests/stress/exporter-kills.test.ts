@@ -57,7 +57,7 @@ test('stress: the same seed with deaths of the exporter, the same order of event
   t.is((await runTrial(plan)).fingerprint, (await runTrial(plan)).fingerprint);
 });
 
-test('stress: on threads the exporter is killed and comes back', async (t) => {
+test.serial('stress: on threads the exporter is killed and comes back', async (t) => {
   const enough = new AbortController();
   const given = choices({ runtime: 'threads', drivers: 2, durationNs: 600e9, operations: undefined });
   let lastOperations = 0;

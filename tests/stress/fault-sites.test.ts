@@ -79,7 +79,7 @@ test('sites that all fire at every second visit: nothing is lost, and the report
   t.regex(stressText(result).replaceAll(/\s+/g, ' '), /Sites that fired, of their visits: heap-allocate \d+ of \d+, /);
 });
 
-test('sites on threads: all comes back', async (t) => {
+test.serial('sites on threads: all comes back', async (t) => {
   const enough = new AbortController();
   const given = choices({ runtime: 'threads', drivers: 3, durationNs: 600e9, operations: undefined, siteRate: 0.2 });
   const trial = await runTrial(fixedPlan({ ...given, killsPerSecond: 2, hangsPerSecond: 0 }), {

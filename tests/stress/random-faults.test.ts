@@ -28,7 +28,7 @@ test('a twentieth of them run twice, have the same fingerprint and the same resu
   }
 });
 
-test('one of them on threads, ends empty with good content too', async (t) => {
+test.serial('one of them on threads, ends empty with good content too', async (t) => {
   const { wrong } = await runRandomFaults(firstSeed, { runtime: 'threads' });
   t.deepEqual(wrong, [], `seed ${firstSeed}: npm run soak:faults -- ${firstSeed} 1 threads`);
 });
