@@ -52,8 +52,10 @@ export class AgeWatch {
   readonly overdue: Overdue[] = [];
   /** What is among them; no more than they are. */
   readonly #told = new Set<string>();
-  /** Found by the present look, where there is no room. */
-  #untold = 0;
+  /** Overdue at the last look, where there is no room; no more than there are rows. */
+  #untold = new Set<string>();
+  /** The same, of the look that is under way. */
+  #untoldNow = new Set<string>();
   #dropped = 0;
   readonly #shortestNs: Nanoseconds;
   #nextNs: Nanoseconds;
@@ -73,7 +75,7 @@ export class AgeWatch {
     return lost;
   }
 
-  /** At least so many more have lasted too long: the most that one look has found. */
+  /** So many more have lasted too long. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -86,7 +88,7 @@ export class AgeWatch {
   look(nowNs: Nanoseconds): void {
     if (nowNs <= this.#nextNs || !this.parts.hasBegun()) return;
     const found: Overdue[] = [];
-    this.#untold = 0;
+    this.#untoldNow = new Set();
     const fences = new Map<string, { first: Overdue; buffers: Overdue['buffers'][number][] }>();
     let nextNs = nowNs + this.#shortestNs;
     const { uses } = this.parts;
@@ -102,7 +104,7 @@ export class AgeWatch {
     }
     for (const [key, { first, buffers }] of fences) if (this.#isNew(key)) found.push({ ...first, buffers });
     this.overdue.push(...found.sort((a, b) => a.atNs - b.atNs));
-    this.#dropped = Math.max(this.#dropped, this.#untold);
+    this.#untold = this.#untoldNow;
     this.#nextNs = nextNs;
   }
 
@@ -123,12 +125,15 @@ export class AgeWatch {
     return isPending ? this.#dueNs(atNs, this.parts.limits.fenceNs) : Number.POSITIVE_INFINITY;
   }
 
-  /** Each thing is reported once. */
+  /** Each thing is reported once. What has ended never comes back, so that the last look is memory enough where there is no room. */
   #isNew(key: string): boolean {
     if (this.#told.has(key)) return false;
     const hasRoom = this.#told.size < MAX_RECORDS;
     if (hasRoom) this.#told.add(key);
-    else this.#untold += 1;
+    else {
+      if (!this.#untold.has(key)) this.#dropped += 1;
+      this.#untoldNow.add(key);
+    }
     return hasRoom;
   }
 

@@ -80,7 +80,8 @@ export const runResultSchema = z
       .optional()
       .describe(
         'how many more entries there were than the lists of this result have room for, by list (buffers, moves and placements of ' +
-          'buffers, attaches, allocations, hazards, corruptions, incidents, stalls and sequences of devices and links); absent = all are here',
+          'buffers, attaches, allocations, hazards, corruptions, incidents, stalls and sequences of devices and links; overdue: incidents ' +
+          'of fences and mappings that lasted too long); absent = all are here',
       ),
     bytesCopied: sizeBytes.describe('by the framework; all of them by moving buffers'),
     moves: count.describe('moves that succeeded'),

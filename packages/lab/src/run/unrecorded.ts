@@ -19,7 +19,8 @@ export function unrecorded(
     moves: tally.movesDropped,
     stalls: reports.reduce((sum, report) => sum + report.dropped.stalls, 0),
     sequences: reports.reduce((sum, report) => sum + report.dropped.sequences, 0),
-    incidents: incidentsDropped + agesDropped,
+    incidents: incidentsDropped,
+    overdue: agesDropped,
   };
   const lacking = Object.entries(counts).filter(([, count]) => count > 0);
   return lacking.length === 0 ? {} : { unrecorded: Object.fromEntries(lacking) };

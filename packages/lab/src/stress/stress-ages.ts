@@ -42,18 +42,22 @@ export class StressAges {
   look(nowNs: number): void {
     const watch = this.#watch;
     if (watch === undefined) return;
-    const before = watch.overdue.length;
+    const before = countOf(watch);
     watch.look(nowNs);
-    for (let i = before; i < watch.overdue.length; i += 1) this.board.addToRun('overdue');
+    for (let i = before; i < countOf(watch); i += 1) this.board.addToRun('overdue');
   }
 
   get found(): TrialAges {
     if (this.#watch === undefined) return NO_AGES;
     const { overdue, unwatched } = this.#watch;
+    const overdueCount = countOf(this.#watch);
     const told = overdue.slice(0, TOLD_OVERDUE).map(incidentOf);
-    return { overdueCount: overdue.length, overdue: told, unwatchedMappings: unwatched };
+    return { overdueCount, overdue: told, unwatchedMappings: unwatched };
   }
 }
+
+/** Those that are kept, and those for which there was no room. */
+const countOf = ({ overdue, dropped }: AgeWatch): number => overdue.length + dropped;
 
 function incidentOf({ kind, actor, buffers, fence, ...rest }: Overdue): OverdueIncident {
   return {
@@ -67,13 +71,14 @@ function incidentOf({ kind, actor, buffers, fence, ...rest }: Overdue): OverdueI
 }
 
 /** Those of a scenario's run. */
-export function agesOfRun({ incidents, unwatchedMappings = 0 }: RunResult): TrialAges {
+export function agesOfRun({ incidents, unrecorded, unwatchedMappings = 0 }: RunResult): TrialAges {
   const overdue = incidents.flatMap((incident): OverdueIncident[] => {
     const { kind, device, life, atNs, sinceNs = atNs, limitNs = 0, buffers = [], held, fence } = incident;
     if (kind !== 'fence-overdue' && kind !== 'mapping-overlong') return [];
     return [{ kind, device, life, atNs, sinceNs, limitNs, buffers, ...(held && { held }), ...(fence && { fence }) }];
   });
-  return { overdueCount: overdue.length, overdue: overdue.slice(0, TOLD_OVERDUE), unwatchedMappings };
+  const overdueCount = overdue.length + (unrecorded?.overdue ?? 0);
+  return { overdueCount, overdue: overdue.slice(0, TOLD_OVERDUE), unwatchedMappings };
 }
 
 /** No limit at all: nothing is written down for them. */

@@ -1,4 +1,4 @@
-import { AtomicWords, actorId, bufferSlot, timelineSlot, wordIndex } from '@dmabuf-lab/core/base';
+import { AtomicWords, actorId, bufferSlot, MAX_RECORDS, timelineSlot, wordIndex } from '@dmabuf-lab/core/base';
 import { type AgeLimits, AgeWatch, USE_ROW_WORDS, UseKind, UseWords } from '@dmabuf-lab/core/dma-buf';
 import { TIMELINE_ROW_WORDS, Timeline, TimelineWords } from '@dmabuf-lab/core/sync';
 import test from 'ava';
@@ -60,6 +60,19 @@ test('AgeWatch, a mapping that ends at the very instant of its limit, is in time
     watch.overdue.map(({ sinceNs }) => (sinceNs - START_NS) / MS),
     [101, 202],
   );
+});
+
+test('AgeWatch, more than it has room for: the others are counted, each once however long it lasts', (t) => {
+  const { uses, watch, open } = table({ mappingNs: 100 * MS });
+  const rounds = MAX_RECORDS / ROWS_PER_ACTOR + 3;
+  for (let round = 0; round < rounds; round += 1) {
+    const sinceNs = START_NS + round * 1000 * MS;
+    const rows = Array.from({ length: ROWS_PER_ACTOR }, (_, i) => GPU_ROW + i);
+    for (const row of rows) open(row, sinceNs);
+    for (const ms of [150, 300, 450]) watch.look(sinceNs + ms * MS);
+    for (const row of rows) uses.close(row);
+  }
+  t.deepEqual([watch.overdue.length, watch.dropped], [MAX_RECORDS, 3 * ROWS_PER_ACTOR]);
 });
 
 test('AgeWatch, one opened between two looks, is not missed', (t) => {
