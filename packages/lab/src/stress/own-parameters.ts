@@ -11,10 +11,16 @@ const NOUN = 'mapping of parameters';
  *
  * @param given as the user typed it
  * @param pathOf where a name of a file leads
+ * @param place which of the mappings it is, from 1, where there are several; messages name it
  * @throws ScenarioError when it cannot be read, or is no mapping
  */
-export async function readOwnParameters(given: string, pathOf: (name: string) => string): Promise<YamlFile> {
-  if (given.trimStart().startsWith('{')) return readYaml(given, '--parameters', NOUN);
+export async function readOwnParameters(
+  given: string,
+  pathOf: (name: string) => string,
+  place?: number,
+): Promise<YamlFile> {
+  const name = place === undefined ? '--parameters' : `--parameters (${place})`;
+  if (given.trimStart().startsWith('{')) return readYaml(given, name, NOUN);
   let bytes: Buffer;
   try {
     bytes = await readFile(pathOf(given));

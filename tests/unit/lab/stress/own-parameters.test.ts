@@ -29,6 +29,8 @@ test('readOwnParameters, what is no mapping or cannot be read, is refused with i
 
 test('checkOwnParameters, what a driver does not take, is refused all at once, with place and expectation', async (t) => {
   const { driver } = builtInDrivers.camera;
+  const second = readOwnParameters('{ 1', String, 2);
+  t.regex((await t.throwsAsync(second)).message, /--parameters \(2\)/);
   const good = await readOwnParameters('{ "width": 64, "height": 48, "rate": 30 }', String);
   t.notThrows(() => checkOwnParameters(driver, good));
   const bad = await readOwnParameters('{ "width": "x", "height": 48,\n  "rat": 30 }', String);
