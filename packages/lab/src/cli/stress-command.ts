@@ -102,7 +102,7 @@ async function stress(flags: StressFlags, given: (option: string) => boolean): P
   try {
     const choices = await readChoices(flags);
     await checkFaults(choices, flags);
-    await checkWorkers(choices);
+    if (flags.driver === undefined) await checkWorkers(choices, choices.drivers + 1); // the exporter has one too
     const ownDrivers = await checkDrivers(choices, flags, given);
     const trials = wholeNumber('--trials', flags.trials, 1, 1_000_000);
     const result = await watched(flags, choices, { trials, draw: flags.draw === true, ownDrivers });
@@ -160,10 +160,10 @@ async function readChoices(flags: StressFlags): Promise<PlanChoices> {
 }
 
 /** @throws ErrnoError ENOMEM when the host has too little memory for the workers of a trial */
-async function checkWorkers({ runtime, drivers }: PlanChoices): Promise<void> {
+async function checkWorkers({ runtime }: PlanChoices, workers: number): Promise<void> {
   if (runtime !== 'threads') return;
   const { checkRoomForWorkers, HOST_THREADS } = await import('@dmabuf-lab/core/runtime');
-  checkRoomForWorkers(drivers + 1, HOST_THREADS); // the exporter has one too
+  checkRoomForWorkers(workers, HOST_THREADS);
 }
 
 /** Faults are laid out before the run. */
@@ -208,14 +208,16 @@ async function checkDrivers(
     '../stress/index.js'
   );
   const folder = userPath('.');
-  const files = await Promise.all(parameters.map((one) => readOwnParameters(one, userPath)));
+  const placeOf = (i: number): number | undefined => (parameters.length > 1 ? i + 1 : undefined);
+  const files = await Promise.all(parameters.map((one, i) => readOwnParameters(one, userPath, placeOf(i))));
   const modules = driver.map((given, i) => {
     const values = files[i]?.value as Readonly<Record<string, unknown>> | undefined;
     return { path: modulePath(given), given, ...(values && { parameters: values }) };
   });
   const loaded = await loadOwnDrivers({ folder, modules });
   for (const [i, file] of files.entries()) checkOwnParameters(loaded[i].driver, file);
-  await preparePipeline(fixedPlan(choices), loaded, folder);
+  const { actors } = await preparePipeline(fixedPlan(choices), loaded, folder);
+  await checkWorkers(choices, actors.length);
   return { folder, modules };
 }
 

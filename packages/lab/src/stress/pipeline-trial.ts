@@ -6,6 +6,7 @@ import type { RunResult } from '../result/index.js';
 import { executeRun, type PreparedRun, prepareRun } from '../run/index.js';
 import { namesOf } from '../run/outcome.js';
 import { parseScenario, type ScenarioInput } from '../scenario/index.js';
+import { isHostShortage } from './host-shortage.js';
 import { BUCKETS } from './latency-histogram.js';
 import { ERRORS, OPERATIONS } from './operations.js';
 import { type OwnDriver, pipelineOf } from './own-drivers.js';
@@ -25,7 +26,11 @@ export interface PipelineTrialOptions {
 /** Events that a scenario may have. */
 export const MAX_PIPELINE_FAULTS = 10_000;
 
-/** Runs the modules' pipeline once. Never throws for what drivers do: that is a violation. */
+/**
+ * Runs the modules' pipeline once. Never throws for what drivers do: that is a violation.
+ *
+ * @throws ErrnoError ENOMEM, EAGAIN when the host has too little memory or no threads for it
+ */
 export async function runPipelineTrial(
   plan: StressPlan,
   drivers: readonly OwnDriver[],
@@ -38,6 +43,7 @@ export async function runPipelineTrial(
     const { result } = await executeRun(prepared, { collectTrace: false, ...watch, onEvent });
     return { ...emptyTrial(plan), ...told(result, drivers), wallMs: performance.now() - startMs };
   } catch (error) {
+    if (isHostShortage(error)) throw error;
     const violations = violationsOfError(error, prepared);
     const wallMs = performance.now() - startMs;
     const end = { interrupted: signal?.aborted === true, violations, violationCount: violations.length };

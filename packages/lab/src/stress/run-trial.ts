@@ -20,6 +20,7 @@ import {
   VirtualRuntime,
 } from '@dmabuf-lab/core/runtime';
 import { historyOf } from '../history/index.js';
+import { isHostShortage } from './host-shortage.js';
 import { ERRORS, OPERATIONS } from './operations.js';
 import {
   bandwidthsOf,
@@ -56,7 +57,11 @@ const START_GRACE_MS = 30_000;
 /** Slots of buffers for each listing: one that is listed, one that is on its way out. */
 const SLOTS_PER_LISTING = 2;
 
-/** Runs a trial to its end. Never throws for what the simulated drivers do: that is a violation. */
+/**
+ * Runs a trial to its end. Never throws for what the simulated drivers do: that is a violation.
+ *
+ * @throws ErrnoError ENOMEM, EAGAIN when the host has too little memory or no threads for it
+ */
 export async function runTrial(plan: StressPlan, options: TrialOptions = {}): Promise<TrialResult> {
   const slots = plan.buffers * SLOTS_PER_LISTING;
   const last = driverActor(plan.drivers - 1);
@@ -93,6 +98,7 @@ export async function runTrial(plan: StressPlan, options: TrialOptions = {}): Pr
     report = await runtime.run();
     ages.look(report.endNs);
   } catch (error) {
+    if (isHostShortage(error)) throw error;
     failure = error instanceof Error ? error : new Error(String(error));
   } finally {
     options.signal?.removeEventListener('abort', stop);
