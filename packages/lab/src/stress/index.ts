@@ -11,6 +11,7 @@ export { SITES, type Site, type SiteRates } from './sites.js';
 export { pagesOf } from './stamp.js';
 export { StampChecker } from './stamp-checker.js';
 export type { StressActorStart } from './stress-actor.js';
+export { type ChecksParts, StressChecks } from './stress-checks.js';
 export { StressDriver } from './stress-driver.js';
 export { type StressAccess, type StressLane, StressOperations } from './stress-operations.js';
 export { type StressRequest, type StressResult, stressResult, stressResultSchema } from './stress-result.js';

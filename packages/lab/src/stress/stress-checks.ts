@@ -5,8 +5,9 @@
  * How far they have been told is counted in shared words: an exporter that is started again goes on from there.
  */
 import { type Nanoseconds, sleepUntil, type Task } from '@dmabuf-lab/core/base';
-import type { CorruptionRecord, SanitizerFinding } from '@dmabuf-lab/core/dma-buf';
+import type { BufferHandle, CorruptionRecord, SanitizerFinding } from '@dmabuf-lab/core/dma-buf';
 import type { OpenExporter } from '@dmabuf-lab/core/driver';
+import { PAGE_SIZE } from '@dmabuf-lab/core/memory';
 import { EVENT, lastUser } from '../history/index.js';
 import { brokenText, corruptionText, freedWriteText } from '../report/summary-findings.js';
 import { nameOfActor } from './plan.js';
@@ -30,13 +31,37 @@ interface Subject {
   readonly culprit: number | undefined;
 }
 
+/** Buffers whose place is known after they are gone, for what is found late: the exporter keeps the first of a run only. */
+const REMEMBERED = 1000;
+
 export class StressChecks {
-  constructor(private readonly parts: ChecksParts) {}
+  /** The last ones, by name, oldest first. */
+  readonly #opened = new Map<string, BufferHandle>();
+  /** Of this life, those that the board counts. */
+  #freedPages = 0;
+
+  /** What earlier lives of the exporter have opened and is still there is known too. */
+  constructor(private readonly parts: ChecksParts) {
+    for (const { name, slot, life } of parts.open.exporter.liveBuffers) this.opened(name, { slot, life });
+  }
+
+  /** A buffer has its place. */
+  opened(name: string, { slot, life }: BufferHandle): void {
+    this.#opened.set(name, { slot, life });
+    if (this.#opened.size <= REMEMBERED) return;
+    const [oldest] = this.#opened.keys();
+    this.#opened.delete(oldest);
+  }
 
   /** Tells what was found since the last look. Costs little when that is nothing. */
   look(): void {
     const { sanitizer, watch, guard } = this.parts.open;
     const { words } = this.parts;
+    const freedPages = Math.floor((sanitizer?.checkedBytes ?? 0) / PAGE_SIZE);
+    if (freedPages > this.#freedPages) {
+      words.addToRun('freed', freedPages - this.#freedPages);
+      this.#freedPages = freedPages;
+    }
     if (sanitizer !== undefined && sanitizer.damaged > words.runCount('damages')) {
       for (const finding of sanitizer.findings.slice(words.runCount('damages'))) this.#tellFreedWrite(finding);
     }
@@ -84,7 +109,7 @@ export class StressChecks {
 
   /** @param name of the buffer: no two of a run have the same */
   #subject(name: string, devices: readonly string[], untilNs: number): Subject | undefined {
-    const found = this.parts.open.exporter.allBuffers.find((buffer) => buffer.name === name);
+    const found = this.#opened.get(name) ?? this.parts.open.exporter.allBuffers.find((buffer) => buffer.name === name);
     if (found === undefined) return undefined;
     const culprit = lastUser(this.parts.words, found, devices, untilNs, nameOfActor);
     return { slot: found.slot, life: found.life, culprit };

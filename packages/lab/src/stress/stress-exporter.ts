@@ -1,6 +1,13 @@
 /** The exporter's actor of a stress run: that of a scenario, watched; and at the end, whether all has come back. */
 import { type BufferSlot, bufferSlot, type CallHandler, sleepUntil, type Task } from '@dmabuf-lab/core/base';
-import type { AttachReply, AttachRequest, MapReply, MapRequest } from '@dmabuf-lab/core/dma-buf';
+import type {
+  AttachReply,
+  AttachRequest,
+  BufferHandle,
+  CreateRequest,
+  MapReply,
+  MapRequest,
+} from '@dmabuf-lab/core/dma-buf';
 import { generationOf } from '@dmabuf-lab/core/dma-buf';
 import { type OpenExporter, openPipelineExporter } from '@dmabuf-lab/core/driver';
 import { PAGE_SIZE } from '@dmabuf-lab/core/memory';
@@ -42,9 +49,8 @@ export interface StressExporterReport {
   readonly ledger: StressLedger;
   readonly moves: { readonly moved: number; readonly refused: number; readonly timedOut: number };
   readonly bytesCopied: number;
-  /** Freed, and looked at before they were used again. */
+  /** Freed, and looked at before they were used again, in all lives of the exporter. */
   readonly freedBytesChecked: number;
-  readonly peakBytes: Readonly<Record<string, number>>;
 }
 
 /** How long what was let go of may take to come back once all have ended. */
@@ -88,7 +94,7 @@ export function* program(host: ActorHost, start: StressExporterStart): Task<Stre
     yield* sleepUntil(host.clock.now() + SETTLE_NS, 'the last buffers to come back');
     ledger = ledgerOf(open, words, wornBytes);
   }
-  return reportOf(open, ledger);
+  return reportOf(open, ledger, words.runCount('freed') * PAGE_SIZE);
 }
 
 export const isEmpty = (ledger: StressLedger): boolean => Object.values(ledger).every((left) => left === 0);
@@ -118,6 +124,11 @@ function watchServices(
       if (reply.moved) words.addToRun('moves');
       return reply;
     },
+    *create(request: CreateRequest, from: string): Task<BufferHandle> {
+      const handle = (yield* handlers.create(request, from)) as BufferHandle;
+      checks.opened(request.name, handle);
+      return handle;
+    },
     *map(request: MapRequest, from: string): Task<MapReply> {
       const reply = (yield* handlers.map(request, from)) as MapReply;
       if (reply.did === 'moving') moved(request.buffer.slot, reply.state);
@@ -139,11 +150,10 @@ function watchServices(
   host.serve(Object.fromEntries(services));
   host.serve({
     *[PEER_DIED](death: PeerDeath): Task<void> {
-      words.addToRun('deaths');
       for (let lane = death.actor * LANES; lane < (death.actor + 1) * LANES; lane += 1) words.endOperation(lane);
       // What it had listed has no exporter any more; its next life begins once this is done.
       for (const listing of listingsOf(plan, death.actor - driverActor(0))) words.list(listing, undefined);
-      logDeath(words, death.actor, death.deaths, host.clock.now());
+      if (words.countDeath(death.actor, death.deaths)) logDeath(words, death.actor, death.deaths, host.clock.now());
       yield* reclaim(death);
       const left = leftOfDead(tables, exporter.liveBuffers, death.actor);
       if (left.length === 0) return;
@@ -211,13 +221,16 @@ function ledgerOf(open: OpenExporter, words: StressWords, wornBytes: number): St
   };
 }
 
-function reportOf({ exporter, mover, heaps, sanitizer }: OpenExporter, ledger: StressLedger): StressExporterReport {
+function reportOf(
+  { exporter, mover }: OpenExporter,
+  ledger: StressLedger,
+  freedBytesChecked: number,
+): StressExporterReport {
   const { moved, refused, timedOut } = exporter.tally;
   return {
     ledger,
     moves: { moved, refused, timedOut },
     bytesCopied: mover.bytesCopied,
-    freedBytesChecked: sanitizer?.checkedBytes ?? 0,
-    peakBytes: Object.fromEntries(heaps.map((heap) => [heap.name, heap.stats().peakBytes])),
+    freedBytesChecked,
   };
 }

@@ -122,7 +122,11 @@ export const stressResultSchema = z.strictObject({
       'with --driver: what passed through the pipeline, in the last life of each device; of all trials together',
     ),
   checks: z
-    .strictObject({ freedBytes: count.describe('freed, and looked at before they were used again') })
+    .strictObject({
+      freedBytes: count.describe(
+        'freed, and looked at before they were used again; with --driver in the last life of the exporter',
+      ),
+    })
     .describe('what the checkers have looked at'),
   sites: z
     .array(

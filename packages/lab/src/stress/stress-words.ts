@@ -7,8 +7,10 @@
  * Layout    table       row          words
  *           run         one          0 OPERATIONS done; 1 MOVES; 2 ENDED drivers; 3 DEATHS; 4 OVERDUE fences and mappings; told of
  *                                    the exporter's checkers: 5 DAMAGES of freed pages, 6 CORRUPTIONS of control words, 7 SENDERS of
- *                                    broken messages; 8 WORN pages that the heaps had lost before the run
+ *                                    broken messages; 8 WORN pages that the heaps had lost before the run; 9 FREED pages that were
+ *                                    looked at
  *           directory   a listing    0 HANDLE: 0 nothing listed, else life * 1024 + slot + 1 of a buffer
+ *           actors      an actor     0 DEATHS of it that are counted among those of the run
  *           lanes       a lane       0 DOING: operation + 1; 1 SINCE in ms
  *           counts      an operation 0 ended well; 1 … ended with the errno of that place
  *           latency     an operation a histogram, see `latency-histogram.ts`
@@ -40,12 +42,14 @@ const RUN = {
   corruptions: 6,
   senders: 7,
   worn: 8,
+  freed: 9,
 } as const;
 
 /** Where everything lies: plain data, the same for every actor, and the memory itself. */
 export interface StressBoard extends HistoryBoard {
   readonly run: TableRegion;
   readonly directory: TableRegion;
+  readonly actors: TableRegion;
   readonly lanes: TableRegion;
   readonly counts: TableRegion;
   readonly latency: TableRegion;
@@ -59,6 +63,7 @@ export function layOutBoard(listings: number, slots: number, actors: number): St
     ...layOutHistory(layout, slots, actors, LANES),
     run: layout.table(1, 16),
     directory: layout.table(listings, 1),
+    actors: layout.table(actors + 1, 1),
     lanes: layout.table((actors + 1) * LANES, 16),
     counts: layout.table(OPERATIONS.length, ERRORS.length + 1),
     latency: layout.table(OPERATIONS.length, BUCKETS),
@@ -74,8 +79,22 @@ export class StressWords extends HistoryWords<StressBoard> {
     return this.words.load(wordAt(this.board.run, 0, RUN[what]));
   }
 
-  addToRun(what: keyof typeof RUN): number {
-    return this.words.add(wordAt(this.board.run, 0, RUN[what]), 1) + 1;
+  addToRun(what: keyof typeof RUN, count = 1): number {
+    return this.words.add(wordAt(this.board.run, 0, RUN[what]), count) + count;
+  }
+
+  /**
+   * Counts a death, of which an exporter that comes back is told again.
+   *
+   * @param deaths how often the actor has died by now
+   * @returns whether it was not counted yet
+   */
+  countDeath(actor: number, deaths: number): boolean {
+    const counted = wordAt(this.board.actors, actor, 0);
+    if (this.words.load(counted) >= deaths) return false;
+    this.words.store(counted, deaths);
+    this.addToRun('deaths');
+    return true;
   }
 
   setRun(what: 'worn', count: number): void {

@@ -83,7 +83,7 @@ export interface TrialResult {
   readonly sites: readonly TrialSite[];
   readonly moves: { readonly moved: number; readonly refused: number; readonly timedOut: number };
   readonly bytesCopied: number;
-  /** Freed bytes that were looked at before they were used again. */
+  /** Freed bytes that were looked at before they were used again; of a pipeline in the last life of the exporter. */
   readonly freedBytesChecked: number;
   /** What was left at the end; null when the run did not get there. */
   readonly ledger: StressLedger | null;
