@@ -37,11 +37,13 @@ function* call(host: ActorHost, calls: number, lives: number): Task<readonly num
   for (let life = 0; life < lives; life += 1) {
     while (!(yield* isHere(host))) yield* sleepUntil(host.clock.now() + 1_000_000, 'the server');
     let left = calls;
+    let lastNs = 0;
+    const rejected = (): void => {
+      left -= 1;
+      lastNs = host.clock.now();
+    };
     for (let i = 0; i < calls; i += 1) {
-      host.spawn(
-        `call ${i}`,
-        never(host, () => (left -= 1)),
-      );
+      host.spawn(`call ${i}`, never(host, rejected));
     }
     while (left > 0) yield* sleepUntil(host.clock.now() + 1_000_000, 'the calls');
     rejectedNs.push(lastNs);
@@ -49,14 +51,10 @@ function* call(host: ActorHost, calls: number, lives: number): Task<readonly num
   return rejectedNs;
 }
 
-/** When the last call was rejected. */
-let lastNs = 0;
-
 function* never(host: ActorHost, rejected: () => void): Task<void> {
   try {
     yield* host.call('server', 'never', {});
   } catch {
-    lastNs = host.clock.now();
     rejected();
   }
 }

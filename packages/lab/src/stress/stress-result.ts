@@ -5,6 +5,7 @@ import { describeHistogram } from './latency-histogram.js';
 import { ERRORS, OPERATIONS } from './operations.js';
 import { agesOf, type PlanChoices } from './plan.js';
 import { repeatCommand } from './repeat-command.js';
+import { TOLD_OVERDUE } from './stress-ages.js';
 import type { TrialResult } from './trial-result.js';
 
 const count = z.int().min(0);
@@ -237,7 +238,7 @@ function agesResult(choices: PlanChoices, done: readonly TrialResult[]): StressR
     mappingNs,
     heldMappingNs,
     overdueCount: done.reduce((total, trial) => total + trial.ages.overdueCount, 0),
-    overdue: overdue.slice(0, TOLD),
+    overdue: overdue.slice(0, TOLD_OVERDUE),
     unwatchedMappings: done.reduce((total, trial) => total + trial.ages.unwatchedMappings, 0),
   };
 }
