@@ -1,6 +1,12 @@
 /** Row 26: a host that has no room for so many workers, or no thread left, ends a run with an error and leaves none behind. */
 import { Worker } from 'node:worker_threads';
-import { type HostThreads, type RunSpec, ThreadsRuntime } from '@dmabuf-lab/core/runtime';
+import {
+  bytesLeft,
+  checkRoomForWorkers,
+  type HostThreads,
+  type RunSpec,
+  ThreadsRuntime,
+} from '@dmabuf-lab/core/runtime';
 import test from 'ava';
 import type { Step } from '../unit/core/runtime/programs/scripted.js';
 import { logs, scriptedSpec } from '../unit/core/runtime/scripted-run.js';
@@ -44,6 +50,21 @@ test('row 26: three workers where there is room for two, are refused with both n
   t.notThrows(
     () => new ThreadsRuntime(scriptedSpec(THREE), { pace: 'real', host: new CountingHost(() => 24 * MiB, 0) }),
   );
+});
+
+test('row 26: a host that cannot tell how much memory is left, refuses nobody', (t) => {
+  t.notThrows(() => checkRoomForWorkers(16, { availableBytes: () => 0 }));
+});
+
+test('row 26: the page cache of a container is not taken for memory in use', (t) => {
+  const none = { constrained: 0, total: 8192 * MiB, free: 4096 * MiB, rss: 60 * MiB };
+  const limited = { ...none, constrained: 512 * MiB };
+  t.is(bytesLeft({ ...none, available: 4096 * MiB }), 4096 * MiB);
+  t.is(bytesLeft({ ...none, constrained: 2 ** 64, available: 20 * MiB }), 20 * MiB); // no limit, as libuv tells it
+  t.is(bytesLeft({ ...limited, available: 5 * MiB }), 452 * MiB); // the cache fills the limit
+  t.is(bytesLeft({ ...limited, free: 100 * MiB, available: 5 * MiB }), 100 * MiB);
+  t.is(bytesLeft({ ...limited, rss: 510 * MiB, available: 5 * MiB }), 5 * MiB);
+  t.is(bytesLeft({ ...limited, available: 0 }), 0); // full, or not to be read: not known
 });
 
 test('row 26: a host without a thread for the second actor, ends the run with EAGAIN; the first is gone, and a later run goes well', async (t) => {
