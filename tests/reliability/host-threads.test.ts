@@ -24,7 +24,7 @@ class CountingHost implements HostThreads {
     readonly availableBytes: () => number,
     private readonly failing: number,
     private readonly fail: HostThreads['start'] = () => {
-      throw new Error('the stub has no thread');
+      throw Object.assign(new Error('the stub has no thread'), { code: 'ERR_WORKER_INIT_FAILED' }); // as Node does
     },
   ) {}
 
@@ -78,6 +78,18 @@ test('row 26: a host without a thread for the second actor, ends the run with EA
   await Promise.all(host.exits); // or the test never ends
   const report = await new ThreadsRuntime(spec, { pace: 'real', host: new CountingHost(enough, 0) }).run();
   t.regex(logs(report).gpu.join(), /^\d+ gpu was here$/);
+});
+
+test('row 26: an error that has nothing to do with threads being short, is told as it is', async (t) => {
+  const host = new CountingHost(
+    enough,
+    2,
+    (module, options) => new Worker(module, { ...options, workerData: () => 1 }),
+  );
+  const run = new ThreadsRuntime(scriptedSpec(THREE), { pace: 'real', host }).run();
+  const error: unknown = await run.catch((thrown: unknown) => thrown);
+  t.is((error as Error).name, 'DataCloneError');
+  await Promise.all(host.exits);
 });
 
 test('row 26: a thread that fails while it starts, ends the run with its name; all the others are gone', async (t) => {

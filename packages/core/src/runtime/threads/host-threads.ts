@@ -65,12 +65,16 @@ export function checkRoomForWorkers(workers: number, { availableBytes }: Pick<Ho
   throw new ErrnoError('ENOMEM', 'clone', message, { workers, most });
 }
 
-/** @throws ErrnoError EAGAIN when the host has no thread to give, as clone(2) */
+/**
+ * @throws ErrnoError EAGAIN when the host has no thread to give, as clone(2)
+ * @throws what `start` threw otherwise, e.g. DataCloneError for data that cannot be given to a thread
+ */
 export function startThread(actor: string, host: HostThreads, module: URL, options: WorkerOptions): Worker {
   try {
     return host.start(module, options);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ErrnoError('EAGAIN', 'clone', `Cannot start a thread for ${actor}: ${reason}`, { actor });
+    // Of Node where uv_thread_create fails; the message is the name of its error, e.g. EAGAIN.
+    if (!(error instanceof Error) || (error as { code?: unknown }).code !== 'ERR_WORKER_INIT_FAILED') throw error;
+    throw new ErrnoError('EAGAIN', 'clone', `Cannot start a thread for ${actor}: ${error.message}`, { actor });
   }
 }
