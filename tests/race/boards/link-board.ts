@@ -124,7 +124,7 @@ class Ring extends RingWords {
     if (this.mutant === 'is reclaimed without a wake-up') this.operations.store(wordAt(this.region, 0, ENABLED), 0);
     else super.disable();
   }
-  override reclaimProducer(letGo: (frame: number) => void, letGoAll: () => void): void {
+  override reclaimProducer(letGo: (frame: number) => void, letGoBegun: () => void): void {
     super.reclaimProducer(
       (frame) => {
         this.explored.probe('the dead had begun to push or to drop a frame');
@@ -132,7 +132,7 @@ class Ring extends RingWords {
       },
       () => {
         this.explored.probe('the dead has left an overwritten ring');
-        if (this.mutant !== 'is reclaimed by the journal of an overwritten ring') letGoAll();
+        if (this.mutant !== 'is reclaimed by the journal of an overwritten ring') letGoBegun();
       },
     );
   }

@@ -416,6 +416,8 @@ export class DmaBufImporter {
     if (attachment.detached) return; // let go of while the call was under way: `mapAll` looks again
     this.#heed(attachment);
     if (attachment.cached === reply.state) return; // another generator of this driver was first
+    // It has moved again before this answer came, which another generator may have mapped since: `mapAll` looks again.
+    if (reply.state !== this.buffers.state(attachment.buffer.slot)) return;
     assert(attachment.mapCount === 0, 'storage does not change under a mapping');
     this.#storage.forget(attachment);
     this.#storage.adopt(attachment, reply);

@@ -12,6 +12,7 @@
  *                      2  ORDER     last holder    RELEASES when it came back: the owner takes the longest-free first
  *                      14,15        last holder    when it came back, ns, low and high
  *                      3-13, 16-31  what it holds: frame-content-words.ts
+ *                      32 HANDING   producers      the bits of the links that it is being pushed to, each set and cleared by its producer
  *                      46,47 GUARD  exporter       say nothing (dma-buf/row-guards.ts)
  *
  * States    HOLDERS: 0 -> OWNER by the owner alone; a link's bit is set by the producer of its ring and cleared by whoever
@@ -29,7 +30,8 @@
  * Crash     The bits are the truth of each holder. The reclaimer of a consumer, once its ring is disabled, quiet and drained,
  *           clears its link's bit wherever it is set; that of an owner clears OWNER. Clearing is idempotent. It adds to
  *           RELEASES and notifies even where it cleared nothing: the dead may have freed a frame and not told.
- *           A producer that dies between setting a link's bit and its push is told from the journal of ring-words.ts.
+ *           A producer that dies between setting a link's bit and its push is told from the journal of ring-words.ts, and where the
+ *           ring was overwritten from HANDING: set before the link's bit, cleared after the push. Its reclaimer clears HANDING last.
  * Damage    As of rings: a wild write comes from the end of the row, guards first, and what was loaded is trusted if they are whole after it.
  *           A frame whose row was overwritten is lost to its pool: its owner acquires it no more, and it is not waited for. Whoever holds
  *           it lets go of it as ever. Of a pool whose row was overwritten, or all of whose frames were, nothing is acquired any more: EIO.
@@ -57,6 +59,7 @@ export const POOL_ROW_WORDS = 16;
 const HOLDERS = 1;
 const ORDER = 2;
 const RETURNED = 14;
+const HANDING = 32;
 
 /** Who holds a frame: a bit of HOLDERS. */
 export type FrameHolder = number;
@@ -190,6 +193,21 @@ export class FrameWords extends FrameContentWords {
     assert((before & holder) === 0 || this.isLost(frame), 'I2 of frames: a link holds a frame once');
   }
 
+  /** Says that a frame is about to be pushed to a link. Only by the producer of its ring, before `addHolder`. */
+  beginHandOver(frame: number, link: FrameHolder): void {
+    this.words.add(wordAt(this.frames, frame, HANDING), link);
+  }
+
+  /** The push is over, whatever came of it. */
+  endHandOver(frame: number, link: FrameHolder): void {
+    this.words.add(wordAt(this.frames, frame, HANDING), -link);
+  }
+
+  /** Whether a push to a link has begun and has not ended. */
+  isBeingHandedTo(frame: number, link: FrameHolder): boolean {
+    return (this.get(frame, HANDING) & link) !== 0;
+  }
+
   /** Who holds a frame now: bits. */
   holders(frame: number): number {
     return this.get(frame, HOLDERS);
@@ -264,6 +282,16 @@ export class FrameWords extends FrameContentWords {
     }
     this.#announce(pool);
     return count;
+  }
+
+  /** Ends the pushes of a dead producer to a link, once what they had begun was let go of. Idempotent. */
+  reclaimHandOvers({ firstFrame, limit }: PoolRegion, link: FrameHolder): void {
+    for (let frame = firstFrame; frame < firstFrame + limit; frame += 1) {
+      const word = wordAt(this.frames, frame, HANDING);
+      for (let seen = this.words.load(word); (seen & link) !== 0; seen = this.words.load(word)) {
+        this.words.compareExchange(word, seen, seen & ~link);
+      }
+    }
   }
 
   /** Gives a frame another buffer. Only by the owner, while it holds the frame alone (I1). */

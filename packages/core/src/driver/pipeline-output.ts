@@ -202,8 +202,10 @@ export class PipelineOutput implements OutputPort {
     const { frames } = this.parts.tables;
     const holder = linkHolder(spec.consumer);
     ring.intend(frame.row);
+    frames.beginHandOver(frame.row, holder);
     frames.addHolder(frame.row, holder);
     if (!ring.push(frame.row, nowNs)) frames.reclaimHold(spec.pool, frame.row, holder, nowNs);
+    frames.endHandOver(frame.row, holder);
   }
 
   /** A free buffer that can be written now: not being moved, its fences signalled. */

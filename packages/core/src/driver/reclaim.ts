@@ -16,7 +16,7 @@ import {
   timelineSlot,
 } from '../base/index.js';
 import { type PeerDeath, RuntimeWords } from '../runtime/index.js';
-import { FRAME_OWNER, type FrameHolder, linkHolder, type PoolRegion } from './frame-words.js';
+import { FRAME_OWNER, linkHolder, type PoolRegion } from './frame-words.js';
 import type { RingWords } from './ring-words.js';
 import type { OpenTables } from './shared-tables.js';
 
@@ -88,21 +88,15 @@ function reclaimProduced({ tables, services, owners }: ReclaimParts, actor: Acto
   for (const { ring, producer, pool, place } of owners.links) {
     if (producer !== actor) continue;
     const words = tables.ring(ring);
-    const own = heldBy(owners, actor, pool);
+    const { frames } = tables;
+    const link = linkHolder(place);
     words.reclaimProducer(
-      (frame) => tables.frames.reclaimHold(pool, frame, linkHolder(place), nowNs),
-      () =>
-        tables.frames.reclaimHolds(pool, linkHolder(place), nowNs, (row) => (tables.frames.holders(row) & own) !== 0),
+      (frame) => frames.reclaimHold(pool, frame, link, nowNs),
+      () => frames.reclaimHolds(pool, link, nowNs, (frame) => frames.isBeingHandedTo(frame, link)),
     );
+    frames.reclaimHandOvers(pool, link);
     if (!returns) words.close();
   }
-}
-
-/** As whom an actor may hold frames of a pool: bits. */
-function heldBy({ pools, links }: PipelineOwners, actor: ActorId, pool: PoolRegion): FrameHolder {
-  const carriers = links.filter(({ consumer, pool: { row } }) => consumer === actor && row === pool.row);
-  const isOwner = pools.some(({ owner, region }) => owner === actor && region.row === pool.row);
-  return carriers.reduce((bits, { place }) => bits | linkHolder(place), isOwner ? FRAME_OWNER : 0);
 }
 
 function* reclaimConsumed(

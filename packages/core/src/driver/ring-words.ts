@@ -39,10 +39,10 @@
  *           whoever finds it wakes those who do. Which frames were in it is told by the bits of their holders: a consumer clears its own
  *           when it leaves the link, of all frames but those it still has in its hands. A producer whose push finds the damage after it has
  *           set the link's bit clears that bit; damage that comes later is found by the consumer, which then sees the bit. Of a producer
- *           that has died the journal says nothing any more: the reclaimer clears the link's bit of each frame that the dead itself
- *           still held, since bits are added by such alone. Its consumer may have taken one of those in that moment: it finds, when it
- *           lets go, that somebody has done so for it, which is an error only where the ring is whole. The same holds for a producer
- *           that has taken a frame to drop it.
+ *           that has died the journal says nothing any more: the reclaimer clears the link's bit of the frame that was being handed over
+ *           (HANDING of frame-words.ts). If the death came just after TAIL, its consumer may have taken that frame before the damage: it
+ *           finds, when it lets go, that somebody has done so for it, which is an error only where the ring is whole. The same holds
+ *           for a producer that has taken a frame to drop it.
  * Shown by  tests/unit/core/driver/ring-words.test.ts, tests/unit/core/driver/damaged-rows.test.ts, tests/race/ring.test.ts.
  */
 import {
@@ -262,9 +262,9 @@ export class RingWords {
    * Ends what a dead producer had begun (crash and damage stories above). Idempotent, if frames are let go of idempotently.
    *
    * @param letGo lets go of a frame that the link holds and that never came into the ring, or was taken out to be dropped
-   * @param letGoAll lets go of all frames that the link and the dead both hold: the ring was overwritten
+   * @param letGoBegun lets go of what the dead was handing over, as the frames tell: the ring was overwritten
    */
-  reclaimProducer(letGo: (frame: number) => void, letGoAll: () => void): void {
+  reclaimProducer(letGo: (frame: number) => void, letGoBegun: () => void): void {
     const intent = this.words.load(this.#word(INTENT));
     if (intent !== 0) {
       const never = this.words.load(this.#word(INTENT_AT)) === this.words.load(this.#tail) >>> 1;
@@ -281,7 +281,7 @@ export class RingWords {
       }
       this.words.store(this.#word(DROP), 0);
     }
-    if (this.#foundDamaged()) letGoAll();
+    if (this.#foundDamaged()) letGoBegun();
     this.words.store(this.#pushing, 0);
     this.words.notify(this.#pushing);
     this.words.notify(this.#tail); // it may have stored TAIL and not told
