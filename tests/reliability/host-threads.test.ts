@@ -1,6 +1,12 @@
 /** Row 26: a host that has no room for so many workers, or no thread left, ends a run with an error and leaves none behind. */
 import { Worker } from 'node:worker_threads';
-import { type HostThreads, type RunSpec, ThreadsRuntime } from '@dmabuf-lab/core/runtime';
+import {
+  bytesLeft,
+  checkRoomForWorkers,
+  type HostThreads,
+  type RunSpec,
+  ThreadsRuntime,
+} from '@dmabuf-lab/core/runtime';
 import test from 'ava';
 import type { Step } from '../unit/core/runtime/programs/scripted.js';
 import { logs, scriptedSpec } from '../unit/core/runtime/scripted-run.js';
@@ -18,7 +24,7 @@ class CountingHost implements HostThreads {
     readonly availableBytes: () => number,
     private readonly failing: number,
     private readonly fail: HostThreads['start'] = () => {
-      throw new Error('the stub has no thread');
+      throw Object.assign(new Error('the stub has no thread'), { code: 'ERR_WORKER_INIT_FAILED' }); // as Node does
     },
   ) {}
 
@@ -46,6 +52,21 @@ test('row 26: three workers where there is room for two, are refused with both n
   );
 });
 
+test('row 26: a host that cannot tell how much memory is left, refuses nobody', (t) => {
+  t.notThrows(() => checkRoomForWorkers(16, { availableBytes: () => 0 }));
+});
+
+test('row 26: the page cache of a container is not taken for memory in use', (t) => {
+  const none = { constrained: 0, total: 8192 * MiB, free: 4096 * MiB, rss: 60 * MiB };
+  const limited = { ...none, constrained: 512 * MiB };
+  t.is(bytesLeft({ ...none, available: 4096 * MiB }), 4096 * MiB);
+  t.is(bytesLeft({ ...none, constrained: 2 ** 64, available: 20 * MiB }), 20 * MiB); // no limit, as libuv tells it
+  t.is(bytesLeft({ ...limited, available: 5 * MiB }), 452 * MiB); // the cache fills the limit
+  t.is(bytesLeft({ ...limited, free: 100 * MiB, available: 5 * MiB }), 100 * MiB);
+  t.is(bytesLeft({ ...limited, rss: 510 * MiB, available: 5 * MiB }), 5 * MiB);
+  t.is(bytesLeft({ ...limited, available: 0 }), 0); // full, or not to be read: not known
+});
+
 test('row 26: a host without a thread for the second actor, ends the run with EAGAIN; the first is gone, and a later run goes well', async (t) => {
   const host = new CountingHost(enough, 2);
   const spec = scriptedSpec(THREE);
@@ -57,6 +78,18 @@ test('row 26: a host without a thread for the second actor, ends the run with EA
   await Promise.all(host.exits); // or the test never ends
   const report = await new ThreadsRuntime(spec, { pace: 'real', host: new CountingHost(enough, 0) }).run();
   t.regex(logs(report).gpu.join(), /^\d+ gpu was here$/);
+});
+
+test('row 26: an error that has nothing to do with threads being short, is told as it is', async (t) => {
+  const host = new CountingHost(
+    enough,
+    2,
+    (module, options) => new Worker(module, { ...options, workerData: () => 1 }),
+  );
+  const run = new ThreadsRuntime(scriptedSpec(THREE), { pace: 'real', host }).run();
+  const error: unknown = await run.catch((thrown: unknown) => thrown);
+  t.is((error as Error).name, 'DataCloneError');
+  await Promise.all(host.exits);
 });
 
 test('row 26: a thread that fails while it starts, ends the run with its name; all the others are gone', async (t) => {

@@ -106,6 +106,6 @@ export function fromErrorRecord(record: ErrorRecord): Error {
 /** Whether something thrown is an operating error with one of the given codes (any code, when none is given). */
 export function isErrno(error: unknown, ...codes: ErrnoCode[]): error is ErrnoError {
   const code = (error as { code?: unknown } | null | undefined)?.code;
-  if (typeof code !== 'string' || !(code in ERRNO)) return false;
+  if (typeof code !== 'string' || !Object.hasOwn(ERRNO, code)) return false;
   return codes.length === 0 || codes.includes(code as ErrnoCode);
 }

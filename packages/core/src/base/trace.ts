@@ -12,15 +12,23 @@ export interface TraceEvent {
   readonly args?: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** The most events that an actor can be told to keep of a life. */
+export const MAX_TRACE_CAPACITY = 2 ** 24;
+
 /** Collects the events of one actor. A bounded list: what does not fit is counted, never waited for. */
 export class TraceLog {
   readonly events: TraceEvent[] = [];
   dropped = 0;
 
+  readonly capacity: number;
+
+  /** @param capacity events that are kept, at most `MAX_TRACE_CAPACITY` */
   constructor(
     readonly enabled: boolean,
-    readonly capacity = 1_000_000,
-  ) {}
+    capacity = 1_000_000,
+  ) {
+    this.capacity = Math.min(capacity, MAX_TRACE_CAPACITY);
+  }
 
   add(event: TraceEvent): void {
     if (!this.enabled) return;

@@ -100,6 +100,8 @@ export class BufferAttachments {
     if (target !== undefined) storage.reserve(buffer, target);
     const moved = plan.action === 'migrate' && policy.moveAt === 'attach';
     if (moved) yield* this.#moveFor(buffer, attached, plan);
+    // Its device has died during the move: the slot is free, and may be another's.
+    if (buffer.attachments.get(slot) !== attached) throw detachedMeanwhile(buffer, device);
     if (buffer.orphaned) {
       this.#drop(buffer, slot);
       throw exporterDied(buffer, 'dma_buf_attach');

@@ -10,7 +10,7 @@ import {
   type Journal,
   type Nanoseconds,
 } from '../base/index.js';
-import { addTallies, type BufferTally } from './buffer-history.js';
+import { addTallies, type BufferTally, NO_TALLY } from './buffer-history.js';
 import type { BufferWords } from './buffer-words.js';
 import type { HeapAllocation, StoredAllocation } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
@@ -96,6 +96,11 @@ export class BufferTable {
   /** A buffer is gone; its slot is free, and the report keeps what it says of it. */
   close(buffer: ExportedBuffer): void {
     this.#pastTally = addTallies(this.#pastTally, buffer.tally);
+    if (this.#past.items.length >= this.#past.capacity) {
+      const { placements, moves } = buffer;
+      const lost = { placementsDropped: placements.length, movesDropped: moves.length };
+      this.#pastTally = addTallies(this.#pastTally, { ...NO_TALLY, ...lost });
+    }
     this.journal.close(buffer, this.#past, this.#pastTally);
     this.#drop(buffer);
   }

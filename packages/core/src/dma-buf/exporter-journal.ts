@@ -7,6 +7,9 @@
  * A move that was not published is rolled back thereby, one that was is complete. Reports are written one by one, each kind up to
  * the capacity of its list, and the count of those that did not fit.
  *
+ * A buffer that is closed takes three entries, and the exporter may die between them. The second says which buffer it counts, so that
+ * from there on the buffer is gone; before it, the buffer is live and is closed anew, and its record is not there yet.
+ *
  * Without a journal (an exporter that nobody starts again) nothing is written.
  */
 import { BoundedList, type BufferSlot, type Journal, type Nanoseconds } from '../base/index.js';
@@ -35,6 +38,15 @@ interface BufferEntry {
   /** The pages of the generation after it, once it is about to be published. */
   readonly incoming?: StoredAllocation;
   readonly reserved?: StoredAllocation;
+}
+
+/** The counts of all buffers that are gone. */
+interface PastTally {
+  readonly tally: BufferTally;
+  /** The last that is counted. */
+  readonly last: BufferHandle;
+  /** Of those, how many are not kept. */
+  readonly dropped: number;
 }
 
 /** What of a buffer is in the report only. */
@@ -74,8 +86,11 @@ export class ExporterJournal {
   /** A buffer is gone; what the report says of it stays. @param tally of all that are gone, this one among them */
   close(buffer: ExportedBuffer, past: BoundedList<PastBuffer>, tally: BufferTally): void {
     const { slot, life, name, request, sizeBytes, placements, moves, firstMap } = buffer;
-    this.append(PAST, past, { slot, life, name, request, sizeBytes, placements, moves, firstMap });
-    this.journal?.set(PAST_TALLY, tally);
+    const place = past.items.length;
+    const record = { slot, life, name, request, sizeBytes, placements, moves, firstMap };
+    if (past.add(record)) this.journal?.set(`${PAST}${place}`, record);
+    const counted: PastTally = { tally, last: { slot, life }, dropped: past.dropped };
+    this.journal?.set(PAST_TALLY, counted);
     this.forget(buffer);
   }
 
@@ -101,8 +116,19 @@ export class ExporterJournal {
   }
 
   restoredPast(): { past: BoundedList<PastBuffer>; tally: BufferTally } {
-    const tally = this.journal?.restored.get(PAST_TALLY) as BufferTally | undefined;
-    return { past: this.restore(PAST), tally: tally ?? NO_TALLY };
+    const past = this.restore<PastBuffer>(PAST);
+    const counted = this.#pastTally;
+    past.dropped = counted?.dropped ?? 0;
+    const record = past.items.at(-1);
+    if (record !== undefined && !isSame(record, counted?.last)) {
+      const entry = this.journal?.restored.get(`${BUFFER}${record.slot}`) as BufferEntry | undefined;
+      if (isSame(record, entry)) past.items.pop(); // the buffer has not been counted, and lives
+    }
+    return { past, tally: counted?.tally ?? NO_TALLY };
+  }
+
+  get #pastTally(): PastTally | undefined {
+    return this.journal?.restored.get(PAST_TALLY) as PastTally | undefined;
   }
 
   /**
@@ -118,7 +144,9 @@ export class ExporterJournal {
   ): ExportedBuffer[] {
     return [...(this.journal?.restored ?? [])].flatMap(([key, value]) => {
       if (!key.startsWith(BUFFER)) return [];
-      const buffer = this.#rebuild(value as BufferEntry, adopt, isGivenUp, nowNs);
+      const entry = value as BufferEntry;
+      const isCounted = isSame(entry, this.#pastTally?.last);
+      const buffer = isCounted ? undefined : this.#rebuild(entry, adopt, isGivenUp, nowNs);
       if (buffer === undefined) this.journal?.set(key, undefined);
       return buffer === undefined ? [] : [buffer];
     });
@@ -154,6 +182,9 @@ export class ExporterJournal {
     return buffer;
   }
 }
+
+const isSame = (one: BufferHandle, other: BufferHandle | undefined): boolean =>
+  one.slot === other?.slot && one.life === other.life;
 
 /** The pages that a generation has; where STATE is 0, those that it had last: they are written as present once published. */
 function storageOf(generation: number, { present, incoming }: BufferEntry): StoredAllocation | undefined {

@@ -43,17 +43,22 @@ export interface RecordsDropped {
   readonly hazards: number;
 }
 
+const keyOf = (buffer: string, { kind, device }: PlacementHazard): string => JSON.stringify([buffer, kind, device]);
+
 /** Each list keeps the first `MAX_RECORDS`. */
 export class ExporterRecords {
   readonly #allocations: BoundedList<AllocationRecord>;
   readonly #attaches: BoundedList<AttachRecord>;
   readonly #hazards: BoundedList<HazardRecord>;
+  /** Hazards that were told or counted. */
+  readonly #known: Set<string>;
 
   /** @param journal of an exporter that may be started again: what earlier lives wrote down comes first */
   constructor(private readonly journal: Pick<ExporterJournal, 'append' | 'restore'>) {
     this.#allocations = journal.restore(ALLOCATION);
     this.#attaches = journal.restore(ATTACH);
     this.#hazards = journal.restore(HAZARD);
+    this.#known = new Set(this.#hazards.items.map((one) => keyOf(one.buffer, one)));
   }
 
   get allocations(): readonly AllocationRecord[] {
@@ -106,9 +111,9 @@ export class ExporterRecords {
     const { name, allocation, request } = buffer;
     if (allocation === undefined) return;
     for (const hazard of placementHazards(heap, devices, allocation.sgTable.runs)) {
-      const { kind, device } = hazard;
-      const isKnown = this.hazards.some((one) => one.buffer === name && one.kind === kind && one.device === device);
-      if (isKnown) continue;
+      const key = keyOf(name, hazard);
+      if (this.#known.has(key)) continue;
+      this.#known.add(key);
       this.journal.append(HAZARD, this.#hazards, { ...hazard, buffer: name, pool: request.pool, atNs });
     }
   }

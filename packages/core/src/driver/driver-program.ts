@@ -170,7 +170,10 @@ class DriverActor {
       yield* this.#runOnce(presence, first);
       first = false;
     }
-    if (first) yield* this.host.ready();
+    if (first) {
+      yield* this.host.ready();
+      if (this.#inputs.length === 0) this.host.reached(this.start.durationNs); // back after its last stay: as one that has ended
+    }
     for (const output of this.#outputs) output.close();
     for (const output of this.#outputs) yield* output.collect();
     yield* this.#letGo(true);

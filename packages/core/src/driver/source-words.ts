@@ -18,7 +18,9 @@
  *
  * Stale     Nothing clears a row when its source is back: by I2 its instant has been reached by then, so that the first return
  *           is not ahead, and nothing happens; 1 says the same for one that came back by itself. So a living source is never overtaken.
- * Progress  Wait-free. Time stands still only while a source lives, or comes back by itself.
+ * Progress  Wait-free. Time stands still only while a source lives, or comes back by itself. A source that has not attached yet
+ *           lives, has AWAY 0, and waits for scenario time itself: where it is the only one, or all others are dead, nobody gets
+ *           the time to its attach. Known limit.
  * Crash     A reclaimer that dies has stored AWAY or not; whoever comes after it stores the same and looks again. To look twice
  *           raises the time to where it is already.
  * Shown by  tests/race/dead-sources.test.ts, tests/scenarios/dead-sources.test.ts.

@@ -85,6 +85,7 @@ export class BufferMover implements Mover {
       this.#recheck(buffer, target, cause);
       this.#notify(buffer, progress);
       yield* this.#awaitFences(buffer, untilNs);
+      if (buffer.orphaned) throw this.#exporterDied(buffer);
       progress.drainedNs = services.clock.now();
     } catch (error) {
       buffers.abortMove(buffer.slot);
@@ -171,6 +172,7 @@ export class BufferMover implements Mover {
         holders: [],
       });
     };
+    if (buffer.orphaned) throw this.#exporterDied(buffer);
     if (cause.attachments?.some((slot) => buffer.attachments.has(slot)) === false) {
       refuse('ECANCELED', 'no device is left that it was to move for');
     }

@@ -104,7 +104,7 @@ export interface RunSpec {
   readonly controlBytes: number;
   readonly seed: number;
   readonly trace: boolean;
-  /** Events that are kept of each life of an actor, the first; absent = a million. */
+  /** Events that are kept of each life of an actor, the first, at most `MAX_TRACE_CAPACITY`; absent = a million. */
   readonly traceCapacity?: number;
   /** What is done to actors on purpose; absent = nothing. */
   readonly faults?: readonly Fault[];

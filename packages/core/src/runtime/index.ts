@@ -5,7 +5,13 @@ export * from './runtime-words.js';
 export { type StallLimits, type StallWatch, watchStalls } from './stall/stall-watch.js';
 export * from './supervision/index.js';
 export { DeadlockLook, type ParkedTask, type Sight, type WatchedActor } from './threads/deadlock-look.js';
-export { checkRoomForWorkers, HOST_THREADS, type HostThreads } from './threads/host-threads.js';
+export {
+  bytesLeft,
+  checkRoomForWorkers,
+  HOST_THREADS,
+  type HostThreads,
+  type MemoryFigures,
+} from './threads/host-threads.js';
 export { type ParkRow, ParkRows } from './threads/park-rows.js';
 export { PARK_ROWS, ParkWords } from './threads/park-words.js';
 export { type BeatenWorker, type DeadlockNews, ThreadDeadlocks } from './threads/thread-deadlocks.js';

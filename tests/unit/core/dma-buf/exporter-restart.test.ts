@@ -1,5 +1,13 @@
 /** The exporter dies before and after every store to a word and every entry of its journal: its next life knows which pages are whose. */
-import { AtomicWords, actorId, bufferSlot, type Journal, type Task, type WordIndex } from '@dmabuf-lab/core/base';
+import {
+  AtomicWords,
+  actorId,
+  bufferSlot,
+  type Journal,
+  MAX_RECORDS,
+  type Task,
+  type WordIndex,
+} from '@dmabuf-lab/core/base';
 import { generationOf, isMoving, type StoredAllocation } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory, type Run } from '@dmabuf-lab/core/memory';
 import test from 'ava';
@@ -45,6 +53,7 @@ const runsOf = (table: TableTop): readonly Run[] | undefined =>
 function live(policy: ConstructorParameters<typeof TableTop>[0]): {
   remains: Remains[];
   pages: (readonly Run[] | undefined)[];
+  tally: TableTop['exporter']['tally'];
 } {
   const words = new WatchedWords(new SharedArrayBuffer(CONTROL_BYTES));
   const journal = new WatchedJournal();
@@ -72,7 +81,7 @@ function live(policy: ConstructorParameters<typeof TableTop>[0]): {
   table.run(gpu.detach(second));
   table.run(camera.detach(first));
   table.run(table.exporter.destroy({ buffer }));
-  return { remains, pages };
+  return { remains, pages, tally: table.exporter.tally };
 }
 
 for (const moveAt of ['first-map', 'attach'] as const) {
@@ -124,6 +133,48 @@ for (const moveAt of ['first-map', 'attach'] as const) {
     t.deepEqual([...seen].sort(), ['0', '1', '2']);
   });
 }
+
+test('the exporter dies at any entry of a close: the buffer is counted once and told of once', (t) => {
+  const { remains, tally } = live({});
+  const closing = remains.filter(({ entries }) => entries.has('past/0'));
+  t.deepEqual(
+    closing.map(({ at }) => at).filter((at) => at.startsWith('entry')),
+    ['entry past/0', 'entry past-tally', 'entry buffer/0'],
+  );
+  for (const { words, entries, at } of closing) {
+    const journal = new WatchedJournal();
+    for (const [key, value] of entries) {
+      journal.restored.set(key, value);
+      journal.entries.set(key, value);
+    }
+    const table = new TableTop({}, 16 * MiB, undefined, { words: new AtomicWords(words), journal, memory });
+    table.exporter.restore();
+    t.is(table.exporter.allBuffers.length, 1, at);
+    for (const buffer of [...table.exporter.liveBuffers]) {
+      table.run(table.exporter.destroy({ buffer: handleOf(buffer) }));
+    }
+    t.deepEqual(table.exporter.tally, tally, at);
+    t.is(table.exporter.allBuffers.length, 1, at);
+    t.false(journal.entries.has('buffer/0'), at);
+  }
+});
+
+test('the history of a buffer that is not kept is counted as lost', (t) => {
+  const journal = new WatchedJournal();
+  for (let i = 0; i < MAX_RECORDS; i += 1) journal.restored.set(`past/${i}`, { slot: 7, life: i + 1 });
+  const table = new TableTop({}, 16 * MiB, undefined, { journal, memory });
+  const buffer = table.create();
+  const gpu = table.importer(GPU);
+  const attachment = table.run(gpu.attach(buffer));
+  gpu.unmap(table.run(gpu.map(attachment, table.lane())));
+  table.run(gpu.detach(attachment));
+  table.run(table.exporter.destroy({ buffer }));
+  const { placements, placementsDropped, buffersDropped } = table.exporter.tally;
+  t.deepEqual(
+    { placements, placementsDropped, buffersDropped },
+    { placements: 1, placementsDropped: 1, buffersDropped: 1 },
+  );
+});
 
 const handleOf = ({ slot, life }: { slot: never; life: number } | { slot: number; life: number }) =>
   ({ slot, life }) as never;

@@ -14,7 +14,14 @@ let failed = false;
 function fail(error: unknown): void {
   if (failed) return;
   failed = true;
-  tell(failedMessage(error));
+  const message = failedMessage(error);
+  try {
+    tell(message);
+  } catch {
+    // Its details cannot be given to another thread.
+    const { details: _, ...rest } = message.error;
+    tell({ kind: 'failed', error: rest });
+  }
 }
 
 let actor: ThreadActor | undefined;

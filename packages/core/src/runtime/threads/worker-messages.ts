@@ -5,7 +5,7 @@
  * What is no message is counted, one record for each actor. Its worker is to be ended after too many within a time (a worker
  * that is not listened to any more could not even say that it is done), and at once when the broken message was to be its last.
  */
-import { type Clock, ErrnoError } from '../../base/index.js';
+import { type Clock, ErrnoError, MAX_TRACE_CAPACITY } from '../../base/index.js';
 import {
   anything,
   faultOf,
@@ -24,8 +24,8 @@ import { MAX_ERROR_TEXT, MAX_KEY_LENGTH, MAX_TEXT_LENGTH, MAX_TEXTS, type Worker
 
 /** Names of methods that a worker has called. */
 const MAX_METHODS = 65_536;
-/** Events of a trace: more than `TraceLog` keeps. */
-const MAX_EVENTS = 2 ** 24;
+/** Events of a trace, and the one that says how many did not fit. */
+const MAX_EVENTS = MAX_TRACE_CAPACITY + 1;
 const MAX = Number.MAX_SAFE_INTEGER;
 
 const number = whole(1, MAX);

@@ -55,10 +55,11 @@ export class Lives {
   }
 
   #keepTrace(past: VirtualActor): void {
-    const { trace } = past.outcome();
-    if (trace.length === 0) return;
+    const { events, dropped } = past.trace;
+    if (events.length === 0 && dropped === 0) return;
     const log = this.#past.get(past.name) ?? new TraceLog(true, this.spec.traceCapacity);
     this.#past.set(past.name, log);
-    for (const event of trace) log.add(event);
+    for (const event of events) log.add(event);
+    log.dropped += dropped;
   }
 }
