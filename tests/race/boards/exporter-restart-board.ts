@@ -33,7 +33,6 @@ import type { Protocol } from './protocol.js';
 type RestartMutant =
   | 'rolls back although the generation is new'
   | 'leaves MOVING set'
-  | 'is restored without a wake-up'
   | 'publishes before its journal names the pages'
   | 'leaves its lock held';
 
@@ -60,11 +59,6 @@ class RestoredBuffers extends BufferWords {
   override recoverState(buffer: typeof BUFFER): BufferState {
     const { explored, mutant } = this;
     if (mutant === 'leaves MOVING set') return settledState(generationOf(this.state(buffer)));
-    if (mutant === 'is restored without a wake-up') {
-      const state = this.state(buffer);
-      if (isMoving(state)) explored.store(STATE, state - 1);
-      return settledState(generationOf(state));
-    }
     const settled = super.recoverState(buffer);
     if (mutant !== 'rolls back although the generation is new' || generationOf(settled) === OLD) return settled;
     explored.store(STATE, settledState(OLD));
@@ -201,7 +195,6 @@ export const EXPORTER_RESTART: Protocol = {
   mutants: [
     'rolls back although the generation is new',
     'leaves MOVING set',
-    'is restored without a wake-up',
     'publishes before its journal names the pages',
     'leaves its lock held',
   ],

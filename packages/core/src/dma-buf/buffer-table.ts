@@ -133,6 +133,7 @@ export class BufferTable {
     const attached = buffer.attachments.get(slot);
     if (attached === undefined) return undefined;
     buffer.attachments.delete(slot);
+    if (attached.actor !== undefined) buffer.addFormerHolder(slot, attached.actor);
     this.#restored.delete(attached);
     if (buffer.arriving === slot) buffer.arriving = undefined;
     this.journal.write(buffer);

@@ -119,6 +119,12 @@ export interface KnownBuffers {
   find(handle: BufferHandle): ExportedBuffer | undefined;
 }
 
+/** What is wrong with a call. */
+interface CallFault extends ShapeFault {
+  /** It was in order when it was sent. */
+  readonly isLate?: boolean;
+}
+
 /** Finds what is wrong with the control calls that an exporter is sent. */
 export class MessageChecks {
   /** @param senders the actors that may call, by name */
@@ -128,7 +134,7 @@ export class MessageChecks {
   ) {}
 
   /** What is wrong with a call; undefined when it may go to the exporter. Changes nothing, and never throws. */
-  faultOf(method: string, args: unknown, from: string): ShapeFault | undefined {
+  faultOf(method: string, args: unknown, from: string): CallFault | undefined {
     const sender = this.senders.get(from);
     if (sender === undefined) return faultOf(from, 'sender', 'an actor that shares buffers');
     if (!Object.hasOwn(REQUESTS, method)) return faultOf(method, 'method', Object.keys(REQUESTS).join(' or '));
@@ -153,7 +159,7 @@ export class MessageChecks {
     return constraintFault(asked, 'constraints', this.buffers.find(request.buffer)?.sizeBytes ?? 0);
   }
 
-  #ownerFault(request: MapRequest, sender: ActorId): ShapeFault | undefined {
+  #ownerFault(request: MapRequest, sender: ActorId): CallFault | undefined {
     const buffer = this.buffers.find(request.buffer);
     if (buffer === undefined) return undefined; // ESTALE, which the exporter says
     if (request.attachment === undefined) {
@@ -163,7 +169,10 @@ export class MessageChecks {
     }
     const attached = buffer.attachments.get(request.attachment);
     if (attached === undefined || attached.actor === sender) return undefined;
-    return faultOf(request.attachment, 'attachment', `its own, and this is one of ${attached.device}`);
+    const fault = faultOf(request.attachment, 'attachment', `its own, and this is one of ${attached.device}`);
+    // It had that slot once: the call was under way when another of its generators detached.
+    const isLate = buffer.formerHolders.get(request.attachment)?.has(sender) === true;
+    return isLate ? { ...fault, isLate } : fault;
   }
 }
 

@@ -29,6 +29,8 @@ export interface AttachRecord {
 /** A buffer as its exporter knows it. Source: struct dma_buf, include/linux/dma-buf.h, v6.12. */
 export class ExportedBuffer extends BufferHistory {
   readonly attachments = new Map<AttachmentSlot, AttachedDevice>();
+  /** Who has had each of its slots before: a call of theirs that was under way when they detached comes late, and is no lie. */
+  readonly formerHolders = new Map<AttachmentSlot, Set<ActorId>>();
   allocation: HeapAllocation | undefined;
   /** Of the present storage; stays when the buffer is disowned, where STATE is 0. */
   generation = 0;
@@ -61,6 +63,13 @@ export class ExportedBuffer extends BufferHistory {
 
   get name(): string {
     return this.request.name;
+  }
+
+  /** Notes that an actor has had a slot, and has it no more. */
+  addFormerHolder(slot: AttachmentSlot, actor: ActorId): void {
+    const actors = this.formerHolders.get(slot);
+    if (actors === undefined) this.formerHolders.set(slot, new Set([actor]));
+    else actors.add(actor);
   }
 
   /** The constraints of all attached devices. */

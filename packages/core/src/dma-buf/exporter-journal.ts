@@ -12,7 +12,14 @@
  *
  * Without a journal (an exporter that nobody starts again) nothing is written.
  */
-import { BoundedList, type BufferSlot, type Journal, type Nanoseconds } from '../base/index.js';
+import {
+  type ActorId,
+  type AttachmentSlot,
+  BoundedList,
+  type BufferSlot,
+  type Journal,
+  type Nanoseconds,
+} from '../base/index.js';
 import { type BufferTally, type MoveRecord, NO_TALLY, type Placement } from './buffer-history.js';
 import type { BufferWords } from './buffer-words.js';
 import { generationOf } from './buffer-words.js';
@@ -27,6 +34,7 @@ interface BufferEntry {
   readonly request: CreateRequest;
   readonly sizeBytes: number;
   readonly attachments: readonly AttachedDevice[];
+  readonly formerHolders: readonly (readonly [AttachmentSlot, readonly ActorId[]])[];
   readonly awaited: readonly string[];
   readonly orphaned: boolean;
   readonly firstMap: ExportedBuffer['firstMap'];
@@ -75,6 +83,7 @@ export class ExporterJournal {
       ...{ slot, life, request, sizeBytes, orphaned, firstMap, placements, moves, tally },
       // One whose attach is under way is not told of it yet, and asks again.
       attachments: [...buffer.attachments.values()].filter((one) => one.slot !== buffer.arriving),
+      formerHolders: [...buffer.formerHolders].map(([held, actors]) => [held, [...actors]] as const),
       awaited: [...buffer.awaited],
       ...(allocation && { present: { generation, storage: storedOf(allocation) } }),
       ...(incoming && { incoming: storedOf(incoming) }),
@@ -166,6 +175,9 @@ export class ExporterJournal {
     const buffer = new ExportedBuffer(slot, life, request, sizeBytes);
     buffer.awaited.clear();
     for (const device of entry.awaited) buffer.awaited.add(device);
+    for (const [held, actors] of entry.formerHolders) {
+      for (const actor of actors) buffer.addFormerHolder(held, actor);
+    }
     for (const attached of entry.attachments) buffer.attachments.set(attached.slot, attached);
     buffer.restoreHistory(entry);
     buffer.firstMap = entry.firstMap;

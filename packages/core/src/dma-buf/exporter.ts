@@ -29,7 +29,7 @@ import { BufferStorage } from './buffer-storage.js';
 import { BufferTable } from './buffer-table.js';
 import { generationOf } from './buffer-words.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
-import type { ExportedBuffer } from './exported-buffer.js';
+import type { AttachedDevice, ExportedBuffer } from './exported-buffer.js';
 import { detachedMeanwhile, exporterDied, refuseCorrupt, staleHandle } from './exporter-errors.js';
 import type { PastBuffer } from './exporter-journal.js';
 import type { ExporterParts, Mover } from './exporter-ports.js';
@@ -171,8 +171,15 @@ export class Exporter<M extends Mover = Mover> {
   /** The slow path of a map: places the buffer, or moves it for a device that cannot reach it. */
   *map(request: MapRequest): Task<MapReply> {
     const buffer = this.#table.lookUp(request.buffer, 'dma_buf_map_attachment');
+    const asked = buffer.attachments.get(request.attachment);
     if (buffer.allocation === undefined) yield* this.#awaitExpected(buffer);
-    return yield* this.parts.queues.serialised(buffer.slot, () => this.#map(buffer, request));
+    return yield* this.parts.queues.serialised(buffer.slot, () => {
+      // Detached in the queue: its slot may be another's by now.
+      if (asked !== undefined && buffer.attachments.get(request.attachment) !== asked) {
+        throw detachedMeanwhile(buffer, asked.device);
+      }
+      return this.#map(buffer, request);
+    });
   }
 
   *#map(buffer: ExportedBuffer, request: MapRequest): Task<MapReply> {
@@ -187,7 +194,7 @@ export class Exporter<M extends Mover = Mover> {
       yield* this.#storage.place(buffer);
       buffer.firstMap = { device: attached.device, atNs: requestedNs };
       this.#storage.note(buffer);
-    } else if (this.#storage.planner.unreachable(buffer).length > 0) {
+    } else if (this.#mustMove(buffer, attached)) {
       did = 'moving';
       try {
         yield* this.#moves.forMap(buffer, attached, requestedNs);
@@ -212,6 +219,14 @@ export class Exporter<M extends Mover = Mover> {
     const state = this.parts.buffers.state(buffer.slot);
     this.parts.sanitizer?.mapped(buffer.allocation, buffer.name, generationOf(state), device);
     return { state, runs, did, ...(isLocal && { isLocal }) };
+  }
+
+  /**
+   * Whether a map has to move the buffer: not where the device has it mapped by now, through another of its generators. The move
+   * would wait for that mapping, which may last until the asker goes on.
+   */
+  #mustMove(buffer: ExportedBuffer, { slot }: AttachedDevice): boolean {
+    return this.parts.buffers.mappings(slot) === 0 && this.#storage.planner.unreachable(buffer).length > 0;
   }
 
   /** Detaches a device. Served at once, also while the buffer moves; the constraints widen. */

@@ -15,6 +15,8 @@ export interface MessageFault {
   readonly field: string;
   readonly expected: string;
   readonly got: string;
+  /** It was in order when it was sent: answered with ESTALE, and not counted. */
+  readonly isLate?: boolean;
 }
 
 /** Finds what is wrong with a call; undefined when a service may have it. Must not throw. */
@@ -57,8 +59,9 @@ export class GuardedServices {
     this.#refuseQuarantined(method, from);
     const fault = this.check(method, args, from);
     if (fault === undefined) return yield* service(args, from);
-    const { field, expected, got } = fault;
+    const { field, expected, got, isLate } = fault;
     const reason = `${field === '' ? 'the message' : field}: expected ${expected}, got ${got}`;
+    if (isLate) throw new ErrnoError('ESTALE', method, `Cannot ${method} for ${from}: ${reason}`, { sender: from });
     this.#senders.count(from, `${method}: ${reason}`);
     throw new ErrnoError('EPROTO', method, `Cannot ${method} for ${from}: ${reason}`, { sender: from, ...fault });
   }
