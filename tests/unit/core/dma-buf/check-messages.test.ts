@@ -145,6 +145,21 @@ test('MessageChecks, the attachment of another actor, cannot be mapped or detach
   t.is(faultOf('map', { buffer, attachment }, 'encoder'), undefined);
 });
 
+test('MessageChecks, the attachment of another actor, where the sender had that slot before, is a call that comes late', (t) => {
+  const table = new TableTop();
+  const faultOf = checks(table);
+  const buffer = table.create();
+  const request = { ...ATTACH, buffer, mapping: 'per-job' as const };
+  const first = table.run(table.exporter.attach({ ...request, actor: actorId(2) }));
+  table.run(table.exporter.detach({ buffer, attachment: first.attachment, ended: false }));
+  const device = { device: 'encoder', actor: actorId(3), constraints: ENCODER };
+  const second = table.run(table.exporter.attach({ ...request, ...device }));
+  t.is(second.attachment, first.attachment, 'the slot is taken anew');
+  const args = { buffer, attachment: second.attachment };
+  t.like(faultOf('map', args, 'camera'), { field: 'attachment', isLate: true });
+  t.is(faultOf('map', args, 'encoder'), undefined);
+});
+
 test('MessageChecks, the buffer of another actor, cannot be sealed or destroyed; one of nobody can', (t) => {
   const table = new TableTop();
   const faultOf = checks(table);

@@ -1,4 +1,4 @@
-/** Answers of the exporter that come late, when another generator of the same driver has gone on. */
+/** Calls and answers that come late, when another generator of the same driver, or another device, has gone on. */
 import { type ActorServices, sleepUntil } from '@dmabuf-lab/core/base';
 import { DmaBufImporter } from '@dmabuf-lab/core/dma-buf';
 import test from 'ava';
@@ -40,4 +40,42 @@ test('DmaBufImporter.map, an answer that a later move has overtaken, changes not
   gpu.unmap(second);
   gpu.unmap(late);
   encoder.unmap(others);
+});
+
+test('Exporter.map, where the device has it mapped by now, answers with what it has, whoever the buffer should move for', (t) => {
+  const table = new TableTop();
+  const buffer = table.create();
+  const gpu = table.importer(GPU, 'held');
+  const attachment = table.run(gpu.attach(buffer));
+  const held = table.run(gpu.map(attachment, table.lane()));
+  const encoder = table.importer(ENCODER);
+  table.run(encoder.attach(buffer)); // cannot reach it
+  const sinceNs = table.nowNs;
+  const answer = table.run(table.exporter.map({ buffer, attachment: attachment.slot }));
+  t.like(answer, { did: 'mapping', state: attachment.cached });
+  t.is(table.nowNs, sinceNs, 'it waited for nothing, and its own mapping least of all');
+  gpu.unmap(held);
+  t.like(table.run(table.exporter.map({ buffer, attachment: attachment.slot })), { did: 'moving' });
+});
+
+test('Exporter.map, whose attachment went while it waited in the queue, maps nothing for whoever has the slot by now', (t) => {
+  const table = new TableTop();
+  const buffer = table.create();
+  const gpu = table.importer(GPU);
+  const attachment = table.run(gpu.attach(buffer));
+  // Another service of the buffer is under way: an attach and the map wait in its queue.
+  let isDone = false;
+  const under = table.tables.queues.serialised(buffer.slot, function* () {
+    while (!isDone) yield* sleepUntil(table.nowNs + 1, 'what is under way');
+  });
+  under.next();
+  const arriving = table.importer(ENCODER).attach(buffer);
+  arriving.next();
+  const asked = table.exporter.map({ buffer, attachment: attachment.slot });
+  asked.next();
+  table.run(gpu.detach(attachment));
+  isDone = true;
+  table.run(under);
+  t.is(table.run(arriving).slot, attachment.slot, 'the slot is taken anew');
+  t.throws(() => table.run(asked), { code: 'ECANCELED', message: /gpu has detached meanwhile/ });
 });
