@@ -20,7 +20,7 @@ test.afterEach(() => {
 
 test.serial('runTrial on threads, no thread is to be had: is rejected with EAGAIN', async (t) => {
   HOST_THREADS.start = () => {
-    throw new Error('ERR_WORKER_INIT_FAILED: EAGAIN');
+    throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' }); // as Node does
   };
   await t.throwsAsync(runTrial(fixedPlan(CHOICES)), { code: 'EAGAIN', message: /Cannot start a thread for exporter/ });
 });
