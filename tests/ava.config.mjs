@@ -1,11 +1,12 @@
 /**
  * Whole runs: programs on device nodes, and commands in processes of their own, each of which pays for loading all packages anew; all
- * examples; real pictures; the exporter that dies at each of many instants; faults on threads.
+ * examples; real pictures; the exporter that dies at each of many instants; faults on threads; wild writes; what the pages of the
+ * documentation say of runs; each fault of `lab stress` by itself.
  */
 const RUNS = [
   'dist/scenarios/program*.test.js',
-  'dist/scenarios/{examples,exporter-restart,faults-threads,heap-kinds,pixels}.test.js',
-  'dist/stress/random-faults-threads.test.js',
+  'dist/scenarios/{cpu-cache,examples,explain-docs,exporter-restart,faults-threads,heap-kinds,pixels,wild-*}.test.js',
+  'dist/stress/{divergence,exporter-kills,fault-sites,random-faults-threads,stress-ages}.test.js',
   'dist/unit/lab/cli/{commands,conform,explain,library,run,stress}.test.js',
 ];
 /** Drivers of one's own, through the command line and all their checks; the checks themselves. */
