@@ -1,16 +1,9 @@
 /** `lab stress` kills the exporter too: it comes back, maps wait, and nothing is left. */
 
 import { fileURLToPath } from 'node:url';
-import {
-  drawnPlan,
-  fixedPlan,
-  type PlanChoices,
-  repeatCommand,
-  runTrial,
-  runTrials,
-  type TrialResult,
-} from '@dmabuf-lab/lab';
+import { drawnPlan, fixedPlan, type PlanChoices, repeatCommand, runTrial, runTrials } from '@dmabuf-lab/lab';
 import test from 'ava';
+import { isWhole } from './whole-trial.js';
 
 const SEED = Number(process.env.TEST_SEED ?? 1);
 
@@ -27,9 +20,6 @@ const choices = (more: Partial<PlanChoices> = {}): PlanChoices => ({
   seed: SEED,
   ...more,
 });
-
-const isWhole = ({ violations, ledger }: TrialResult): boolean =>
-  violations.length === 0 && ledger !== null && Object.values(ledger).every((left) => left === 0);
 
 test('stress: an exporter that is killed comes back each time, without a violation and with an empty ledger', async (t) => {
   for (const more of [{}, { killsPerSecond: 200, hangsPerSecond: 20 }, { siteRate: 0.2 }]) {

@@ -8,9 +8,9 @@ import {
   stressResult,
   stressResultSchema,
   stressText,
-  type TrialResult,
 } from '@dmabuf-lab/lab';
 import test from 'ava';
+import { isWhole } from './whole-trial.js';
 
 const SEED = Number(process.env.TEST_SEED ?? 1);
 
@@ -29,9 +29,6 @@ const choices = (more: Partial<PlanChoices> = {}): PlanChoices => ({
 });
 
 /** After the faults have stopped, everything has come back. */
-const isWhole = ({ violations, ledger }: TrialResult): boolean =>
-  violations.length === 0 && ledger !== null && Object.values(ledger).every((left) => left === 0);
-
 test('drawnPlan, many seeds: arms each site in some and not in others, at rates of its own up to what was given', (t) => {
   const plans = Array.from({ length: 200 }, (_, seed) => drawnPlan(choices({ seed })));
   for (const site of SITES) {
