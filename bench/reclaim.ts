@@ -37,7 +37,7 @@ export async function reclaimTimes(attachments: number, lives: number): Promise<
         },
         policy: { onBusy: 'wait', timeoutNs: 1e9, moveAt: 'first-map', moveBack: 'never' },
         bandwidths: { copyBytesPerSecond: 1e12, zeroBytesPerSecond: 1e12 },
-        owners: { links: [], pools: [], lanesPerActor: 8 },
+        owners: { links: [], pools: [], sources: [], lanesPerActor: 8 },
         exhaustions: [],
         senders: [
           ['owner', actorId(2)],

@@ -134,6 +134,7 @@ const pool = { row: 0, firstFrame: 0, limit: 4 };
 const OWNERS: PipelineOwners = {
   links: [{ ring: 0, producer: actorId(2), consumer: actorId(3), pool, place: 0 }],
   pools: [{ owner: actorId(2), region: pool }],
+  sources: [],
   lanesPerActor: 2,
 };
 const TABLES: SharedTables = layOutTables({

@@ -32,7 +32,7 @@ function exitWith(attachments: number): Promise<RunReport> {
       },
       policy: { onBusy: 'wait', timeoutNs: 60e9, moveAt: 'first-map', moveBack: 'never' },
       bandwidths: { copyBytesPerSecond: 1e12, zeroBytesPerSecond: 1e12 },
-      owners: { links: [], pools: [], lanesPerActor: 8 },
+      owners: { links: [], pools: [], sources: [], lanesPerActor: 8 },
       exhaustions: [],
       senders: [
         ['owner', actorId(2)],
@@ -79,7 +79,7 @@ test('reclaimActor, takes back any number of attachments in one step: nothing is
     const parts = {
       services: { clock: { now: () => 0 }, words: table.words },
       tables: table.tables,
-      owners: { links: [], pools: [], lanesPerActor: 1 },
+      owners: { links: [], pools: [], sources: [], lanesPerActor: 1 },
       reclaimBuffers: (dead: Parameters<typeof table.exporter.reclaim>[0]) => table.exporter.reclaim(dead),
     };
     const step = reclaimActor(parts, { actor: actorId(2), name: 'gpu', deaths: 1, returns: false }).next();

@@ -57,7 +57,7 @@ function specOf(
       },
       policy: { onBusy: 'wait', timeoutNs: 60e9, moveAt: 'first-map', moveBack: 'never' },
       bandwidths: { copyBytesPerSecond: 1e12, zeroBytesPerSecond: 1e12 },
-      owners: { links: [], pools: [], lanesPerActor: LANES },
+      owners: { links: [], pools: [], sources: [], lanesPerActor: LANES },
       exhaustions: [],
       senders: actors.map(({ name, id }) => [name, id]),
       quarantine: { messages: 8, windowNs: 1e9 },

@@ -325,6 +325,7 @@ export function linkBoard(options: LinkBoardOptions, mutant?: LinkMutant): Board
           place: link,
         })),
         pools: [{ owner: PRODUCER, region: pool }],
+        sources: [],
         lanesPerActor: 0,
       };
       const parts = { services: servicesOf(words, 9), tables: opened, owners, reclaimBuffers: () => {} };

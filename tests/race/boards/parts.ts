@@ -78,7 +78,7 @@ export function reclaimerOf(
   tables: OpenTables,
   attachmentsOf: (dead: number) => readonly AttachmentSlot[],
 ): (dead: number) => ActorMaker {
-  const owners = { links: [], pools: [], lanesPerActor: 1 };
+  const owners = { links: [], pools: [], sources: [], lanesPerActor: 1 };
   return (dead) => () => {
     const reclaimBuffers = (): void => {
       for (const slot of attachmentsOf(dead)) tables.buffers.reclaimMappings(slot);

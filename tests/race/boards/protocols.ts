@@ -1,6 +1,5 @@
 /** Every protocol of shared words that is explored. */
 import { ATTACH } from './attach-board.js';
-import { DEAD_SOURCES } from './dead-sources-board.js';
 import { DYNAMIC_IMPORTER, PINS_OF_A_STAY, PINS_OF_JOBS } from './dynamic-importer-board.js';
 import { EXPORTER_RESTART } from './exporter-restart-board.js';
 import { FENCES } from './fence-board.js';
@@ -23,6 +22,7 @@ import type { Protocol } from './protocol.js';
 import { RECOVERY } from './recovery-board.js';
 import { RESERVATIONS } from './resv-board.js';
 import { RUNTIME } from './runtime-board.js';
+import { DEAD_SOURCES, LATE_SOURCES } from './sources-board.js';
 
 export const PROTOCOLS: readonly Protocol[] = [
   MAP_WORDS,
@@ -49,4 +49,5 @@ export const PROTOCOLS: readonly Protocol[] = [
   RECOVERY,
   EXPORTER_RESTART,
   DEAD_SOURCES,
+  LATE_SOURCES,
 ];

@@ -157,7 +157,7 @@ export function recoveryBoard(mutant?: RecoveryMutant): Board {
     },
     mortal: ['device 1', 'device 2'],
     reclaimer: (dead) => () => {
-      const owners = { links: [], pools: [], lanesPerActor: 1 };
+      const owners = { links: [], pools: [], sources: [], lanesPerActor: 1 };
       const reclaimBuffers = (): void => reclaimed.buffers.reclaimMappings(attachmentSlot(dead));
       const parts = { services: servicesOf(words, 9), tables: reclaimed, owners, reclaimBuffers };
       const actor = actorId(dead + 1);

@@ -32,6 +32,7 @@ import { PlainLocks } from './plain-locks.js';
 import type { LinkSpec, PoolSpec } from './port-parts.js';
 import { runDriver, setUpDriver } from './run-driver.js';
 import { openTables, type SharedTables } from './shared-tables.js';
+import type { SourceReturn } from './source-words.js';
 import { type DeviceReport, DeviceStatistics, type LinkDrops, type LinkReport } from './statistics.js';
 import { writeWildly } from './wild-write.js';
 
@@ -57,6 +58,8 @@ export interface DriverStart {
     readonly pool?: PoolSpec;
     readonly links: readonly LinkSpec[];
   }[];
+  /** All that are fed by nobody; absent = it is none of them. With `pace: max` they advance the scenario. */
+  readonly sources?: readonly ActorId[];
   readonly presence: readonly Presence[];
   /** When the user calls REQBUFS(0). */
   readonly reqbufsNs: readonly Nanoseconds[];
@@ -165,14 +168,14 @@ class DriverActor {
     let first = true;
     const bornNs = this.host.clock.now();
     const isOver = ({ untilNs }: Presence): boolean => this.host.life > 0 && untilNs !== undefined && untilNs <= bornNs;
-    for (const presence of this.start.presence) {
+    for (const [i, presence] of this.start.presence.entries()) {
       if (isOver(presence)) continue;
-      yield* this.#runOnce(presence, first);
+      yield* this.#runOnce(presence, this.start.presence.at(i + 1), first);
       first = false;
     }
     if (first) {
       yield* this.host.ready();
-      if (this.#inputs.length === 0) this.host.reached(this.start.durationNs); // back after its last stay: as one that has ended
+      this.#holdNobodyUp('never'); // back after its last stay: as one that has ended
     }
     for (const output of this.#outputs) output.close();
     for (const output of this.#outputs) yield* output.collect();
@@ -182,13 +185,14 @@ class DriverActor {
   }
 
   /** One stay of the device: attach, run, and, if it leaves before the end, detach. */
-  *#runOnce(presence: Presence, first: boolean): Task<void> {
+  *#runOnce(presence: Presence, next: Presence | undefined, first: boolean): Task<void> {
     const context = this.#context;
     context.beginStay();
     this.#state = yield* setUpDriver(this.driver, context);
     const late = presence.fromNs > 0 || this.host.life > 0;
     if (first && late) yield* this.host.ready();
     if (late) {
+      this.#holdNobodyUp(presence.fromNs);
       if (!(yield* this.host.untilScenarioTime(presence.fromNs))) return;
       this.host.trace.add({ track: this.host.name, name: 'attach', startNs: this.host.clock.now() });
     }
@@ -207,9 +211,17 @@ class DriverActor {
     }
     // A generator of its own: what it waits for then passes through fewer frames each time.
     yield* context.parallel([runDriver(this.driver, context, this.#state)]);
-    if (this.#inputs.length === 0) this.host.reached(this.start.durationNs); // a source that has ended holds nobody up
+    this.#holdNobodyUp(next?.fromNs ?? 'never');
     for (const input of this.#inputs) yield* input.leave();
     if (presence.untilNs !== undefined) yield* this.#letGo(false);
+  }
+
+  /** A source that is not there does not advance the scenario: where none is, time goes on to the first that comes. */
+  #holdNobodyUp(until: SourceReturn): void {
+    const { actor, sources: all } = this.start;
+    if (all === undefined) return;
+    const firstNs = this.#parts.tables.sources.leave(actor, until, all);
+    if (firstNs !== undefined) this.host.reached(firstNs);
   }
 
   #corrupt(corruption: Corruption): Task<void> {

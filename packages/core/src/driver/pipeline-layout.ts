@@ -95,13 +95,16 @@ export function layOutPipeline(shape: PipelineShape): LaidOutPipeline {
   return { tables, pools, links, owners: ownersOf(devices, pools, links), actors };
 }
 
-/** The ports of a device, as its actor starts with them. */
+/** The ports of a device, as its actor starts with them; of a source, also who the sources are. */
 export function portsOf(
-  { pools, links }: LaidOutPipeline,
+  { pools, links, owners, actors }: LaidOutPipeline,
   device: string,
   outputs: Readonly<Record<string, FrameFormat>>,
-): Pick<DriverStart, 'inputs' | 'outputs'> {
+): Pick<DriverStart, 'inputs' | 'outputs' | 'sources'> {
+  const { sources } = owners;
+  const actor = actors.get(device);
   return {
+    ...(actor !== undefined && sources.includes(actor) && { sources }),
     inputs: links
       .filter(({ to }) => deviceOf(to) === device)
       .map((link) => ({ port: link.to.slice(device.length + 1), link })),
@@ -164,6 +167,9 @@ function ownersOf(
       return { ring: index, producer: idOf(from), consumer: idOf(to), pool, place: consumer };
     }),
     pools: [...pools.values()].map(({ name, region }) => ({ owner: idOf(name), region })),
+    sources: devices.flatMap((device, i) => {
+      return links.some(({ to }) => deviceOf(to) === device) ? [] : [deviceActor(i)];
+    }),
     lanesPerActor: LANES_PER_DEVICE,
   };
 }

@@ -32,6 +32,8 @@ export interface PipelineOwners {
     readonly place: number;
   }[];
   readonly pools: readonly { readonly owner: ActorId; readonly region: PoolRegion }[];
+  /** Those that feed the pipeline, and are fed by nobody. */
+  readonly sources: readonly ActorId[];
   /** Timelines of an actor: `lanes` from `(actor - 1) * lanes`. */
   readonly lanesPerActor: number;
 }
@@ -66,21 +68,13 @@ export function* reclaimActor(parts: ReclaimParts, death: PeerDeath): Task<void>
   }
   for (const link of owners.links) if (link.consumer === actor) yield* reclaimConsumed(parts, link);
   const runtime = new RuntimeWords(services.words);
-  const sources = sourcesOf(owners);
-  if (sources.includes(actor)) {
-    tables.sources.died(actor, returns ? (death.returnsAtNs ?? 'by itself') : 'never');
-    const firstNs = tables.sources.firstReturnNs(sources);
+  if (owners.sources.includes(actor)) {
+    const firstNs = tables.sources.leave(actor, returns ? (death.returnsAtNs ?? 'by itself') : 'never', owners.sources);
     // Nobody else advances the scenario: to the event that starts the first one again, or to its end.
     if (firstNs !== undefined) runtime.reach(firstNs);
   }
   runtime.wakeForTime();
   runtime.countReclaimed(actor, deaths);
-}
-
-/** Those that feed the pipeline, and are fed by nobody. */
-function sourcesOf({ links }: PipelineOwners): ActorId[] {
-  const producers = new Set(links.map(({ producer }) => producer));
-  return [...producers].filter((one) => !links.some(({ consumer }) => consumer === one));
 }
 
 function reclaimProduced({ tables, services, owners }: ReclaimParts, actor: ActorId, returns: boolean): void {

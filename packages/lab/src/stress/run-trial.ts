@@ -131,7 +131,7 @@ function runSpec(
   options: Pick<TrialOptions, 'driverModule' | 'signal'> & { readonly onProgress: (nowNs: number) => void },
 ): RunSpec {
   const memoryBoard = stressBoard(plan);
-  const owners: PipelineOwners = { links: [], pools: [], lanesPerActor: firstTimelineOf(actorId(2)) };
+  const owners: PipelineOwners = { links: [], pools: [], sources: [], lanesPerActor: firstTimelineOf(actorId(2)) };
   const exporter: StressExporterStart = {
     plan,
     board,
