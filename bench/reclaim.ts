@@ -47,6 +47,7 @@ export async function reclaimTimes(attachments: number, lives: number): Promise<
       },
       supervised: false,
       reclaims: true,
+      resumes: true, // it may be started again, and keeps a journal for that
     },
     ...(['owner', 'victim'] as const).map((role, i): ActorSpec => {
       const data: ReclaimStart = { role, tables, buffers: attachments, lives, done };

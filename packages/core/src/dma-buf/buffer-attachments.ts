@@ -41,7 +41,8 @@ export interface LeakedMappings {
 }
 
 /** What attachments are made with; all of it is the exporter's. */
-interface AttachmentParts extends Pick<ExporterParts, 'services' | 'buffers' | 'queues' | 'policy' | 'watch'> {
+interface AttachmentParts
+  extends Pick<ExporterParts, 'services' | 'buffers' | 'queues' | 'policy' | 'watch' | 'lives'> {
   readonly table: BufferTable;
   readonly storage: BufferStorage;
   readonly moves: BufferMoves;
@@ -132,7 +133,15 @@ export class BufferAttachments {
   #open(buffer: ExportedBuffer, slot: AttachmentSlot, request: AttachRequest): AttachedDevice {
     const { device, actor, constraints, mapping, importer, pin, call } = request;
     const traits = { mapping, ...(importer && { importer }), ...(pin && { pin }), ...(call !== undefined && { call }) };
-    const attached: AttachedDevice = { slot, device, actor, constraints, ...traits };
+    const actorLife = this.parts.lives?.deaths(actor);
+    const attached: AttachedDevice = {
+      slot,
+      device,
+      actor,
+      constraints,
+      ...traits,
+      ...(actorLife !== undefined && { actorLife }),
+    };
     this.parts.buffers.openAttachment(slot, actor);
     this.parts.watch?.openedAttachment(buffer, slot);
     buffer.attachments.set(slot, attached);
@@ -209,19 +218,21 @@ export class BufferAttachments {
     this.#deaths.set(dead, (this.#deaths.get(dead) ?? 0) + 1);
   }
 
-  /** Ends the attachments that a dead actor has to a buffer, with their mappings and pins. Idempotent. */
+  /** Ends the attachments that a dead actor, whose timelines were looked at, has to a buffer, with their mappings and pins. Idempotent. */
   reclaim(buffer: ExportedBuffer, dead: ActorId): void {
-    for (const attached of [...buffer.attachments.values()]) {
-      if (attached.actor !== dead) continue;
-      this.#lookUnlessMoving(buffer);
-      this.#drop(buffer, attached.slot);
+    let isSeen = false;
+    for (const { actor, slot } of buffer.attachments.values()) {
+      if (actor !== dead) continue;
+      if (!isSeen) this.#lookUnlessMoving(buffer, dead);
+      isSeen = true;
+      this.#drop(buffer, slot, true);
     }
   }
 
   /** Ends an attachment; one that has been ended already is left alone. */
-  #drop(buffer: ExportedBuffer, slot: AttachmentSlot): void {
+  #drop(buffer: ExportedBuffer, slot: AttachmentSlot, reclaims = false): void {
     const { table, storage, buffers, queues } = this.parts;
-    if (table.dropAttachment(buffer, slot) === undefined) return;
+    if (table.dropAttachment(buffer, slot, reclaims) === undefined) return;
     storage.detach(slot);
     buffer.blockers.delete(slot);
     table.giveAttachmentSlot(slot);
@@ -229,7 +240,7 @@ export class BufferAttachments {
     queues.changed(buffer.slot);
   }
 
-  #lookUnlessMoving(buffer: ExportedBuffer): void {
-    if (!isMoving(this.parts.buffers.state(buffer.slot))) this.parts.watch?.look(buffer);
+  #lookUnlessMoving(buffer: ExportedBuffer, seen?: ActorId): void {
+    if (!isMoving(this.parts.buffers.state(buffer.slot))) this.parts.watch?.look(buffer, seen);
   }
 }

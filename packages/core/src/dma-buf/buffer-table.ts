@@ -16,6 +16,7 @@ import type { HeapAllocation, StoredAllocation } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
 import { staleHandle } from './exporter-errors.js';
 import { ExporterJournal, type PastBuffer } from './exporter-journal.js';
+import type { ActorLives } from './exporter-ports.js';
 import type { AttachRequest, BufferHandle, CreateRequest } from './protocol.js';
 import { SlotPool } from './slot-pool.js';
 
@@ -34,8 +35,9 @@ export class BufferTable {
   constructor(
     private readonly words: BufferWords,
     journal: Journal | undefined,
+    lives?: ActorLives,
   ) {
-    this.journal = new ExporterJournal(journal, words);
+    this.journal = new ExporterJournal(journal, words, lives);
     const { past, tally } = this.journal.restoredPast();
     this.#past = past;
     this.#pastTally = tally;
@@ -128,15 +130,20 @@ export class BufferTable {
     this.#attachmentSlots.give(slot);
   }
 
-  /** Takes an attachment off its buffer. @returns undefined when it is gone already: the slot may be somebody else's */
-  dropAttachment(buffer: ExportedBuffer, slot: AttachmentSlot): AttachedDevice | undefined {
+  /**
+   * Takes an attachment off its buffer.
+   *
+   * @param reclaims its actor has died, and is told of as reclaimed when all that it held has been taken back
+   * @returns undefined when it is gone already: the slot may be somebody else's
+   */
+  dropAttachment(buffer: ExportedBuffer, slot: AttachmentSlot, reclaims: boolean): AttachedDevice | undefined {
     const attached = buffer.attachments.get(slot);
     if (attached === undefined) return undefined;
     buffer.attachments.delete(slot);
     if (attached.actor !== undefined) buffer.addFormerHolder(slot, attached.actor);
     this.#restored.delete(attached);
     if (buffer.arriving === slot) buffer.arriving = undefined;
-    this.journal.write(buffer);
+    if (!reclaims || !this.journal.isOfTheDead(attached)) this.journal.write(buffer);
     return attached;
   }
 

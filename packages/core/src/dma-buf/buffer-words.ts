@@ -12,7 +12,8 @@
  *                          1     MAPPED_1    the importer      mappings that count, made under an odd generation
  *                          2     NOTIFIED    exporter          calls of moveNotify; dynamic importers only
  *                          3     PINNED      the importer      pins of this importer that forbid a move
- *                          4     IMPORTER    exporter          its actor; for those who ask who waits for whom
+ *                          4     IMPORTER    exporter          its actor; for those who ask who waits for whom, and for
+ *                                                        the exporter's next life (exporter-journal.ts)
  *           A row is one line, so no two importers write the same line; NOTIFIED is written once a move, and only ever
  *           by the exporter. After an importer's death its reclaimer writes. The last two words of each row are guards
  *           (`guard-words.ts`).

@@ -171,7 +171,7 @@ export class MessageChecks {
     if (attached === undefined || attached.actor === sender) return undefined;
     const fault = faultOf(request.attachment, 'attachment', `its own, and this is one of ${attached.device}`);
     // It had that slot once: the call was under way when another of its generators detached.
-    const isLate = buffer.formerHolders.get(request.attachment)?.has(sender) === true;
+    const isLate = buffer.hasHad(request.attachment, sender);
     return isLate ? { ...fault, isLate } : fault;
   }
 }

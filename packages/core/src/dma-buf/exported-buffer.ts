@@ -5,11 +5,17 @@ import type { BufferWords } from './buffer-words.js';
 import type { HeapAllocation } from './dma-heap.js';
 import type { CreateRequest, ImporterTraits } from './protocol.js';
 
+/** Beyond every actor's number. */
+const ACTORS = 2 ** 16;
+const pairOf = (slot: AttachmentSlot, actor: ActorId): number => slot * ACTORS + actor;
+
 /** An attachment as the exporter knows it: whose it is, and what it can reach. */
 export interface AttachedDevice extends ImporterTraits {
   readonly slot: AttachmentSlot;
   readonly device: string;
   readonly actor: ActorId;
+  /** The life of its actor that it was made in; absent = they are not told apart. */
+  readonly actorLife?: number;
   readonly constraints: DeviceConstraints;
   /** Of the attach that has made it. */
   readonly call?: number;
@@ -29,8 +35,11 @@ export interface AttachRecord {
 /** A buffer as its exporter knows it. Source: struct dma_buf, include/linux/dma-buf.h, v6.12. */
 export class ExportedBuffer extends BufferHistory {
   readonly attachments = new Map<AttachmentSlot, AttachedDevice>();
-  /** Who has had each of its slots before: a call of theirs that was under way when they detached comes late, and is no lie. */
-  readonly formerHolders = new Map<AttachmentSlot, Set<ActorId>>();
+  /**
+   * Who has had which of its slots before: a call of theirs that was under way when they detached comes late, and is no lie.
+   * Each pair is one number, so that a thousand attachments end without a thousand sets.
+   */
+  readonly formerHolders = new Set<number>();
   allocation: HeapAllocation | undefined;
   /** Of the present storage; stays when the buffer is disowned, where STATE is 0. */
   generation = 0;
@@ -67,9 +76,12 @@ export class ExportedBuffer extends BufferHistory {
 
   /** Notes that an actor has had a slot, and has it no more. */
   addFormerHolder(slot: AttachmentSlot, actor: ActorId): void {
-    const actors = this.formerHolders.get(slot);
-    if (actors === undefined) this.formerHolders.set(slot, new Set([actor]));
-    else actors.add(actor);
+    this.formerHolders.add(pairOf(slot, actor));
+  }
+
+  /** Whether an actor has had a slot before. */
+  hasHad(slot: AttachmentSlot, actor: ActorId): boolean {
+    return this.formerHolders.has(pairOf(slot, actor));
   }
 
   /** The constraints of all attached devices. */

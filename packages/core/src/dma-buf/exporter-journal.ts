@@ -1,7 +1,7 @@
 /**
  * What the exporter writes down for its next life, and how that life reads it: the words decide, the journal describes.
  *
- * One entry a live buffer, written anew at each change: who is attached, and which pages belong to which generation. An entry
+ * One entry a live buffer, written anew at each change but one (below): who is attached, and which pages belong to which generation. An entry
  * that names the pages of a generation is written before the generation is published. So whatever STATE says in the next life,
  * the entry knows its pages: those of the generation that STATE holds are the buffer's, those of the other are free again.
  * A move that was not published is rolled back thereby, one that was is complete. Reports are written one by one, each kind up to
@@ -10,21 +10,20 @@
  * A buffer that is closed takes three entries, and the exporter may die between them. The second says which buffer it counts, so that
  * from there on the buffer is gone; before it, the buffer is live and is closed anew, and its record is not there yet.
  *
+ * What a dead actor was attached to is taken back without an entry, so that a death costs none: RECLAIMED of the actor says that the
+ * attachments of that life are gone. A life that finds RECLAIMED behind is told of the death and takes them back itself, but for
+ * those whose slots were taken back already and are others' since: their row names another importer. (The actor itself attaches
+ * again only once RECLAIMED has followed.) A detach is written in any case: after it the slot may be the same actor's again.
+ *
  * Without a journal (an exporter that nobody starts again) nothing is written.
  */
-import {
-  type ActorId,
-  type AttachmentSlot,
-  BoundedList,
-  type BufferSlot,
-  type Journal,
-  type Nanoseconds,
-} from '../base/index.js';
+import { BoundedList, type BufferSlot, type Journal, type Nanoseconds } from '../base/index.js';
 import { type BufferTally, type MoveRecord, NO_TALLY, type Placement } from './buffer-history.js';
 import type { BufferWords } from './buffer-words.js';
 import { generationOf } from './buffer-words.js';
 import { type HeapAllocation, type StoredAllocation, storedOf } from './dma-heap.js';
 import { type AttachedDevice, ExportedBuffer } from './exported-buffer.js';
+import type { ActorLives } from './exporter-ports.js';
 import type { BufferHandle, CreateRequest } from './protocol.js';
 
 /** A buffer as its entry describes it: plain data. */
@@ -34,7 +33,7 @@ interface BufferEntry {
   readonly request: CreateRequest;
   readonly sizeBytes: number;
   readonly attachments: readonly AttachedDevice[];
-  readonly formerHolders: readonly (readonly [AttachmentSlot, readonly ActorId[]])[];
+  readonly formerHolders: readonly number[];
   readonly awaited: readonly string[];
   readonly orphaned: boolean;
   readonly firstMap: ExportedBuffer['firstMap'];
@@ -72,7 +71,20 @@ export class ExporterJournal {
   constructor(
     private readonly journal: Journal | undefined,
     private readonly words: BufferWords,
+    private readonly lives?: ActorLives,
   ) {}
+
+  /** Whether an attachment is of a life of its actor that has died. */
+  isOfTheDead({ actor, actorLife }: AttachedDevice): boolean {
+    return actorLife !== undefined && this.lives !== undefined && actorLife < this.lives.deaths(actor);
+  }
+
+  /** Whether an attachment was taken back without an entry. */
+  #isTakenBack(attached: AttachedDevice): boolean {
+    const { slot, actor, actorLife = Infinity } = attached;
+    if (!this.isOfTheDead(attached) || this.lives === undefined) return false;
+    return actorLife < this.lives.reclaimed(actor) || this.words.importerOf(slot) !== actor;
+  }
 
   /** Writes a buffer as it is. */
   write(buffer: ExportedBuffer): void {
@@ -83,7 +95,7 @@ export class ExporterJournal {
       ...{ slot, life, request, sizeBytes, orphaned, firstMap, placements, moves, tally },
       // One whose attach is under way is not told of it yet, and asks again.
       attachments: [...buffer.attachments.values()].filter((one) => one.slot !== buffer.arriving),
-      formerHolders: [...buffer.formerHolders].map(([held, actors]) => [held, [...actors]] as const),
+      formerHolders: [...buffer.formerHolders],
       awaited: [...buffer.awaited],
       ...(allocation && { present: { generation, storage: storedOf(allocation) } }),
       ...(incoming && { incoming: storedOf(incoming) }),
@@ -175,10 +187,10 @@ export class ExporterJournal {
     const buffer = new ExportedBuffer(slot, life, request, sizeBytes);
     buffer.awaited.clear();
     for (const device of entry.awaited) buffer.awaited.add(device);
-    for (const [held, actors] of entry.formerHolders) {
-      for (const actor of actors) buffer.addFormerHolder(held, actor);
+    for (const pair of entry.formerHolders) buffer.formerHolders.add(pair);
+    for (const attached of entry.attachments) {
+      if (!this.#isTakenBack(attached)) buffer.attachments.set(attached.slot, attached);
     }
-    for (const attached of entry.attachments) buffer.attachments.set(attached.slot, attached);
     buffer.restoreHistory(entry);
     buffer.firstMap = entry.firstMap;
     // A buffer that has been placed and has STATE 0 was given up, whatever the entry says.

@@ -1,5 +1,5 @@
 /** What the exporter is made of and what enters it from other layers: its policy, the costs of storage, the mover. */
-import type { ActorServices, AttachmentSlot, Journal, Task } from '../base/index.js';
+import type { ActorId, ActorServices, AttachmentSlot, Journal, Task } from '../base/index.js';
 import type { DeviceConstraints } from '../constraints/index.js';
 import type { BufferWords } from './buffer-words.js';
 import type { DmaHeap, HeapAllocation } from './dma-heap.js';
@@ -66,6 +66,14 @@ export interface StorageParts {
   readonly costs: StorageCosts;
 }
 
+/** How often actors have died. `RuntimeWords` is one: its words outlive the exporter. */
+export interface ActorLives {
+  /** Deaths so far: the number of the present life, from 0. */
+  deaths(actor: ActorId): number;
+  /** Of those, how many have been cleaned up after. */
+  reclaimed(actor: ActorId): number;
+}
+
 /** What the exporter works with. */
 export interface ExporterParts<M extends Mover = Mover> extends StorageParts {
   readonly queues: ExporterWords;
@@ -74,6 +82,8 @@ export interface ExporterParts<M extends Mover = Mover> extends StorageParts {
   readonly mover: (storage: MovableStorage) => M;
   /** Where it writes what its next life needs; absent = there is none. */
   readonly journal?: Journal;
+  /** Tells the journal whose life each attachment is of; absent = nobody's lives are told apart. */
+  readonly lives?: ActorLives;
   /** Told which device gets which pages; absent = nobody looks for writes to pages that were given back. */
   readonly sanitizer?: Pick<DmaSanitizer, 'mapped' | 'keepIn'>;
   /** Looks for control words that were overwritten; absent = nobody does. */

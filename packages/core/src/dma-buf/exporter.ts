@@ -56,7 +56,7 @@ export class Exporter<M extends Mover = Mover> {
   readonly #attachments: BufferAttachments;
 
   constructor(private readonly parts: ExporterParts<M>) {
-    this.#table = new BufferTable(parts.buffers, parts.journal);
+    this.#table = new BufferTable(parts.buffers, parts.journal, parts.lives);
     const { journal } = this.#table;
     this.records = new ExporterRecords(journal);
     parts.watch?.keepIn(journal);

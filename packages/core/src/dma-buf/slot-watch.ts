@@ -110,10 +110,11 @@ export class SlotWatch {
    * Looks at the words of a buffer and of its attachments, and gives the buffer up when they cannot be.
    *
    * Context: while no move runs: inside the buffer's service queue, or when MOVING is not set.
+   * @param seen an actor whose timelines have just been looked at
    * @returns what is wrong with it, now or since an earlier look; undefined when nothing is
    */
-  look(buffer: ExportedBuffer): string | undefined {
-    for (const { actor } of buffer.attachments.values()) this.lookAtTimelines(actor);
+  look(buffer: ExportedBuffer, seen?: ActorId): string | undefined {
+    for (const { actor } of buffer.attachments.values()) if (actor !== seen) this.lookAtTimelines(actor);
     const known = this.#corrupt.get(buffer.slot);
     if (known?.life === buffer.life) return known.what;
     const what = this.#damage(buffer);

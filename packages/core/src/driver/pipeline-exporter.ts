@@ -86,8 +86,9 @@ export function openPipelineExporter(
     openRowGuards(rowGuardsOf(host.words, start.tables));
   }
   const { journal } = host;
+  const lives = new RuntimeWords(host.words);
   const exporter = new Exporter({
-    ...{ services: host, buffers, queues, heaps, policy, costs, sanitizer, watch, journal },
+    ...{ services: host, buffers, queues, heaps, policy, costs, sanitizer, watch, journal, lives },
     mover: (storage) => new BufferMover({ services: host, memory, ...tables, policy, costs, storage }),
   });
   const { mover } = exporter;
@@ -115,7 +116,7 @@ export function openPipelineExporter(
   host.serve(guard.wrap(exporter.handlers()));
   host.serve({ [PEER_DIED]: reclaim });
   // All that earlier lives held is settled, but for deaths of others, of which the runtime tells again.
-  if (host.life > 0) new RuntimeWords(host.words).countReclaimed(start.actor, host.life);
+  if (host.life > 0) lives.countReclaimed(start.actor, host.life);
   return { exporter, mover, heaps, tables, reclaim, guard, watch, ...(sanitizer && { sanitizer }) };
 }
 

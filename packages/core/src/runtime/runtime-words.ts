@@ -141,9 +141,14 @@ export class RuntimeWords {
     this.words.notify(wordIndex(RECLAIMED + actor));
   }
 
+  /** Deaths of an actor that somebody has cleaned up after. */
+  reclaimed(actor: ActorId): number {
+    return this.words.load(wordIndex(RECLAIMED + actor));
+  }
+
   /** Deaths of an actor that nobody has cleaned up after. */
   unreclaimed(actor: ActorId): number {
-    return this.deaths(actor) - this.words.load(wordIndex(RECLAIMED + actor));
+    return this.deaths(actor) - this.reclaimed(actor);
   }
 
   beat(actor: ActorId): void {

@@ -1,49 +1,12 @@
 /** The exporter dies before and after every store to a word and every entry of its journal: its next life knows which pages are whose. */
-import {
-  AtomicWords,
-  actorId,
-  bufferSlot,
-  type Journal,
-  MAX_RECORDS,
-  type Task,
-  type WordIndex,
-} from '@dmabuf-lab/core/base';
+import { AtomicWords, actorId, bufferSlot, MAX_RECORDS, type Task } from '@dmabuf-lab/core/base';
 import { generationOf, isMoving, type StoredAllocation } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory, type Run } from '@dmabuf-lab/core/memory';
 import test from 'ava';
 import { CAMERA, CONTROL_BYTES, ENCODER, GPU, TableTop } from './table-top.js';
+import { type Remains, WatchedJournal, watched } from './watched-journal.js';
 
 const MiB = 1024 * 1024;
-
-/** What is left when the exporter dies at an instant. */
-interface Remains {
-  readonly words: SharedArrayBuffer;
-  readonly entries: ReadonlyMap<string, unknown>;
-  readonly at: string;
-}
-
-/** Words that keep what is left at each change of them. */
-class WatchedWords extends AtomicWords {
-  onChange: (what: string) => void = () => {};
-
-  override store(word: WordIndex, value: number): void {
-    this.onChange(`before store ${word}`);
-    super.store(word, value);
-    this.onChange(`after store ${word}`);
-  }
-}
-
-class WatchedJournal implements Journal {
-  readonly restored = new Map<string, unknown>();
-  readonly entries = new Map<string, unknown>();
-  onChange: (what: string) => void = () => {};
-
-  set(key: string, value: unknown): void {
-    if (value === undefined) this.entries.delete(key);
-    else this.entries.set(key, structuredClone(value));
-    this.onChange(`entry ${key}`);
-  }
-}
 
 const memory = PhysicalMemory.create([{ name: 'dram', base: 0x4000_0000, sizeBytes: 128 * MiB }]);
 const runsOf = (table: TableTop): readonly Run[] | undefined =>
@@ -55,17 +18,8 @@ function live(policy: ConstructorParameters<typeof TableTop>[0]): {
   pages: (readonly Run[] | undefined)[];
   tally: TableTop['exporter']['tally'];
 } {
-  const words = new WatchedWords(new SharedArrayBuffer(CONTROL_BYTES));
-  const journal = new WatchedJournal();
+  const { words, journal, remains } = watched(CONTROL_BYTES);
   const table = new TableTop(policy, 16 * MiB, undefined, { words, journal, memory });
-  const remains: Remains[] = [];
-  const keep = (at: string): void => {
-    const copy = new SharedArrayBuffer(CONTROL_BYTES);
-    new Uint8Array(copy).set(new Uint8Array(words.buffer));
-    remains.push({ words: copy, entries: structuredClone(journal.entries), at });
-  };
-  words.onChange = keep;
-  journal.onChange = keep;
   const pages: (readonly Run[] | undefined)[] = [undefined];
   const buffer = table.create();
   const [camera, gpu, encoder] = [CAMERA, GPU, ENCODER].map((device) => table.importer(device));
@@ -91,11 +45,7 @@ for (const moveAt of ['first-map', 'attach'] as const) {
     t.is(new Set(pages.map((runs) => JSON.stringify(runs))).size, 3);
     const seen = new Set<string>();
     for (const { words, entries, at } of remains) {
-      const journal = new WatchedJournal();
-      for (const [key, value] of entries) {
-        journal.restored.set(key, value);
-        journal.entries.set(key, value);
-      }
+      const journal = new WatchedJournal(entries);
       const table = new TableTop({ moveAt }, 16 * MiB, undefined, { words: new AtomicWords(words), journal, memory });
       table.exporter.restore();
       table.tables.resv.reclaimLock(bufferSlot(0), actorId(1));
@@ -142,11 +92,7 @@ test('the exporter dies at any entry of a close: the buffer is counted once and 
     ['entry past/0', 'entry past-tally', 'entry buffer/0'],
   );
   for (const { words, entries, at } of closing) {
-    const journal = new WatchedJournal();
-    for (const [key, value] of entries) {
-      journal.restored.set(key, value);
-      journal.entries.set(key, value);
-    }
+    const journal = new WatchedJournal(entries);
     const table = new TableTop({}, 16 * MiB, undefined, { words: new AtomicWords(words), journal, memory });
     table.exporter.restore();
     t.is(table.exporter.allBuffers.length, 1, at);

@@ -25,6 +25,7 @@ import {
 import { layOutTables, type OpenTables, openTables, PipelineLane } from '@dmabuf-lab/core/driver';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import { BufferMover } from '@dmabuf-lab/core/migration';
+import { RuntimeWords } from '@dmabuf-lab/core/runtime';
 import { Timeline } from '@dmabuf-lab/core/sync';
 import { CmaHeap, SystemHeap, storageCosts } from '@dmabuf-lab/heaps';
 
@@ -70,6 +71,7 @@ export class TableTop {
   readonly #names = new Map<number, string>();
 
   readonly watch: SlotWatch;
+  readonly lives: RuntimeWords;
   /** Only where it was asked for. */
   readonly sanitizer: DmaSanitizer | undefined;
 
@@ -77,6 +79,7 @@ export class TableTop {
   constructor(policy: Partial<ExporterPolicy> = {}, cmaBytes = 16 * MiB, sanitizerBytes?: number, life: Life = {}) {
     this.words = life.words ?? new Words(new SharedArrayBuffer(CONTROL_BYTES));
     this.tables = openTables(this.words, TABLES, actorId(1));
+    this.lives = new RuntimeWords(this.words);
     this.watch = new SlotWatch({
       ...this.tables,
       lastActor: 16,
@@ -107,7 +110,7 @@ export class TableTop {
     const { journal } = life;
     const heaps = [this.system, this.cma].map((heap) => sanitizer?.wrap(heap) ?? heap);
     this.exporter = new Exporter({
-      ...{ services, buffers, queues, heaps, policy: full, costs, sanitizer, watch, journal },
+      ...{ services, buffers, queues, heaps, policy: full, costs, sanitizer, watch, journal, lives: this.lives },
       mover: (storage) => new BufferMover({ services, memory, ...tables, policy: full, costs, storage }),
     });
     this.mover = this.exporter.mover;
