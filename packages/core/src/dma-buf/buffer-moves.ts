@@ -43,6 +43,7 @@ export class BufferMoves {
       forcedBy: forcingDevices(placement),
       requestedNs,
       attachments: unreachable.map(({ slot }) => slot),
+      asker: attached.slot,
     });
   }
 

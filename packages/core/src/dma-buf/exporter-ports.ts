@@ -45,7 +45,7 @@ export interface Mover {
    *
    * Context: inside the buffer's service queue.
    * @throws ErrnoError ETIMEDOUT naming the holders, EBUSY when pinned or in use under policy `busy`, ECANCELED when
-   *   no device that the move was for is left
+   *   no device that the move was for is left, or the one whose map has asked for it has it mapped
    */
   move(buffer: ExportedBuffer, target: HeapAllocation, cause: MoveCause): Task<void>;
 }
@@ -55,6 +55,8 @@ export interface MoveCause {
   readonly requestedNs: number;
   /** The attachments that the move is for: it is called off once none of them is left. Absent when a buffer moves back. */
   readonly attachments?: readonly AttachmentSlot[];
+  /** Whose map has asked for it: it is called off where that device has the buffer mapped by the time that the move begins. */
+  readonly asker?: AttachmentSlot;
 }
 
 /** What storage is made of, and what it costs. */

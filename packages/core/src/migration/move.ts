@@ -80,6 +80,7 @@ export class BufferMover implements Mover {
     let locked: AcquireContext | undefined;
     buffers.beginMove(buffer.slot);
     try {
+      this.#refuseToAwaitAsker(buffer, cause);
       yield* this.#drain(buffer, untilNs, progress);
       locked = yield* this.#lock(buffer, untilNs);
       this.#recheck(buffer, target, cause);
@@ -108,6 +109,20 @@ export class BufferMover implements Mover {
     buffer.placed({ heap: target.heap, atNs: services.clock.now(), why: cause.reason });
     this.#record(buffer, old?.heap ?? '', target, cause, progress, 'moved');
     this.parts.storage.note(buffer);
+  }
+
+  /**
+   * Another generator of the device whose map asks for the move may have mapped the buffer since the exporter looked, and keep it
+   * mapped until the asker goes on: the move would wait for its own asker. That device needs no move; who does asks again.
+   */
+  #refuseToAwaitAsker(buffer: ExportedBuffer, { asker }: MoveCause): void {
+    const asking = asker === undefined ? undefined : buffer.attachments.get(asker);
+    if (asking === undefined || buffer.allocation === undefined || this.parts.buffers.mappings(asking.slot) === 0)
+      return;
+    if (this.parts.storage.violation(buffer.allocation, asking.constraints) !== undefined) return;
+    const reason = `${asking.device}, whose map has asked for it, has it mapped by now`;
+    const details = { buffer: buffer.name, holders: [asking.device] };
+    throw new ErrnoError('ECANCELED', 'dma_buf_move', `Cannot move ${buffer.name}: ${reason}`, details);
   }
 
   /** Waits, holding no lock, until no device and no CPU user has the buffer mapped, and none has it pinned. */

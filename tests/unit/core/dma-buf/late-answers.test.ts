@@ -58,6 +58,28 @@ test('Exporter.map, where the device has it mapped by now, answers with what it 
   t.like(table.run(table.exporter.map({ buffer, attachment: attachment.slot })), { did: 'moving' });
 });
 
+test('Exporter.map, whose device has mapped it when the move begins, calls the move off instead of waiting for that mapping', (t) => {
+  const table = new TableTop();
+  const buffer = table.create();
+  const gpu = table.importer(GPU);
+  const attachment = table.run(gpu.attach(buffer));
+  gpu.unmap(table.run(gpu.map(attachment, table.lane())));
+  const encoder = table.importer(ENCODER);
+  table.run(encoder.attach(buffer)); // cannot reach it
+  const asked = table.exporter.map({ buffer, attachment: attachment.slot });
+  const park = asked.next().value;
+  t.like(park, { kind: 'time' }, 'the exporter is busy with the storage for the move');
+  const held = table.run(gpu.map(attachment, table.lane())); // another generator: nothing moves yet
+  const answer = table.run(asked);
+  t.deepEqual({ state: answer.state, runs: answer.runs }, { state: attachment.cached, runs: held.sgTable.runs });
+  const [{ moves, reserved }] = table.exporter.liveBuffers;
+  t.like(moves[0], { outcome: 'refused', error: { code: 'ECANCELED' }, waited: [] });
+  t.is(reserved, undefined);
+  t.is(table.cma.stats().usedBytes, 0);
+  gpu.unmap(held);
+  t.like(table.run(table.exporter.map({ buffer, attachment: attachment.slot })), { did: 'moving' });
+});
+
 test('Exporter.map, whose attachment went while it waited in the queue, maps nothing for whoever has the slot by now', (t) => {
   const table = new TableTop();
   const buffer = table.create();
