@@ -11,7 +11,6 @@ import {
   type ActorServices,
   assert,
   attempt,
-  BoundedList,
   type CallSites,
   type ErrnoError,
   type Nanoseconds,
@@ -31,6 +30,7 @@ import {
   unmappedTwice,
   wouldDeadlock,
 } from './importer-errors.js';
+import { KeptMappings } from './kept-mappings.js';
 import {
   type AttachReply,
   type AttachRequest,
@@ -40,22 +40,13 @@ import {
   holdsInPlace,
   type ImporterTraits,
   type MapReply,
-  pinsForItsStay,
 } from './protocol.js';
+import { type Stall, StallLog } from './stall-log.js';
 
 /** A device as an importer: its name, what it can reach, its IOMMU if it has one, and how it maps. */
 export interface ImporterDevice extends ImporterTraits {
   readonly name: string;
   readonly constraints: DeviceConstraints;
-}
-
-/** One wait of a device for a buffer's storage. */
-export interface Stall {
-  readonly buffer: string;
-  readonly startNs: Nanoseconds;
-  readonly endNs: Nanoseconds;
-  /** `moving`: waited for a move, others' or one for this device; `placing`: for the first allocation; `mapping`: a call. */
-  readonly why: 'moving' | 'placing' | 'mapping';
 }
 
 /** What one generator of a driver still owes: it must not wait for a move while a fence of its own is pending. */
@@ -68,8 +59,7 @@ const LOST: unique symbol = Symbol('lost');
 
 export class DmaBufImporter {
   readonly #attachments = new Map<number, DmaBufAttachment>();
-  /** What a device with held mappings has used since it last let go, with what keeps it mapped if anything does. */
-  readonly #kept = new Map<DmaBufAttachment, DmaMapping | undefined>();
+  readonly #kept: KeptMappings;
   /** How often it was told that an actor has died. */
   readonly #ownerDeaths = new Map<ActorId, number>();
   readonly #storage: ImportedStorage;
@@ -77,18 +67,12 @@ export class DmaBufImporter {
   onMoveNotify: (buffer: BufferHandle) => void = () => {};
   /** Says which line of the driver ends what; absent = nobody wants to know. */
   callSites: CallSites | undefined;
-  /** The first `MAX_RECORDS` waits for storage, one by one. */
-  readonly stalls = new BoundedList<Stall>();
-  /** Sum of those for moves. */
-  movingNs: Nanoseconds = 0;
-  /** Sum of all stalls. */
-  stalledNs: Nanoseconds = 0;
+  /** Its waits for storage. */
+  readonly stalls: StallLog;
   /** Calls of moveNotify that it has had. */
   moveNotifies = 0;
   /** Calls of attach that it has made: each has a number of its own. */
   #attaches = 0;
-  /** Calls of dma_buf_pin that it has made. */
-  pins = 0;
   #reopen = false;
 
   constructor(
@@ -99,6 +83,12 @@ export class DmaBufImporter {
   ) {
     assert(!device.pin || device.importer === 'dynamic', 'a static importer pins by having mapped, not by dma_buf_pin');
     this.#storage = new ImportedStorage(memory, device.name, device.constraints);
+    this.stalls = new StallLog(services, device.name);
+    const mapAgain = (attachment: DmaBufAttachment): DmaMapping => {
+      this.#tryMap(attachment);
+      return this.#storage.mapping(attachment);
+    };
+    this.#kept = new KeptMappings(buffers, device, mapAgain, (mapping) => this.unmap(mapping));
   }
 
   get attachments(): Iterable<DmaBufAttachment> {
@@ -107,7 +97,12 @@ export class DmaBufImporter {
 
   /** Mappings that it holds from job to job. */
   get heldMappings(): Iterable<DmaMapping | undefined> {
-    return this.#kept.values();
+    return this.#kept.mappings;
+  }
+
+  /** Calls of dma_buf_pin that it has made. */
+  get pins(): number {
+    return this.#kept.pins;
   }
 
   get iovaRanges(): number {
@@ -146,7 +141,7 @@ export class DmaBufImporter {
     const startNs = this.services.clock.now();
     const deathsBefore = new Map(this.#ownerDeaths);
     const reply: AttachReply = yield* this.services.call(EXPORTER, 'attach', request);
-    if (reply.moved) this.#stalled(reply.name, startNs, 'moving');
+    if (reply.moved) this.stalls.ended(reply.name, startNs, 'moving');
     if (this.attachmentOf(buffer) !== undefined) {
       // Another generator of this driver was quicker: a device attaches to a buffer once.
       const spare: DetachRequest = { buffer, attachment: reply.attachment, ended: true };
@@ -180,7 +175,7 @@ export class DmaBufImporter {
     if (this.device.pin && this.buffers.pinsOf(attachment.slot) > 0) throw stillInUse(name, attachment, 'pinned');
     attachment.detached = true;
     attachment.detachedAt = this.callSites?.here();
-    this.#kept.delete(attachment);
+    this.#kept.forget(attachment);
     this.#heed(attachment);
     this.#storage.forget(attachment);
     if (this.attachmentOf(attachment.buffer) === attachment) this.#attachments.delete(attachment.buffer.slot);
@@ -227,21 +222,7 @@ export class DmaBufImporter {
    * publishes its fence; `unmap` ends what lasts for the job only.
    */
   beginUse(mappings: readonly DmaMapping[]): void {
-    if (this.device.mapping !== 'held' && !this.device.pin) return;
-    for (const mapping of mappings) {
-      const { attachment } = mapping;
-      const isFirst = this.device.mapping === 'held' && !this.#kept.has(attachment);
-      if (this.device.pin && (isFirst || !pinsForItsStay(this.device))) {
-        this.buffers.pinMapped(attachment.slot);
-        this.pins += 1;
-        mapping.pins = !isFirst;
-      }
-      if (!isFirst) continue;
-      if (holdsInPlace(this.device)) {
-        this.#tryMap(attachment);
-        this.#kept.set(attachment, this.#storage.mapping(attachment));
-      } else this.#kept.set(attachment, undefined);
-    }
+    this.#kept.begin(mappings);
   }
 
   /** The job's fences are published: for a dynamic importer they stand for its mappings from here on. Never waits. */
@@ -254,7 +235,7 @@ export class DmaBufImporter {
   *hold(buffer: BufferHandle, debt: FenceDebt): Task<void> {
     if (!holdsInPlace(this.device)) return;
     const attachment = yield* this.attach(buffer);
-    if (!this.#kept.has(attachment)) this.#kept.set(attachment, yield* this.map(attachment, debt));
+    if (!this.#kept.has(attachment)) this.#kept.hold(yield* this.map(attachment, debt));
   }
 
   /** Asks for REQBUFS(0) and a new start, at the next `reopenIfAsked`. */
@@ -272,13 +253,7 @@ export class DmaBufImporter {
 
   /** Ends the held mappings and pins, and detaches from their buffers. `ended`: as of `detach`. */
   *letGo(ended = false): Task<void> {
-    const kept = [...this.#kept];
-    this.#kept.clear();
-    for (const [attachment, mapping] of kept) {
-      if (pinsForItsStay(this.device)) this.#unpin(attachment);
-      if (mapping !== undefined) this.unmap(mapping);
-    }
-    for (const [attachment] of kept) {
+    for (const attachment of this.#kept.endAll()) {
       // A job of another lane still works on it: its attachment stays until then.
       if (attachment.mapCount === 0 && !attachment.detached) yield* this.detach(attachment, ended);
     }
@@ -293,18 +268,9 @@ export class DmaBufImporter {
     for (const attachment of [...this.#attachments.values()]) {
       if (attachment.owner !== owner || attachment.orphaned) continue;
       attachment.orphaned = true;
-      this.#endKept(attachment);
+      this.#kept.endUnused(attachment);
       if (attachment.mapCount === 0 && !attachment.detached) yield* this.detach(attachment);
     }
-  }
-
-  #endKept(attachment: DmaBufAttachment): void {
-    if (!this.#kept.has(attachment)) return;
-    const mapping = this.#kept.get(attachment);
-    if (attachment.mapCount > (mapping === undefined ? 0 : 1)) return; // a job works on it; `unmap` looks again
-    this.#kept.delete(attachment);
-    if (pinsForItsStay(this.device)) this.#unpin(attachment);
-    if (mapping !== undefined) this.unmap(mapping);
   }
 
   /** DMA segments that the device sees of a mapped buffer. */
@@ -317,14 +283,14 @@ export class DmaBufImporter {
     const site = this.callSites?.here();
     if (!mapping.isLive) throw unmappedTwice(this.device.name, mapping.attachment, mapping.endedAt, site);
     mapping.retire(site);
-    if (mapping.pins) this.#unpin(mapping.attachment);
+    if (mapping.pins) this.#kept.unpin(mapping.attachment);
     if (mapping.counts) this.#unmapWords(mapping.attachment);
     else mapping.attachment.mapCount -= 1;
     if (mapping.attachment.orphaned) this.#leaveOrphan(mapping.attachment);
   }
 
   #leaveOrphan(attachment: DmaBufAttachment): void {
-    this.#endKept(attachment);
+    this.#kept.endUnused(attachment);
     if (attachment.mapCount > 0 || attachment.detached) return;
     this.services.spawn(`leave ${attachment.name}`, this.#detachOrphan(attachment));
   }
@@ -367,10 +333,6 @@ export class DmaBufImporter {
     this.buffers.unmap(attachment.buffer.slot, attachment.slot, attachment.cached); // P6
   }
 
-  #unpin({ buffer, slot, cached }: DmaBufAttachment): void {
-    this.buffers.unpinMapped(buffer.slot, slot, cached);
-  }
-
   #unmapWords(attachment: DmaBufAttachment): void {
     attachment.mapCount -= 1;
     attachment.counted -= 1;
@@ -388,27 +350,16 @@ export class DmaBufImporter {
       this.#adopt(attachment, reply);
       why = reply.did;
     }
-    this.#stalled(attachment.name, startNs, why);
+    this.stalls.ended(attachment.name, startNs, why);
   }
 
   *#askForStorage({ buffer, slot, name }: DmaBufAttachment, startNs: Nanoseconds): Task<MapReply> {
     try {
       return yield* this.services.call<MapReply>(EXPORTER, 'map', { buffer, attachment: slot });
     } catch (error) {
-      this.#stalled(name, startNs, 'moving'); // only a move that failed refuses a map after a wait
+      this.stalls.ended(name, startNs, 'moving'); // only a move that failed refuses a map after a wait
       throw error;
     }
-  }
-
-  #stalled(buffer: string, startNs: Nanoseconds, why: Stall['why']): void {
-    const endNs = this.services.clock.now();
-    if (endNs <= startNs) return;
-    this.stalledNs += endNs - startNs;
-    if (why === 'moving') this.movingNs += endNs - startNs;
-    this.stalls.add({ buffer, startNs, endNs, why });
-    if (!this.services.trace.enabled) return;
-    const span = { name: `stall: ${why}`, startNs, durationNs: endNs - startNs, args: { buffer } };
-    this.services.trace.add({ track: this.device.name, ...span });
   }
 
   /** Takes over the storage that the exporter named, after checking the real addresses. */

@@ -22,6 +22,7 @@ export * from './objects/index.js';
 export * from './protocol.js';
 export * from './row-guards.js';
 export * from './slot-watch.js';
+export type { Stall, StallLog } from './stall-log.js';
 export * from './storage-planner.js';
 export * from './use-log.js';
 export * from './use-words.js';

@@ -333,7 +333,7 @@ class DriverActor {
       serviceNs,
       fenceWaitNs,
       stalls: this.#importer.stalls.items,
-      movingNs: this.#importer.movingNs,
+      movingNs: this.#importer.stalls.movingNs,
       counters: Object.fromEntries(counters),
       sequences: Object.fromEntries([...sequences].map(([name, log]) => [name, log.ranges()])),
       latencies: Object.fromEntries([...latencies].map(([name, sample]) => [name, sample.report()])),

@@ -114,7 +114,7 @@ export class PipelineJob implements Job {
       const known = parts.importer.attachmentOf(frame.buffer);
       attachments.push(known ?? (yield* parts.importer.attach(frame.buffer)));
     }
-    const stalledBeforeNs = parts.importer.stalledNs;
+    const stalledBeforeNs = parts.importer.stalls.totalNs;
     for (;;) {
       const waitingNs = clock.now();
       for (const access of accesses) if (mustWait(parts, access)) yield* awaitFences(parts, lane, access);
@@ -130,7 +130,7 @@ export class PipelineJob implements Job {
         parts.importer.leaveToFences(mappings);
       }
       if (parts.cpu !== undefined) yield* beginCpuAccess(parts, parts.cpu, accesses, mappings);
-      const stalledNs = parts.importer.stalledNs - stalledBeforeNs;
+      const stalledNs = parts.importer.stalls.totalNs - stalledBeforeNs;
       return new PipelineJob(parts, lane, accesses, mappings, fence, clock.now(), stalledNs);
     }
   }
