@@ -193,7 +193,8 @@ export class BufferAttachments {
     const { services, table, storage, policy, moves } = this.parts;
     const buffer = table.lookUp(request.buffer, 'dma_buf_detach');
     const attached = buffer.attachments.get(request.attachment);
-    if (attached === undefined) throw staleHandle('dma_buf_detach', request.buffer);
+    const isOther = request.call !== undefined && attached?.call !== request.call;
+    if (attached === undefined || isOther) throw staleHandle('dma_buf_detach', request.buffer);
     this.#lookUnlessMoving(buffer);
     this.#recordLeak(buffer, attached);
     this.#drop(buffer, attached.slot);

@@ -108,7 +108,7 @@ const REQUESTS: Readonly<Record<string, Shape>> = {
     { importer: oneOf('static', 'dynamic'), pin: flag, call: number, ...common },
   ),
   map: record({ buffer: handle, attachment: slot }, common),
-  detach: record({ buffer: handle, attachment: slot, ended: flag }, common),
+  detach: record({ buffer: handle, attachment: slot, ended: flag }, { call: number, ...common }),
   seal: record({ buffer: handle }, common),
   destroy: record({ buffer: handle }, common),
 };

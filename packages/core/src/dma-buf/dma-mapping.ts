@@ -32,6 +32,8 @@ export class DmaBufAttachment {
     readonly sizeBytes: number,
     /** Who exports the buffer; undefined = the heap's own actor. */
     readonly owner?: ActorId,
+    /** The number of the attach that has made it. */
+    readonly call?: number,
   ) {}
 }
 

@@ -128,6 +128,8 @@ export class DmaBufImporter {
   *attach(buffer: BufferHandle): Task<DmaBufAttachment> {
     const known = this.attachmentOf(buffer);
     if (known !== undefined) return known;
+    this.#attaches += 1;
+    const call = this.#attaches;
     const request: AttachRequest = {
       buffer,
       device: this.device.name,
@@ -136,7 +138,7 @@ export class DmaBufImporter {
       mapping: this.device.mapping,
       ...(this.#isDynamic && { importer: 'dynamic' }),
       ...(this.device.pin && { pin: true }),
-      call: ++this.#attaches,
+      call,
     };
     const startNs = this.services.clock.now();
     const deathsBefore = new Map(this.#ownerDeaths);
@@ -144,12 +146,12 @@ export class DmaBufImporter {
     if (reply.moved) this.stalls.ended(reply.name, startNs, 'moving');
     if (this.attachmentOf(buffer) !== undefined) {
       // Another generator of this driver was quicker: a device attaches to a buffer once.
-      const spare: DetachRequest = { buffer, attachment: reply.attachment, ended: true };
-      yield* this.services.call(EXPORTER, 'detach', spare);
+      const spare: DetachRequest = { buffer, attachment: reply.attachment, ended: true, call };
+      yield* callOnce(this.services, 'detach', spare);
       return yield* this.attach(buffer);
     }
     const { name, sizeBytes, owner } = reply;
-    const attachment = new DmaBufAttachment(buffer, reply.attachment, name, sizeBytes, owner);
+    const attachment = new DmaBufAttachment(buffer, reply.attachment, name, sizeBytes, owner, call);
     this.#attachments.set(buffer.slot, attachment);
     if (owner !== undefined && this.#ownerDeaths.get(owner) !== deathsBefore.get(owner)) {
       // Whoever exports it has died while this was under way, and nobody will tell again.
@@ -179,7 +181,8 @@ export class DmaBufImporter {
     this.#heed(attachment);
     this.#storage.forget(attachment);
     if (this.attachmentOf(attachment.buffer) === attachment) this.#attachments.delete(attachment.buffer.slot);
-    const request: DetachRequest = { buffer: attachment.buffer, attachment: attachment.slot, ended };
+    const { buffer, slot, call } = attachment;
+    const request: DetachRequest = { buffer, attachment: slot, ended, ...(call !== undefined && { call }) };
     yield* callOnce(this.services, 'detach', request);
   }
 

@@ -118,6 +118,8 @@ export interface MapReply {
 export interface DetachRequest extends MapRequest {
   /** The device is done with the run: the buffer need not move back for those that stay. */
   readonly ended: boolean;
+  /** Of the attach that has made it, so that a detach that is made again ends no attachment made since; absent = whatever is there. */
+  readonly call?: number;
 }
 export interface BufferRequest extends ControlRequest {
   readonly buffer: BufferHandle;

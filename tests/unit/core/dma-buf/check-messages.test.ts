@@ -37,6 +37,7 @@ test('MessageChecks, every request as the importers send it, has no fault', (t) 
   t.is(faultOf('attach', { ...ATTACH, mapping: 'held', importer: 'dynamic', pin: true, version: 1 }), undefined);
   t.is(faultOf('map', MAP), undefined);
   t.is(faultOf('detach', DETACH), undefined);
+  t.is(faultOf('detach', { ...DETACH, call: 7 }), undefined);
   t.is(faultOf('seal', { buffer: HANDLE }), undefined);
   t.is(faultOf('destroy', { buffer: HANDLE }), undefined);
 });
@@ -86,6 +87,7 @@ const BROKEN: readonly (readonly [method: string, args: unknown, field: string])
   ['attach', { ...ATTACH, constraints: { device: 'camera', prefers: { cost: Infinity } } }, 'constraints.prefers.cost'],
   ['map', { buffer: HANDLE }, 'attachment'],
   ['detach', MAP, 'ended'],
+  ['detach', { ...DETACH, call: '7' }, 'call'],
   ['seal', { buffer: { ...HANDLE, generation: 1 } }, 'buffer.generation'],
   ['explode', {}, 'method'],
   ['constructor', {}, 'method'],
