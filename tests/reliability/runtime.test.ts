@@ -147,6 +147,19 @@ test('row 28: a run whose trace is full after ten events of each actor, tells ho
   t.is(threads.result.devices.camera.framesOut, plain.result.devices.camera.framesOut);
 });
 
+test('row 28: the trace of a device that is started again, tells how many events of all its lives are missing', async (t) => {
+  const timeline = 'timeline: [{ at: 200ms, kill: camera }, { at: 300ms, restart: camera }]';
+  const scenario = parseScenario(`${PREVIEW}${timeline}\n`, 'preview.yaml');
+  const runWith = async (options: RunOptions) => await executeRun(await prepareRun(scenario), options);
+  const whole = await runWith({ collectTrace: true });
+  const full = await runWith({ collectTrace: true, traceCapacity: 3 });
+  const isOfCamera = ({ track }: { track: string }): boolean => track.startsWith('camera');
+  t.true(whole.trace.filter(isOfCamera).length > 12, 'each of its lives has more than fit');
+  const told = full.trace.filter(({ name }) => name === 'events dropped');
+  const missing = told.reduce((sum, { args }) => sum + Number(args?.dropped), 0);
+  t.is(full.trace.length - told.length + missing, whole.trace.length);
+});
+
 /** Source files of all packages, from the root. */
 function sources(): string[] {
   const packages = readdirSync(join(ROOT, 'packages'));

@@ -41,6 +41,12 @@ test('ThreadsRuntime, a control call, is answered and its error keeps code, errn
   ]);
 });
 
+test('ThreadsRuntime, an actor that throws with a detail that cannot be cloned, is told of all the same, without the details', async (t) => {
+  const steps = { gpu: [{ do: 'throw', message: 'no such shader', uncloneable: true }] } as const;
+  const error = await t.throwsAsync(runThreads(steps), { message: /^gpu failed: no such shader/ });
+  t.like(error.cause, { code: 'EIO', details: {} });
+});
+
 test('ThreadsRuntime, an actor that throws, ends the run with its name and stack', async (t) => {
   const error = await t.throwsAsync(
     runThreads({ gpu: [{ do: 'throw', message: 'no such shader' }], other: [{ do: 'wait', word: 9, until: 1 }] }),

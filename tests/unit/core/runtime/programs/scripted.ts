@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import {
   actorId,
   attempt,
+  ErrnoError,
   EventClass,
   external,
   sleepUntil,
@@ -22,7 +23,8 @@ export type Step =
   | { readonly do: 'wait'; readonly word: number; readonly until: number; readonly timeoutNs?: number }
   | { readonly do: 'external'; readonly turns: number; readonly text: string }
   | { readonly do: 'call'; readonly peer: string; readonly method: string; readonly args: unknown }
-  | { readonly do: 'throw'; readonly message: string }
+  /** `uncloneable`: with a detail that cannot be given to another thread. */
+  | { readonly do: 'throw'; readonly message: string; readonly uncloneable?: boolean }
   | { readonly do: 'exit' }
   /** Posts to the runtime, as the module of a driver can, all of it or, by life, one in each; on threads only. */
   | { readonly do: 'post'; readonly messages: readonly unknown[]; readonly byLife?: boolean }
@@ -82,6 +84,7 @@ function* perform(host: ActorHost, step: Step, note: (text: string) => void): Ta
       yield* callAndNote(host, step, note);
       break;
     case 'throw':
+      if (step.uncloneable) throw new ErrnoError('EIO', 'test', step.message, { callback: () => {} });
       throw new Error(step.message);
     case 'exit':
       process.exit(3);
