@@ -71,11 +71,17 @@ export class BufferAttachments {
 
   *#attach(buffer: ExportedBuffer, request: AttachRequest): Task<AttachReply> {
     const { services, table, storage, policy, watch, records } = this.parts;
-    if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_attach');
-    if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
-    refuseCorrupt(watch, buffer, 'dma_buf_attach');
     const known = table.takeRestoredAttachment(buffer, request);
+    try {
+      if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_attach');
+      refuseCorrupt(watch, buffer, 'dma_buf_attach');
+    } catch (error) {
+      // Attached by an earlier life that has not answered: its device takes this for the answer, and will never detach.
+      if (known !== undefined) this.#drop(buffer, known.slot);
+      throw error;
+    }
     if (known !== undefined) return this.#answer(buffer, known, false);
+    if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
     const { device, constraints } = request;
     const atNs = services.clock.now();
     const plan = storage.planner.planAttach(storage.situation(buffer, constraints), request, policy);

@@ -1,9 +1,9 @@
 /** The exporter dies before and after every store to a word and every entry of its journal: its next life knows which pages are whose. */
-import { AtomicWords, actorId, bufferSlot, MAX_RECORDS, type Task } from '@dmabuf-lab/core/base';
-import { generationOf, isMoving, type StoredAllocation } from '@dmabuf-lab/core/dma-buf';
+import { AtomicWords, actorId, bufferSlot, MAX_RECORDS, type Task, wordAt } from '@dmabuf-lab/core/base';
+import { BUFFER_ROW_WORDS, generationOf, isMoving, type StoredAllocation } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory, type Run } from '@dmabuf-lab/core/memory';
 import test from 'ava';
-import { CAMERA, CONTROL_BYTES, ENCODER, GPU, TableTop } from './table-top.js';
+import { CAMERA, CONTROL_BYTES, ENCODER, GPU, TABLES, TableTop } from './table-top.js';
 import { type Remains, WatchedJournal, watched } from './watched-journal.js';
 
 const MiB = 1024 * 1024;
@@ -157,6 +157,52 @@ test('a buffer of a dead owner, whose STATE is 0, keeps the pages that others ha
   next.run(next.exporter.detach({ buffer, attachment: attachment.slot, ended: true }));
   next.run(next.spawned[0]);
   t.is(next.system.stats().usedBytes, 0);
+});
+
+test('an attach of which the answer was lost, to a buffer whose owner has died or that was overwritten since, leaves no attachment', (t) => {
+  for (const harm of ['owner dies', 'overwritten'] as const) {
+    const { words, journal } = watched(CONTROL_BYTES);
+    const owner = actorId(7);
+    const table = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
+    const create = {
+      name: 'b',
+      pool: 'p',
+      sizeBytes: MiB,
+      allocate: 'deferred',
+      expect: [],
+      expectTimeoutNs: 0,
+    } as const;
+    const buffer = table.run(table.exporter.create({ ...create, actor: owner }));
+    const plain = { buffer, device: 'gpu', actor: actorId(3), constraints: GPU, mapping: 'per-job', call: 1 } as const;
+    table.run(table.exporter.attach(plain));
+    if (harm === 'owner dies') table.exporter.reclaim(owner);
+    else words.store(wordAt(TABLES.buffers, buffer.slot, BUFFER_ROW_WORDS - 1), 0x5a5a);
+
+    const next = new TableTop({}, 16 * MiB, undefined, { words, journal: new WatchedJournal(journal.entries), memory });
+    next.exporter.restore();
+    t.throws(() => next.run(next.exporter.attach(plain)), { code: harm === 'owner dies' ? 'ENODEV' : 'EIO' });
+    t.is(next.exporter.find(buffer)?.attachments.size, 0, harm);
+    // Whoever waits for the last detach goes on.
+    if (harm === 'owner dies') next.run(next.spawned[0]);
+    else next.run(next.exporter.destroy({ buffer }));
+    t.deepEqual([...next.exporter.liveBuffers], [], harm);
+  }
+});
+
+test('an attach of which the answer was lost, to a buffer that is to be destroyed by now, is answered', (t) => {
+  const { words, journal } = watched(CONTROL_BYTES);
+  const table = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
+  const buffer = table.create();
+  const plain = { buffer, device: 'gpu', actor: actorId(3), constraints: GPU, mapping: 'per-job', call: 1 } as const;
+  const { attachment } = table.run(table.exporter.attach(plain));
+  const next = new TableTop({}, 16 * MiB, undefined, { words, journal: new WatchedJournal(journal.entries), memory });
+  next.exporter.restore();
+  const destroyed = next.exporter.destroy({ buffer });
+  destroyed.next();
+  t.is(next.run(next.exporter.attach(plain)).attachment, attachment);
+  t.throws(() => next.run(next.exporter.attach({ ...plain, device: 'camera', call: 2 })), { code: 'ESTALE' });
+  next.run(next.exporter.detach({ buffer, attachment, ended: true }));
+  next.run(destroyed);
 });
 
 test('a create of which the answer was lost, finds its buffer; one whose storage was not there yet, makes another', (t) => {
