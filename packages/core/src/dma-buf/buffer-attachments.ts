@@ -74,6 +74,8 @@ export class BufferAttachments {
     const known = table.takeRestoredAttachment(buffer, request);
     try {
       if (buffer.orphaned) throw exporterDied(buffer, 'dma_buf_attach');
+      // Before any look at its words: it may have been closed while this waited, and its slot be another's.
+      if (buffer.dying && known === undefined) throw staleHandle('dma_buf_attach', request.buffer);
       refuseCorrupt(watch, buffer, 'dma_buf_attach');
     } catch (error) {
       // Attached by an earlier life that has not answered: its device takes this for the answer, and will never detach.
@@ -81,7 +83,6 @@ export class BufferAttachments {
       throw error;
     }
     if (known !== undefined) return this.#answer(buffer, known, false);
-    if (buffer.dying) throw staleHandle('dma_buf_attach', request.buffer);
     const { device, constraints } = request;
     const atNs = services.clock.now();
     const plan = storage.planner.planAttach(storage.situation(buffer, constraints), request, policy);

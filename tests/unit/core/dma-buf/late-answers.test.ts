@@ -101,3 +101,23 @@ test('Exporter.map, whose attachment went while it waited in the queue, maps not
   t.is(table.run(arriving).slot, attachment.slot, 'the slot is taken anew');
   t.throws(() => table.run(asked), { code: 'ECANCELED', message: /gpu has detached meanwhile/ });
 });
+
+test('Exporter.attach, of a buffer that was destroyed while it waited in the queue, is ESTALE, and nobody is told of damage', (t) => {
+  const table = new TableTop();
+  const buffer = table.create();
+  // Another service of the buffer is under way: the destroy and the attach wait in its queue.
+  let isDone = false;
+  const under = table.tables.queues.serialised(buffer.slot, function* () {
+    while (!isDone) yield* sleepUntil(table.nowNs + 1, 'what is under way');
+  });
+  under.next();
+  const destroyed = table.exporter.destroy({ buffer });
+  destroyed.next();
+  const arriving = table.importer(GPU).attach(buffer);
+  arriving.next();
+  isDone = true;
+  table.run(under);
+  table.run(destroyed);
+  t.throws(() => table.run(arriving), { code: 'ESTALE' });
+  t.deepEqual(table.watch.records, []);
+});
