@@ -1,4 +1,5 @@
 /** With `pace: max` only sources advance the scenario: what becomes of it while one has not attached yet, or has left. */
+import { fileURLToPath } from 'node:url';
 import type { RunResult } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { runText } from './run-file.js';
@@ -59,3 +60,63 @@ test.serial('a source that leaves for good while another stays, does not take th
   t.true(framesIn <= 25, `late has ${framesIn} frames, and is there for half a second`);
   t.true(result.ledger.empty);
 });
+
+const JOINER = JSON.stringify(fileURLToPath(new URL('./drivers/joiner.js', import.meta.url)));
+
+/** A mixer takes a frame of each camera in turn: each is held up by the other. */
+for (const [what, timeline] of [
+  ['leaves and comes back', '{ at: 1s, detach: front }, { at: 2s, attach: front }'],
+  ['attaches late', '{ at: 2s, attach: front }'],
+  ['is killed and started again by an event', '{ at: 500ms, kill: front }, { at: 5s, restart: front }'],
+] as const) {
+  test.serial(`a source that ${what}, while the other is held up by it: time goes on to its event`, async (t) => {
+    const { result } = await runText(`
+name: held-up
+duration: 10s
+runtime: threads
+pace: max
+payload: stamp
+memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
+heaps: [{ name: system, kind: system, window: dram }]
+devices:
+  front: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
+  back: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
+  mixer: { driver: ${JOINER} }
+links:
+  - { from: front.out, to: mixer.left, policy: block }
+  - { from: back.out, to: mixer.right, policy: block }
+timeline: [${timeline}]
+`);
+    t.is(framesOut(result)[1], 500);
+    t.true(result.devices.mixer.counters.joined >= 400, `${result.devices.mixer.counters.joined} were joined`);
+    t.true(result.ledger.empty);
+  });
+}
+
+for (const runtime of ['threads', 'virtual']) {
+  test.serial(
+    `a source that ends by itself before it is to leave, has all of its next stay, on ${runtime}`,
+    async (t) => {
+      const { result } = await runText(`
+name: ended-early
+duration: 10s
+runtime: ${runtime}
+pace: ${runtime === 'threads' ? 'max' : 'real'}
+payload: stamp
+memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
+heaps: [{ name: system, kind: system, window: dram }]
+devices:
+  front: { driver: camera, parameters: { width: 64, height: 64, rate: 50, frames: 10 } }
+  back: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
+  encoder: { driver: encoder, parameters: { service: 2ms } }
+  recorder: { driver: encoder, parameters: { service: 2ms } }
+links:
+  - { from: front.out, to: encoder.in }
+  - { from: back.out, to: recorder.in }
+timeline: [{ at: 5s, detach: front }, { at: 9s, attach: front }]
+`);
+      t.deepEqual(framesOut(result), [20, 500]);
+      t.true(result.ledger.empty);
+    },
+  );
+}

@@ -13,7 +13,8 @@
  * What a dead actor was attached to is taken back without an entry, so that a death costs none: RECLAIMED of the actor says that the
  * attachments of that life are gone. A life that finds RECLAIMED behind is told of the death and takes them back itself, but for
  * those whose slots were taken back already and are others' since: their row names another importer. (The actor itself attaches
- * again only once RECLAIMED has followed.) A detach is written in any case: after it the slot may be the same actor's again.
+ * again only once RECLAIMED has followed. A row that names no actor at all was overwritten, which is to be found.) A detach is
+ * written in any case: after it the slot may be the same actor's again.
  *
  * Without a journal (an exporter that nobody starts again) nothing is written.
  */
@@ -83,7 +84,9 @@ export class ExporterJournal {
   #isTakenBack(attached: AttachedDevice): boolean {
     const { slot, actor, actorLife = Infinity } = attached;
     if (!this.isOfTheDead(attached) || this.lives === undefined) return false;
-    return actorLife < this.lives.reclaimed(actor) || this.words.importerOf(slot) !== actor;
+    const importer = this.words.importerOf(slot);
+    const isOthers = importer !== actor && importer >= 1 && importer <= this.lives.last;
+    return actorLife < this.lives.reclaimed(actor) || isOthers;
   }
 
   /** Writes a buffer as it is. */

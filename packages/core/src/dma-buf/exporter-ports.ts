@@ -68,8 +68,10 @@ export interface StorageParts {
   readonly costs: StorageCosts;
 }
 
-/** How often actors have died. `RuntimeWords` is one: its words outlive the exporter. */
+/** Who the actors are, and how often they have died: from words that outlive the exporter. */
 export interface ActorLives {
+  /** The highest number of an actor; the lowest is 1. */
+  readonly last: number;
   /** Deaths so far: the number of the present life, from 0. */
   deaths(actor: ActorId): number;
   /** Of those, how many have been cleaned up after. */

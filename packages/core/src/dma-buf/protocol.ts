@@ -86,7 +86,7 @@ export interface AttachRequest extends ControlRequest, ImporterTraits {
   readonly device: string;
   readonly actor: ActorId;
   readonly constraints: DeviceConstraints;
-  /** Tells the attaches of a device apart, so that one that is made again finds what it has made; absent = it makes one at a time. */
+  /** Tells the attaches of an actor apart, which has one importer, so that one that is made again finds what it has made; absent = it makes one at a time. */
   readonly call?: number;
 }
 

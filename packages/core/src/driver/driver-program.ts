@@ -199,7 +199,7 @@ class DriverActor {
     const joined = yield* this.#join(late);
     if (first && !late) yield* this.host.ready();
     if (!joined) return;
-    if (presence.untilNs !== undefined) this.host.spawn('leave', this.#leaveAt(presence.untilNs));
+    if (presence.untilNs !== undefined) this.host.spawn('leave', this.#leaveAt(presence.untilNs, context.stay));
     if (first) {
       const nowNs = this.host.life > 0 ? this.host.clock.now() : 0;
       for (const timeNs of this.start.reqbufsNs)
@@ -273,8 +273,9 @@ class DriverActor {
     }
   }
 
-  *#leaveAt(timeNs: Nanoseconds): Task<void> {
-    if (!(yield* this.host.untilScenarioTime(timeNs))) return;
+  /** @param stay the one that ends: the driver may have ended it before, and wait for the next by then */
+  *#leaveAt(timeNs: Nanoseconds, stay: number): Task<void> {
+    if (!(yield* this.host.untilScenarioTime(timeNs)) || this.#context.stay !== stay) return;
     this.#context.leave();
     for (const input of this.#inputs) input.cut();
   }

@@ -114,6 +114,11 @@ export class PipelineContext<
 
   // ---- for the actor of the driver ----
 
+  /** The number of the stay of the device, from 1. */
+  get stay(): number {
+    return this.#stay;
+  }
+
   /** The device is there, for the first time or again. */
   beginStay(): void {
     this.#stay += 1;

@@ -1,6 +1,7 @@
 /** The exporter of a pipeline: hosts the heaps, serves the importers, moves buffers, and takes back what the dead held. */
 import { type ActorId, bufferSlot, type Task } from '../base/index.js';
 import {
+  type ActorLives,
   type DmaHeap,
   DmaSanitizer,
   Exporter,
@@ -86,7 +87,12 @@ export function openPipelineExporter(
     openRowGuards(rowGuardsOf(host.words, start.tables));
   }
   const { journal } = host;
-  const lives = new RuntimeWords(host.words);
+  const runtime = new RuntimeWords(host.words);
+  const lives: ActorLives = {
+    last: lastActor,
+    deaths: (actor) => runtime.deaths(actor),
+    reclaimed: (actor) => runtime.reclaimed(actor),
+  };
   const exporter = new Exporter({
     ...{ services: host, buffers, queues, heaps, policy, costs, sanitizer, watch, journal, lives },
     mover: (storage) => new BufferMover({ services: host, memory, ...tables, policy, costs, storage }),
@@ -116,7 +122,7 @@ export function openPipelineExporter(
   host.serve(guard.wrap(exporter.handlers()));
   host.serve({ [PEER_DIED]: reclaim });
   // All that earlier lives held is settled, but for deaths of others, of which the runtime tells again.
-  if (host.life > 0) lives.countReclaimed(start.actor, host.life);
+  if (host.life > 0) runtime.countReclaimed(start.actor, host.life);
   return { exporter, mover, heaps, tables, reclaim, guard, watch, ...(sanitizer && { sanitizer }) };
 }
 

@@ -22,11 +22,13 @@
  * Stale     Nothing clears a row when its source is back: by I2 its instant has been reached by then, so that the first return
  *           is not ahead, and nothing happens; 1 says the same for one that came back by itself. So a source that is there is never overtaken.
  * Progress  Wait-free. Time stands still only while a source is there, or comes back by itself. Before its first store a late source counts
- *           as there; then it stores and looks itself.
+ *           as there; then it stores and looks itself. One that is there may be held up by one that is not: then everybody waits, and
+ *           the threads runtime lets time go on to the next event.
  * Crash     A source that dies has stored AWAY or not, and let time go on or not: its reclaimer stores AWAY anew, looks, and wakes whoever
  *           waits for time. A reclaimer that dies has stored AWAY or not; whoever comes after it stores the same and looks again. To look twice
  *           raises the time to where it is already.
- * Shown by  tests/race/sources.test.ts, tests/scenarios/dead-sources.test.ts, tests/scenarios/late-sources.test.ts.
+ * Shown by  tests/race/sources.test.ts, tests/scenarios/dead-sources.test.ts, tests/scenarios/late-sources.test.ts,
+ *           tests/scenarios/lone-source.test.ts.
  */
 import { type ActorId, type AtomicWords, type Nanoseconds, type TableRegion, wordAt } from '../base/index.js';
 

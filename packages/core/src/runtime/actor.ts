@@ -112,6 +112,11 @@ export interface RunSpec {
   readonly supervision?: Supervision;
   /** When a worker that posts what is no message of its own is ended, on threads; absent = `DEFAULT_QUARANTINE`. */
   readonly quarantine?: QuarantineLimits;
+  /**
+   * Instants of the scenario that actors or faults wait for, ascending. On threads with `pace: max` time goes on to the next of them
+   * where everybody waits, instead of ending the run; absent = none is known.
+   */
+  readonly eventTimesNs?: readonly Nanoseconds[];
   readonly onProgress?: (nowNs: Nanoseconds) => void;
   /** Who can end a wait on a word, for naming deadlocks when they form; absent = nobody looks for them. */
   readonly waits?: (words: AtomicWords) => WaitOwners;

@@ -5,7 +5,7 @@
  *           0      STOP      the runtime         1 when sources are to stop
  *           1      READY     every actor         actors whose set-up is done
  *           2      START     the runtime         1 once all are ready and model time has begun
- *           3      REACHED   sources             model time reached, in whole milliseconds (unpaced runs only); grows
+ *           3      REACHED   sources, runtime    model time reached, in whole milliseconds (unpaced runs only); grows
  *           4      SHUTDOWN  the runtime         1 once every actor that does not only serve has ended
  *           5,6    EPOCH     the runtime         monotonic clock at the start in ns, low and high word; before START
  *           16+i   DEATHS i  the runtime         deaths of actor i; its life number is that of deaths before it
@@ -106,6 +106,15 @@ export class RuntimeWords {
       if (this.words.compareExchange(REACHED, seen, ms) === seen) break;
     }
     this.words.notify(REACHED);
+  }
+
+  /** Raises the model time reached to the first of these instants that is ahead. @returns whether one is @param timesNs ascending */
+  reachNext(timesNs: readonly Nanoseconds[]): boolean {
+    const reachedNs = this.words.load(REACHED) * NS_PER_MS;
+    const nextNs = timesNs.find((timeNs) => timeNs > reachedNs);
+    if (nextNs === undefined) return false;
+    this.reach(Math.ceil(nextNs / NS_PER_MS) * NS_PER_MS);
+    return true;
   }
 
   /** Wakes whoever waits for a time that is reached: for an actor that has died before it could. By its reclaimer. */

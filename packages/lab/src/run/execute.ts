@@ -15,7 +15,7 @@ import { corruptionSubject } from '../report/corruption-text.js';
 import { historyLines } from '../report/history-text.js';
 import type { RunOptions, RunOutcome } from '../result/index.js';
 import { watchAges } from './age-limits.js';
-import { faultsOf, supervisionOf } from './faults.js';
+import { eventTimesOf, faultsOf, supervisionOf } from './faults.js';
 import { lockOrdersOf } from './lock-orders.js';
 import { buildOutcome, namesOf } from './outcome.js';
 import { type PreparedRun, quarantineOf } from './prepare.js';
@@ -47,6 +47,7 @@ export async function executeRun(prepared: PreparedRun, options: ExecuteOptions)
     trace: collectTrace,
     ...(traceCapacity !== undefined && { traceCapacity }),
     ...(faults.length > 0 && { faults }),
+    eventTimesNs: eventTimesOf(scenario),
     ...(supervision && { supervision }),
     waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ACTOR),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),

@@ -46,6 +46,12 @@ export function restartsExporter({ supervision, timeline }: Scenario): boolean {
   return timeline.some((event) => 'restart' in event && event.restart === EXPORTER);
 }
 
+/** The instants at which something happens or ends, ascending, each once. */
+export function eventTimesOf({ timeline, duration }: Scenario): number[] {
+  const all = timeline.flatMap((event) => ('for' in event ? [event.at, event.at + event.for] : [event.at]));
+  return [...new Set(all)].filter((at) => at < duration).sort((a, b) => a - b);
+}
+
 /** The heaps that are full for a while. */
 export function exhaustionsOf({ timeline, duration }: Scenario): Exhaustion[] {
   return timeline.flatMap((event): Exhaustion[] => {

@@ -2,15 +2,17 @@
  * The exporter dies before and after every store and every entry while it takes back what a dead device held, and while others take
  * the slots over. That takes no entries: the next life tells by the deaths of the actor what is gone.
  */
-import { type ActorId, AtomicWords, actorId } from '@dmabuf-lab/core/base';
-import type { AttachedDevice, BufferHandle } from '@dmabuf-lab/core/dma-buf';
+import { type ActorId, AtomicWords, actorId, wordAt } from '@dmabuf-lab/core/base';
+import { ATTACHMENT_ROW_WORDS, type AttachedDevice, type BufferHandle } from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory } from '@dmabuf-lab/core/memory';
 import test from 'ava';
-import { CAMERA, CONTROL_BYTES, GPU, TableTop } from './table-top.js';
+import { CAMERA, CONTROL_BYTES, GPU, TABLES, TableTop } from './table-top.js';
 import { WatchedJournal, watched } from './watched-journal.js';
 
 const MiB = 1024 * 1024;
 const SUCCESSOR = actorId(9);
+/** The word of an attachment's row that names its actor. */
+const IMPORTER = 4;
 const memory = PhysicalMemory.create([{ name: 'dram', base: 0x4000_0000, sizeBytes: 128 * MiB }]);
 
 const attach = (table: TableTop, buffer: BufferHandle, actor: ActorId): void => {
@@ -83,4 +85,30 @@ test('the exporter dies at any store and any entry of a reclaim, and of the atta
   }
   t.log(Object.fromEntries(seen));
   for (const what of ['1 false 3', '1 false 4', '1 false 5', '1 true 5', '1 true 6']) t.true(seen.has(what), what);
+});
+
+test('the exporter dies before it takes back what a dead device held whose row was overwritten: its next life finds the damage', (t) => {
+  for (const column of [IMPORTER, ATTACHMENT_ROW_WORDS - 1]) {
+    const { words, journal } = watched(CONTROL_BYTES);
+    const table = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
+    const buffer = table.create({ name: 'a' });
+    table.run(table.importer(CAMERA).attach(buffer));
+    const [{ actor: dead, slot }] = attachedTo(table, buffer);
+    // From a word on to the end of the row, the guards first, as a wild write does.
+    for (let at = ATTACHMENT_ROW_WORDS - 1; at >= column; at -= 1)
+      words.store(wordAt(TABLES.attachments, slot, at), -7);
+    table.lives.countDeath(dead);
+
+    const next = new TableTop({}, 16 * MiB, undefined, {
+      ...{ words, journal: new WatchedJournal(journal.entries), memory },
+    });
+    next.exporter.restore();
+    t.deepEqual(
+      next.watch.records.map(({ buffer: name }) => name),
+      ['a'],
+    );
+    t.true(next.watch.isGivenUp(buffer));
+    next.exporter.reclaim(dead);
+    t.deepEqual(attachedTo(next, buffer), []);
+  }
 });

@@ -13,6 +13,7 @@ import {
 } from '@dmabuf-lab/core/base';
 import type { DeviceConstraints } from '@dmabuf-lab/core/constraints';
 import {
+  type ActorLives,
   type BufferHandle,
   DmaBufImporter,
   DmaSanitizer,
@@ -108,9 +109,14 @@ export class TableTop {
     }
     const { memory, sanitizer, tables, watch } = this;
     const { journal } = life;
+    const lives: ActorLives = {
+      last: 16,
+      deaths: (actor) => this.lives.deaths(actor),
+      reclaimed: (actor) => this.lives.reclaimed(actor),
+    };
     const heaps = [this.system, this.cma].map((heap) => sanitizer?.wrap(heap) ?? heap);
     this.exporter = new Exporter({
-      ...{ services, buffers, queues, heaps, policy: full, costs, sanitizer, watch, journal, lives: this.lives },
+      ...{ services, buffers, queues, heaps, policy: full, costs, sanitizer, watch, journal, lives },
       mover: (storage) => new BufferMover({ services, memory, ...tables, policy: full, costs, storage }),
     });
     this.mover = this.exporter.mover;

@@ -95,6 +95,11 @@ export class Supervisor {
     return (this.#policy !== undefined || this.#supervision.toleratesFailures === true) && !this.#gaveUp;
   }
 
+  /** How many of the dead an event is still to start again: so many holds of the run wait for scenario time alone. */
+  get awaited(): number {
+    return this.#awaited.size;
+  }
+
   /** Whether the scenario is still to do something to an actor. */
   get hasMoreToCome(): boolean {
     return this.#toCome.size > 0;

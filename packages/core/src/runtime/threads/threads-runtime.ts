@@ -279,11 +279,21 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     try {
       const news = this.#deadlocks?.beat(this.workers.values(), this.#elapsed());
       for (const incident of news?.incidents ?? []) this.#supervisor.note(incident);
-      const isOver = this.#control.holds === 0 && !this.#supervisor.hasMoreToCome;
-      if (news?.end !== undefined && isOver) this.#fail(news.end);
+      if (news?.end === undefined || this.#letTimeGoOn()) return;
+      if (this.#control.holds === 0 && !this.#supervisor.hasMoreToCome) this.#fail(news.end);
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error))); // damaged words
     }
+  }
+
+  /**
+   * Everybody waits: where time is not paced, and nothing but scenario time is awaited outside of the actors, goes on to the next
+   * event. Sources advance the scenario, and all of them may be held up by what only an event brings.
+   */
+  #letTimeGoOn(): boolean {
+    const { eventTimesNs = [] } = this.spec;
+    if (this.options.pace !== 'max' || this.#control.holds > this.#supervisor.awaited) return false;
+    return this.#runtimeWords.reachNext(eventTimesNs);
   }
 
   async #allReady(timers: NodeJS.Timeout[]): Promise<void> {
