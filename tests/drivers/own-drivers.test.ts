@@ -293,6 +293,18 @@ test.serial(
   },
 );
 
+test.serial(
+  'in virtual time a promise that nothing is left to settle, ends the run at once, with the device that waits for it',
+  async (t) => {
+    const own = sink('', "yield* ctx.external(new Promise(() => {}), 'a service that never answers');");
+    const folder = driverFolder(t, { 'own.ts': own, 'own.yaml': scenario({ isp: { driver: './own.ts' } }) });
+    const { code, stderr } = await run(folder, ['run', 'own.yaml']);
+    t.is(code, 1);
+    t.regex(stderr, /nothing is left that could settle .*\(isp for a service that never answers\)/);
+    t.notRegex(stderr, /such as that of the prepare/);
+  },
+);
+
 test.serial('in virtual time an external promise that is slow, is not told as a loop', async (t) => {
   const slow = 'new Promise((resolve) => setTimeout(resolve, 4000))';
   const own = sink('let first = true;', `if (first) yield* ctx.external(${slow}, 'its weights'); first = false;`);

@@ -97,6 +97,17 @@ export function noSuchService(method: unknown, actor: string): Required<BrokenMe
 }
 
 /** What every run needs, in both runtimes. */
+/**
+ * How long actors that do not only serve may take to end once the scenario is over. Whoever has not is ended, dead for good, where
+ * deaths are dealt with (`RunSpec.supervision`); else the run fails, and says what it waits for. With `pace: max` it counts from
+ * when the time reached has last grown; after an interrupt, in virtual time, from then.
+ */
+export interface ShutdownDeadline {
+  /** When the scenario is over, in model time. */
+  readonly endNs: Nanoseconds;
+  readonly graceNs: Nanoseconds;
+}
+
 export interface RunSpec {
   readonly actors: readonly ActorSpec[];
   readonly memory: PhysicalMemoryHandle;
@@ -117,6 +128,8 @@ export interface RunSpec {
    * where everybody waits, instead of ending the run; absent = none is known.
    */
   readonly eventTimesNs?: readonly Nanoseconds[];
+  /** When whoever has not ended is ended; absent = never. */
+  readonly shutdown?: ShutdownDeadline;
   readonly onProgress?: (nowNs: Nanoseconds) => void;
   /** Who can end a wait on a word, for naming deadlocks when they form; absent = nobody looks for them. */
   readonly waits?: (words: AtomicWords) => WaitOwners;

@@ -122,6 +122,11 @@ export class RuntimeWords {
     this.words.notify(REACHED);
   }
 
+  /** The model time reached, in whole milliseconds; unpaced runs only. */
+  get reachedMs(): number {
+    return this.words.load(REACHED);
+  }
+
   reachedStep(timeNs: Nanoseconds): true | WordPark {
     const ms = this.words.load(REACHED);
     return ms * NS_PER_MS >= timeNs ? true : new WordPark(REACHED, ms, 'a scenario event');

@@ -207,9 +207,10 @@ function exitCodeOf(result: RunResult, scenario: Scenario): number {
   return isBad || expectations.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
 }
 
-/** Whether a device has failed or hung, which no event made it do, and has not come back. */
+/** Whether a device has failed or hung, which no event made it do, and has not come back; or did not end by itself. */
 function isLost({ incidents }: RunResult, { timeline }: Scenario): boolean {
   return incidents.some(({ kind, cause, device }, i) => {
+    if (kind === 'died' && cause === 'overdue') return true;
     if (kind !== 'died' || (cause !== 'failed' && cause !== 'hung')) return false;
     const isMeant = timeline.some(
       (event) => ('hang' in event ? event.hang : 'pause' in event && event.pause) === device,

@@ -60,4 +60,5 @@ const DEATHS: Readonly<Record<NonNullable<Incident['cause']>, string>> = {
   hung: 'hung, and was ended',
   failed: 'failed',
   stopped: 'was ended for the sake of another',
+  overdue: 'did not end, and was ended',
 };

@@ -26,13 +26,18 @@ export const incidentSchema = z.strictObject({
   atNs: timeNs,
   life: count.describe('how often it had died before'),
   cause: z
-    .enum(['killed', 'hung', 'failed', 'stopped'])
+    .enum(['killed', 'hung', 'failed', 'stopped', 'overdue'])
     .optional()
-    .describe('of a death: an event; silence; an error that it threw; for the sake of another (restart strategy)'),
+    .describe(
+      'of a death: an event; silence; an error that it threw; for the sake of another (restart strategy); it had not ended long after the duration (shutdown)',
+    ),
   why: z
     .string()
     .optional()
-    .describe('of a deadlock: who waits for what of whom, back to the first; of lock-order: who took which, likewise'),
+    .describe(
+      'of a deadlock: who waits for what of whom, back to the first; of lock-order: who took which, likewise; of a death: ' +
+        'the error, or what it waited for',
+    ),
   sinceNs: timeNs
     .optional()
     .describe('of late: since when it had done nothing; of a fence: when it was published; of a mapping: its begin'),

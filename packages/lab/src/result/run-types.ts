@@ -38,7 +38,7 @@ export interface RunOptions {
   readonly isBreakDue?: () => boolean;
   /** Told on the virtual clock whose generator is about to be stepped, at every step; must change nothing. */
   readonly onStep?: (actor: string) => void;
-  /** How long a driver on a thread waits for a promise of the outside world before that is told, in milliseconds of real time. Absent = 10,000. */
+  /** How long a driver waits for a promise of the outside world before that is told, in milliseconds of real time. Absent = 10,000. */
   readonly longWaitMs?: number;
   /** Aborted: the sources stop, the pipeline drains, and the run ends as interrupted. */
   readonly signal?: AbortSignal;

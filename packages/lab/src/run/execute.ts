@@ -48,6 +48,7 @@ export async function executeRun(prepared: PreparedRun, options: ExecuteOptions)
     ...(traceCapacity !== undefined && { traceCapacity }),
     ...(faults.length > 0 && { faults }),
     eventTimesNs: eventTimesOf(scenario),
+    shutdown: { endNs: scenario.duration, graceNs: scenario.shutdown },
     ...(supervision && { supervision }),
     waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ACTOR),
     onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
@@ -69,7 +70,12 @@ export async function executeRun(prepared: PreparedRun, options: ExecuteOptions)
         };
   const runtime =
     scenario.runtime === 'virtual'
-      ? new VirtualRuntime(spec, { ties: scenario.ties, onEvent, ...(isBreakDue && { isBreakDue }) })
+      ? new VirtualRuntime(spec, {
+          ties: scenario.ties,
+          onEvent,
+          ...(isBreakDue && { isBreakDue }),
+          ...(longWaitMs !== undefined && { outside: { tellMs: longWaitMs } }),
+        })
       : new ThreadsRuntime(spec, {
           pace: scenario.pace,
           onBeat: look,

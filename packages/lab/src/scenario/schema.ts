@@ -302,6 +302,9 @@ export const scenarioSchema = z
       (ns) => ns <= MAX_DURATION_NS,
       'expected a duration of at most 24h',
     ),
+    shutdown: positiveDuration(
+      'a device that has not ended so long after the duration is ended, or ends the run with an error; in model time',
+    ).prefault('60s'),
     runtime: z.enum(['threads', 'virtual']).default('virtual').meta({
       description: 'each device on a thread of its own, or all in simulated time: repeatable to the byte',
     }),

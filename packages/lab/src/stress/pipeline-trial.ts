@@ -72,6 +72,7 @@ export function scenarioOf(plan: StressPlan, drivers: readonly OwnDriver[]): Sce
     seed: plan.seed,
     runtime: plan.runtime,
     ties: plan.ties,
+    shutdown: plan.runtime === 'threads' ? '20s' : '5s',
     payload: 'stamp',
     memory: { windows: [{ name: 'dram', base: 0x4000_0000, size: '64MiB' }] },
     heaps: [
@@ -133,8 +134,10 @@ function told(result: RunResult, drivers: readonly OwnDriver[]): Partial<TrialRe
     violations.push({ text, buffer: null, actor, history: [] });
   };
   const pathOf = (device: string): string => drivers.find((own) => own.device === device)?.path ?? device;
-  const failed = incidents.filter(({ kind, cause }) => kind === 'died' && cause === 'failed');
-  for (const { device, why } of failed) add(`${pathOf(device)} failed: ${why}`, device);
+  for (const { kind, cause, device, why } of incidents) {
+    if (kind === 'died' && cause === 'failed') add(`${pathOf(device)} failed: ${why}`, device);
+    if (kind === 'died' && cause === 'overdue') add(`${pathOf(device)} did not end: ${why}`, device);
+  }
   for (const { kind, device, why } of incidents) {
     if (kind === 'deadlock') add(`deadlock: ${why}`, device);
     if (kind === 'lock-order') add(`lock order: ${why}`, device);

@@ -27,8 +27,8 @@ export interface Supervision {
 
 export const DEFAULT_SUPERVISION: Supervision = { lateNs: 1_000_000_000, hungNs: 10_000_000_000 };
 
-/** Why an actor died. */
-export type DeathCause = 'killed' | 'hung' | 'failed' | 'stopped';
+/** Why an actor died. `overdue`: it had not ended by the deadline after the end of the scenario. */
+export type DeathCause = 'killed' | 'hung' | 'failed' | 'stopped' | 'overdue';
 
 /** Something that happened to the life of an actor, or to several that wait for each other. */
 export interface Incident {
@@ -40,7 +40,7 @@ export interface Incident {
   readonly life: number;
   /** Of a death. */
   readonly cause?: DeathCause;
-  /** Of a deadlock: who waits for what of whom, back to the first. */
+  /** Of a deadlock: who waits for what of whom, back to the first. Of a death: what is known of it. */
   readonly why?: string;
   /** Of `late`: since when it has done nothing. */
   readonly sinceNs?: Nanoseconds;

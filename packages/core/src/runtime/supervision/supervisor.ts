@@ -24,7 +24,7 @@ export interface ActorControl {
   /** How often it has died. */
   life(actor: string): number;
   /** Ends it. `Supervisor.onDeath` is called once it is definitely dead, at once or later. */
-  end(actor: string, cause: DeathCause): void;
+  end(actor: string, cause: DeathCause, why?: string): void;
   /** Keeps it from being stepped until a time. */
   pause(actor: string, untilNs: Nanoseconds): void;
   /** Since when it has done nothing although it could; undefined when it answers. */
@@ -67,6 +67,8 @@ export class Supervisor {
   readonly #silent = new Set<string>();
   /** Whose time has not come. */
   readonly #toCome: Set<Fault>;
+  /** Ended by the deadline after the scenario: they do not come back. */
+  readonly #overdue = new Set<string>();
   #gaveUp = false;
 
   /**
@@ -131,6 +133,17 @@ export class Supervisor {
     }
   }
 
+  /** The scenario has been over for long, and an actor has not ended: it is ended, for good. @param why what it waits for */
+  endOverdue(actor: string, why: string): void {
+    this.#overdue.add(actor);
+    this.control.end(actor, 'overdue', why);
+  }
+
+  /** Whether somebody does nothing, and is watched until it does or is ended. */
+  get watchesSilence(): boolean {
+    return this.#silent.size > 0;
+  }
+
   /** What has happened, in order of time; of very many not all (`IncidentLog`). */
   get incidents(): readonly Incident[] {
     return this.#log.incidents;
@@ -155,7 +168,8 @@ export class Supervisor {
     this.#silent.delete(actor);
     const stopped = this.#stopping.delete(actor);
     const isRecalled = this.#recalled.has(actor);
-    const restarts = this.toleratesFailures && !stopped && !isRecalled && this.#decide(actor, atNs, why ?? cause);
+    const mayReturn = this.toleratesFailures && !stopped && !isRecalled && !this.#overdue.has(actor);
+    const restarts = mayReturn && this.#decide(actor, atNs, why ?? cause);
     const returnsAtNs = this.#returnsAt(actor);
     const isAwaited = returnsAtNs !== undefined;
     const returns = stopped || restarts || isRecalled || isAwaited;

@@ -45,6 +45,10 @@ export class ThreadDeadlocks {
   #restingBeats = 0;
   #beats: readonly number[] = [];
   readonly #runtimeWords: RuntimeWords;
+  /** The generators of the last look. */
+  #tasks: readonly ParkedTask[] = [];
+  /** Actors of which one went on by itself, at the last looks: a look passes over those that deal with a message. */
+  #goingOn: readonly ReadonlySet<string>[] = [];
 
   /** @param memory that of `ParkWords` */
   constructor(words: AtomicWords, memory: AtomicWords, owners: WaitOwners, actors: readonly ActorSpec[]) {
@@ -70,6 +74,9 @@ export class ThreadDeadlocks {
       actors.map((worker) => this.#watched(worker)),
       nowNs,
     );
+    this.#tasks = sight.tasks;
+    const goOn = sight.tasks.filter((task) => !waitsForOthers(task));
+    this.#goingOn = [...this.#goingOn, new Set(goOn.map(({ actor }) => actor.name))].slice(-RESTING_BEATS);
     const found = new Map(sight.deadlocks.map((one) => [keyOf(one.stuck), one]));
     const lasting = [...found].flatMap(([key, one]) => (this.#last.has(key) ? [one] : []));
     this.#last = new Set(found.keys());
@@ -78,6 +85,21 @@ export class ThreadDeadlocks {
     // One that is setting up, again perhaps, has no generator yet, and a deadline of its own.
     const isComplete = living.length === all.length && sight.isWhole && living.every(({ isReady }) => isReady);
     return { incidents, end: this.#endOf(sight, lasting, isComplete ? living : undefined, nowNs) };
+  }
+
+  /** What the generators of an actor waited for at the last look, in words; of one that waits for no word and no reply nothing is known. */
+  waitsOf(name: string): string[] {
+    const waiting = this.#tasks.filter(({ actor, waiting: park }) => actor.name === name && park !== undefined);
+    return waiting.map((task) => this.#describe(task));
+  }
+
+  /** Whether at none of the last looks a generator of an actor went on by itself. */
+  isHeldUp(name: string): boolean {
+    return !this.#goingOn.some((names) => names.has(name));
+  }
+
+  #describe(task: ParkedTask): string {
+    return describeWait(task, this.#look.owners, (id) => this.#names.get(id));
   }
 
   /**
@@ -90,8 +112,8 @@ export class ThreadDeadlocks {
     living: readonly BeatenWorker[] | undefined,
     nowNs: Nanoseconds,
   ): ErrnoError | undefined {
-    const waits = ({ waiting, hasTimeOut, servedBy }: ParkedTask): boolean =>
-      (waiting?.kind === 'word' && !hasTimeOut) || (waiting?.kind === 'reply' && servedBy !== 0);
+    const waits = (task: ParkedTask): boolean =>
+      waitsForOthers(task) && (task.waiting?.kind !== 'reply' || task.servedBy !== 0);
     // Those who serve wait for calls, and for the end of the others.
     const others = tasks.filter(({ actor }) => !actor.isCalled);
     if (living === undefined) {
@@ -110,7 +132,7 @@ export class ThreadDeadlocks {
     }
     this.#lastAtRest = atRest;
     if (this.#restingBeats < (lasting.length > 0 ? 1 : RESTING_BEATS)) return undefined;
-    const described = others.map((task) => describeWait(task, this.#look.owners, (id) => this.#names.get(id)));
+    const described = others.map((task) => this.#describe(task));
     return everybodyWaits(
       nowNs,
       described,
@@ -122,6 +144,11 @@ export class ThreadDeadlocks {
     const { id, name } = spec;
     return { id, name, posted, isCalled: this.#called.has(name), text: (number) => texts.get(number) };
   }
+}
+
+/** Whether somebody else has to do something before it goes on. */
+function waitsForOthers({ waiting, hasTimeOut }: ParkedTask): boolean {
+  return (waiting?.kind === 'word' && !hasTimeOut) || waiting?.kind === 'reply';
 }
 
 function keyOf(tasks: Iterable<ParkedTask>): string {

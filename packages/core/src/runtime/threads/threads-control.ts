@@ -98,8 +98,8 @@ export class ThreadsControl implements ActorControl {
     return worker === undefined ? 0 : worker.life + (worker.isDead ? 1 : 0);
   }
 
-  end(name: string, cause: DeathCause): void {
-    this.host.workers.get(name)?.terminate(cause);
+  end(name: string, cause: DeathCause, why?: string): void {
+    this.host.workers.get(name)?.terminate(cause, why);
   }
 
   pause(name: string, untilNs: Nanoseconds): void {

@@ -18,6 +18,7 @@ import {
 import { DEFAULT_QUARANTINE } from '../broken-senders.js';
 import { Journals } from '../journals.js';
 import { RuntimeWords } from '../runtime-words.js';
+import { endOverdue, type OverdueActor } from '../shutdown.js';
 import { Supervisor } from '../supervision/index.js';
 import { ActorWorker, type WorkerEvents } from './actor-worker.js';
 import { checkRoomForWorkers, HOST_THREADS, type HostThreads } from './host-threads.js';
@@ -71,6 +72,9 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
   #fail: (error: Error) => void = () => {};
   #progressed: () => void = () => {};
   #ending = false;
+  /** The time reached at the last look, and when it had last grown; where time is paced, when somebody was last ended for it. */
+  #reachedMs = 0;
+  #overSinceNs: Nanoseconds = 0;
 
   /** @throws ErrnoError ENOMEM when the host has too little memory for the workers or the words; nothing has started */
   constructor(
@@ -267,6 +271,7 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     if (onProgress !== undefined) timers.push(setInterval(() => onProgress(this.#elapsed()), PROGRESS_MS));
     const { onBeat } = this.options;
     if (onBeat !== undefined) timers.push(setInterval(() => onBeat(this.#elapsed()), BEAT_MS));
+    if (this.spec.shutdown !== undefined) timers.push(setInterval(() => this.#shutDownOverdue(), BEAT_MS));
     if (faults === undefined && supervision === undefined) return;
     this.#supervisor.begin();
     const look = (): void => {
@@ -284,6 +289,29 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error))); // damaged words
     }
+  }
+
+  /** The deadline after the end of the scenario: ends whoever has not ended, and looks again after as long. */
+  #shutDownOverdue(): void {
+    const { shutdown } = this.spec;
+    if (shutdown === undefined || this.#runtimeWords.stopped) return; // an interrupt has a deadline of its own
+    const nowNs = this.#elapsed();
+    const { reachedMs } = this.#runtimeWords;
+    // Without a pace it is over some time after it has last gone on; a device that does nothing has a deadline of its own.
+    const goesOn = reachedMs !== this.#reachedMs || this.#control.holds > 0 || this.#supervisor.watchesSilence;
+    if (this.options.pace === 'max' && goesOn) this.#overSinceNs = nowNs;
+    this.#reachedMs = reachedMs;
+    const overSinceNs = this.options.pace === 'max' ? this.#overSinceNs : Math.max(this.#overSinceNs, shutdown.endNs);
+    if (nowNs - overSinceNs <= shutdown.graceNs) return;
+    this.#overSinceNs = nowNs;
+    const workers = [...this.workers.values()];
+    const overdue = workers.filter(({ isDead, isServing, isRunning }) => !isDead && !isServing && isRunning);
+    const told = overdue.map(({ name }): OverdueActor => {
+      const [waits, isHeldUp] = [this.#deadlocks?.waitsOf(name) ?? [], this.#deadlocks?.isHeldUp(name) === true];
+      return { name, waits, isHeldUp };
+    });
+    const failure = endOverdue(told, this.spec, shutdown, this.#supervisor);
+    if (failure !== undefined) this.#fail(failure);
   }
 
   /**

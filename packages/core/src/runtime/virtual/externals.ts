@@ -1,4 +1,5 @@
 import { type ExternalPark, fromErrorRecord, toErrorRecord } from '../../base/index.js';
+import type { OutsideWait } from './outside-watch.js';
 import type { Running } from './running.js';
 
 /** Who waits for promises of the outside world. */
@@ -11,6 +12,11 @@ export class Externals {
 
   add(running: Running, park: ExternalPark): void {
     this.#waiting.push({ running, park });
+  }
+
+  /** Who waits for what. */
+  get waits(): OutsideWait[] {
+    return this.#waiting.map(({ running, park }) => ({ actor: running.actor.name, what: park.what }));
   }
 
   /** Waits until all of them have settled, then calls back for each, in the order in which they began to wait. */

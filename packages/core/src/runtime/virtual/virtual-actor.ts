@@ -225,6 +225,13 @@ export class VirtualActor implements ActorHost {
     return alive;
   }
 
+  /** Whether none of its generators goes on by itself. */
+  get isHeldUp(): boolean {
+    const waitsForOthers = ({ waiting }: Running): boolean =>
+      waiting?.kind === 'reply' || (waiting?.kind === 'word' && waiting.untilNs === Number.POSITIVE_INFINITY);
+    return [...this.running].every(waitsForOthers);
+  }
+
   /** @param describe says what a generator waits for */
   describeWaits(describe: (running: Running) => string): string[] {
     if (this.dead || this.serving) return [];

@@ -49,8 +49,8 @@ export class VirtualControl implements ActorControl {
     return actor === undefined ? 0 : actor.life + (actor.dead ? 1 : 0);
   }
 
-  end(name: string, cause: DeathCause): void {
-    this.runtime.end(name, cause);
+  end(name: string, cause: DeathCause, why?: string): void {
+    this.runtime.end(name, cause, why);
   }
 
   pause(name: string, untilNs: Nanoseconds): void {

@@ -27,10 +27,13 @@ import { describeWait, everybodyWaits } from '../deadlocks.js';
 import { Journals } from '../journals.js';
 import { Returns } from '../returns.js';
 import { RuntimeWords } from '../runtime-words.js';
+import { endOverdue, type OverdueActor } from '../shutdown.js';
 import { type DeathCause, Supervisor } from '../supervision/index.js';
+import { labelToStderr } from '../threads/worker-output.js';
 import { Turn } from '../turn.js';
 import { DeadlockWatch } from './deadlock-watch.js';
 import { Lives } from './lives.js';
+import { DEFAULT_OUTSIDE_LIMITS, type OutsideLimits, settledInTime } from './outside-watch.js';
 import type { Running } from './running.js';
 import { VirtualActor } from './virtual-actor.js';
 import { VirtualControl } from './virtual-control.js';
@@ -49,6 +52,8 @@ export interface VirtualOptions {
   readonly onEvent?: (timeNs: Nanoseconds, eventClass: EventClass, generator: EventTarget) => void;
   /** Whether signals and progress should be served now, whatever the events so far; asked often, changes nothing of the run. */
   readonly isBreakDue?: () => boolean;
+  /** How long promises of the outside world are waited for; absent = `DEFAULT_OUTSIDE_LIMITS`. */
+  readonly outside?: Partial<OutsideLimits>;
 }
 
 /** Who is resumed by an event: a generator of an actor, and its number among all that were started. */
@@ -70,11 +75,14 @@ export class VirtualRuntime {
   readonly journals = new Journals();
   readonly #scheduler: VirtualScheduler;
   readonly #isBreakDue: VirtualOptions['isBreakDue'];
+  readonly #outsideLimits: OutsideLimits;
   #live = 0;
   #serving = 0;
   #started = 0;
   readonly #watch: DeadlockWatch | undefined;
   #failure: Error | undefined;
+  /** No event beyond is done before those who have not ended are looked at. */
+  #dueNs = Number.POSITIVE_INFINITY;
 
   constructor(
     readonly spec: RunSpec,
@@ -82,6 +90,7 @@ export class VirtualRuntime {
   ) {
     this.words = new VirtualWords(sharedBytes(spec.controlBytes, 'the control words of the run'));
     this.#isBreakDue = options.isBreakDue;
+    this.#outsideLimits = { ...DEFAULT_OUTSIDE_LIMITS, ...options.outside };
     const ties = options.ties === 'seed' ? new RandomStream(spec.seed, 'runtime.ties') : undefined;
     const host: SchedulerHost = {
       onFailure: (running, failure) => this.#onFailure(running, failure),
@@ -113,10 +122,14 @@ export class VirtualRuntime {
     return this.#scheduler.generatorNow;
   }
 
-  /** Runs to the end. @throws ActorError when an actor fails; ErrnoError EDEADLK when all wait for ever */
+  /** Runs to the end. @throws ActorError when an actor fails; ErrnoError EDEADLK when all wait for ever, ETIMEDOUT when a promise or an actor does not end */
   async run(): Promise<RunReport> {
     await this.#lives.begin();
-    const stop = (): void => new RuntimeWords(this.words).stop();
+    const stop = (): void => {
+      new RuntimeWords(this.words).stop();
+      const { shutdown } = this.spec;
+      if (shutdown !== undefined) this.#dueNs = Math.min(this.#dueNs, this.now + shutdown.graceNs);
+    };
     this.spec.signal?.addEventListener('abort', stop, { once: true });
     try {
       if (this.spec.signal?.aborted === true) stop();
@@ -243,6 +256,8 @@ export class VirtualRuntime {
     this.#scheduler.now = 0;
     for (const { running } of this.#lives.all) for (const one of running) one.waitingSinceNs = 0;
     new RuntimeWords(this.words).start(0n);
+    const { shutdown } = this.spec;
+    if (shutdown !== undefined) this.#dueNs = Math.min(this.#dueNs, shutdown.endNs + shutdown.graceNs);
     this.#supervisor.begin();
   }
 
@@ -275,7 +290,7 @@ export class VirtualRuntime {
       await this.#burst();
       this.#lookForDeadlocks();
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#scheduler.awaitsOutside) await this.#scheduler.settleOutside();
+      if (this.#scheduler.awaitsOutside) await this.#settleOutside();
       else if (this.#live === 0) {
         if (this.#serving === 0) return;
         this.#endServing();
@@ -283,6 +298,13 @@ export class VirtualRuntime {
       else await new Promise(setImmediate);
       this.spec.onProgress?.(this.#scheduler.now);
     }
+  }
+
+  /** The clock stands still. @throws ErrnoError EDEADLK, ETIMEDOUT when a promise does not come */
+  async #settleOutside(): Promise<void> {
+    const { outsideWaits } = this.#scheduler;
+    const { signal, onOutput = labelToStderr } = this.spec;
+    await settledInTime(this.#scheduler.settleOutside(), outsideWaits, this.#outsideLimits, onOutput, signal);
   }
 
   /** Everybody else has ended: those who only serve report and end too. */
@@ -296,9 +318,25 @@ export class VirtualRuntime {
   async #burst(): Promise<void> {
     for (let count = 1; count <= EVENTS_PER_BURST; count += 1) {
       if (this.#scheduler.awaitsOutside || this.#live === 0 || this.#failure !== undefined) return;
-      if (!this.#scheduler.runNext()) return;
+      if ((this.#scheduler.nextNs ?? 0) > this.#dueNs) this.#shutDownOverdue();
+      else if (!this.#scheduler.runNext()) return;
       if (count % EVENTS_PER_QUESTION === 0) await this.#breakIfDue();
     }
+  }
+
+  /** The deadline after the end of the scenario: ends whoever has not ended, and looks again after as long. */
+  #shutDownOverdue(): void {
+    const { shutdown } = this.spec;
+    if (shutdown === undefined) return;
+    const nowNs = this.#dueNs;
+    this.#scheduler.now = Math.max(this.#scheduler.now, nowNs);
+    this.#dueNs = nowNs + shutdown.graceNs;
+    const overdue = [...this.#lives.all].filter(({ dead, serving, alive }) => !dead && !serving && alive > 0);
+    const told = overdue.map((actor): OverdueActor => {
+      const waits = actor.describeWaits((running) => this.#describe(running));
+      return { name: actor.name, waits, isHeldUp: actor.isHeldUp };
+    });
+    this.#failure ??= endOverdue(told, this.spec, shutdown, this.#supervisor);
   }
 
   async #breakIfDue(): Promise<void> {

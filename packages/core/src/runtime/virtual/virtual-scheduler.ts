@@ -20,6 +20,7 @@ import type { Turn } from '../turn.js';
 import { EventQueue, type TimedEvent } from './event-queue.js';
 import { Externals } from './externals.js';
 import { Fingerprint } from './fingerprint.js';
+import type { OutsideWait } from './outside-watch.js';
 import type { Running } from './running.js';
 import { Sleepers } from './sleepers.js';
 
@@ -69,8 +70,18 @@ export class VirtualScheduler {
     return this.#externals.size > 0;
   }
 
+  /** Who waits for what of the outside world. */
+  get outsideWaits(): OutsideWait[] {
+    return this.#externals.waits;
+  }
+
   get hasEvents(): boolean {
     return this.#events.size > 0;
+  }
+
+  /** When the next event is to come; undefined when there is none. */
+  get nextNs(): Nanoseconds | undefined {
+    return this.#events.peek()?.timeNs;
   }
 
   /** Lets the promises settle. The order of calls decides the order of resumption. */

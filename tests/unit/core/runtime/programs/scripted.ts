@@ -22,6 +22,8 @@ export type Step =
   | { readonly do: 'set'; readonly word: number; readonly value: number; readonly wake?: Wake }
   | { readonly do: 'wait'; readonly word: number; readonly until: number; readonly timeoutNs?: number }
   | { readonly do: 'external'; readonly turns: number; readonly text: string }
+  /** Waits for a promise that never comes. */
+  | { readonly do: 'external never'; readonly what: string }
   | { readonly do: 'call'; readonly peer: string; readonly method: string; readonly args: unknown }
   /** `uncloneable`: with a detail that cannot be given to another thread. */
   | { readonly do: 'throw'; readonly message: string; readonly uncloneable?: boolean }
@@ -79,6 +81,9 @@ function* perform(host: ActorHost, step: Step, note: (text: string) => void): Ta
     case 'external':
       yield* external(afterTurns(step.turns), 'a test');
       note(step.text);
+      break;
+    case 'external never':
+      yield* external(new Promise(() => {}), step.what);
       break;
     case 'call':
       yield* callAndNote(host, step, note);
