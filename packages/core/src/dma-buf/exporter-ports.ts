@@ -48,6 +48,9 @@ export interface Mover {
    *   no device that the move was for is left, or the one whose map has asked for it has it mapped
    */
   move(buffer: ExportedBuffer, target: HeapAllocation, cause: MoveCause): Task<void>;
+
+  /** The buffer is nobody's any more (`orphaned`): a move of it that waits ends now, with ENODEV; one that copies when it has copied. */
+  giveUp(buffer: ExportedBuffer): void;
 }
 export interface MoveCause {
   readonly reason: string;

@@ -277,9 +277,8 @@ export class Exporter<M extends Mover = Mover> {
       const wasDying = buffer.dying;
       buffer.dying = true;
       this.#storage.note(buffer);
-      // Maps that wait for devices that are expected, or for mappings of others inside a move, end now; a move that waits for the
-      // lock or for fences ends after that wait, without a copy, and one that copies ends when it has copied.
-      for (const slot of buffer.attachments.keys()) this.parts.buffers.wakeMover(slot);
+      // Maps that wait for devices that are expected, or inside a move, end now; only a move that copies ends when it has copied.
+      this.mover.giveUp(buffer);
       this.parts.queues.changed(buffer.slot);
       this.parts.services.spawn(`disown ${buffer.name}`, this.#disown(buffer, wasDying));
     }

@@ -24,6 +24,7 @@ import {
   sleepUntil,
   type Task,
   TIMED_OUT,
+  type WordPark,
 } from '../base/index.js';
 import { pinnedForStayText } from '../constraints/index.js';
 import {
@@ -111,6 +112,14 @@ export class BufferMover implements Mover {
     this.parts.storage.note(buffer);
   }
 
+  giveUp(buffer: ExportedBuffer): void {
+    const { buffers, resv, timelines } = this.parts;
+    for (const slot of buffer.attachments.keys()) buffers.wakeMover(slot);
+    resv.wake(buffer.slot);
+    // Nobody adds one while the move waits for them, under the lock.
+    for (const { fence } of resv.fences(buffer.slot)) timelines.wake(fence.timeline);
+  }
+
   /**
    * Another generator of the device whose map asks for the move may have mapped the buffer since the exporter looked, and keep it
    * mapped until the asker goes on: the move would wait for its own asker. That device needs no move; who does asks again.
@@ -172,7 +181,10 @@ export class BufferMover implements Mover {
 
   *#lock(buffer: ExportedBuffer, untilNs: Nanoseconds): Task<AcquireContext> {
     const context = this.parts.resv.acquireContext(this.parts.services.id);
-    const outcome = yield* attemptUntil(() => this.parts.resv.lockSlowStep(buffer.slot, context), untilNs);
+    const step = (): 'locked' | 'over' | WordPark =>
+      buffer.orphaned ? 'over' : this.parts.resv.lockSlowStep(buffer.slot, context);
+    const outcome = yield* attemptUntil(step, untilNs);
+    if (outcome === 'over') throw this.#exporterDied(buffer);
     if (outcome !== TIMED_OUT) return context;
     throw new ErrnoError(this.#late, 'dma_resv_lock', `Cannot move ${buffer.name}: its reservation is locked`, {
       buffer: buffer.name,
@@ -203,7 +215,7 @@ export class BufferMover implements Mover {
   *#awaitFences(buffer: ExportedBuffer, untilNs: Nanoseconds): Task<void> {
     const resv = new DmaResv(this.parts.resv, this.parts.timelines, buffer.slot);
     try {
-      yield* resv.waitUntil(ResvUsage.Bookkeep, untilNs, `a fence on ${buffer.name}`);
+      yield* resv.waitUntil(ResvUsage.Bookkeep, untilNs, `a fence on ${buffer.name}`, () => buffer.orphaned);
     } catch (error) {
       if (!isErrno(error, 'ETIMEDOUT')) throw error;
       throw new ErrnoError(this.#late, 'dma_resv_wait_timeout', `Cannot move ${buffer.name}: a fence is pending`, {

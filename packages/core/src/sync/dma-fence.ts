@@ -43,6 +43,8 @@ export function* waitFence(timelines: TimelineWords, fence: DmaFence, what: stri
 /**
  * Waits for a fence, but not beyond a time. Source: dma_fence_wait_timeout, v6.12.
  *
+ * @param isOver whether nobody needs it any more; looked at whenever the timeline wakes its waiters (`TimelineWords.wake`)
+ * @returns its status, 0 while it is pending and the wait is over
  * @throws ErrnoError ETIMEDOUT when the fence is still pending at that time
  */
 export function* waitFenceUntil(
@@ -50,9 +52,10 @@ export function* waitFenceUntil(
   fence: DmaFence,
   untilNs: Nanoseconds,
   what: string,
+  isOver: () => boolean = () => false,
 ): Task<number> {
   const status = yield* attemptUntil(
-    () => timelines.step(fence.timeline, fence.generation, fence.seqno, what),
+    () => (isOver() ? 0 : timelines.step(fence.timeline, fence.generation, fence.seqno, what)),
     untilNs,
   );
   if (status !== TIMED_OUT) return status;

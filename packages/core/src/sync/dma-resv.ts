@@ -139,12 +139,15 @@ export class DmaResv {
     }
   }
 
-  /** As `wait`, but not beyond a time. @throws ErrnoError ETIMEDOUT */
-  *waitUntil(upTo: ResvUsage, untilNs: Nanoseconds, what: string): Task<void> {
+  /** As `wait`, but not beyond a time, nor once `isOver` is true when a timeline wakes its waiters. @throws ErrnoError ETIMEDOUT */
+  *waitUntil(upTo: ResvUsage, untilNs: Nanoseconds, what: string, isOver: () => boolean = () => false): Task<void> {
     for (;;) {
       const pending = yield* this.pending(upTo);
       if (pending.length === 0) return;
-      for (const fence of pending) yield* waitFenceUntil(this.timelines, fence, untilNs, what);
+      for (const fence of pending) {
+        yield* waitFenceUntil(this.timelines, fence, untilNs, what, isOver);
+        if (isOver()) return;
+      }
     }
   }
 

@@ -125,6 +125,11 @@ export class ResvWords {
     this.words.notify(lock);
   }
 
+  /** Has whoever waits for the lock look again: there is something else that it has to see. */
+  wake(buffer: BufferSlot): void {
+    this.words.notify(wordAt(this.table, buffer, LOCK));
+  }
+
   isLockedBy(buffer: BufferSlot, context: AcquireContext): boolean {
     return this.words.load(wordAt(this.table, buffer, LOCK)) === context.stamp;
   }

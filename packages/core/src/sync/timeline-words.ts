@@ -204,6 +204,11 @@ export class TimelineWords {
     return seqnoOf(high, low) >= seqno || errno === 0 ? 1 : -errno;
   }
 
+  /** Has whoever waits for a fence of a timeline look again: there is something else that it has to see. */
+  wake(slot: TimelineSlot): void {
+    if (slot < this.table.rows) this.words.notify(wordAt(this.table, slot, EPOCH));
+  }
+
   #remember(row: number, generation: number): void {
     const entry = row + PAST + (generation % PAST_ENTRIES) * PAST_WORDS;
     this.words.store(wordIndex(entry), -1); // an old entry ends before its words change

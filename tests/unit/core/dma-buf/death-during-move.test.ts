@@ -1,8 +1,17 @@
 /** Who dies while a buffer moves: the device that it moves for, or the driver that has exported it. */
-import { actorId, type Task } from '@dmabuf-lab/core/base';
+import {
+  AtomicWords,
+  actorId,
+  type Task,
+  timelineSlot,
+  type Wake,
+  type WordIndex,
+  wordAt,
+} from '@dmabuf-lab/core/base';
 import { generationOf, isMoving } from '@dmabuf-lab/core/dma-buf';
+import { DmaResv, ResvUsage, Timeline } from '@dmabuf-lab/core/sync';
 import test from 'ava';
-import { CAMERA, ENCODER, TableTop } from './table-top.js';
+import { CAMERA, CONTROL_BYTES, ENCODER, TABLES, TableTop } from './table-top.js';
 
 const MiB = 1024 * 1024;
 const OWNER = actorId(7);
@@ -75,3 +84,45 @@ test('the driver that exported a buffer dies while its move waits for the lock: 
   t.is(table.cma.stats().usedBytes, 0, 'the target is free');
   t.is(resv.lockSlowStep(buffer.slot, resv.acquireContext(actorId(5))), 'locked');
 });
+
+/** Words that remember which of them were notified. */
+class NotedWords extends AtomicWords {
+  readonly notified = new Set<WordIndex>();
+
+  override notify(word: WordIndex, wake?: Wake): void {
+    this.notified.add(word);
+    super.notify(word, wake);
+  }
+}
+
+for (const held of ['lock', 'fence'] as const) {
+  test(`the driver that exported a buffer dies while its move waits for a ${held} that never comes free: it is woken, and ENODEV at that instant`, (t) => {
+    const words = new NotedWords(new SharedArrayBuffer(CONTROL_BYTES));
+    const table = new TableTop({ timeoutNs: 1e15 }, 16 * MiB, undefined, { words });
+    const buffer = placed(table);
+    const { resv, buffers, timelines } = table.tables;
+    const encoder = table.importer(ENCODER);
+    const late = table.run(encoder.attach(buffer));
+    const context = resv.acquireContext(actorId(5));
+    t.is(resv.lockSlowStep(buffer.slot, context), 'locked');
+    const timeline = new Timeline(timelines, timelineSlot(15));
+    const object = new DmaResv(resv, timelines, buffer.slot);
+    object.addFence(timeline.next(), ResvUsage.Read);
+    if (held === 'fence') resv.unlock(buffer.slot, context);
+    const row = held === 'lock' ? wordAt(TABLES.resv, buffer.slot, 0) : wordAt(TABLES.timelines, 15, 0);
+    let waited = 0;
+    table.onPark = () => {
+      waited += 1;
+      words.notified.clear();
+      table.exporter.reclaim(OWNER);
+      return words.notified.has(row);
+    };
+    const sinceNs = table.nowNs;
+    t.throws(() => table.run(encoder.map(late, table.lane())), { code: 'ENODEV' } as object);
+    t.is(waited, 1);
+    t.true(table.nowNs - sinceNs < 1e12, 'nothing was waited for');
+    t.false(isMoving(buffers.state(buffer.slot)));
+    t.is(table.cma.stats().usedBytes, 0, 'the target is free');
+    t.is(resv.lockOwner(buffer.slot), held === 'lock' ? 5 : 0);
+  });
+}
