@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import type { LiveCounts } from './live-line.js';
 import { loadOwnDrivers } from './own-drivers.js';
 import { runPipelineTrial } from './pipeline-trial.js';
 import { drawnPlan, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
@@ -21,8 +22,8 @@ export interface TrialsOptions {
   /** Whether the rates of each trial are drawn from its seed, up to those of the choices. */
   readonly draw: boolean;
   readonly signal?: AbortSignal;
-  /** While the trials go on: what is done so far, with the words of the trial that runs here. */
-  readonly onProgress?: (done: readonly TrialResult[], nowNs: number, words: StressWords | undefined) => void;
+  /** While the trials go on: what is done so far, and what the trial that runs here has come to. */
+  readonly onProgress?: (done: readonly TrialResult[], nowNs: number, running: LiveCounts | undefined) => void;
   readonly driverModule?: string;
   readonly ownDrivers?: TrialTask['ownDrivers'];
 }
@@ -61,14 +62,24 @@ async function runHere(plan: StressPlan, options: TrialsOptions, done: readonly 
     return await runTrial(plan, {
       signal,
       driverModule,
-      onProgress: (nowNs, words) => onProgress?.(done, nowNs, words),
+      onProgress: onProgress && ((nowNs, words) => onProgress(done, nowNs, countsOf(words))),
     });
   }
   const drivers = await loadOwnDrivers(ownDrivers);
   const { folder } = ownDrivers;
-  const watch = { signal, onProgress: (nowNs: number) => onProgress?.(done, nowNs, undefined) };
-  return await runPipelineTrial(plan, drivers, { folder, ...watch });
+  return await runPipelineTrial(plan, drivers, {
+    ...{ folder, signal },
+    onProgress: onProgress && ((nowNs, counts) => onProgress(done, nowNs, counts)),
+  });
 }
+
+const countsOf = (words: StressWords): LiveCounts => ({
+  operations: words.runCount('operations'),
+  moves: words.runCount('moves'),
+  deaths: words.runCount('deaths'),
+  violations: words.total('violations'),
+  overdue: words.runCount('overdue'),
+});
 
 async function runPooled(plans: readonly StressPlan[], options: TrialsOptions): Promise<TrialResult[]> {
   const { signal, driverModule, ownDrivers } = options;
