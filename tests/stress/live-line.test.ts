@@ -111,6 +111,47 @@ test('LiveLine, stress --driver: the frames of lives that were killed count too,
   );
 });
 
+for (const [what, own] of [
+  ['random sharing', undefined],
+  ['a pipeline', QUIET],
+] as const) {
+  test(`LiveLine, trials of ${what} side by side: what goes on in the pool is shown before any has ended`, async (t) => {
+    const { line, shown } = lineOf(2);
+    const enough = new AbortController();
+    let doneBefore: number | undefined;
+    // An hour of model time each, until the line has shown operations that came after deaths.
+    const given = choices({ durationNs: 3600e9, killsPerSecond: 1, drivers: 2, buffers: 4 });
+    const trials = await runTrials(given, {
+      ...{ trials: 2, draw: false, ownDrivers: own, signal: enough.signal },
+      onProgress: (done, ...progress) => {
+        line.update(done, ...progress);
+        const died = shown.find(({ deaths }) => deaths > 0);
+        if (died === undefined || (shown.at(-1)?.operations ?? 0) <= died.operations) return;
+        doneBefore ??= done.length;
+        enough.abort();
+      },
+    });
+    t.is(doneBefore, 0);
+    t.true(neverShrinks(shown.map(({ operations }) => operations)), JSON.stringify(shown));
+    t.is(
+      shown.at(-1)?.operations,
+      trials.reduce((sum, { operations }) => sum + operations, 0),
+      'at last what they came to',
+    );
+  });
+}
+
+test('LiveLine, a trial that is executed twice: counts once', async (t) => {
+  const { line, shown } = lineOf(2);
+  const trials = await runTrials(choices({ seed: 20 }), {
+    ...{ trials: 2, draw: false, ownDrivers: QUIET },
+    onProgress: (...progress) => line.update(...progress),
+  });
+  t.true(trials[0].twice);
+  t.true(neverShrinks(shown.map(({ operations }) => operations)), JSON.stringify(shown));
+  t.is(shown.at(-1)?.operations, trials[0].operations + trials[1].operations);
+});
+
 for (const [what, name, text, more] of [
   ['the history checker', 'hands-on-early', /before the fence of the writer|a reader and a writer/, {}],
   ['the slot watch', 'overwrites-words', /^Control words overwritten: camera\.out/, {}],

@@ -2,13 +2,14 @@
 
 import type { ProgressSink } from '../report/progress.js';
 import { plural } from '../report/units.js';
+import type { StressWords } from './stress-words.js';
 import type { TrialResult } from './trial-result.js';
 
 const TERMINAL_INTERVAL_MS = 250;
 const LOG_INTERVAL_MS = 5000;
 const REWRITE = '\r\u001b[K';
 
-/** What the trial that goes on has come to so far. */
+/** What the trials that go on have come to so far. */
 export interface LiveCounts {
   readonly operations: number;
   readonly moves: number;
@@ -16,6 +17,15 @@ export interface LiveCounts {
   readonly violations: number;
   readonly overdue: number;
 }
+
+/** What a trial of random sharing has come to. */
+export const liveCountsOf = (words: StressWords): LiveCounts => ({
+  operations: words.runCount('operations'),
+  moves: words.runCount('moves'),
+  deaths: words.runCount('deaths'),
+  violations: words.total('violations'),
+  overdue: words.runCount('overdue'),
+});
 
 export class LiveLine {
   #lastMs: number;
