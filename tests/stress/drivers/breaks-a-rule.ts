@@ -37,6 +37,26 @@ export const handsOnEarly = defineDriver({
   },
 });
 
+/** Hands frames on with whatever their pages held before. */
+export const neverSeals = defineDriver({
+  name: 'never-seals',
+  parameters: z.strictObject({}),
+  ports: { out: output() },
+  plan: () => ({ outputs: { out: frameFormat('NV12', WIDTH, WIDTH, { num: 250, den: 1 }) }, problems: [] }),
+  *run(ctx) {
+    const { out } = ctx.ports;
+    const lane = ctx.lane();
+    for (let n = 0; yield* ctx.tick(n * TICK_NS); n += 1) {
+      using frame = yield* out.acquireForTick(lane);
+      if (frame === undefined) continue;
+      frame.describe(n, n * TICK_NS);
+      using job = yield* ctx.begin(lane, [{ frame, write: true }]);
+      job.end();
+      yield* out.push(frame);
+    }
+  },
+});
+
 /** Takes frames in order, and does something else beside. */
 function sink(name: string, beside: (insides: Insides, buffer: BufferHandle, view: Uint8Array) => Task<void>) {
   return defineDriver({

@@ -74,25 +74,29 @@ export interface DriverStart {
   readonly timelineCount: number;
 }
 
-/**
- * Runs a driver as an actor.
- *
- * @param watch follows every access to pages; absent = nobody does
- * @param located what to throw in place of what the driver threw, e.g. with its line; absent = the same
- */
+/** Who looks on while a driver runs. Nothing of it waits, and nothing changes what the driver does. */
+export interface DriverSurroundings {
+  /** Follows every access to pages; absent = nobody does. */
+  readonly watch?: AccessWatch;
+  /** What to throw in place of what the driver threw, e.g. with its line; absent = the same. */
+  readonly located?: (error: unknown) => unknown;
+  /** Collects what the driver reports, for those who look at it before the end; absent = nobody does. */
+  readonly statistics?: DeviceStatistics;
+}
+
+/** Runs a driver as an actor. */
 export function* driverProgram(
   host: ActorHost,
   driver: AnyDriver,
   start: DriverStart,
-  watch?: AccessWatch,
-  located?: (error: unknown) => unknown,
+  surroundings: DriverSurroundings = {},
 ): Task<DeviceReport> {
-  const actor = new DriverActor(host, driver, start, watch, located);
+  const actor = new DriverActor(host, driver, start, surroundings);
   return yield* actor.run();
 }
 
 class DriverActor {
-  readonly #statistics = new DeviceStatistics();
+  readonly #statistics: DeviceStatistics;
   readonly #parts: ContextParts;
   readonly #importer: DmaBufImporter;
   readonly #inputs: PipelineInput[];
@@ -105,9 +109,9 @@ class DriverActor {
     private readonly host: ActorHost,
     private readonly driver: AnyDriver,
     private readonly start: DriverStart,
-    watch: AccessWatch | undefined,
-    located: ((error: unknown) => unknown) | undefined,
+    { watch, located, statistics = new DeviceStatistics() }: DriverSurroundings,
   ) {
+    this.#statistics = statistics;
     const tables = openTables(host.words, start.tables, start.actor);
     const memory = PhysicalMemory.open(host.memory);
     const runtimeWords = new RuntimeWords(host.words);

@@ -44,6 +44,8 @@ export interface ExporterSurroundings {
   readonly costs: StorageCosts;
   /** Told of a death before what the dead held is taken back. */
   onDeath?(death: PeerDeath): void;
+  /** Told after a buffer has moved. Must not wait. */
+  onMoved?(): void;
 }
 
 /** What the exporter's actor is made of. */
@@ -64,7 +66,7 @@ export interface OpenExporter {
 export function openPipelineExporter(
   host: ActorHost,
   start: PipelineExporterStart,
-  { heaps: makeHeaps, costs, onDeath }: ExporterSurroundings,
+  { heaps: makeHeaps, costs, onDeath, onMoved }: ExporterSurroundings,
 ): OpenExporter {
   const memory = PhysicalMemory.open(host.memory);
   const tables = openTables(host.words, start.tables, start.actor);
@@ -95,7 +97,7 @@ export function openPipelineExporter(
   };
   const exporter = new Exporter({
     ...{ services: host, buffers, queues, heaps, policy, costs, sanitizer, watch, journal, lives },
-    mover: (storage) => new BufferMover({ services: host, memory, ...tables, policy, costs, storage }),
+    mover: (storage) => new BufferMover({ services: host, memory, ...tables, policy, costs, storage, onMoved }),
   });
   const { mover } = exporter;
   if (host.life > 0) {

@@ -154,7 +154,7 @@ export class PipelineInput implements InputPort {
     }
     this.latencies.add(Math.max(0, nowNs - entry.pushedNs));
     this.#held.add(entry.frame);
-    this.parts.statistics.framesIn += 1;
+    this.parts.statistics.tookFrame();
     frame.lend(() => this.drop(frame), this);
     return frame;
   }

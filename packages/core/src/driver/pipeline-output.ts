@@ -138,7 +138,7 @@ export class PipelineOutput implements OutputPort {
     this.#surrender(frame, 'push');
     const nowNs = this.parts.services.clock.now();
     const { sequence } = frame;
-    this.parts.statistics.framesOut += 1;
+    this.parts.statistics.madeFrame();
     let full: OutLink | undefined;
     for (const link of this.#links) {
       const isWanted = link.ring.beginPush();

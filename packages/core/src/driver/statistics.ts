@@ -113,6 +113,16 @@ export class DeviceStatistics {
   readonly latencies = new Map<string, LatencySample>();
   readonly artefacts: Artefact[] = [];
 
+  /** A frame was taken from an input. */
+  tookFrame(): void {
+    this.framesIn += 1;
+  }
+
+  /** A frame was handed on at an output. */
+  madeFrame(): void {
+    this.framesOut += 1;
+  }
+
   count(name: string, by = 1): void {
     this.counters.set(name, (this.counters.get(name) ?? 0) + by);
   }

@@ -56,6 +56,8 @@ export interface MoveParts {
   readonly policy: ExporterPolicy;
   readonly costs: StorageCosts;
   readonly storage: MovableStorage;
+  /** Told after each move that was made. Must not wait. */
+  readonly onMoved?: () => void;
 }
 
 /** What is written down while a move goes on. */
@@ -110,6 +112,7 @@ export class BufferMover implements Mover {
     buffer.placed({ heap: target.heap, atNs: services.clock.now(), why: cause.reason });
     this.#record(buffer, old?.heap ?? '', target, cause, progress, 'moved');
     this.parts.storage.note(buffer);
+    this.parts.onMoved?.();
   }
 
   giveUp(buffer: ExportedBuffer): void {

@@ -10,4 +10,4 @@ export {
   resultJsonSchema,
   runResultSchema,
 } from './result.js';
-export type { RunArtefact, RunOptions, RunOutcome, RunProgress } from './run-types.js';
+export type { RunArtefact, RunCounts, RunOptions, RunOutcome, RunProgress } from './run-types.js';

@@ -27,6 +27,20 @@ export interface RunOutcome {
 export interface RunProgress {
   readonly nowNs: number;
   readonly durationNs: number;
+  /** What has come to pass so far; absent where nobody counts (`PrepareOptions.counts`). */
+  readonly counts?: RunCounts;
+}
+
+/** What has come to pass in a run that goes on. */
+export interface RunCounts {
+  /** Taken from inputs and handed on at outputs, in all lives of all devices. */
+  readonly frames: number;
+  readonly moves: number;
+  readonly deaths: number;
+  /** What the result will tell as wrong; what shows only at the end is not among it yet. */
+  readonly violations: number;
+  /** Fences and mappings that have lasted longer than they may. */
+  readonly overdue: number;
 }
 
 export interface RunOptions {

@@ -5,6 +5,8 @@ import type { ActorHost } from '@dmabuf-lab/core/runtime';
 import { type HistoryBoard, recordAccesses } from '../history/index.js';
 import { placeInDriver } from '../loader/evaluation-error.js';
 import { importCopy } from '../loader/instance-module.js';
+import { type CountBoard, CountWords } from './count-words.js';
+import { CountedStatistics } from './counted-statistics.js';
 
 /** What the actor starts with: plain data. */
 export interface DriverActorStart {
@@ -15,16 +17,42 @@ export interface DriverActorStart {
   readonly sources?: Readonly<Record<string, string>>;
   /** Where its accesses are recorded; absent = nobody follows them. */
   readonly history?: HistoryBoard;
+  /** Where it counts what it does; absent = nobody looks before the end. */
+  readonly counts?: CountBoard;
 }
 
-export function* program(host: ActorHost, { module, start, sources, history }: DriverActorStart): Task<DeviceReport> {
+export function* program(host: ActorHost, data: DriverActorStart): Task<DeviceReport> {
+  const words = data.counts && new CountWords(data.counts);
+  const countFailure = (): void => words?.countFailure(host.id, host.life);
+  try {
+    return yield* drive(host, data, words && new CountedStatistics(words, host.id), countFailure);
+  } catch (error) {
+    countFailure();
+    throw error;
+  }
+}
+
+/** @param onThrown told when one of the driver's own generators throws, which ends the actor past its program */
+function* drive(
+  host: ActorHost,
+  { module, start, sources, history }: DriverActorStart,
+  statistics: CountedStatistics | undefined,
+  onThrown: () => void,
+): Task<DeviceReport> {
   const driver = yield* external(importCopy(module, host.life, start.runtime), `loading ${module}`);
   if (driver === undefined) {
     throw new ErrnoError('ENOENT', 'load', `Cannot start ${host.name}: ${module} has no driver as its default export`);
   }
   const watch = history && recordAccesses(host, history, start.tables, start.firstTimeline);
-  const located = sources && ((error: unknown) => withPlace(error, sources));
-  return yield* driverProgram(host, driver, start, watch, located);
+  const located = (error: unknown): unknown => {
+    onThrown();
+    return sources === undefined ? error : withPlace(error, sources);
+  };
+  return yield* driverProgram(host, driver, start, {
+    ...(watch && { watch }),
+    ...(statistics && { statistics }),
+    located,
+  });
 }
 
 /** Adds to the message where in the driver it was thrown: of an actor that dies, the others learn the message alone. */

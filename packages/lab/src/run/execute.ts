@@ -20,6 +20,7 @@ import { lockOrdersOf } from './lock-orders.js';
 import { buildOutcome, namesOf } from './outcome.js';
 import { type PreparedRun, quarantineOf } from './prepare.js';
 import { rowDamages, watchRows } from './row-damages.js';
+import { runCounts } from './run-counts.js';
 
 /** What the library itself asks for beside. */
 export interface ExecuteOptions extends RunOptions {
@@ -51,7 +52,9 @@ export async function executeRun(prepared: PreparedRun, options: ExecuteOptions)
     shutdown: { endNs: scenario.duration, graceNs: scenario.shutdown },
     ...(supervision && { supervision }),
     waits: (words) => new PipelineWaits(words, tables, owners, EXPORTER_ACTOR),
-    onProgress: onProgress && ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration })),
+    onProgress:
+      onProgress &&
+      ((nowNs) => onProgress({ nowNs, durationNs: scenario.duration, ...(counts && { counts: counts() }) })),
     signal,
     quarantine: quarantineOf(scenario.exporter),
     ...(onOutput && { onOutput }),
@@ -83,6 +86,7 @@ export async function executeRun(prepared: PreparedRun, options: ExecuteOptions)
         });
   const ages = watchAges(prepared, runtime.words);
   const rows = watchRows(prepared, runtime.words);
+  const counts = runCounts(prepared, runtime.words, { ages, rows });
   const report = await runtime.run().catch((error: unknown) => {
     rows.look(0);
     const named = withDamages(prepared, rows, withDriver(error, prepared));

@@ -1,5 +1,5 @@
 /** The exporter actor: hosts the heaps, serves the importers and moves buffers. */
-import type { Task } from '@dmabuf-lab/core/base';
+import type { CallHandler, Task } from '@dmabuf-lab/core/base';
 import type {
   AllocationRecord,
   AttachRecord,
@@ -21,10 +21,11 @@ import {
   openPipelineExporter,
   type PipelineExporterStart,
 } from '@dmabuf-lab/core/driver';
-import type { ActorHost, BrokenMessages } from '@dmabuf-lab/core/runtime';
+import { type ActorHost, type BrokenMessages, PEER_DIED, type PeerDeath } from '@dmabuf-lab/core/runtime';
 import { type Bandwidths, storageCosts } from '@dmabuf-lab/heaps';
 import { type HistoryBoard, HistoryWords, logDeath } from '../history/index.js';
 import { type BoardSpec, makeHeaps } from './board.js';
+import { type CountBoard, CountWords } from './count-words.js';
 import { type DriverMemorySpec, loadMemoryDrivers, openDriverHeaps } from './driver-memory.js';
 import { type Exhaustion, exhaustHeap } from './exhaust.js';
 
@@ -37,6 +38,8 @@ export interface ExporterStart extends PipelineExporterStart {
   readonly exhaustions: readonly Exhaustion[];
   /** Where deaths are put into the histories of buffers; absent = nobody follows these. */
   readonly history?: HistoryBoard;
+  /** Where it says what it has counted; absent = nobody looks before the end. */
+  readonly counts?: CountBoard;
 }
 
 /** What the exporter reports: plain data. */
@@ -81,13 +84,45 @@ export function openExporter(
 ): OpenExporter {
   const { board, memories = [] } = start;
   const history = start.history && new HistoryWords(start.history);
-  return openPipelineExporter(host, start, {
+  const counts = start.counts && new CountWords(start.counts);
+  const open: OpenExporter = openPipelineExporter(host, start, {
     heaps: (memory, fillPools) => [
       ...makeHeaps(board, memory, fillPools),
       ...openDriverHeaps(memories, drivers, memory),
     ],
     costs: storageCosts(start.bandwidths),
     ...(history && { onDeath: ({ actor, deaths }) => logDeath(history, actor, deaths, host.clock.now()) }),
+    ...(counts && { onMoved: () => count(open, counts) }),
+  });
+  if (counts !== undefined) countServices(host, open, counts);
+  return open;
+}
+
+/** Says what the exporter has counted by now. */
+function count({ exporter, sanitizer, watch, guard }: OpenExporter, words: CountWords): void {
+  words.setOfExporter('moves', exporter.tally.moved);
+  words.setOfExporter('findings', (sanitizer?.findings.length ?? 0) + watch.records.length + guard.records.length);
+}
+
+/** Says so from now on after each service: there the checkers look. */
+function countServices(host: ActorHost, open: OpenExporter, words: CountWords): void {
+  count(open, words);
+  const counted = ([method, serve]: [string, CallHandler]): [string, CallHandler] => [
+    method,
+    function* (args: unknown, from: string): Task<unknown> {
+      try {
+        return yield* serve(args, from);
+      } finally {
+        count(open, words);
+      }
+    },
+  ];
+  host.serve(Object.fromEntries(Object.entries(open.guard.wrap(open.exporter.handlers())).map(counted)));
+  host.serve({
+    *[PEER_DIED](death: PeerDeath): Task<void> {
+      yield* open.reclaim(death);
+      count(open, words);
+    },
   });
 }
 
@@ -103,6 +138,7 @@ export function* program(host: ActorHost, start: ExporterStart): Task<ExporterRe
   yield* host.untilOthersEnd();
   sanitizer?.flush();
   watch.lookAtAllTimelines();
+  if (start.counts !== undefined) count(open, new CountWords(start.counts));
   return {
     ...report(open),
     left: buffersLeft(open, start.owners),

@@ -24,6 +24,7 @@ import { deviceConstraintsOf } from '../library/index.js';
 import { type LoadedScenario, type Scenario, ScenarioError } from '../scenario/index.js';
 import { ageLimitsOf } from './age-limits.js';
 import { boardOf, bytesOfHeap } from './board.js';
+import { type CountBoard, countBoard } from './count-words.js';
 import type { DriverActorStart } from './driver-actor.js';
 import { type DriverMemorySpec, placeDriverMemory, windowsWith } from './driver-memory.js';
 import type { ExporterStart } from './exporter-actor.js';
@@ -49,9 +50,13 @@ export interface PreparedRun {
   readonly findings: readonly LayoutFinding[];
   /** Where the accesses to buffers are recorded; absent = nobody follows them. */
   readonly history?: HistoryBoard;
+  /** Where actors count what they do; absent = nobody looks before the end. */
+  readonly counts?: CountBoard;
 }
 
 export interface PrepareOptions {
+  /** Whether actors count what they do while the run goes on, for `RunProgress.counts`; absent = no. */
+  readonly counts?: boolean;
   /** A clip for every camera, in place of its own. */
   readonly cameraFile?: string;
   /** Who chooses the heap of every pool, in place of what the scenario says; told the devices that use it. */
@@ -90,11 +95,13 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
   });
   const { tables, links, owners } = laidOut;
   const history = scenario.debug.history ? historyBoard(tables, names.length + 1) : undefined;
-  const actors: ActorSpec[] = [exporterActor(scenario, laidOut, memories, history)];
+  const counts = options.counts === true ? countBoard(names.length + 1) : undefined;
+  const watches: Watches = { ...(history && { history }), ...(counts && { counts }) };
+  const actors: ActorSpec[] = [exporterActor(scenario, laidOut, memories, watches)];
   const windows = windowsWith(scenario.memory.windows, memories);
   for (const name of names) {
     const device = planned.get(name);
-    if (device !== undefined) actors.push(actorOf(loaded, laidOut, device, history));
+    if (device !== undefined) actors.push(actorOf(loaded, laidOut, device, watches));
   }
   const drivers = Object.fromEntries(names.map((name) => [name, scenario.devices[name].driver]));
   return {
@@ -107,9 +114,12 @@ export async function prepareRun(loaded: LoadedScenario, options: PrepareOptions
     links,
     drivers,
     findings,
-    ...(history && { history }),
+    ...watches,
   };
 }
+
+/** Shared words beside those of the run, for those who look at it. */
+type Watches = Pick<PreparedRun, 'history' | 'counts'>;
 
 /** @param actors the highest actor number */
 function historyBoard(tables: SharedTables, actors: number): HistoryBoard {
@@ -127,7 +137,7 @@ function exporterActor(
   scenario: Scenario,
   { tables, owners, actors }: LaidOutPipeline,
   memories: readonly DriverMemorySpec[],
-  history: HistoryBoard | undefined,
+  watches: Watches,
 ): ActorSpec {
   const { policy, timeout, moveAt, moveBack, copyBytesPerSecond, zeroBytesPerSecond } = scenario.exporter;
   const id = EXPORTER_ACTOR;
@@ -143,7 +153,7 @@ function exporterActor(
     senders: [...actors],
     quarantine: quarantineOf(scenario.exporter),
     ...(scenario.debug.sanitizer && { sanitize: true }),
-    ...(history && { history }),
+    ...watches,
   };
   return {
     name: EXPORTER,
@@ -161,7 +171,7 @@ function actorOf(
   { scenario, directory }: LoadedScenario,
   laidOut: LaidOutPipeline,
   device: PlannedDevice,
-  history: HistoryBoard | undefined,
+  watches: Watches,
 ): ActorSpec {
   const { name } = device;
   const id = deviceActor(Object.keys(scenario.devices).indexOf(name));
@@ -195,7 +205,7 @@ function actorOf(
     module: device.module,
     start,
     ...(sources && { sources }),
-    ...(history && { history }),
+    ...watches,
   };
   const { memoryLimit } = spec;
   const heapLimitMiB = memoryLimit === undefined ? {} : { heapLimitMiB: Math.floor(memoryLimit / 2 ** 20) };

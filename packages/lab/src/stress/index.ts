@@ -1,5 +1,5 @@
 export { bucketOf, describeHistogram, longestOf } from './latency-histogram.js';
-export { LiveLine } from './live-line.js';
+export { type LiveCounts, LiveLine } from './live-line.js';
 export { loadOwnDrivers, type OwnDriver } from './own-drivers.js';
 export { checkOwnParameters, readOwnParameters } from './own-parameters.js';
 export { MAX_PIPELINE_FAULTS, preparePipeline, runPipelineTrial } from './pipeline-trial.js';

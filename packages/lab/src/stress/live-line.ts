@@ -9,6 +9,24 @@ const TERMINAL_INTERVAL_MS = 250;
 const LOG_INTERVAL_MS = 5000;
 const REWRITE = '\r\u001b[K';
 
+/** What the trials that go on have come to so far. */
+export interface LiveCounts {
+  readonly operations: number;
+  readonly moves: number;
+  readonly deaths: number;
+  readonly violations: number;
+  readonly overdue: number;
+}
+
+/** What a trial of random sharing has come to. */
+export const liveCountsOf = (words: StressWords): LiveCounts => ({
+  operations: words.runCount('operations'),
+  moves: words.runCount('moves'),
+  deaths: words.runCount('deaths'),
+  violations: words.total('violations'),
+  overdue: words.runCount('overdue'),
+});
+
 export class LiveLine {
   #lastMs: number;
   #lastOperations = 0;
@@ -24,17 +42,18 @@ export class LiveLine {
   }
 
   /** Called as often as the run likes; most calls show nothing. */
-  update(done: readonly TrialResult[], nowNs: number, words: StressWords | undefined): void {
+  update(done: readonly TrialResult[], nowNs: number, running: LiveCounts | undefined): void {
     const nowMs = this.nowMs();
     const isTerminal = this.sink.isTTY === true;
     const passedMs = nowMs - this.#lastMs;
     if (passedMs < (isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)) return;
     const sum = (of: (trial: TrialResult) => number): number => done.reduce((total, trial) => total + of(trial), 0);
-    const operations = sum((trial) => trial.operations) + (words?.runCount('operations') ?? 0);
-    const moves = sum((trial) => trial.moves.moved) + (words?.runCount('moves') ?? 0);
-    const deaths = sum((trial) => trial.deaths.killed + trial.deaths.hung) + (words?.runCount('deaths') ?? 0);
-    const violations = sum((trial) => trial.violationCount) + (words?.total('violations') ?? 0);
-    const overdue = sum((trial) => trial.ages.overdueCount) + (words?.runCount('overdue') ?? 0);
+    const operations = sum((trial) => trial.operations) + (running?.operations ?? 0);
+    const moves = sum((trial) => trial.moves.moved) + (running?.moves ?? 0);
+    const deathsOf = ({ deaths: { killed, hung, failed } }: TrialResult): number => killed + hung + failed;
+    const deaths = sum(deathsOf) + (running?.deaths ?? 0);
+    const violations = sum((trial) => trial.violationCount) + (running?.violations ?? 0);
+    const overdue = sum((trial) => trial.ages.overdueCount) + (running?.overdue ?? 0);
     const rate = Math.round(((operations - this.#lastOperations) / passedMs) * 1000);
     const where = this.trials > 1 ? `${done.length} of ${this.trials} trials` : `${(nowNs / 1e9).toFixed(1)} s`;
     const counts = [plural(moves, 'move'), plural(deaths, 'death'), plural(violations, 'violation')];

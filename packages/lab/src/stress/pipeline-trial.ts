@@ -1,13 +1,16 @@
 /** A trial of modules in a pipeline: the machinery of scenarios, under the faults of a stress plan. */
+import { assert } from '@dmabuf-lab/core/base';
 import type { VirtualOptions } from '@dmabuf-lab/core/runtime';
 import { type HistoryReport, HistoryWords, historyReport } from '../history/index.js';
 import { brokenText, corruptionText, freedWriteText } from '../report/summary-findings.js';
-import type { RunResult } from '../result/index.js';
+import type { RunCounts, RunResult } from '../result/index.js';
+import { CountWords } from '../run/count-words.js';
 import { executeRun, type PreparedRun, prepareRun } from '../run/index.js';
 import { namesOf } from '../run/outcome.js';
 import { parseScenario, type ScenarioInput } from '../scenario/index.js';
 import { isHostShortage } from './host-shortage.js';
 import { BUCKETS } from './latency-histogram.js';
+import type { LiveCounts } from './live-line.js';
 import { ERRORS, OPERATIONS } from './operations.js';
 import { type OwnDriver, pipelineOf } from './own-drivers.js';
 import { faultsOf, type StressPlan, supervisionOf } from './plan.js';
@@ -18,7 +21,7 @@ export interface PipelineTrialOptions {
   /** Absolute path of where packages are looked for from. */
   readonly folder: string;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (nowNs: number) => void;
+  readonly onProgress?: (nowNs: number, counts: LiveCounts) => void;
   /** Told on the virtual clock of each event. */
   readonly onEvent?: VirtualOptions['onEvent'];
 }
@@ -39,16 +42,33 @@ export async function runPipelineTrial(
   const prepared = await preparePipeline(plan, drivers, folder);
   const startMs = performance.now();
   try {
-    const watch = { signal, onProgress: onProgress && (({ nowNs }: { nowNs: number }) => onProgress(nowNs)) };
-    const { result } = await executeRun(prepared, { collectTrace: false, ...watch, onEvent });
-    return { ...emptyTrial(plan), ...told(result, drivers), wallMs: performance.now() - startMs };
+    const { result } = await executeRun(prepared, {
+      ...{ collectTrace: false, signal, onEvent },
+      onProgress: onProgress && (({ nowNs, counts }) => onProgress(nowNs, liveCounts(counts))),
+    });
+    return { ...emptyTrial(plan), ...told(result, drivers, prepared), wallMs: performance.now() - startMs };
   } catch (error) {
     if (isHostShortage(error)) throw error;
     const violations = violationsOfError(error, prepared);
     const wallMs = performance.now() - startMs;
     const end = { interrupted: signal?.aborted === true, violations, violationCount: violations.length };
-    return { ...emptyTrial(plan), wallMs, ...end };
+    const counts = countsOf(prepared);
+    const moves = { moved: counts.ofExporter('moves'), refused: 0, timedOut: 0 };
+    return { ...emptyTrial(plan), wallMs, operations: counts.sum('frames'), moves, ...end };
   }
+}
+
+/** A frame that a device takes or hands on is an operation. */
+function liveCounts(counts: RunCounts | undefined): LiveCounts {
+  assert(counts !== undefined, 'a trial counts while it goes on');
+  const { frames, ...rest } = counts;
+  return { operations: frames, ...rest };
+}
+
+/** What the actors have counted, in all of their lives. */
+function countsOf({ counts }: PreparedRun): CountWords {
+  assert(counts !== undefined, 'a trial counts while it goes on');
+  return new CountWords(counts);
 }
 
 /** Checks all that can be checked before a trial. @throws OwnDriverError, ScenarioError: both end the command line with 2 */
@@ -58,7 +78,7 @@ export async function preparePipeline(
   folder: string,
 ): Promise<PreparedRun> {
   const text = JSON.stringify(scenarioOf(plan, drivers));
-  return await prepareRun(parseScenario(text, 'the pipeline of --driver', { directory: folder }));
+  return await prepareRun(parseScenario(text, 'the pipeline of --driver', { directory: folder }), { counts: true });
 }
 
 /** The scenario of a trial: pipeline, board, faults and supervision. */
@@ -127,7 +147,8 @@ function violationsOfError(error: unknown, prepared: PreparedRun): TrialViolatio
   return [own, ...violationsOfHistory(violations)];
 }
 
-function told(result: RunResult, drivers: readonly OwnDriver[]): Partial<TrialResult> {
+function told(result: RunResult, drivers: readonly OwnDriver[], prepared: PreparedRun): Partial<TrialResult> {
+  const counts = countsOf(prepared);
   const { incidents, ledger, devices, history } = result;
   const violations = violationsOfChecks(result);
   const add = (text: string, actor: string | null): void => {
@@ -142,9 +163,9 @@ function told(result: RunResult, drivers: readonly OwnDriver[]): Partial<TrialRe
     if (kind === 'deadlock') add(`deadlock: ${why}`, device);
     if (kind === 'lock-order') add(`lock order: ${why}`, device);
   }
-  for (const [device, { counters }] of Object.entries(devices)) {
-    if ((counters.checksFailed ?? 0) > 0)
-      add(`${counters.checksFailed} frames were torn or stale at ${pathOf(device)}`, device);
+  for (const { name, id } of prepared.actors) {
+    const torn = counts.ofDevice(id, 'torn');
+    if (torn > 0) add(`${torn} frames were torn or stale at ${pathOf(name)}`, name);
   }
   const { empty, ...left } = ledger;
   const leaked = Object.entries(left).filter(([, count]) => count > 0);
@@ -160,7 +181,7 @@ function told(result: RunResult, drivers: readonly OwnDriver[]): Partial<TrialRe
   return {
     modelNs: result.durationNs,
     interrupted: result.endedBy === 'interrupted',
-    operations: tallies.reduce((sum, { framesIn, framesOut }) => sum + framesIn + framesOut, 0),
+    operations: counts.sum('frames'),
     deaths: {
       killed: died('killed'),
       hung: died('hung'),

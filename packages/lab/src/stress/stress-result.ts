@@ -89,7 +89,9 @@ export const stressResultSchema = z.strictObject({
   modelNs: timeNs.describe('of all trials together; on threads real time'),
   wallNs: timeNs,
   operations: z.strictObject({
-    count,
+    count: count.describe(
+      'with --driver: frames taken from inputs and handed on at outputs, in all lives of all devices',
+    ),
     perSecond: z.number().min(0).describe('of real time'),
     byKind: z.record(
       z.string(),

@@ -64,6 +64,7 @@ export interface TrialResult {
   readonly modelNs: number;
   readonly wallMs: number;
   readonly interrupted: boolean;
+  /** Of a pipeline frames taken and handed on, in all lives of its devices. */
   readonly operations: number;
   /** By operation: how many ended well, and then how many with each errno, in the order of ERRORS. */
   readonly counts: readonly (readonly number[])[];

@@ -4,14 +4,18 @@
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import { type LiveCounts, liveCountsOf } from './live-line.js';
 import { loadOwnDrivers } from './own-drivers.js';
 import { runPipelineTrial } from './pipeline-trial.js';
 import { drawnPlan, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
 import { runTrial } from './run-trial.js';
-import type { StressWords } from './stress-words.js';
+import { TrialCountWords, trialCountBoard } from './trial-count-words.js';
 import type { TrialResult } from './trial-result.js';
 import { TrialStopWords } from './trial-stop-words.js';
 import type { TrialTask } from './trial-worker.js';
+
+/** How often progress is told while trials go on in a pool, in milliseconds. */
+const PROGRESS_MS = 250;
 
 /** Of the virtual trials one of so many is executed twice. */
 export const TWICE_EVERY = 20;
@@ -21,8 +25,8 @@ export interface TrialsOptions {
   /** Whether the rates of each trial are drawn from its seed, up to those of the choices. */
   readonly draw: boolean;
   readonly signal?: AbortSignal;
-  /** While the trials go on: what is done so far, with the words of the trial that runs here. */
-  readonly onProgress?: (done: readonly TrialResult[], nowNs: number, words: StressWords | undefined) => void;
+  /** While the trials go on: what is done so far, and what those that go on have come to. */
+  readonly onProgress?: (done: readonly TrialResult[], nowNs: number, running: LiveCounts | undefined) => void;
   readonly driverModule?: string;
   readonly ownDrivers?: TrialTask['ownDrivers'];
 }
@@ -61,35 +65,45 @@ async function runHere(plan: StressPlan, options: TrialsOptions, done: readonly 
     return await runTrial(plan, {
       signal,
       driverModule,
-      onProgress: (nowNs, words) => onProgress?.(done, nowNs, words),
+      onProgress: onProgress && ((nowNs, words) => onProgress(done, nowNs, liveCountsOf(words))),
     });
   }
   const drivers = await loadOwnDrivers(ownDrivers);
   const { folder } = ownDrivers;
-  const watch = { signal, onProgress: (nowNs: number) => onProgress?.(done, nowNs, undefined) };
-  return await runPipelineTrial(plan, drivers, { folder, ...watch });
+  return await runPipelineTrial(plan, drivers, {
+    ...{ folder, signal },
+    onProgress: onProgress && ((nowNs, counts) => onProgress(done, nowNs, counts)),
+  });
 }
 
 async function runPooled(plans: readonly StressPlan[], options: TrialsOptions): Promise<TrialResult[]> {
-  const { signal, driverModule, ownDrivers } = options;
+  const { signal, driverModule, ownDrivers, onProgress } = options;
   const pool = new Piscina<TrialTask, TrialResult>({
     filename: new URL('./trial-worker.js', import.meta.url).href,
     maxThreads: Math.min(plans.length, availableParallelism()),
   });
   const done: TrialResult[] = [];
   const words = new TrialStopWords();
+  const board = trialCountBoard(pool.options.maxThreads);
+  const counts = new TrialCountWords(board);
+  const tell = (): void => onProgress?.(done, 0, counts.sum());
+  const timer = onProgress && setInterval(tell, PROGRESS_MS);
   const onAbort = (): void => words.stop();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     const waiting = [...plans];
-    const work = async (): Promise<void> => {
+    const work = async (_: unknown, place: number): Promise<void> => {
       for (let plan = waiting.shift(); plan !== undefined && signal?.aborted !== true; plan = waiting.shift()) {
-        done.push(await pool.run({ plan, twice: isTwice(plan), driverModule, ownDrivers, stop: words.memory }));
-        options.onProgress?.(done, 0, undefined);
+        const watch = { stop: words.memory, counts: { board, place } };
+        const trial = await pool.run({ plan, twice: isTwice(plan), driverModule, ownDrivers, ...watch });
+        counts.clear(place);
+        done.push(trial);
+        tell();
       }
     };
     await Promise.all(Array.from({ length: pool.options.maxThreads }, work));
   } finally {
+    clearInterval(timer);
     signal?.removeEventListener('abort', onAbort);
     await pool.destroy();
   }

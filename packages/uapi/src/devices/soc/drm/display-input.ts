@@ -141,7 +141,7 @@ export class DisplayInput implements InputPort {
     if (next === undefined) return undefined;
     this.#held.set(next.frame, next);
     next.frame.lend(() => this.drop(next.frame));
-    this.parts.statistics.framesIn += 1;
+    this.parts.statistics.tookFrame();
     return next.frame;
   }
 

@@ -99,7 +99,7 @@ class RenderInput implements InputPort {
     this.#format = frame.format;
     this.#held.add(frame);
     frame.lend(() => this.drop(frame));
-    this.parts.statistics.framesIn += 1;
+    this.parts.statistics.tookFrame();
     return frame;
   }
 
@@ -160,7 +160,7 @@ class RenderOutput implements OutputPort {
 
   /** User space has the buffer already, and its fence. A frame that was passed on without a job is done. */
   *push(frame: NodeFrame): Task<void> {
-    this.parts.statistics.framesOut += 1;
+    this.parts.statistics.madeFrame();
     if (this.ports.passedOn.delete(frame)) frame.work?.end(undefined);
   }
 

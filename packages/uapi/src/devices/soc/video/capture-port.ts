@@ -73,7 +73,7 @@ export class CapturePort implements OutputPort {
     frame.surrender();
     const buffer = this.#taken.get(frame);
     if (buffer === undefined || !this.#taken.delete(frame)) return;
-    this.parts.statistics.framesOut += 1;
+    this.parts.statistics.madeFrame();
     this.parts.buffers.complete(buffer, frame);
   }
 

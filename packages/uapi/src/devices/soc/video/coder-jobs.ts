@@ -108,7 +108,7 @@ export class CoderJobs {
     const sourceFrame = readFrame(source, this.parts.sourceFormat, this.parts.contents);
     if (sourceFrame.content === undefined) sourceFrame.describe(this.#count, this.parts.kernel.now());
     this.#count = sourceFrame.sequence + 1;
-    this.parts.statistics.framesIn += 1;
+    this.parts.statistics.tookFrame();
     sourceFrame.lend(() => this.#release(sourceFrame, true));
     this.#running = { source, sourceFrame, isReleased: false, isDropped: false, isPushed: false };
     return sourceFrame;
@@ -152,7 +152,7 @@ export class CoderJobs {
     const running = this.#running;
     if (running?.target?.frame !== frame) return;
     running.isPushed = true;
-    this.parts.statistics.framesOut += 1;
+    this.parts.statistics.madeFrame();
     this.#endIfDone(running);
   }
 

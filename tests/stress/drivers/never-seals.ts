@@ -1,0 +1,1 @@
+export { neverSeals as default } from './breaks-a-rule.js';
