@@ -1,5 +1,6 @@
 /**
- * `npm run explore`: every protocol, its bounds, how many schedules, which mutants are caught; longer than in the tests.
+ * `npm run explore`: every protocol, its bounds, how many schedules, which mutants are caught; then how many steps, and in how
+ * many schedules each rare path was taken. Longer than in the tests.
  *
  *   npm run -s explore                          all protocols, some two minutes
  *   npm run -s explore -- --seconds 600         so long for production; mutants end when they are caught
@@ -13,7 +14,7 @@
 import { parseArgs } from 'node:util';
 import type { Protocol } from './boards/protocol.js';
 import { PROTOCOLS } from './boards/protocols.js';
-import { firstSeed, type ProtocolResult, searchProtocol, triedOf } from './boards/search.js';
+import { firstSeed, type ProtocolResult, searchProtocol, takenIn, triedOf } from './boards/search.js';
 import { describeFailure, replay } from './explorer/index.js';
 
 /** How many times the schedules of a test a search may take, if there is time. */
@@ -40,7 +41,11 @@ function main(): number {
   console.log(`seed ${firstSeed}, ${seconds} s for the production code\n`);
   console.log('| protocol | bound: schedules | schedules/s of one core | mutants caught |');
   console.log('|---|---|---|---|');
-  const problems = chosen.flatMap((protocol) => exploreOne(protocol, (seconds * 1000) / chosen.length));
+  const explored = chosen.map((protocol) => exploreOne(protocol, (seconds * 1000) / chosen.length));
+  console.log('\n| protocol | steps | rare paths (schedules that took them) |');
+  console.log('|---|---|---|');
+  for (const { coverage } of explored) console.log(coverage);
+  const problems = explored.flatMap((one) => one.problems);
   for (const problem of problems) console.log(`\n${problem}`);
   return problems.length === 0 ? 0 : 1;
 }
@@ -55,8 +60,8 @@ function replayOne(schedule: string): number {
   return failure === undefined ? 0 : 1;
 }
 
-/** Prints the row of a protocol. @returns what is wrong */
-function exploreOne(protocol: Protocol, budgetMs: number): string[] {
+/** Prints the row of a protocol. @returns its row of the second table, and what is wrong */
+function exploreOne(protocol: Protocol, budgetMs: number): { coverage: string; problems: string[] } {
   const perSearchMs = budgetMs / protocol.searches.length;
   const limit = () => {
     const endMs = performance.now() + perSearchMs;
@@ -75,7 +80,10 @@ function exploreOne(protocol: Protocol, budgetMs: number): string[] {
   const bounds = result.results.map(triedOf);
   const mutants = `${caught} of ${protocol.mutants.length}`;
   console.log(`| ${protocol.name} | ${bounds.join('; ')} | ${Math.round(rate).toLocaleString('en')} | ${mutants} |`);
-  return problems;
+  return {
+    coverage: `| ${protocol.name} | ${result.steps.toLocaleString('en')} | ${takenIn(result.taken)} |`,
+    problems,
+  };
 }
 
 function problemsOf({ name }: Protocol, { failure, neverTaken, unfinished }: ProtocolResult): string[] {

@@ -262,7 +262,13 @@ test('a crash, at every step and of the reclaimer too, is tried, and the schedul
   const sound = explore(board, new DepthFirst(board.words, bound), { ...unlimited, crashes: 2 });
   t.true(sound.exhausted);
   t.is(sound.failure, undefined);
-  t.true(board.words.probes.has('deaths: 1') && board.words.probes.has('deaths: 0'));
+  const schedulesWith = (path: string): number => board.words.probes.get(path)?.schedules ?? 0;
+  t.true(schedulesWith('deaths: 0') > 0 && schedulesWith('deaths: 1') > 0);
+  t.is(
+    schedulesWith('deaths: 0') + schedulesWith('deaths: 1'),
+    sound.schedules,
+    'each once, and those that start over',
+  );
   const careless = dying(false);
   const { failure } = explore(careless, new DepthFirst(careless.words, bound), { ...unlimited, crashes: 2 });
   t.regex(failure?.schedule ?? '', /!a/);
@@ -278,4 +284,21 @@ test('a search that is said to be complete and is cut short, is told; one for th
   t.deepEqual(unfinished(1_000, 'in tests', 1), []);
   t.deepEqual(unfinished(10, 'in explore', 1), []);
   t.deepEqual(unfinished(10, 'in explore', 2), [], 'it is not stopped there');
+});
+
+test('a path that both actors take, and again where their code is executed once more, counts once in a schedule', (t) => {
+  const words = new ExploredWords(8);
+  words.keepAsInitial();
+  let notes = 0;
+  const actor = function* (): Task<void> {
+    for (let i = 0; i < 3; i += 1) {
+      words.add(X, 1);
+      words.probe('it counts');
+      notes += 1;
+    }
+  };
+  const board: Board = { words, begin: () => ({ one: actor, other: actor }) };
+  const { schedules } = explore(board, new DepthFirst(words, { preemptions: 2, crashes: 0 }), unlimited);
+  t.true(notes > 6 * schedules, 'some of it is executed once more');
+  t.is(words.probes.get('it counts')?.schedules, schedules);
 });

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { executeRun, parseScenario, prepareRun, type RunOutcome } from '@dmabuf-lab/lab';
+import type { RunOutcome } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { run, scratch } from '../unit/lab/cli/command-line.js';
 import { runText } from './run-file.js';
@@ -36,8 +36,7 @@ links:
   - { from: right.out, to: y.b, policy: drop-oldest, depth: 1 }
 ${lines}
 `;
-  const prepared = await prepareRun(parseScenario(text, 'test.yaml'));
-  return await executeRun(prepared, { collectTrace: false });
+  return await runText(text);
 }
 
 const CYCLE = 'x/lane 1 -> an implicit fence -> y/lane 1 -> an implicit fence -> x/lane 1';

@@ -1,8 +1,8 @@
 /** The history checker in runs of scenarios: it fails those in which somebody breaks the rules of sharing. */
 import { fileURLToPath } from 'node:url';
-import { executeRun, historyLines, parseScenario, prepareRun, type RunOutcome, summarize } from '@dmabuf-lab/lab';
+import { historyLines, type RunOutcome, summarize } from '@dmabuf-lab/lab';
 import test from 'ava';
-import { example, runFile } from './run-file.js';
+import { example, runFile, runText } from './run-file.js';
 
 const CAMERA = fileURLToPath(new URL('./drivers/breaking-camera.js', import.meta.url));
 
@@ -30,8 +30,7 @@ timeline: [${timeline}]
 }
 
 async function run(breaks: string, runtime = 'virtual', timeline?: string): Promise<RunOutcome> {
-  const prepared = await prepareRun(parseScenario(pipeline(breaks, runtime, timeline), 'test.yaml'));
-  return await executeRun(prepared, { collectTrace: false });
+  return await runText(pipeline(breaks, runtime, timeline));
 }
 
 /** What a failed run has to say about its buffers. */
@@ -91,7 +90,7 @@ test('history checker: a reader that publishes no fence, waits for that of the w
     )
     .replace('links:', `  reader: { driver: ${JSON.stringify(reader)} }\nlinks:\n  - { from: gpu.out, to: reader.in }`)
     .replace('to: encoder.in', 'to: gpu.in');
-  const { result } = await executeRun(await prepareRun(parseScenario(text, 'test.yaml')), { collectTrace: false });
+  const { result } = await runText(text);
   t.deepEqual(result.history?.violations, []);
   t.is(result.devices.reader.framesIn, result.devices.gpu.framesOut);
   t.true(

@@ -1,8 +1,8 @@
 /** What drivers leave at the end of a run: whose it is, and which line began a job that never ended. */
 import { readFileSync } from 'node:fs';
-import { executeRun, parseScenario, prepareRun, type RunResult, summarize } from '@dmabuf-lab/lab';
+import { type RunResult, summarize } from '@dmabuf-lab/lab';
 import test from 'ava';
-import { ROOT } from './run-file.js';
+import { ROOT, runText } from './run-file.js';
 
 const FOLDER = `${ROOT}tests/scenarios/programs/`;
 
@@ -20,8 +20,7 @@ debug: {${debug}}
 `;
 
 async function run(file: string, debug = ''): Promise<RunResult> {
-  const prepared = await prepareRun(parseScenario(scenario(`${FOLDER}${file}`, debug), 'leaks.yaml'));
-  return (await executeRun(prepared, { collectTrace: false })).result;
+  return (await runText(scenario(`${FOLDER}${file}`, debug))).result;
 }
 
 test('a job that never ends, ends the run; with callSites the line that began it is named', async (t) => {

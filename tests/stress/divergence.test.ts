@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { fixedPlan, type PlanChoices, runTrial, runTrials } from '@dmabuf-lab/lab';
 import test from 'ava';
+import { begun } from './mutants/remembers-runs.js';
 
 /** One of the seeds that are executed twice. */
 const TWICE = 20;
@@ -31,22 +32,48 @@ async function eventsOf(driverModule: string): Promise<string[]> {
   return events;
 }
 
-test('a driver whose module remembers the first execution: told is the first event that differs, in both', async (t) => {
-  const [one, two] = [await eventsOf(DRIVER), await eventsOf(DRIVER)];
-  const place = one.findIndex((event, i) => event !== two[i]);
-  t.true(place > 0 && Number(/at (\d+) ns/.exec(one[place])?.[1]) >= 3_000_000, one[place]);
-  const [trial] = await runTrials(CHOICES, { trials: 2, draw: false, driverModule: DRIVER });
-  t.not(trial.twice, true);
-  t.deepEqual(
-    trial.violations.map(({ text }) => text),
-    [
-      `two executions of seed ${TWICE} are not the same: the first event that differs: ${one[place]} in one, ${two[place]} in the other`,
-    ],
+/** Side by side in workers, and one alone in this thread, where the module is the one that the events come from. */
+for (const trials of [2, 1]) {
+  test.serial(
+    `a driver whose module remembers the first execution, trials ${trials}: told is the first event that differs, in both`,
+    async (t) => {
+      const [one, two] = [await eventsOf(DRIVER), await eventsOf(DRIVER)];
+      const place = one.findIndex((event, i) => event !== two[i]);
+      t.true(place > 0 && Number(/at (\d+) ns/.exec(one[place])?.[1]) >= 3_000_000, one[place]);
+      const [trial] = await runTrials(CHOICES, { trials, draw: false, driverModule: DRIVER });
+      t.not(trial.twice, true);
+      t.deepEqual(
+        trial.violations.map(({ text }) => text),
+        [
+          `two executions of seed ${TWICE} are not the same: the first event that differs: ${one[place]} in one, ${two[place]} in the other`,
+        ],
+      );
+    },
   );
-});
+}
+
+test.serial(
+  'a trial alone that is told to stop while it is executed again, has the result of the first and says so',
+  async (t) => {
+    const stop = new AbortController();
+    let count = 0;
+    const onExecution = (): void => {
+      count += 1;
+      if (count === 2) stop.abort();
+    };
+    begun.on('execution', onExecution);
+    t.teardown(() => begun.off('execution', onExecution));
+    const [trial] = await runTrials(CHOICES, { trials: 1, draw: false, driverModule: DRIVER, signal: stop.signal });
+    t.is(count, 2, 'nothing is written down where it was stopped');
+    t.true(trial.interrupted);
+    t.deepEqual(trial.violations, []);
+    t.true(trial.operations >= 400, 'those of the first execution');
+    t.not(trial.twice, true);
+  },
+);
 
 test('--driver, a module that remembers the first execution: told is the first event that differs', async (t) => {
-  const folder = fileURLToPath(new URL('./drivers/', import.meta.url));
+  const folder = fileURLToPath(new URL('../scenarios/drivers/', import.meta.url));
   const modules = [{ path: `${folder}remembers-runs.js`, given: 'remembers-runs' }];
   const { operations: _, ...given } = { ...CHOICES, durationNs: 100e6 };
   const [trial] = await runTrials(given, { trials: 2, draw: false, ownDrivers: { folder, modules } });

@@ -38,6 +38,8 @@ export interface ProtocolResult {
   readonly schedules: number;
   readonly steps: number;
   readonly failure: FoundFailure | undefined;
+  /** The rare paths, in their order, and how many schedules have taken each. */
+  readonly taken: readonly { readonly path: string; readonly schedules: number }[];
   /** Rare paths that no schedule has taken. */
   readonly neverTaken: readonly string[];
   /** Searches that are said to be complete and are not. */
@@ -49,6 +51,11 @@ export function triedOf({ search, schedules, exhausted }: SearchResult): string 
   const count = schedules.toLocaleString('en');
   if (exhausted) return `${boundOf(search)}: ${count} (complete)`;
   return search.by === 'depth first' ? `the first ${count} of ${boundOf(search)}` : `${boundOf(search)}: ${count}`;
+}
+
+/** The rare paths, in words: each with the number of schedules that took it. */
+export function takenIn(taken: ProtocolResult['taken']): string {
+  return taken.map(({ path, schedules }) => `${path} (${schedules.toLocaleString('en')})`).join('; ');
 }
 
 /** The searches that were to come to their end and did not. */
@@ -89,13 +96,15 @@ export function searchProtocol(protocol: Protocol, mutant?: string, { times = 1,
     results.push(result);
     if (result.failure !== undefined) break;
   }
+  const taken = protocol.rarePaths.map((path) => ({ path, schedules: board.words.probes.get(path)?.schedules ?? 0 }));
   const sum = (of: (one: SearchResult) => number): number => results.reduce((total, one) => total + of(one), 0);
   return {
     results,
     schedules: sum((one) => one.schedules),
     steps: sum((one) => one.steps),
     failure: results[results.length - 1].failure,
-    neverTaken: protocol.rarePaths.filter((path) => !board.words.probes.has(path)),
+    taken,
+    neverTaken: taken.filter(({ schedules }) => schedules === 0).map(({ path }) => path),
     unfinished: unfinishedOf(results, times > 1),
   };
 }

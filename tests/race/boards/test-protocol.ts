@@ -2,13 +2,14 @@
 import test from 'ava';
 import { describeFailure, isAlike, parseSchedule, replay } from '../explorer/index.js';
 import type { Protocol } from './protocol.js';
-import { searchProtocol, triedOf } from './search.js';
+import { searchProtocol, takenIn, triedOf } from './search.js';
 
 export function testProtocol(protocol: Protocol): void {
   test(`${protocol.name}: holds in every schedule searched, and every rare path is among them`, (t) => {
-    const { failure, neverTaken, results, steps, unfinished } = searchProtocol(protocol);
+    const { failure, neverTaken, results, steps, taken, unfinished } = searchProtocol(protocol);
     for (const result of results) t.log(triedOf(result));
     t.log(`${steps} steps`);
+    t.log(takenIn(taken));
     t.is(failure && describeFailure(failure), undefined);
     t.deepEqual(neverTaken, []);
     t.deepEqual(unfinished, [], 'what is said to be complete is');

@@ -25,10 +25,24 @@ export interface Gate {
 const NOBODY = 0;
 const SEVERAL = 127;
 
+/** A rare path that has been taken. */
+export interface Probe {
+  /** How many schedules have taken it, each once or more. */
+  readonly schedules: number;
+}
+
+interface CountedProbe extends Probe {
+  schedules: number;
+  /** The last schedule that has. */
+  last: number;
+}
+
 export class ExploredWords extends AtomicWords {
   readonly clocks: VectorClocks;
   /** Rare paths that have been taken, by name; kept over all schedules. */
-  readonly probes = new Map<string, number>();
+  readonly #probes = new Map<string, CountedProbe>();
+  /** Schedules that have begun. */
+  #schedules = 0;
   /** Names of the probes that tell who has slept, and for what: made once. */
   readonly #sleeps = new Map<string, Map<string, string>>();
   #gate: Gate | undefined;
@@ -62,9 +76,14 @@ export class ExploredWords extends AtomicWords {
     this.#initial = this.cells.slice();
   }
 
+  get probes(): ReadonlyMap<string, Probe> {
+    return this.#probes;
+  }
+
   /** Sets everything back, and puts all operations under a gate from here on. */
   rewind(gate: Gate): void {
     if (this.#initial === undefined) throw new Error('a board keeps its initial words when it has set them up');
+    this.#schedules += 1;
     this.cells.set(this.#initial);
     this.clocks.reset();
     this.#notifications.clear();
@@ -245,9 +264,14 @@ export class ExploredWords extends AtomicWords {
     }
   }
 
-  /** Notes that a rare path has been taken. */
+  /** Notes that a rare path has been taken; code that is executed once more notes it again, and it counts once. */
   probe(name: string): void {
-    this.probes.set(name, (this.probes.get(name) ?? 0) + 1);
+    const probe = this.#probes.get(name);
+    if (probe === undefined) this.#probes.set(name, { schedules: 1, last: this.#schedules });
+    else if (probe.last !== this.#schedules) {
+      probe.schedules += 1;
+      probe.last = this.#schedules;
+    }
   }
 
   /** Notes that an actor has gone to sleep. */

@@ -1,10 +1,10 @@
 /** A trial in a worker of the pool. */
-import { divergenceFrom, type Execute, hashedTrial } from './fingerprints.js';
 import { type LiveCounts, liveCountsOf } from './live-line.js';
 import { loadOwnDrivers, type OwnDriverPaths } from './own-drivers.js';
 import { runPipelineTrial } from './pipeline-trial.js';
 import type { StressPlan } from './plan.js';
 import { runTrial } from './run-trial.js';
+import { type OnEvent, runTwice } from './run-twice.js';
 import type { StressWords } from './stress-words.js';
 import { type TrialCountBoard, TrialCountWords } from './trial-count-words.js';
 import type { TrialResult } from './trial-result.js';
@@ -23,7 +23,7 @@ export interface TrialTask {
   readonly ownDrivers?: OwnDriverPaths;
 }
 
-/** Runs a trial. That two executions differ is a violation. */
+/** Runs a trial, once or twice. */
 export async function runTask(task: TrialTask): Promise<TrialResult> {
   const { plan, twice, driverModule, ownDrivers } = task;
   const watch = watchFor(task);
@@ -34,14 +34,8 @@ export async function runTask(task: TrialTask): Promise<TrialResult> {
           return runTrial(plan, { driverModule, signal: watch.signal, onProgress, onEvent });
         }
       : await pipelineOf(plan, ownDrivers, watch);
-  if (!twice) return await execute();
-  const first = await hashedTrial(execute);
-  if (watch.signal.aborted) return first.result;
-  const divergence = await divergenceFrom(first, execute);
-  return watch.signal.aborted ? first.result : compared(first.result, divergence);
+  return twice ? await runTwice(execute, execute, watch.signal) : await execute();
 }
-
-type OnEvent = Parameters<Execute>[0];
 
 async function pipelineOf(
   plan: StressPlan,
@@ -67,13 +61,6 @@ function watchFor({ stop, counts }: TrialTask): Watch {
     if (words?.isStopped === true) interrupt.abort();
   };
   return { signal: interrupt.signal, onProgress };
-}
-
-function compared(result: TrialResult, divergence: string | undefined): TrialResult {
-  if (divergence === undefined) return { ...result, twice: true };
-  const text = `two executions of seed ${result.seed} are not the same: ${divergence}`;
-  const violations = [...result.violations, { text, buffer: null, actor: null, history: [] }];
-  return { ...result, violations, violationCount: result.violationCount + 1 };
 }
 
 export default runTask;

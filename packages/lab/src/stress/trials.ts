@@ -9,6 +9,8 @@ import { loadOwnDrivers } from './own-drivers.js';
 import { runPipelineTrial } from './pipeline-trial.js';
 import { drawnPlan, fixedPlan, type PlanChoices, type StressPlan } from './plan.js';
 import { runTrial } from './run-trial.js';
+import { type OnEvent, runTwice } from './run-twice.js';
+import type { StressWords } from './stress-words.js';
 import { TrialCountWords, trialCountBoard } from './trial-count-words.js';
 import type { TrialResult } from './trial-result.js';
 import { TrialStopWords } from './trial-stop-words.js';
@@ -58,22 +60,20 @@ async function runOneByOne(plans: readonly StressPlan[], options: TrialsOptions)
   return done;
 }
 
-/** Runs a trial in this thread, where it can be watched and stopped. */
+/** Runs a trial in this thread, where it can be watched and stopped; the second time, if there is one, tells no progress. */
 async function runHere(plan: StressPlan, options: TrialsOptions, done: readonly TrialResult[]): Promise<TrialResult> {
   const { signal, driverModule, ownDrivers, onProgress } = options;
-  if (ownDrivers === undefined) {
-    return await runTrial(plan, {
-      signal,
-      driverModule,
-      onProgress: onProgress && ((nowNs, words) => onProgress(done, nowNs, liveCountsOf(words))),
-    });
-  }
-  const drivers = await loadOwnDrivers(ownDrivers);
-  const { folder } = ownDrivers;
-  return await runPipelineTrial(plan, drivers, {
-    ...{ folder, signal },
-    onProgress: onProgress && ((nowNs, counts) => onProgress(done, nowNs, counts)),
-  });
+  const drivers = ownDrivers && (await loadOwnDrivers(ownDrivers));
+  const executionTold = (tell: TrialsOptions['onProgress']) => (onEvent?: OnEvent) => {
+    if (ownDrivers === undefined || drivers === undefined) {
+      const onProgress = tell && ((nowNs: number, words: StressWords) => tell(done, nowNs, liveCountsOf(words)));
+      return runTrial(plan, { signal, driverModule, onProgress, onEvent });
+    }
+    const onProgress = tell && ((nowNs: number, counts: LiveCounts) => tell(done, nowNs, counts));
+    return runPipelineTrial(plan, drivers, { folder: ownDrivers.folder, signal, onProgress, onEvent });
+  };
+  const execute = executionTold(onProgress);
+  return isTwice(plan) ? await runTwice(execute, executionTold(undefined), signal) : await execute();
 }
 
 async function runPooled(plans: readonly StressPlan[], options: TrialsOptions): Promise<TrialResult[]> {

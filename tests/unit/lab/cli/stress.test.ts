@@ -45,6 +45,15 @@ test('stress --trials: runs them side by side, one in twenty of them twice', asy
   t.is(violationCount, 0);
 });
 
+test('stress --seed 20: one trial alone whose seed is among those is executed twice too, and another once', async (t) => {
+  const dir = await scratch(t);
+  const { code, stdout } = await run(dir, [...SMALL, '--seed', '20']);
+  t.is(code, 0);
+  t.regex(stdout, /1 trial executed twice, with the same order of events each time\./);
+  const other = await run(dir, [...SMALL, '--seed', '21', '--json']);
+  t.is(stressResultSchema.parse(JSON.parse(other.stdout)).trials.twice, 0);
+});
+
 const WRONG: readonly (readonly [args: string[], said: RegExp])[] = [
   [['--drivers', '0'], /Cannot use --drivers 0: expected a whole number from 1 to 64/],
   [['--drivers', '65'], /--drivers 65/],

@@ -19,6 +19,7 @@ test('parseScenario: a good scenario is taken, with units converted and defaults
   t.deepEqual(scenario, {
     name: 'small',
     duration: 10_000_000_000,
+    shutdown: 60_000_000_000,
     runtime: 'virtual',
     pace: 'real',
     seed: 1,
@@ -77,7 +78,7 @@ complains(
   'an unknown key that is near to none lists what there is',
   'duration: 10s',
   'duration: 10s\nzzzzzzzzzz: 1',
-  'x.yaml:3:1: zzzzzzzzzz: unknown key "zzzzzzzzzz"; known: name, description, duration, runtime, pace, seed, ties, ' +
+  'x.yaml:3:1: zzzzzzzzzz: unknown key "zzzzzzzzzz"; known: name, description, duration, shutdown, runtime, pace, seed, ties, ' +
     'payload, board, library, memory, heaps, exporter, cpuCache, debug, devices, pools, links, timeline, supervision, expect',
 );
 complains(

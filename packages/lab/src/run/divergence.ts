@@ -1,15 +1,19 @@
 /**
- * Two executions of one plan in virtual time, compared event by event at little cost: each keeps one hash for every block
+ * Two executions of one thing in virtual time, compared event by event at little cost: each keeps one hash for every block
  * of events; where the blocks differ, both are executed once more and only that block is written down.
  */
 import type { EventClass } from '@dmabuf-lab/core/base';
 import type { EventTarget } from '@dmabuf-lab/core/runtime';
-import type { TrialResult } from './trial-result.js';
 
 const BLOCK = 1024;
 
-/** Executes the plan once more. @param onEvent told of each event */
-export type Execute = (onEvent: EventLog['onEvent']) => Promise<TrialResult>;
+/** What an execution comes to, as far as it is compared here. */
+export interface Fingerprinted {
+  readonly fingerprint: string | null;
+}
+
+/** Executes it once more. @param onEvent told of each event */
+export type Execute<Result extends Fingerprinted> = (onEvent: EventLog['onEvent']) => Promise<Result>;
 
 /** Hashes an execution, and writes one block of it down. */
 class EventLog {
@@ -36,14 +40,31 @@ class EventLog {
   }
 }
 
+export interface HashedExecution<Result extends Fingerprinted> {
+  readonly result: Result;
+  readonly hashes: readonly number[];
+}
+
+/** Executes it, and hashes its events by blocks. */
+export async function hashedExecution<Result extends Fingerprinted>(
+  execute: Execute<Result>,
+): Promise<HashedExecution<Result>> {
+  const log = new EventLog();
+  const result = await execute(log.onEvent);
+  return { result, hashes: [...log.hashes, log.last] };
+}
+
 /**
- * Executes a plan a second time and compares.
+ * Compares two executions; where they differ, it executes twice more to see where.
  *
- * @param first the first execution, from `hashedTrial`
+ * @param first, second from `hashedExecution`, one after the other
  * @returns undefined when both did the same things in the same order; else the first event in which they differ
  */
-export async function divergenceFrom(first: HashedTrial, execute: Execute): Promise<string | undefined> {
-  const second = await hashedTrial(execute);
+export async function divergenceBetween<Result extends Fingerprinted>(
+  first: HashedExecution<Result>,
+  second: HashedExecution<Result>,
+  execute: Execute<Result>,
+): Promise<string | undefined> {
   const length = Math.max(first.hashes.length, second.hashes.length);
   const block = Array.from({ length }, (_, i) => i).find((i) => first.hashes[i] !== second.hashes[i]);
   if (block === undefined && first.result.fingerprint === second.result.fingerprint) return undefined;
@@ -60,16 +81,4 @@ export async function divergenceFrom(first: HashedTrial, execute: Execute): Prom
   }
   const place = at < 0 ? a.length : at;
   return `the first event that differs: ${a[place] ?? 'the end'} in one, ${b[place] ?? 'the end'} in the other`;
-}
-
-export interface HashedTrial {
-  readonly result: TrialResult;
-  readonly hashes: readonly number[];
-}
-
-/** Runs a trial, and hashes its events by blocks. */
-export async function hashedTrial(execute: Execute): Promise<HashedTrial> {
-  const log = new EventLog();
-  const result = await execute(log.onEvent);
-  return { result, hashes: [...log.hashes, log.last] };
 }
