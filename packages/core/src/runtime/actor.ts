@@ -96,11 +96,11 @@ export function noSuchService(method: unknown, actor: string): Required<BrokenMe
   return { method: name, reason: `calls ${name} of ${actor}, which has no such service` };
 }
 
-/** What every run needs, in both runtimes. */
 /**
  * How long actors that do not only serve may take to end once the scenario is over. Whoever has not is ended, dead for good, where
  * deaths are dealt with (`RunSpec.supervision`); else the run fails, and says what it waits for. With `pace: max` it counts from
- * when the time reached has last grown; after an interrupt, in virtual time, from then.
+ * when the time reached has last grown; after an interrupt, in virtual time, from then. It begins anew while somebody is to come back
+ * after a back-off, or does nothing and has a deadline of its own for that. Where nobody but those who serve is left, the run fails.
  */
 export interface ShutdownDeadline {
   /** When the scenario is over, in model time. */
@@ -108,6 +108,7 @@ export interface ShutdownDeadline {
   readonly graceNs: Nanoseconds;
 }
 
+/** What every run needs, in both runtimes. */
 export interface RunSpec {
   readonly actors: readonly ActorSpec[];
   readonly memory: PhysicalMemoryHandle;

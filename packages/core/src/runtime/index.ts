@@ -20,6 +20,6 @@ export { type TrialImport, tryImport } from './threads/trial-import.js';
 export { WorkerMessages } from './threads/worker-messages.js';
 export { labelToStderr } from './threads/worker-output.js';
 export * from './turn.js';
-export { type OutsideLimits, watchesOutside } from './virtual/outside-watch.js';
+export type { OutsideLimits } from './virtual/outside-watch.js';
 export { type EventTarget, type VirtualOptions, VirtualRuntime } from './virtual/virtual-runtime.js';
 export * from './wait-owners.js';

@@ -16,26 +16,37 @@ export interface OverdueActor {
 /**
  * Ends them, where deaths are dealt with; those that others hold up only when nobody is left who could.
  *
- * @returns what the run fails with otherwise: ETIMEDOUT, naming them and what they wait for; undefined when nobody is overdue
+ * @param all those who have not ended, or are not cleaned up after; empty when only those who serve are left
+ * @param serving the names of those
+ * @returns what the run fails with otherwise: ETIMEDOUT, naming them and what they wait for
  */
 export function endOverdue(
   all: readonly OverdueActor[],
+  serving: readonly string[],
   { supervision }: RunSpec,
   { graceNs }: ShutdownDeadline,
   supervisor: Supervisor,
 ): ErrnoError | undefined {
   const ownFault = all.filter(({ isHeldUp }) => !isHeldUp);
   const overdue = ownFault.length > 0 ? ownFault : all;
-  if (overdue.length === 0) return undefined;
-  const late = `had not ended ${graceNs / NS_PER_S} s after the end of the scenario`;
+  if (overdue.length === 0) return failure(serving, [], graceNs);
   if (supervision !== undefined) {
-    for (const { name, waits } of overdue) supervisor.endOverdue(name, `it ${late}${inWords(waits)}`);
+    for (const { name, waits } of overdue) supervisor.endOverdue(name, `it ${late(graceNs)}${inWords(waits)}`);
     return undefined;
   }
   const names = overdue.map(({ name }) => name);
-  const waits = overdue.flatMap((one) => one.waits);
-  const message = `The run does not end: ${names.join(', ')} ${late}${inWords(waits)}`;
-  return new ErrnoError('ETIMEDOUT', 'shutdown', message, { actors: names, waits });
+  return failure(
+    names,
+    overdue.flatMap(({ waits }) => waits),
+    graceNs,
+  );
 }
+
+function failure(actors: readonly string[], waits: readonly string[], graceNs: number): ErrnoError {
+  const message = `The run does not end: ${actors.join(', ')} ${late(graceNs)}${inWords(waits)}`;
+  return new ErrnoError('ETIMEDOUT', 'shutdown', message, { actors, waits });
+}
+
+const late = (graceNs: number): string => `had not ended ${graceNs / NS_PER_S} s after the end of the scenario`;
 
 const inWords = (waits: readonly string[]): string => (waits.length === 0 ? '' : ` (${waits.join('; ')})`);

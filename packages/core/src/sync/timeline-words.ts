@@ -206,7 +206,7 @@ export class TimelineWords {
 
   /** Has whoever waits for a fence of a timeline look again: there is something else that it has to see. */
   wake(slot: TimelineSlot): void {
-    if (slot < this.table.rows) this.words.notify(wordAt(this.table, slot, EPOCH));
+    if (this.#exists(slot)) this.words.notify(wordAt(this.table, slot, EPOCH));
   }
 
   #remember(row: number, generation: number): void {

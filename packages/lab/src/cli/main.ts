@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** The command line of dmabuf-lab. Modules that take time to load are loaded by the command that needs them. */
 import { readFileSync } from 'node:fs';
-import { watchesOutside } from '@dmabuf-lab/core/runtime';
 import { Command, CommanderError } from 'commander';
 import { addCheckDriverCommand } from './check-driver-command.js';
 import { addCompareCommand } from './compare-command.js';
@@ -57,7 +56,7 @@ for (const command of program.commands) {
 
 // A promise of a driver's own may never come: then nothing is left to do, and the command has not ended.
 process.on('beforeExit', function onEmpty() {
-  if (watchesOutside()) return; // a run that waits for one says whose it is
+  if (process.listenerCount('beforeExit') > 1) return; // a run that waits for one says whose it is
   process.off('beforeExit', onEmpty);
   const what =
     'a promise never came, such as that of the prepare of a driver, or one that it has given to ctx.external';

@@ -184,7 +184,7 @@ function told(result: RunResult, drivers: readonly OwnDriver[], prepared: Prepar
     operations: counts.sum('frames'),
     deaths: {
       killed: died('killed'),
-      hung: died('hung'),
+      hung: died('hung') + died('overdue'),
       failed: died('failed'),
       late: of('late'),
       reclaimed: of('reclaimed'),

@@ -60,9 +60,21 @@ for (const runtime of ['virtual', 'threads']) {
 }
 
 test('on threads without a pace, the deadline counts from when the scenario has last gone on', async (t) => {
+  // Each step of the time reached comes after three quarters of the grace: together they last far longer than it.
+  const steps = Array.from({ length: 4 }, (_, i): readonly Step[] => [
+    { do: 'sleep really', ms: 75 },
+    { do: 'reach', timeNs: (i + 1) * MS },
+  ]).flat();
   const spec = specOf([{ do: 'wait', word: 9, until: 1, timeoutNs: HOUR }], { supervision: RESTARTS });
-  const report = await new ThreadsRuntime(spec, { pace: 'max' }).run();
-  t.like(report.incidents[0], { actor: 'endless', kind: 'died', cause: 'overdue' });
+  const { actors, ...rest } = spec;
+  const [good, endless] = actors;
+  const report = await new ThreadsRuntime(
+    { ...rest, actors: [{ ...good, data: steps }, endless] },
+    { pace: 'max' },
+  ).run();
+  const [died] = report.incidents;
+  t.like(died, { actor: 'endless', kind: 'died', cause: 'overdue' });
+  t.true(died.atNs >= 300 * MS + SHUTDOWN.graceNs, `it died at ${died.atNs} ns`);
 });
 
 test('in virtual time the deadline changes nothing of a run that ends', async (t) => {
@@ -86,7 +98,7 @@ test('in virtual time a promise that never comes, is told of and ends the run, w
   const outside = { tellMs: 10, endMs: 40 };
   await t.throwsAsync(new VirtualRuntime(spec, { ties: 'fifo', outside }).run(), {
     code: 'ETIMEDOUT',
-    message: /endless for its weights/,
+    message: /promises have not come: endless for its weights/,
   } as object);
   t.deepEqual(lines, ['endless has waited for 0.01 s for a promise that has not come: its weights']);
 });
@@ -96,5 +108,68 @@ test('in virtual time a promise that never comes, in an interrupted run, is not 
   const spec = { ...specOf([{ do: 'external never', what: 'its weights' }], {}), signal: stop.signal };
   const running = new VirtualRuntime(spec, { ties: 'fifo', outside: { endMs: 3_600_000, stopMs: 20 } }).run();
   stop.abort();
-  await t.throwsAsync(running, { code: 'ETIMEDOUT', message: /for 0\.02 s promises have not come/ } as object);
+  await t.throwsAsync(running, { code: 'ETIMEDOUT', message: /promises have not come/ } as object);
+});
+
+test('in virtual time a driver that asks for one short promise after the other at one instant, ends the run all the same', async (t) => {
+  const stop = new AbortController();
+  const steps = Array.from({ length: 100_000 }, (): Step => ({ do: 'external', turns: 1, text: 'polled' }));
+  const spec = { ...specOf(steps, {}), signal: stop.signal };
+  const polling = new VirtualRuntime(spec, { ties: 'fifo', outside: { endMs: 50 } }).run();
+  await t.throwsAsync(polling, { code: 'ETIMEDOUT', message: /model time has stood still/ } as object);
+});
+
+test('in virtual time events of one instant without an end, end the run, which names who is alive', async (t) => {
+  const steps = Array.from({ length: 3_000_000 }, (): Step => ({ do: 'sleep', untilNs: 0 }));
+  const running = new VirtualRuntime(specOf(steps, {}), { ties: 'fifo', outside: { endMs: 50 } }).run();
+  await t.throwsAsync(running, {
+    code: 'ETIMEDOUT',
+    message: /of one instant are done without an end; alive: .*endless/,
+  } as object);
+});
+
+test('in virtual time the time-out of a wait that is over, lets nobody be ended in place of a deadlock', async (t) => {
+  const steps = (timeoutNs: number): Readonly<Record<string, readonly Step[]>> => ({
+    setter: [
+      { do: 'sleep', untilNs: 10 * MS },
+      { do: 'set', word: 3, value: 1 },
+    ],
+    waiter: [
+      { do: 'wait', word: 3, until: 1, timeoutNs },
+      { do: 'wait', word: 8, until: 1 },
+    ],
+  });
+  for (const timeoutNs of [20 * MS, HOUR]) {
+    const spec = { ...scriptedSpec(steps(timeoutNs)), shutdown: SHUTDOWN, supervision: RESTARTS };
+    await t.throwsAsync(run('virtual', spec), { code: 'EDEADLK' } as object, `${timeoutNs}`);
+  }
+});
+
+test('a device that is to come back after a long back-off, or hangs and will be ended for it, is waited for', async (t) => {
+  const backoffNs = 20 * SHUTDOWN.graceNs;
+  const supervision: Supervision = {
+    restart: { strategy: 'one-for-one', restarts: 3, withinNs: HOUR, backoffNs, maxBackoffNs: backoffNs },
+    lateNs: HOUR,
+    hungNs: 10 * SHUTDOWN.graceNs,
+  };
+  const steps: Readonly<Record<string, readonly Step[]>> = {
+    // What it waits for, the next life of the other brings.
+    good: [{ do: 'wait', word: 9, until: 1 }],
+    endless: [
+      { do: 'from life', life: 2 },
+      { do: 'set', word: 9, value: 1 },
+    ],
+  };
+  const spec: RunSpec = {
+    ...scriptedSpec(steps),
+    ...{ shutdown: SHUTDOWN, supervision },
+    faults: [
+      { kind: 'kill', actor: 'endless', atNs: 10 * MS },
+      { kind: 'hang', actor: 'endless', atNs: 10 * MS + backoffNs + 10 * MS },
+    ],
+  };
+  const { incidents } = await run('virtual', spec);
+  const told = incidents.map(({ kind, actor, cause }) => `${actor} ${kind} ${cause ?? ''}`.trim());
+  const life = ['endless reclaimed', 'endless restarted'];
+  t.deepEqual(told, ['endless died killed', ...life, 'endless died hung', ...life]);
 });

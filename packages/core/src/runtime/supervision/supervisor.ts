@@ -139,9 +139,9 @@ export class Supervisor {
     this.control.end(actor, 'overdue', why);
   }
 
-  /** Whether somebody does nothing, and is watched until it does or is ended. */
-  get watchesSilence(): boolean {
-    return this.#silent.size > 0;
+  /** Whether somebody is to come back after a back-off, or does nothing and is watched until it does or is ended. */
+  get isBusy(): boolean {
+    return this.#comebacks.size > 0 || this.#silent.size > 0;
   }
 
   /** What has happened, in order of time; of very many not all (`IncidentLog`). */

@@ -297,20 +297,24 @@ export class ThreadsRuntime implements WorkerHost, WorkerEvents {
     if (shutdown === undefined || this.#runtimeWords.stopped) return; // an interrupt has a deadline of its own
     const nowNs = this.#elapsed();
     const { reachedMs } = this.#runtimeWords;
-    // Without a pace it is over some time after it has last gone on; a device that does nothing has a deadline of its own.
-    const goesOn = reachedMs !== this.#reachedMs || this.#control.holds > 0 || this.#supervisor.watchesSilence;
-    if (this.options.pace === 'max' && goesOn) this.#overSinceNs = nowNs;
+    const workers = [...this.workers.values()];
+    // Without a pace the scenario is over some time after it has last gone on. A device that does nothing, is to come back or sets
+    // up has a deadline of its own.
+    const isUnpaced = this.options.pace === 'max';
+    const goesOn = isUnpaced && reachedMs !== this.#reachedMs;
+    const isBusy = this.#supervisor.isBusy || workers.some(({ isDead, isReady }) => !isDead && !isReady);
+    if (goesOn || isBusy) this.#overSinceNs = nowNs;
     this.#reachedMs = reachedMs;
-    const overSinceNs = this.options.pace === 'max' ? this.#overSinceNs : Math.max(this.#overSinceNs, shutdown.endNs);
+    const overSinceNs = isUnpaced ? this.#overSinceNs : Math.max(this.#overSinceNs, shutdown.endNs);
     if (nowNs - overSinceNs <= shutdown.graceNs) return;
     this.#overSinceNs = nowNs;
-    const workers = [...this.workers.values()];
     const overdue = workers.filter(({ isDead, isServing, isRunning }) => !isDead && !isServing && isRunning);
     const told = overdue.map(({ name }): OverdueActor => {
       const [waits, isHeldUp] = [this.#deadlocks?.waitsOf(name) ?? [], this.#deadlocks?.isHeldUp(name) === true];
       return { name, waits, isHeldUp };
     });
-    const failure = endOverdue(told, this.spec, shutdown, this.#supervisor);
+    const serving = workers.filter((one) => !one.isDead && one.isServing).map(({ name }) => name);
+    const failure = endOverdue(told, serving, this.spec, shutdown, this.#supervisor);
     if (failure !== undefined) this.#fail(failure);
   }
 

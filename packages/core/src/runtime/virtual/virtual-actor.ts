@@ -227,6 +227,7 @@ export class VirtualActor implements ActorHost {
 
   /** Whether none of its generators goes on by itself. */
   get isHeldUp(): boolean {
+    if (this.pausedUntilNs > this.runtime.now) return false;
     const waitsForOthers = ({ waiting }: Running): boolean =>
       waiting?.kind === 'reply' || (waiting?.kind === 'word' && waiting.untilNs === Number.POSITIVE_INFINITY);
     return [...this.running].every(waitsForOthers);

@@ -33,7 +33,7 @@ import { labelToStderr } from '../threads/worker-output.js';
 import { Turn } from '../turn.js';
 import { DeadlockWatch } from './deadlock-watch.js';
 import { Lives } from './lives.js';
-import { DEFAULT_OUTSIDE_LIMITS, type OutsideLimits, settledInTime } from './outside-watch.js';
+import { DEFAULT_OUTSIDE_LIMITS, type OutsideLimits, OutsideWatch } from './outside-watch.js';
 import type { Running } from './running.js';
 import { VirtualActor } from './virtual-actor.js';
 import { VirtualControl } from './virtual-control.js';
@@ -75,7 +75,7 @@ export class VirtualRuntime {
   readonly journals = new Journals();
   readonly #scheduler: VirtualScheduler;
   readonly #isBreakDue: VirtualOptions['isBreakDue'];
-  readonly #outsideLimits: OutsideLimits;
+  readonly #outside: OutsideWatch;
   #live = 0;
   #serving = 0;
   #started = 0;
@@ -90,7 +90,7 @@ export class VirtualRuntime {
   ) {
     this.words = new VirtualWords(sharedBytes(spec.controlBytes, 'the control words of the run'));
     this.#isBreakDue = options.isBreakDue;
-    this.#outsideLimits = { ...DEFAULT_OUTSIDE_LIMITS, ...options.outside };
+    this.#outside = new OutsideWatch({ ...DEFAULT_OUTSIDE_LIMITS, ...options.outside }, spec.onOutput ?? labelToStderr);
     const ties = options.ties === 'seed' ? new RandomStream(spec.seed, 'runtime.ties') : undefined;
     const host: SchedulerHost = {
       onFailure: (running, failure) => this.#onFailure(running, failure),
@@ -127,6 +127,7 @@ export class VirtualRuntime {
     await this.#lives.begin();
     const stop = (): void => {
       new RuntimeWords(this.words).stop();
+      this.#outside.stop();
       const { shutdown } = this.spec;
       if (shutdown !== undefined) this.#dueNs = Math.min(this.#dueNs, this.now + shutdown.graceNs);
     };
@@ -296,6 +297,7 @@ export class VirtualRuntime {
         this.#endServing();
       } else if (!this.#scheduler.hasEvents) throw this.#everybodyWaits();
       else await new Promise(setImmediate);
+      this.#outside.look(this.now, () => this.#unended.map(({ name }) => name));
       this.spec.onProgress?.(this.#scheduler.now);
     }
   }
@@ -303,8 +305,7 @@ export class VirtualRuntime {
   /** The clock stands still. @throws ErrnoError EDEADLK, ETIMEDOUT when a promise does not come */
   async #settleOutside(): Promise<void> {
     const { outsideWaits } = this.#scheduler;
-    const { signal, onOutput = labelToStderr } = this.spec;
-    await settledInTime(this.#scheduler.settleOutside(), outsideWaits, this.#outsideLimits, onOutput, signal);
+    await this.#outside.settled(this.#scheduler.settleOutside(), outsideWaits, this.now, this.spec.signal);
   }
 
   /** Everybody else has ended: those who only serve report and end too. */
@@ -318,7 +319,7 @@ export class VirtualRuntime {
   async #burst(): Promise<void> {
     for (let count = 1; count <= EVENTS_PER_BURST; count += 1) {
       if (this.#scheduler.awaitsOutside || this.#live === 0 || this.#failure !== undefined) return;
-      if ((this.#scheduler.nextNs ?? 0) > this.#dueNs) this.#shutDownOverdue();
+      if ((this.#scheduler.nextNs() ?? 0) > this.#dueNs) this.#shutDownOverdue();
       else if (!this.#scheduler.runNext()) return;
       if (count % EVENTS_PER_QUESTION === 0) await this.#breakIfDue();
     }
@@ -331,12 +332,17 @@ export class VirtualRuntime {
     const nowNs = this.#dueNs;
     this.#scheduler.now = Math.max(this.#scheduler.now, nowNs);
     this.#dueNs = nowNs + shutdown.graceNs;
-    const overdue = [...this.#lives.all].filter(({ dead, serving, alive }) => !dead && !serving && alive > 0);
-    const told = overdue.map((actor): OverdueActor => {
+    if (this.#supervisor.isBusy) return;
+    const told = this.#unended.map((actor): OverdueActor => {
       const waits = actor.describeWaits((running) => this.#describe(running));
       return { name: actor.name, waits, isHeldUp: actor.isHeldUp };
     });
-    this.#failure ??= endOverdue(told, this.spec, shutdown, this.#supervisor);
+    const serving = [...this.#lives.all].filter((one) => one.serving).map(({ name }) => name);
+    this.#failure ??= endOverdue(told, serving, this.spec, shutdown, this.#supervisor);
+  }
+
+  get #unended(): VirtualActor[] {
+    return [...this.#lives.all].filter(({ dead, serving, alive }) => !dead && !serving && alive > 0);
   }
 
   async #breakIfDue(): Promise<void> {

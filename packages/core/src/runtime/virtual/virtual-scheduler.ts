@@ -79,9 +79,13 @@ export class VirtualScheduler {
     return this.#events.size > 0;
   }
 
-  /** When the next event is to come; undefined when there is none. */
-  get nextNs(): Nanoseconds | undefined {
-    return this.#events.peek()?.timeNs;
+  /** When the next event is to come; undefined when there is none. Drops those that nobody waits for any more. */
+  nextNs(): Nanoseconds | undefined {
+    for (let event = this.#events.peek(); event !== undefined; event = this.#events.peek()) {
+      if (event.parks === event.running.parks && !event.running.actor.dead) return event.timeNs;
+      this.#events.pop();
+    }
+    return undefined;
   }
 
   /** Lets the promises settle. The order of calls decides the order of resumption. */

@@ -22,6 +22,10 @@ export type Step =
   | { readonly do: 'set'; readonly word: number; readonly value: number; readonly wake?: Wake }
   | { readonly do: 'wait'; readonly word: number; readonly until: number; readonly timeoutNs?: number }
   | { readonly do: 'external'; readonly turns: number; readonly text: string }
+  /** Lets real time pass; on threads. */
+  | { readonly do: 'sleep really'; readonly ms: number }
+  /** Raises the time reached, as a source does. */
+  | { readonly do: 'reach'; readonly timeNs: number }
   /** Waits for a promise that never comes. */
   | { readonly do: 'external never'; readonly what: string }
   | { readonly do: 'call'; readonly peer: string; readonly method: string; readonly args: unknown }
@@ -81,6 +85,12 @@ function* perform(host: ActorHost, step: Step, note: (text: string) => void): Ta
     case 'external':
       yield* external(afterTurns(step.turns), 'a test');
       note(step.text);
+      break;
+    case 'sleep really':
+      yield* external(new Promise((resolve) => setTimeout(resolve, step.ms)), 'a while');
+      break;
+    case 'reach':
+      host.reached(step.timeNs);
       break;
     case 'external never':
       yield* external(new Promise(() => {}), step.what);
