@@ -2,26 +2,19 @@
 import type { RunResult } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { runText } from './run-file.js';
+import { unpaced } from './unpaced.js';
 
 /** Long, so that both are dead before either has come to its end, however late the kills are seen. */
-const scenario = (runtime: string, timeline: string): string => `
-name: dead-sources
-duration: 12s
-runtime: ${runtime}
-pace: ${runtime === 'threads' ? 'max' : 'real'}
-payload: stamp
-memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
-heaps: [{ name: system, kind: system, window: dram }]
-devices:
-  front: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
-  back: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
-  encoder: { driver: encoder, parameters: { service: 2ms } }
-  recorder: { driver: encoder, parameters: { service: 2ms } }
-links:
-  - { from: front.out, to: encoder.in }
-  - { from: back.out, to: recorder.in }
-timeline: [${timeline}]
-`;
+const scenario = (runtime: 'threads' | 'virtual', timeline: string): string =>
+  unpaced({
+    name: 'dead-sources',
+    duration: '12s',
+    runtime,
+    cameras: ['front', 'back'],
+    encoders: ['encoder', 'recorder'],
+    links: ['{ from: front.out, to: encoder.in }', '{ from: back.out, to: recorder.in }'],
+    timeline,
+  });
 
 const OVERLAPPING = `
   { at: 100ms, kill: front }, { at: 300ms, kill: back },
@@ -31,7 +24,7 @@ const livesOf = ({ incidents }: RunResult, device: string): string[] =>
   incidents.filter((one) => one.device === device).map(({ kind }) => kind);
 
 /** One after the other: what else keeps this thread busy would let the run on threads end before a source is killed. */
-for (const runtime of ['threads', 'virtual']) {
+for (const runtime of ['threads', 'virtual'] as const) {
   test.serial(
     `two sources on ${runtime}, both killed and both restarted by events: both come back and run to the end`,
     async (t) => {

@@ -3,28 +3,23 @@ import { fileURLToPath } from 'node:url';
 import type { RunResult } from '@dmabuf-lab/lab';
 import test from 'ava';
 import { runText } from './run-file.js';
+import { unpaced } from './unpaced.js';
 
 async function run(timeline: string): Promise<RunResult> {
-  const { result } = await runText(`
-name: late-sources
-duration: 10s
-runtime: threads
-pace: max
-payload: stamp
-memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
-heaps: [{ name: system, kind: system, window: dram }]
-devices:
-  front: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
-  back: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
-  encoder: { driver: encoder, parameters: { service: 2ms } }
-  recorder: { driver: encoder, parameters: { service: 2ms } }
-  late: { driver: encoder, parameters: { service: 2ms } }
-links:
-  - { from: front.out, to: encoder.in }
-  - { from: back.out, to: recorder.in }
-  - { from: back.out, to: late.in }
-timeline: [${timeline}]
-`);
+  const { result } = await runText(
+    unpaced({
+      name: 'late-sources',
+      duration: '10s',
+      cameras: ['front', 'back'],
+      encoders: ['encoder', 'recorder', 'late'],
+      links: [
+        '{ from: front.out, to: encoder.in }',
+        '{ from: back.out, to: recorder.in }',
+        '{ from: back.out, to: late.in }',
+      ],
+      timeline,
+    }),
+  );
   return result;
 }
 
@@ -70,23 +65,20 @@ for (const [what, timeline] of [
   ['is killed and started again by an event', '{ at: 500ms, kill: front }, { at: 5s, restart: front }'],
 ] as const) {
   test.serial(`a source that ${what}, while the other is held up by it: time goes on to its event`, async (t) => {
-    const { result } = await runText(`
-name: held-up
-duration: 10s
-runtime: threads
-pace: max
-payload: stamp
-memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
-heaps: [{ name: system, kind: system, window: dram }]
-devices:
-  front: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
-  back: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
-  mixer: { driver: ${JOINER} }
-links:
-  - { from: front.out, to: mixer.left, policy: block }
-  - { from: back.out, to: mixer.right, policy: block }
-timeline: [${timeline}]
-`);
+    const { result } = await runText(
+      unpaced({
+        name: 'held-up',
+        duration: '10s',
+        cameras: ['front', 'back'],
+        encoders: [],
+        others: { mixer: `{ driver: ${JOINER} }` },
+        links: [
+          '{ from: front.out, to: mixer.left, policy: block }',
+          '{ from: back.out, to: mixer.right, policy: block }',
+        ],
+        timeline,
+      }),
+    );
     t.is(framesOut(result)[1], 500);
     t.true(result.devices.mixer.counters.joined >= 400, `${result.devices.mixer.counters.joined} were joined`);
     t.true(result.ledger.empty);

@@ -1,22 +1,16 @@
 import test from 'ava';
 import { runText } from './run-file.js';
+import { unpaced } from './unpaced.js';
 
 /** In a file of its own: what else keeps this thread busy would let the run end before the camera is killed. */
-const SCENARIO = `
-name: lone-source
-duration: 10s
-runtime: threads
-pace: max
-payload: stamp
-memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
-heaps: [{ name: system, kind: system, window: dram }]
-devices:
-  camera: { driver: camera, parameters: { width: 64, height: 64, rate: 60 } }
-  encoder: { driver: encoder, parameters: { service: 2ms } }
-links:
-  - { from: camera.out, to: encoder.in }
-timeline: [{ at: 300ms, kill: camera }, { at: 9500500us, restart: camera }]
-`;
+const SCENARIO = unpaced({
+  name: 'lone-source',
+  duration: '10s',
+  cameras: ['camera'],
+  encoders: ['encoder'],
+  links: ['{ from: camera.out, to: encoder.in }'],
+  timeline: '{ at: 300ms, kill: camera }, { at: 9500500us, restart: camera }',
+});
 
 test('a lone source that an event restarts, with pace max: nobody else advances the scenario, and it comes back', async (t) => {
   const { result } = await runText(SCENARIO);
