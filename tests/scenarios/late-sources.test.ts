@@ -85,28 +85,22 @@ for (const [what, timeline] of [
   });
 }
 
-for (const runtime of ['threads', 'virtual']) {
+for (const runtime of ['threads', 'virtual'] as const) {
   test.serial(
     `a source that ends by itself before it is to leave, has all of its next stay, on ${runtime}`,
     async (t) => {
-      const { result } = await runText(`
-name: ended-early
-duration: 10s
-runtime: ${runtime}
-pace: ${runtime === 'threads' ? 'max' : 'real'}
-payload: stamp
-memory: { windows: [{ name: dram, base: 0x4000_0000, size: 64MiB }] }
-heaps: [{ name: system, kind: system, window: dram }]
-devices:
-  front: { driver: camera, parameters: { width: 64, height: 64, rate: 50, frames: 10 } }
-  back: { driver: camera, parameters: { width: 64, height: 64, rate: 50 } }
-  encoder: { driver: encoder, parameters: { service: 2ms } }
-  recorder: { driver: encoder, parameters: { service: 2ms } }
-links:
-  - { from: front.out, to: encoder.in }
-  - { from: back.out, to: recorder.in }
-timeline: [{ at: 5s, detach: front }, { at: 9s, attach: front }]
-`);
+      const { result } = await runText(
+        unpaced({
+          name: 'ended-early',
+          duration: '10s',
+          runtime,
+          cameras: ['back'],
+          encoders: ['encoder', 'recorder'],
+          others: { front: '{ driver: camera, parameters: { width: 64, height: 64, rate: 50, frames: 10 } }' },
+          links: ['{ from: front.out, to: encoder.in }', '{ from: back.out, to: recorder.in }'],
+          timeline: '{ at: 5s, detach: front }, { at: 9s, attach: front }',
+        }),
+      );
       t.deepEqual(framesOut(result), [20, 500]);
       t.true(result.ledger.empty);
     },

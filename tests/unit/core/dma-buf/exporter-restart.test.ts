@@ -1,6 +1,12 @@
 /** The exporter dies before and after every store to a word and every entry of its journal: its next life knows which pages are whose. */
-import { AtomicWords, actorId, bufferSlot, MAX_RECORDS, type Task, wordAt } from '@dmabuf-lab/core/base';
-import { BUFFER_ROW_WORDS, generationOf, isMoving, type StoredAllocation } from '@dmabuf-lab/core/dma-buf';
+import { type ActorId, AtomicWords, actorId, bufferSlot, MAX_RECORDS, type Task, wordAt } from '@dmabuf-lab/core/base';
+import {
+  BUFFER_ROW_WORDS,
+  type BufferHandle,
+  generationOf,
+  isMoving,
+  type StoredAllocation,
+} from '@dmabuf-lab/core/dma-buf';
 import { PhysicalMemory, type Run } from '@dmabuf-lab/core/memory';
 import test from 'ava';
 import { CAMERA, CONTROL_BYTES, ENCODER, GPU, TABLES, TableTop } from './table-top.js';
@@ -125,20 +131,18 @@ test('the history of a buffer that is not kept is counted as lost', (t) => {
 const handleOf = ({ slot, life }: { slot: never; life: number } | { slot: number; life: number }) =>
   ({ slot, life }) as never;
 
+/** A buffer that an actor exports. */
+function createOwned(table: TableTop, actor: ActorId): BufferHandle {
+  const plain = { name: 'b', pool: 'p', sizeBytes: MiB, allocate: 'deferred', expect: [], expectTimeoutNs: 0 } as const;
+  return table.run(table.exporter.create({ ...plain, actor }));
+}
+
 test('a buffer of a dead owner, whose STATE is 0, keeps the pages that others have mapped, and goes with their last detach', (t) => {
   const words = new AtomicWords(new SharedArrayBuffer(CONTROL_BYTES));
   const journal = new WatchedJournal();
   const owner = actorId(7);
   const table = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
-  const create = {
-    name: 'b',
-    pool: 'p',
-    sizeBytes: MiB,
-    allocate: 'deferred',
-    expect: [],
-    expectTimeoutNs: 0,
-  } as const;
-  const buffer = table.run(table.exporter.create({ ...create, actor: owner }));
+  const buffer = createOwned(table, owner);
   const camera = table.importer(CAMERA);
   const attachment = table.run(camera.attach(buffer));
   const mapping = table.run(camera.map(attachment, table.lane()));
@@ -164,15 +168,7 @@ test('an attach of which the answer was lost, to a buffer whose owner has died o
     const { words, journal } = watched(CONTROL_BYTES);
     const owner = actorId(7);
     const table = new TableTop({}, 16 * MiB, undefined, { words, journal, memory });
-    const create = {
-      name: 'b',
-      pool: 'p',
-      sizeBytes: MiB,
-      allocate: 'deferred',
-      expect: [],
-      expectTimeoutNs: 0,
-    } as const;
-    const buffer = table.run(table.exporter.create({ ...create, actor: owner }));
+    const buffer = createOwned(table, owner);
     const plain = { buffer, device: 'gpu', actor: actorId(3), constraints: GPU, mapping: 'per-job', call: 1 } as const;
     table.run(table.exporter.attach(plain));
     if (harm === 'owner dies') table.exporter.reclaim(owner);
